@@ -1,0 +1,111 @@
+"""How the three programs speak: errors in red, progress on stderr, data on stdout."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from scorer.errors import INTERRUPTED, Failure
+
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(message: str, *, style: str = "") -> None:
+    """A line for people, on stderr. The text may hold square brackets."""
+    stderr.print(escape(message), style=style)
+
+
+def progress(unit: str) -> Progress:
+    """A progress bar with count, rate in `unit`/s and time left, on stderr."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(unit),
+        TimeRemainingColumn(),
+        console=stderr,
+    )
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Program(click.Group):
+    """A command group whose errors are a message, a remedy and an exit code, not a traceback."""
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> Any:
+        """Run and exit. `--verbose` anywhere on the line shows the traceback too."""
+        args = list(sys.argv[1:] if args is None else args)
+        verbose = "--verbose" in args
+        args = [arg for arg in args if arg != "--verbose"]
+        try:
+            sys.exit(super().main(args, standalone_mode=False, **extra))
+        except click.exceptions.Abort:
+            say("interrupted", style="yellow")
+            sys.exit(INTERRUPTED)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except Failure as error:
+            if verbose:
+                stderr.print_exception()
+            say(f"error: {error}", style="bold red")
+            if error.remedy:
+                say(f"  {error.remedy}")
+            sys.exit(error.exit_code)
+
+
+class Size(click.ParamType):
+    """HEIGHTxWIDTH, such as 360x480."""
+
+    name = "HxW"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return parse_size(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """'360x480' → (360, 480); raises ValueError for anything else."""
+    height, cross, width = text.lower().partition("x")
+    if not (cross and height.isdecimal() and width.isdecimal()):
+        raise ValueError(f"{text!r} is not a size; write HEIGHTxWIDTH, such as 360x480")
+    if not 32 <= int(height) <= 8192 or not 32 <= int(width) <= 8192:
+        raise ValueError(f"{text}: each side must be between 32 and 8192")
+    return int(height), int(width)
+
+
+class _Rate(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f} {self._unit}/s" if speed else "", style="progress.data.speed")

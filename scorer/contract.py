@@ -1,0 +1,101 @@
+"""The contract: all that a program must know of a scoring graph, written into the graph itself.
+
+Axis letters used throughout the project:
+    B batch · C classes · H, W grid · h, w feature grid · K feature channels · m passes · N points
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from scorer.errors import BadGraph
+
+VERSION = 1
+METADATA_KEY = "balentacq.contract"
+
+# The floors that define the answer where float32 cannot resolve it; see docs/numerics.md.
+RELATIVE_SD_FLOOR = 1e-4  # of a class probability over the passes, relative to its mean
+BALENT_FLOOR = -32.0
+
+# What marks a place among the K that no eligible pixel was left for.
+NO_PIXEL = -1
+NO_SCORE = -3.0e38
+
+ACQUISITIONS = ("balentacq", "balent", "bald", "powerbald", "entropy", "margin", "random")
+STOCHASTIC = ("powerbald", "random")
+# Shin et al. (PixelPick, 2021): the margin is searched inside a random pool of 10·n pixels.
+RANDOM_POOL = {"margin": 10}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """What a graph computes. Written by the exporter, read back from the file that is opened."""
+
+    acquisition: str
+    passes: int
+    dropout: float
+    mask_seed: int
+    height: int
+    width: int
+    classes: tuple[str, ...]
+    colours: tuple[tuple[int, int, int], ...]
+    top_k: int
+    has_map: bool
+    network: str
+    weights_sha256: str
+    resize: str = "fit"
+    relative_sd_floor: float = RELATIVE_SD_FLOOR
+    balent_floor: float = BALENT_FLOOR
+    versions: dict[str, str] = field(default_factory=dict)
+    version: int = VERSION
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the graph takes the input `noise`."""
+        return self.acquisition in STOCHASTIC
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        return self.height, self.width
+
+    def random_pool(self, n: int) -> int | None:
+        """How many random pixels of an image compete for n places; None: all of them."""
+        factor = RANDOM_POOL.get(self.acquisition)
+        return None if factor is None else factor * n
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces, so that equal contracts are equal bytes."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def described(self) -> list[tuple[str, str]]:
+        """Name and value of every field, for people."""
+        values = asdict(self) | {
+            "classes": ", ".join(self.classes),
+            "colours": " ".join("#{:02x}{:02x}{:02x}".format(*colour) for colour in self.colours),
+            "versions": ", ".join(f"{name} {value}" for name, value in self.versions.items()),
+        }
+        return [(name, str(value)) for name, value in (values | {"sha256": self.sha256}).items()]
+
+    @classmethod
+    def from_json(cls, text: str, *, source: str) -> Self:
+        """Read a contract; refuses what this version does not know. `source` names the file."""
+        try:
+            values: dict[str, Any] = json.loads(text)
+            version = values["version"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadGraph(f"{source}: its contract cannot be read ({error!r})") from error
+        if version != VERSION:
+            raise BadGraph(
+                f"{source}: contract version {version}, this scorer reads version {VERSION}",
+                remedy="export the graph again with this version of balentacq",
+            )
+        if set(values) != {entry.name for entry in fields(cls)}:
+            raise BadGraph(f"{source}: its contract lacks or adds fields; it was edited")
+        values["classes"] = tuple(values["classes"])
+        values["colours"] = tuple(tuple(colour) for colour in values["colours"])
+        return cls(**values)

@@ -1,0 +1,70 @@
+"""What can go wrong, as a tree. Every error says what happened and what to do.
+
+Failure (1)
+├── MissingDependency (3)   a package is not installed; the remedy is the pip command
+├── BadInput (5)            something the user gave cannot be used
+│   ├── BadDataset          dataset.toml, a mask
+│   ├── BadLabels           labels.csv
+│   ├── BadPool             the pool itself; ONE bad image is a `BadImage`, not an error
+│   ├── BadModel            model.safetensors, pre-trained weights
+│   └── BadGraph            scorer.onnx
+├── CannotWrite (6)         full disk, missing permission
+└── BadImage                a value for the caller to count: never ends a run
+
+Exit codes: 0 done, 1 failed, 2 wrong usage (click's), 4 done but some images were skipped,
+130 interrupted.
+"""
+
+SOME_SKIPPED = 4
+INTERRUPTED = 130
+
+
+class Failure(Exception):
+    """An error with a message for people, a remedy, and an exit code."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+class MissingDependency(Failure):
+    exit_code = 3
+
+
+class BadInput(Failure):
+    exit_code = 5
+
+
+class BadDataset(BadInput):
+    pass
+
+
+class BadLabels(BadInput):
+    pass
+
+
+class BadPool(BadInput):
+    pass
+
+
+class BadModel(BadInput):
+    pass
+
+
+class BadGraph(BadInput):
+    pass
+
+
+class CannotWrite(Failure):
+    exit_code = 6
+
+
+class BadImage(Failure):
+    """One image that cannot be used. `reason` is a short phrase that can be counted."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail

@@ -1,0 +1,173 @@
+"""A ranking from start to file: scoring, journal, pictures, and the ranking that appears last."""
+
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scorer import overlay, ranking
+from scorer.contract import Contract
+from scorer.errors import BadImage, BadLabels, BadPool
+from scorer.files import replacing
+from scorer.journal import Journal
+from scorer.labels import Labels
+from scorer.pool import Pool
+from scorer.rank import Ranked, Skipped, rank
+from scorer.runtime import Runtime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to rank and how; `pictures` is the folder for overlays."""
+
+    n: int = 5
+    seed: int = 0
+    batch: int = 1
+    labels: Labels | None = None
+    pictures: Path | None = None
+    resume: bool = True
+
+
+@dataclass
+class Summary:
+    """What a job did: every image of the pool is counted in `ranked` or in `skipped`."""
+
+    images: int = 0
+    kept: int = 0
+    ranked: int = 0
+    pixels: int = 0
+    short: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+
+    @property
+    def reasons(self) -> Counter[str]:
+        return Counter(skip.reason for skip in self.skipped)
+
+
+def rank_to_file(
+    runtime: Runtime,
+    pool: Pool,
+    out: Path,
+    options: Options,
+    on_image: Callable[[int], None] = lambda _: None,
+) -> Summary:
+    """Rank `pool` into `out`; `on_image` hears how many images are done.
+
+    Interrupted at any moment, the same call goes on where it stood (unless options.resume is
+    false). Raises BadPool if no image at all could be ranked, BadLabels for labels of other images.
+    """
+    ranking.check_suffix(out)
+    if options.labels is not None:
+        _check_labels(options.labels, pool)
+    recipe = _recipe(runtime.contract, pool, options)
+    with Journal(out, pool, recipe, resume=options.resume) as journal:
+        on_image(journal.kept)
+        _fill(journal, runtime, pool, options, on_image)
+        summary = _summarise(journal, options.n)
+        if not summary.ranked:
+            raise BadPool(
+                f"none of the {len(pool)} images could be ranked: {_tally(summary)}",
+                remedy="the pool must hold JPEG, PNG, BMP, TIFF or WebP photographs",
+            )
+        ranking.write(out, ranking.rows(_ranked(journal), runtime.contract.classes))
+        _write_skipped(out, summary)
+        journal.remove()
+    return summary
+
+
+def skipped_path(out: Path) -> Path:
+    """Where the images that could not be ranked are named: ranking.csv → ranking.skipped.csv."""
+    return out.with_name(f"{out.stem}.skipped.csv")
+
+
+def _write_skipped(out: Path, summary: Summary) -> None:
+    path = skipped_path(out)
+    if not summary.skipped:
+        path.unlink(missing_ok=True)
+        return
+    with replacing(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("image", "reason", "detail"))
+        writer.writerows((skip.image, skip.reason, skip.detail) for skip in summary.skipped)
+
+
+def _fill(
+    journal: Journal,
+    runtime: Runtime,
+    pool: Pool,
+    options: Options,
+    on_image: Callable[[int], None],
+) -> None:
+    results = rank(
+        runtime,
+        pool,
+        n=options.n,
+        labels=options.labels,
+        seed=options.seed,
+        batch=options.batch,
+        want_map=options.pictures is not None,
+        start=journal.kept,
+    )
+    for done, result in enumerate(results, start=journal.kept + 1):
+        journal.append(_pictured(result, runtime.contract, pool, options.pictures))
+        on_image(done)
+
+
+def _pictured(
+    result: Ranked | Skipped, contract: Contract, pool: Pool, folder: Path | None
+) -> Ranked | Skipped:
+    if folder is None or isinstance(result, Skipped):
+        return result
+    try:
+        overlay.write(folder, pool.path(result.image), result, contract.colours)
+    except BadImage as error:  # it vanished after it was scored
+        return Skipped(result.image, error.reason, error.detail)
+    return result
+
+
+def _ranked(journal: Journal) -> Iterator[Ranked]:
+    return (result for result in journal.results() if isinstance(result, Ranked))
+
+
+def _summarise(journal: Journal, n: int) -> Summary:
+    summary = Summary(kept=journal.kept)
+    for result in journal.results():
+        summary.images += 1
+        if isinstance(result, Skipped):
+            summary.skipped.append(result)
+        else:
+            summary.ranked += 1
+            summary.pixels += len(result.pixels)
+            summary.short += len(result.pixels) < n
+    return summary
+
+
+def _tally(summary: Summary) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in summary.reasons.most_common())
+
+
+def _check_labels(labels: Labels, pool: Pool) -> None:
+    names = set(pool.names)
+    if labels.clicks and not names.intersection(labels.clicks):
+        raise BadLabels(
+            f"none of the {len(labels.clicks)} images that the labels name is in the pool; "
+            f"they name for example {next(iter(labels.clicks))!r}, the pool {pool.names[0]!r}",
+            remedy="image names are paths below --pool; give the folder that they start from",
+        )
+
+
+def _recipe(contract: Contract, pool: Pool, options: Options) -> dict[str, Any]:
+    """All that the result depends on, beside the images."""
+    labels = options.labels.clicks if options.labels else {}
+    flat = repr(sorted((name, list(clicks)) for name, clicks in labels.items()))
+    return {
+        "contract": contract.sha256,
+        "pool": str(pool.root.resolve()),
+        "n": options.n,
+        "seed": options.seed,
+        "pictures": str(options.pictures),
+        "labels": hashlib.sha256(flat.encode("utf-8", "surrogateescape")).hexdigest(),
+    }

@@ -1,0 +1,111 @@
+"""Clicked pixels, as people keep them: a CSV with the columns image,row,col,label.
+
+Coordinates count from 0 in the ORIGINAL, upright image. `label` is a class name or an index; empty
+means asked but not labelled. Columns beyond these four are ignored, so an annotated ranking.csv
+with a label column is a labels file too.
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scorer.errors import BadLabels
+from scorer.files import replacing
+
+COLUMNS = ("image", "row", "col", "label")
+_REMEDY = "labels are a UTF-8 CSV with the header image,row,col,label"
+
+
+@dataclass(frozen=True)
+class Click:
+    """One labelled pixel of the original image; `label` is a class index or None."""
+
+    row: int
+    col: int
+    label: int | None
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The clicks of every image, by image name, in the order of the file."""
+
+    clicks: Mapping[str, Sequence[Click]]
+
+    def of(self, image: str) -> Sequence[Click]:
+        return self.clicks.get(image, ())
+
+    def __len__(self) -> int:
+        return sum(len(clicks) for clicks in self.clicks.values())
+
+
+def read(path: Path, classes: Sequence[str]) -> Labels:
+    """Read a labels file; any row that cannot be understood is refused with its line number."""
+    if path.suffix.lower() != ".csv":
+        raise BadLabels(f"{path}: only .csv labels can be read", remedy=_REMEDY)
+    clicks: dict[str, list[Click]] = defaultdict(list)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file, strict=True)
+            missing = set(COLUMNS) - set(rows.fieldnames or ())
+            if missing:
+                columns = ", ".join(sorted(missing))
+                raise BadLabels(f"{path}: no column named {columns}", remedy=_REMEDY)
+            for row in rows:
+                click = _click(row, classes, f"{path} line {rows.line_num}")
+                clicks[row["image"]].append(click)
+    except FileNotFoundError as error:
+        raise BadLabels(f"{path} does not exist", remedy=_REMEDY) from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadLabels(f"{path} cannot be read: {error}", remedy=_REMEDY) from error
+    return Labels(clicks)
+
+
+def write(path: Path, labels: Labels, classes: Sequence[str]) -> None:
+    """Write labels with class names, images sorted; replaces the file in one step."""
+    with replacing(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(_rows(labels, classes))
+
+
+def _rows(labels: Labels, classes: Sequence[str]) -> Iterator[tuple[str, int, int, str]]:
+    for image in sorted(labels.clicks):
+        for click in labels.of(image):
+            label = "" if click.label is None else classes[click.label]
+            yield image, click.row, click.col, label
+
+
+def _click(row: Mapping[str, str | None], classes: Sequence[str], where: str) -> Click:
+    if any(row[column] is None for column in COLUMNS) or not row["image"]:
+        raise BadLabels(f"{where}: expected image,row,col,label", remedy=_REMEDY)
+    return Click(
+        _coordinate(row["row"], "row", where),
+        _coordinate(row["col"], "col", where),
+        _label((row["label"] or "").strip(), classes, where),
+    )
+
+
+def _coordinate(text: str | None, column: str, where: str) -> int:
+    try:
+        value = int(text or "")
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise BadLabels(f"{where}: {column} is {text!r}, expected a whole number from 0 up")
+    return value
+
+
+def _label(text: str, classes: Sequence[str], where: str) -> int | None:
+    if not text:
+        return None
+    if text in classes:
+        return classes.index(text)
+    if text.isdecimal() and int(text) < len(classes):
+        return int(text)
+    raise BadLabels(f"{where}: unknown label {text!r}", remedy=f"classes: {_listing(classes)}")
+
+
+def _listing(classes: Iterable[str]) -> str:
+    return ", ".join(f"{index} {name}" for index, name in enumerate(classes))

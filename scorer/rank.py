@@ -1,0 +1,196 @@
+"""Ranks the pixels of a pool: decoding runs ahead in threads while the graph scores."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from scorer.contract import NO_PIXEL
+from scorer.errors import BadImage, BadInput, Failure
+from scorer.geometry import Geometry
+from scorer.images import Photograph, load
+from scorer.labels import Labels
+from scorer.noise import uniform
+from scorer.pool import Pool
+from scorer.runtime import Runtime
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Pixel:
+    """A pixel to label, in coordinates of the original image; rank 1 is the best."""
+
+    row: int
+    col: int
+    rank: int
+    score: float
+    label: int
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The pixels chosen in one image, and its uncertainty map if it was asked for."""
+
+    image: str
+    geometry: Geometry
+    pixels: tuple[Pixel, ...]
+    map: npt.NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An image that could not be used, and why. A value: it never ends a run."""
+
+    image: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    image: str
+    photograph: Photograph
+    exclude: npt.NDArray[np.uint8]
+    noise: npt.NDArray[np.float32] | None
+
+
+def rank(
+    runtime: Runtime,
+    pool: Pool,
+    *,
+    n: int,
+    labels: Labels | None = None,
+    seed: int = 0,
+    batch: int = 1,
+    want_map: bool = False,
+    start: int = 0,
+) -> Iterator[Ranked | Skipped]:
+    """Yield one result per image of the pool from index `start` on, in the pool's order.
+
+    The n best pixels of each image; those in `labels` are never chosen. The result of an image
+    depends on the graph, the image, its labels, n and the seed: not on the order or the batch.
+    """
+    contract = runtime.contract
+    if not 1 <= n <= contract.top_k:
+        raise BadInput(
+            f"n is {n}, this graph serves 1 to {contract.top_k} pixels per image",
+            remedy=f"export it with --top {max(n, 1)}",
+        )
+    labels = labels or Labels({})
+
+    def prepare(name: str) -> _Prepared | Skipped:
+        return _prepare(runtime, pool, name, labels=labels, n=n, seed=seed)
+
+    names = pool.names[start:]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        ready = _ahead(threads, prepare, names, ahead=2 * batch + 4)
+        try:
+            while chunk := list(islice(ready, batch)):
+                yield from _score(runtime, chunk, n=n, want_map=want_map)
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _prepare(
+    runtime: Runtime, pool: Pool, name: str, *, labels: Labels, n: int, seed: int
+) -> _Prepared | Skipped:
+    contract = runtime.contract
+    try:
+        if not name.isprintable() or name != name.encode("utf-8", "replace").decode():
+            raise BadImage("unusable file name", ascii(name))
+        photograph = load(pool.path(name), contract.grid)
+        exclude = photograph.geometry.exclude()
+        _exclude_labelled(exclude, photograph.geometry, labels, name)
+    except BadImage as error:
+        return Skipped(name, error.reason, error.detail)
+    noise = uniform(seed, name, contract.grid)
+    if (size := contract.random_pool(n)) is not None:
+        exclude = _outside_random_pool(exclude, noise, size)
+    return _Prepared(name, photograph, exclude, noise if contract.stochastic else None)
+
+
+def _exclude_labelled(
+    exclude: npt.NDArray[np.uint8], geometry: Geometry, labels: Labels, name: str
+) -> None:
+    for click in labels.of(name):
+        if not geometry.contains(click.row, click.col):
+            height, width = geometry.image
+            place = f"row {click.row}, col {click.col} in an image of {height}x{width}"
+            raise BadImage("label outside the image", place)
+        exclude[geometry.to_grid(click.row, click.col)] = 1
+
+
+def _outside_random_pool(
+    exclude: npt.NDArray[np.uint8], noise: npt.NDArray[np.float32], size: int
+) -> npt.NDArray[np.uint8]:
+    """Keep only `size` randomly drawn eligible pixels eligible (margin: Shin et al. 2021)."""
+    draw = np.where(exclude == 0, noise, -1).ravel()
+    chosen = np.argsort(-draw, kind="stable")[:size]
+    outside = np.ones_like(exclude)
+    outside.ravel()[chosen] = exclude.ravel()[chosen]
+    return outside
+
+
+def _ahead(
+    threads: ThreadPoolExecutor,
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    ahead: int,
+) -> Iterator[Result]:
+    """Results in order, with at most `ahead` of them in the making: memory stays bounded."""
+    pending: deque[Future[Result]] = deque()
+    for item in items:
+        pending.append(threads.submit(work, item))
+        if len(pending) >= ahead:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
+
+
+def _score(
+    runtime: Runtime, chunk: Sequence[_Prepared | Skipped], *, n: int, want_map: bool
+) -> Iterator[Ranked | Skipped]:
+    prepared = [item for item in chunk if isinstance(item, _Prepared)]
+    found = iter(_run(runtime, prepared, n=n, want_map=want_map) if prepared else ())
+    for item in chunk:
+        yield item if isinstance(item, Skipped) else next(found)
+
+
+def _run(
+    runtime: Runtime, prepared: Sequence[_Prepared], *, n: int, want_map: bool
+) -> Iterator[Ranked]:
+    noises = [item.noise for item in prepared if item.noise is not None]
+    scores = runtime.run(
+        np.stack([item.photograph.pixels for item in prepared]),
+        np.stack([item.exclude for item in prepared]),
+        np.stack(noises) if noises else None,
+        want_map=want_map,
+    )
+    for index, item in enumerate(prepared):
+        chosen = scores.pixel[index, :n, 0] != NO_PIXEL
+        places, values = scores.pixel[index, :n][chosen], scores.score[index, :n][chosen]
+        if not np.isfinite(values).all():
+            raise Failure(f"{item.image}: the graph gave a score that is not a number")
+        geometry = item.photograph.geometry
+        pixels = tuple(
+            Pixel(*geometry.to_image(int(row), int(col)), place, float(value), int(label))
+            for place, ((row, col), value, label) in enumerate(
+                zip(places, values, scores.label[index, :n][chosen], strict=True), start=1
+            )
+        )
+        height, width = geometry.content
+        yield Ranked(
+            item.image,
+            geometry,
+            pixels,
+            None if scores.map is None else scores.map[index, :height, :width],
+        )

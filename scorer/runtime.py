@@ -1,0 +1,106 @@
+"""Opens a scoring graph and runs it. One class per runtime, one interface."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from scorer.contract import METADATA_KEY, Contract
+from scorer.errors import BadGraph, MissingDependency
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a graph says of B images: the K best pixels of each, best first.
+
+    score float32 [B, K]; pixel int32 [B, K, 2] as (row, column) on the grid, -1 where no eligible
+    pixel was left; label int32 [B, K]; map float32 [B, H, W], the acquisition's own quantity.
+    """
+
+    score: npt.NDArray[np.float32]
+    pixel: npt.NDArray[np.int32]
+    label: npt.NDArray[np.int32]
+    map: npt.NDArray[np.float32] | None
+
+
+class Runtime(Protocol):
+    """A graph that is ready to run."""
+
+    contract: Contract
+
+    def run(
+        self,
+        image: npt.NDArray[np.uint8],
+        exclude: npt.NDArray[np.uint8],
+        noise: npt.NDArray[np.float32] | None = None,
+        *,
+        want_map: bool = False,
+    ) -> Scores:
+        """Score image [B, H, W, 3]; exclude and noise are [B, H, W]."""
+        ...
+
+
+class OnnxRuntime:
+    """ONNX Runtime on the CPU."""
+
+    def __init__(self, path: Path, *, threads: int) -> None:
+        self._session = _session(path, threads)
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in metadata:
+            raise BadGraph(
+                f"{path} is an ONNX graph, but not a scoring graph: it carries no contract",
+                remedy="make one with: python -m export onnx",
+            )
+        self.contract = Contract.from_json(metadata[METADATA_KEY], source=str(path))
+        _check_inputs(self._session, self.contract, path)
+
+    def run(
+        self,
+        image: npt.NDArray[np.uint8],
+        exclude: npt.NDArray[np.uint8],
+        noise: npt.NDArray[np.float32] | None = None,
+        *,
+        want_map: bool = False,
+    ) -> Scores:
+        feeds: dict[str, npt.NDArray[np.generic]] = {"image": image, "exclude": exclude}
+        if noise is not None:
+            feeds["noise"] = noise
+        outputs = ["score", "pixel", "label"] + (["map"] if want_map else [])
+        score, pixel, label, *rest = self._session.run(outputs, feeds)
+        return Scores(score, pixel, label, rest[0] if rest else None)
+
+
+def _session(path: Path, threads: int):  # type: ignore[no-untyped-def]  # onnxruntime has no types
+    try:
+        import onnxruntime as ort  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingDependency(
+            "ranking needs ONNX Runtime", remedy="pip install 'balentacq[cpu]' (or [gpu])"
+        ) from error
+    if not path.is_file():
+        raise BadGraph(f"{path} does not exist", remedy="make it with: python -m export onnx")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # what goes wrong is raised; warnings would spoil the progress
+    # Logits far below the maximum become denormals in exp, a hundred times slower than zeros.
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    try:
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
+        raise BadGraph(
+            f"{path} cannot be opened: {str(error).splitlines()[0]}",
+            remedy="is it a whole scorer.onnx? make it again with: python -m export onnx",
+        ) from error
+
+
+def _check_inputs(session, contract: Contract, path: Path) -> None:  # type: ignore[no-untyped-def]
+    expected = {"image", "exclude"} | ({"noise"} if contract.stochastic else set())
+    found = {entry.name for entry in session.get_inputs()}
+    shape = session.get_inputs()[0].shape[1:3]
+    if found != expected or tuple(shape) != contract.grid:
+        raise BadGraph(
+            f"{path}: its inputs {sorted(found)} of {shape} do not fit its own contract",
+            remedy="the file was edited; export it again",
+        )
