@@ -75,7 +75,7 @@ class Program(click.Group):
             sys.exit(error.exit_code)
 
 
-class Size(click.ParamType):
+class Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """HEIGHTxWIDTH, such as 360x480."""
 
     name = "HxW"

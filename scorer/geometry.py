@@ -39,6 +39,16 @@ class Geometry:
             _rescale(col, self.image[1], self.content[1]),
         )
 
+    def centre(self, row: int, col: int) -> tuple[float, float]:
+        """Where the centre of original pixel (row, col) lies on the grid, between pixels too.
+
+        A grid pixel's own centre has its index as coordinate: (0.0, 0.0) is the first pixel's.
+        """
+        return (
+            (row + 0.5) * self.content[0] / self.image[0] - 0.5,
+            (col + 0.5) * self.content[1] / self.image[1] - 0.5,
+        )
+
     def contains(self, row: int, col: int) -> bool:
         """Whether (row, col) is a pixel of the original image."""
         return 0 <= row < self.image[0] and 0 <= col < self.image[1]

@@ -91,7 +91,9 @@ def _write_skipped(out: Path, summary: Summary) -> None:
     with replacing(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("image", "reason", "detail"))
-        writer.writerows((skip.image, skip.reason, skip.detail) for skip in summary.skipped)
+        for skip in summary.skipped:
+            name = skip.image.encode("utf-8", "backslashreplace").decode()
+            writer.writerow((name, skip.reason, skip.detail))
 
 
 def _fill(

@@ -104,8 +104,8 @@ def _prepare(
 ) -> _Prepared | Skipped:
     contract = runtime.contract
     try:
-        if not name.isprintable() or name != name.encode("utf-8", "replace").decode():
-            raise BadImage("unusable file name", ascii(name))
+        if name != name.encode("utf-8", "replace").decode():
+            raise BadImage("file name is not UTF-8", ascii(name))
         photograph = load(pool.path(name), contract.grid)
         exclude = photograph.geometry.exclude()
         _exclude_labelled(exclude, photograph.geometry, labels, name)

@@ -117,7 +117,7 @@ def _read_parquet(path: Path) -> Iterator[Row]:
             yield from chunk.to_pylist()
 
 
-_KINDS: dict[str, Callable[[str], Any]] = {name: int for name in COLUMNS} | {
+_KINDS: dict[str, Callable[[str], Any]] = dict.fromkeys(COLUMNS, int) | {
     "image": str,
     "score": float,
     "predicted": str,

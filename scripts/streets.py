@@ -2,22 +2,23 @@
 
 A scene is a straight street in metres (x right, y up, z ahead) seen by a camera above the road.
 Everything in it is a flat face in that space: the canvas projects a face, paints the picture and
-labels the mask through the same stencil, so the two agree to the pixel. Faces are drawn far to
+labels the mask through the same stencil, so the two agree to the pixel. Faces are painted far to
 near, at twice the asked size; the picture is then averaged down and the mask takes the majority.
-
-    python scripts/streets.py OUT --train 60 --val 16 --size 192x256 --seed 0
 """
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFilter
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.intp]
+Pair = tuple[float, float]
+Paint = Callable[[Floats, Floats], Floats] | Floats  # a colour, or (along, up) -> rgb or rgba rows
 
 CLASSES: list[tuple[str, tuple[int, int, int]]] = [
     ("sky", (70, 130, 180)),
@@ -33,215 +34,453 @@ CLASSES: list[tuple[str, tuple[int, int, int]]] = [
     ("traffic sign", (240, 220, 0)),
     ("bicycle", (0, 200, 190)),
 ]
-SKY, BUILDING, ROAD, PAVEMENT, VEGETATION, CAR, MARKING, POLE, FENCE, PERSON, SIGN, BICYCLE = range(
-    len(CLASSES)
-)
-IGNORE = 255
-OVERSAMPLE = 2
-NEAR, FAR = 0.6, 400.0
-KERB = 0.14
+SKY, BUILDING, ROAD, PAVEMENT, GREEN, CAR, LINE, POLE, FENCE, PERSON, SIGN, BICYCLE = range(12)
+IGNORE, OVERSAMPLE = 255, 2
+NEAR, FAR, KERB = 0.6, 400.0, 0.14  # metres
 
-Floats = NDArray[np.float64]
-Rgb = tuple[float, float, float]
-Paint = Callable[[Floats, Floats], Floats]  # metres along and up a face -> rgb or rgba rows
-Faces = dict[str, Floats]
-Details = Mapping[str, Sequence[tuple[tuple[float, float, float, float], Rgb]]]
-
-DARK, GLASS, CHROME = (0.07, 0.07, 0.08), (0.14, 0.18, 0.22), (0.75, 0.76, 0.78)
-RED, WHITE, BLUE, TYRE = (0.8, 0.1, 0.1), (0.95, 0.95, 0.93), (0.1, 0.3, 0.7), (0.09, 0.09, 0.1)
-DOORS = [((0.0, 1.0, 0.0, 0.14), DARK), ((0.5, 0.51, 0.2, 0.95), DARK)]
-BODY: Details = {
-    "rear": [((0.03, 0.2, 0.55, 0.85), RED), ((0.8, 0.97, 0.55, 0.85), RED),
-             ((0.36, 0.64, 0.4, 0.62), WHITE), ((0.0, 1.0, 0.0, 0.2), DARK)],
-    "front": [((0.04, 0.22, 0.55, 0.8), WHITE), ((0.78, 0.96, 0.55, 0.8), WHITE),
-              ((0.28, 0.72, 0.42, 0.72), DARK), ((0.0, 1.0, 0.0, 0.2), DARK)],
-    "left": DOORS,
-    "right": DOORS,
-}  # fmt: skip
-SIDE_WINDOWS = [((0.06, 0.47, 0.1, 0.86), GLASS), ((0.53, 0.94, 0.1, 0.86), GLASS)]
-SCREEN = [((0.08, 0.92, 0.12, 0.88), GLASS)]
-CABIN: Details = {"rear": SCREEN, "front": SCREEN, "left": SIDE_WINDOWS, "right": SIDE_WINDOWS}
-CAR_COLOURS = [(0.75, 0.1, 0.1), (0.12, 0.22, 0.5), (0.85, 0.85, 0.86), (0.55, 0.57, 0.6),
-               (0.12, 0.12, 0.13), (0.15, 0.38, 0.25), (0.85, 0.65, 0.12), (0.4, 0.62, 0.75)]  # fmt: skip
-WALLS = [(0.62, 0.32, 0.24), (0.8, 0.72, 0.56), (0.7, 0.7, 0.68), (0.85, 0.8, 0.72),
-         (0.52, 0.38, 0.3), (0.66, 0.55, 0.5), (0.55, 0.62, 0.66), (0.82, 0.6, 0.42)]  # fmt: skip
-CLOTHES = [(0.75, 0.15, 0.15), (0.15, 0.25, 0.55), (0.15, 0.15, 0.17), (0.85, 0.7, 0.2),
-           (0.2, 0.5, 0.35), (0.8, 0.8, 0.78), (0.55, 0.25, 0.5), (0.45, 0.35, 0.25)]  # fmt: skip
+# Colours of sun, shade, zenith and horizon; lowest and highest sun in degrees; metres of clear
+# air, share of clouds, depth of shadows, share of lit windows.
+NOON = ("c8b89c 80889c 4080e0 c2def8", (42, 68), (220, 0.15, 0.55, 0.03))
+OVERCAST = ("303030 b8bec6 a8b2be dbdee3", (55, 75), (110, 0.6, 0.25, 0.12))
+DUSK = ("f0a058 8078a0 475799 fab27a", (16, 28), (140, 0.3, 0.4, 0.45))
 
 
-@dataclass(frozen=True)
-class Light:
-    """The weather and hour: where light comes from, its colours, and how the air takes it."""
-
-    sun: Floats
-    glow: Floats
-    ambient: Floats
-    zenith: Floats
-    horizon: Floats
-    haze: float
-    clouds: float
-    shadow: float
-    lamps: float
-
-    @classmethod
-    def pick(cls, rng: np.random.Generator) -> "Light":
-        """Noon, overcast or dusk, each with its own small variation."""
-        azimuth = rng.uniform(0, 2 * np.pi)
-        kind = rng.choice(["noon", "overcast", "dusk"], p=[0.5, 0.25, 0.25])
-        height = np.radians(rng.uniform(16, 28) if kind == "dusk" else rng.uniform(42, 68))
-        flat = np.cos(height)
-        sun = np.array([flat * np.sin(azimuth), np.sin(height), flat * np.cos(azimuth)])
-        glow, ambient, zenith, horizon, rest = {
-            "noon": ((0.75, 0.7, 0.6), (0.5, 0.54, 0.62), (0.25, 0.5, 0.88), (0.76, 0.87, 0.97),
-                     (220.0, 0.15, 0.55, 0.03)),
-            "overcast": ((0.16, 0.16, 0.16), (0.74, 0.77, 0.8), (0.66, 0.7, 0.75),
-                         (0.86, 0.87, 0.89), (110.0, 0.6, 0.25, 0.12)),
-            "dusk": ((0.85, 0.52, 0.28), (0.44, 0.4, 0.48), (0.28, 0.34, 0.6),
-                     (0.98, 0.7, 0.48), (140.0, 0.3, 0.45, 0.45)),
-        }[str(kind)]  # fmt: skip
-        colours = (np.array(c) * rng.uniform(0.93, 1.07, 3) for c in (glow, ambient))
-        return cls(sun, *colours, np.array(zenith), np.array(horizon), *rest)
+def tones(codes: str) -> Floats:
+    """Colours in 0..1 from hex codes."""
+    return np.array([list(bytes.fromhex(code)) for code in codes.split()]) / 255
 
 
-class Noise:
-    """A tile of fractal noise that repeats without a seam, read at any point."""
+DARK, GLASS, STEEL, WHITE, RED, BLUE = tones("141416 27323d 84888c f0f0ec c81e1e 2256b4")
 
-    SIZE = 256
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        rate = np.hypot(np.fft.fftfreq(self.SIZE)[:, None], np.fft.rfftfreq(self.SIZE)[None])
-        rate[0, 0] = np.inf
-        tile = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((self.SIZE, self.SIZE))) / rate)
-        self.tile: Floats = np.clip(tile / tile.std() / 2, -1, 1)
-
-    def __call__(self, x: Floats, y: Floats) -> Floats:
-        """Values in -1..1, interpolated; one unit is one sample of the tile."""
-        left, low = np.floor(x), np.floor(y)
-        right_share, high_share = x - left, y - low
-        i, j = low.astype(int) % self.SIZE, left.astype(int) % self.SIZE
-        i_next, j_next = (i + 1) % self.SIZE, (j + 1) % self.SIZE
-        near = self.tile[i, j] * (1 - right_share) + self.tile[i, j_next] * right_share
-        far = self.tile[i_next, j] * (1 - right_share) + self.tile[i_next, j_next] * right_share
-        return np.asarray(near * (1 - high_share) + far * high_share)
+def unit(vector: Floats) -> Floats:
+    """The vector at length one."""
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9))
 
 
 class Canvas:
-    """A picture and its mask, drawn at once by one camera."""
+    """A picture and its mask, drawn at once by one camera in one light."""
 
-    def __init__(self, rng: np.random.Generator, height: int, width: int, light: Light) -> None:
-        self.light = light
-        self.picture = np.zeros((height, width, 3))
-        self.mask = np.full((height, width), SKY, np.uint8)
-        self.focal = width * rng.uniform(0.62, 0.8)
-        self.eye = np.array([0.0, rng.uniform(1.4, 1.9), 0.0])
-        self.vanishing = np.array([width * rng.uniform(0.36, 0.64), height * rng.uniform(0.4, 0.52)])
-        roll = np.radians(rng.normal(0, 1.0))
-        self.turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
-        rows, columns = np.mgrid[:height, :width] + 0.5
-        flat = (np.stack([columns, rows], -1) - self.vanishing) @ self.turn.T / self.focal
-        self.rays = np.stack([flat[..., 0], -flat[..., 1], np.ones((height, width))], -1)
+    def __init__(self, rng: np.random.Generator, height: int, width: int) -> None:
+        light = (NOON, NOON, OVERCAST, DUSK)[int(rng.integers(4))]
+        self.glow, self.shade, self.zenith, self.horizon = tones(light[0])
+        self.air, self.clouds, self.gloom, self.lamps = light[2]
+        azimuth, rise = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(*light[1]))
+        self.sun = unit(np.array([np.sin(azimuth), np.tan(rise), np.cos(azimuth)]))
+        self.eye, self.focal = np.array([0, rng.uniform(1.4, 1.9), 0]), width * rng.uniform(0.62, 0.8)
+        self.vanishing = np.array([width, height]) * rng.uniform((0.36, 0.4), (0.64, 0.52))
+        cos, sin = np.cos(roll := rng.normal(0, 0.02)), np.sin(roll)
+        self.roll = np.array([[cos, sin], [-sin, cos]])
+        pixels = np.moveaxis(np.mgrid[:height, :width][::-1] + 0.5, 0, -1)
+        flat = (pixels - self.vanishing) @ self.roll.T / self.focal * (1, -1)
+        self.rays = np.concatenate([flat, np.ones((height, width, 1))], -1)
+        rate = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.rfftfreq(256) + 1e-9)
+        tile = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((256, 256))) * (rate > 1e-6) / rate)
+        self.rng, self.tile = rng, np.clip(tile / tile.std() / 2, -1, 1)
+        self.picture, self.mask = self.sky(), np.full((height, width), SKY, np.uint8)
+        self.shadow = Image.new("L", (width, height))
+        self.faces: list[tuple[float, Floats, int, Paint]] = []
+        self.stand(0, 0)
 
-    def project(self, corners: Floats) -> Floats:
-        """Pixel (x, y) of points in front of the camera, after the near plane has cut them."""
+    def noise(self, x: Floats, y: Floats) -> Floats:
+        """Seamless fractal noise in -1..1; one unit is one sample."""
+        left, low = np.floor(x), np.floor(y)
+        i, j, across, rise = low.astype(int) % 256, left.astype(int) % 256, x - left, y - low
+        near = self.tile[i, j] * (1 - across) + self.tile[i, j - 255] * across
+        far = self.tile[i - 255, j] * (1 - across) + self.tile[i - 255, j - 255] * across
+        return np.asarray(near * (1 - rise) + far * rise)
+
+    def sky(self) -> Floats:
+        """Gradient, sun glow, and clouds on a ceiling that recedes with the street."""
+        rise = np.clip(self.rays[..., 1:2], 0, None)
+        blend, ceiling = np.clip(rise / 0.55, 0, 1) ** 0.7, 12 / (rise + 0.15)
+        beam = np.clip(self.rays @ self.sun / np.linalg.norm(self.rays, axis=-1), 0, 1)[..., None]
+        clear = self.horizon * (1 - blend) + self.zenith * blend + self.glow * 0.6 * beam**24
+        cover = self.noise(self.rays[..., :1] * ceiling, ceiling) * 0.9 + self.clouds - 0.1
+        veil = np.clip(cover * 1.8, 0, 0.9) * np.clip(rise * 9, 0.2, 1)
+        white = (0.55 + 0.45 * self.horizon) * (0.95 - 0.18 * np.clip(cover, 0, 1))
+        return np.asarray(clear * (1 - veil) + white * veil)
+
+    def pick(self, codes: str) -> Floats:
+        """One of the colours, a little off."""
+        tone = self.rng.choice(tones(codes)) * self.rng.uniform(0.85, 1.12)
+        return np.asarray(np.clip(tone + self.rng.normal(0, 0.015, 3), 0, 1))
+
+    def stand(self, x: float, z: float, yaw: float = 0.0) -> None:
+        """Go to a spot in the street: what is drawn next stands there, turned by yaw."""
+        # Of two things on one line of sight the farther is also farther out: this keeps a house,
+        # whose wall runs along the street, behind whatever stands before the wall.
+        self.spot, self.depth = np.array([x, 0, z]), z + 2 * abs(x)
+        cos, sin = np.cos(yaw), np.sin(yaw)
+        self.turn = np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
+        self.view = (self.eye - self.spot) @ self.turn.T
+
+    def face(self, corners: ArrayLike, label: int, paint: Paint, z: float = 0.0) -> None:
+        """Add a flat polygon at the spot, of (x, y, z) corners or of upright (x, y) ones at z."""
+        points = np.asarray(corners, dtype=float)
+        points = np.pad(points, ((0, 0), (0, 3 - points.shape[1])), constant_values=z)
+        self.faces.append((self.depth, points @ self.turn + self.spot, label, paint))
+
+    def bar(
+        self, a: Pair, b: Pair, ends: Pair, label: int, paint: Paint, z: float = 0.0
+    ) -> None:
+        """Add a limb, rod or trunk between two upright points, as wide as asked at each."""
+        aside = unit(np.array([b[1] - a[1], a[0] - b[0]])) / 2
+        near, far = aside * ends[0], aside * ends[1]
+        self.face([a - near, a + near, b + far, b - far], label, paint, z)
+
+    def disc(self, at: Pair, radius: float, label: int, paint: Paint, sides: int = 16) -> None:
+        """Add an upright disc, or with few sides a regular polygon that stands on one."""
+        turn = (np.arange(sides) + 0.5) * 2 * np.pi / sides - np.pi / 2
+        self.face(np.stack([np.cos(turn), np.sin(turn)], -1) * radius + at, label, paint)
+
+    def box(self, low: Floats, high: Floats, label: int, paint: Paint) -> None:
+        """Add the faces seen of a block between two level quads."""
+        sides = [np.array([low[i - 1], low[i], high[i], high[i - 1]]) for i in range(4)]
+        for quad in (*sides, high):
+            normal, out = np.cross(quad[1] - quad[0], quad[3] - quad[0]), quad[0] - (low + high).mean(0) / 2
+            if (out @ normal) * ((self.view - quad[0]) @ normal) > 0:
+                self.face(quad, label, paint)
+
+    def cast(self, wide: float, long: float, low: float, high: float) -> None:
+        """Keep the sun off the ground behind a box at the spot that reaches from low to high."""
+        foot = level(-wide, wide, -long, long) @ self.turn + self.spot
+        under, over = (foot - self.sun / self.sun[1] * height for height in (low, high))
+        sides = ([under[i - 1], under[i], over[i], over[i - 1]] for i in range(4))
+        for quad in (under, over, *sides):
+            if outline := self.outline(np.array(quad) * (1, 0, 1)):
+                ImageDraw.Draw(self.shadow).polygon(outline, fill=255)
+
+    def outline(self, corners: Floats) -> list[float]:
+        """Pixels x, y, x, y, ... of a polygon, after the near plane has cut it."""
         kept: list[Floats] = []
-        for here, there in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        for here, there in zip(corners, [*corners[1:], corners[0]], strict=True):
             if here[2] >= NEAR:
                 kept.append(here)
             if (here[2] < NEAR) != (there[2] < NEAR):
                 kept.append(here + (there - here) * (NEAR - here[2]) / (there[2] - here[2]))
         seen = np.array(kept).reshape(-1, 3) - self.eye
         flat = seen[:, :2] * (1, -1) * self.focal / seen[:, 2:]
-        return np.asarray(flat @ self.turn + self.vanishing)
+        pixels: list[float] = (flat @ self.roll + self.vanishing).ravel().tolist()
+        return pixels
 
-    def stencil(self, corners: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Rows and columns of the pixels a polygon in space covers."""
-        outline = self.project(corners)
-        empty = np.empty(0, np.intp)
-        if len(outline) < 3:
-            return empty, empty
-        size = np.array(self.mask.shape[::-1])
-        low = np.clip(np.floor(outline.min(0)), 0, size).astype(int)
-        high = np.clip(np.ceil(outline.max(0)) + 1, 0, size).astype(int)
-        if (high <= low).any():
-            return empty, empty
-        cut = Image.new("L", (int(high[0] - low[0]), int(high[1] - low[1])))
-        ImageDraw.Draw(cut).polygon((outline - low).ravel().tolist(), fill=1)
-        rows, columns = np.nonzero(np.asarray(cut))
-        return rows + low[1], columns + low[0]
-
-    def face(self, points: ArrayLike, label: int, paint: Paint | Rgb, soft: bool = False) -> None:
-        """Paint and label one flat polygon; a soft one is lit as if it had no direction."""
-        corners = np.asarray(points, dtype=float)
-        rows, columns = self.stencil(corners)
-        if not len(rows):
-            return
-        along = unit(corners[1] - corners[0])
-        slant = corners[2] - corners[0]
-        up = unit(slant - along * (slant @ along))
-        normal = np.cross(along, up)
-        gap = (corners[0] - self.eye) @ normal
-        rays = self.rays[rows, columns]
-        lean = rays @ normal
-        depth = np.clip(gap / np.where(np.abs(lean) < 1e-6, 1e-6, lean), NEAR, FAR)
-        at = self.eye + depth[:, None] * rays - corners[0]
-        colour = paint(at @ along, at @ up) if callable(paint) else np.tile(paint, (len(rows), 1))
-        facing = 0.55 if soft else max(0.0, float(self.light.sun @ normal * -np.sign(gap)))
-        lit = colour[:, :3] * (self.light.ambient + self.light.glow * facing)
-        clear = np.exp(-depth / self.light.haze)[:, None]
-        lit = lit * clear + self.light.horizon * (1 - clear)
-        alpha = colour[:, 3:] if colour.shape[1] == 4 else np.ones((len(rows), 1))
-        self.picture[rows, columns] += alpha * (lit - self.picture[rows, columns])
-        drawn = alpha[:, 0] > 0
-        self.mask[rows[drawn], columns[drawn]] = label
-
-    def solid(
-        self, faces: Faces, label: int, paint: Paint | Rgb, details: Details | None = None
-    ) -> None:
-        """Draw the faces of a convex block that look at the camera, then what lies on them."""
-        centre = np.mean([quad.mean(0) for quad in faces.values()], axis=0)
-        for name, quad in faces.items():
-            normal = np.cross(quad[1] - quad[0], quad[2] - quad[0])
-            if ((quad[0] - centre) @ normal) * ((self.eye - quad[0]) @ normal) <= 0:
-                continue
-            self.face(quad, label, paint)
-            for (left, right, low, high), colour in (details or {}).get(name, ()):
-                across = np.array([left, right, right, left])[:, None]
-                rise = np.array([low, low, high, high])[:, None]
-                bottom = quad[0] + (quad[1] - quad[0]) * across
-                top = quad[3] + (quad[2] - quad[3]) * across
-                self.face(bottom + (top - bottom) * rise, label, colour)
-
-    def sky(self, noise: Noise) -> None:
-        """Gradient, sun glow, and clouds on a ceiling that recedes with the street."""
-        light = self.light
-        rise = np.clip(self.rays[..., 1], 0, None)
-        blend = np.clip(rise / 0.55, 0, 1)[..., None] ** 0.7
-        sky = light.horizon * (1 - blend) + light.zenith * blend
-        beam = np.clip(self.rays @ light.sun / np.linalg.norm(self.rays, axis=-1), 0, 1) ** 24
-        sky = sky + light.glow * 0.6 * beam[..., None]
-        ceiling = 14 / (rise + 0.12)
-        cover = noise(self.rays[..., 0] * ceiling + 90, ceiling) * 0.9 + light.clouds - 0.1
-        veil = np.clip(cover * 1.8, 0, 0.9)[..., None] * np.clip(rise * 9, 0.2, 1)[..., None]
-        bright = 0.95 - 0.18 * np.clip(cover, 0, 1)[..., None]
-        white = (0.55 + 0.45 * light.horizon) * bright
-        self.picture[:] = sky * (1 - veil) + white * veil
-
-    def shade(self, casts: Sequence[tuple[Floats, float, float]]) -> None:
-        """Darken the ground where footprints between two heights keep the sun off it."""
-        height, width = self.mask.shape
-        cut = Image.new("L", (width, height))
-        drift = -self.light.sun / self.light.sun[1]
-        for foot, low, high in casts:
-            near, far = foot + drift * low, foot + drift * high
-            sides = zip(near, np.roll(near, -1, 0), np.roll(far, -1, 0), far, strict=True)
-            for quad in [near, far, *map(np.array, sides)]:
-                flat = self.project(quad * (1, 0, 1))
-                if len(flat) > 2:
-                    ImageDraw.Draw(cut).polygon(flat.ravel().tolist(), fill=255)
-        dark = np.asarray(cut.filter(ImageFilter.GaussianBlur(1.5))) / 255 * self.light.shadow
+    def settle(self) -> None:
+        """Let the shadows fall on what is painted, then paint what was added, far to near."""
+        dark = np.asarray(self.shadow.filter(ImageFilter.GaussianBlur(1.5))) / 255 * self.gloom
         self.picture *= 1 - dark[..., None] * (1, 0.97, 0.9)
+        for _, corners, label, paint in sorted(self.faces, key=lambda face: -face[0]):
+            cut = Image.new("L", self.mask.shape[::-1])
+            if outline := self.outline(corners):
+                ImageDraw.Draw(cut).polygon(outline, fill=1)
+            if box := cut.getbbox():
+                rows, columns = np.nonzero(np.asarray(cut.crop(box)))
+                self.fill(rows + box[1], columns + box[0], corners, label, paint)
+        self.faces.clear()
+
+    def fill(self, rows: Index, columns: Index, corners: Floats, label: int, paint: Paint) -> None:
+        """Paint and label the pixels of a face, each lit and hazed at its own depth."""
+        along, slant = unit(corners[1] - corners[0]), corners[2] - corners[0]
+        up = unit(slant - along * (slant @ along))
+        normal, rays = np.cross(along, up), self.rays[rows, columns]
+        gap, lean = float((corners[0] - self.eye) @ normal), rays @ normal
+        depth = np.clip(gap / np.where(np.abs(lean) < 1e-6, 1e-6, lean), NEAR, FAR)[:, None]
+        at = self.eye + depth * rays - corners[0]
+        colour = paint(at @ along, at @ up) if callable(paint) else np.tile(paint, (len(rows), 1))
+        light = self.shade + self.glow * max(0.25, self.sun @ normal * -np.sign(gap))
+        clear = np.exp(-depth / self.air)
+        lit = colour[:, :3] * light * clear + self.horizon * (1 - clear)
+        solid = colour[:, 3] > 0 if colour.shape[1] > 3 else np.full(len(rows), True)
+        self.picture[rows[solid], columns[solid]] = lit[solid]
+        self.mask[rows[solid], columns[solid]] = label
 
 
-def unit(vector: Floats) -> Floats:
-    """The vector at length one."""
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9))
+def level(left: float, right: float, near: float, far: float, y: float = 0.0) -> Floats:
+    """A level rectangle that runs along the street."""
+    return np.array([(left, y, near), (right, y, near), (right, y, far), (left, y, far)])
+
+
+def surface(
+    canvas: Canvas, codes: str, cell: Pair = (9, 9), joint: float = 0.0, grain: float = 0.1
+) -> Paint:
+    """Rows of slabs, bricks or patches, each of its own shade, with grain and blotches."""
+    tone = canvas.pick(codes)
+
+    def paint(s: Floats, t: Floats) -> Floats:
+        row = np.floor(t / cell[1])
+        column = s / cell[0] + 0.5 * (row % 2)
+        shade = 1 + grain * (canvas.noise(s * 20, t * 20) + canvas.noise(s * 2 + 70, t * 3))
+        shade += 0.12 * canvas.noise(np.floor(column) * 37, row * 53)
+        shade[(column % 1 * cell[0] < joint) | (t % cell[1] < joint)] *= 0.7
+        return tone * shade[:, None]
+
+    return paint
+
+
+def facade(canvas: Canvas, height: float) -> Paint:
+    """A wall with a cornice, storeys of framed windows, and a door or a shop at its foot."""
+    rng, frame = canvas.rng, canvas.pick("f0f0ec a8a49c 28282c")
+    accent = canvas.pick("264090 bf2626 338059 8c4080 28282c")
+    shop, wide, bay = rng.random() < 0.4, rng.uniform(0.2, 0.3), rng.uniform(2.4, 3.4)
+    walls = "9e523d ccb88f b3b3ad d9ccb8 85614d a88c80 8c9ea8 d1996b b5654a"
+    plain = surface(canvas, walls, (0.5, 0.24), rng.choice([0, 0.05]))
+
+    def paint(s: Floats, t: Floats) -> Floats:
+        wall, house, storey = plain(s, t), np.floor(s / bay), np.floor(t / 3)
+        x, y = np.abs((s / bay) % 1 - 0.5), (t / 3) % 1
+        room = canvas.noise(house * 37.3, storey * 91.7)[:, None] * 0.5 + 0.5
+        glass = GLASS * (0.7 + room) + canvas.zenith * (0.45 * y)[:, None]
+        glass = np.where(room < canvas.lamps, tones("ffd288"), glass)
+        upper = (t < height - 0.6) & ((storey > 0) | (not shop))
+        wall[upper & (x < wide + 0.05) & (np.abs(y - 0.56) < 0.32)] = frame
+        street = shop & (x < 0.45) & (np.abs(t - 1.4) < 1)
+        pane = street | (upper & (x < wide) & (x > 0.02) & (np.abs(y - 0.57) < 0.27))
+        wall[pane] = glass[pane]
+        wall[(shop & (np.abs(t - 2.75) < 0.3)) | ((x < 0.17) & (t < 2.2) & (house % 4 == 1))] = accent
+        return np.asarray(wall * np.where(t > height - 0.4, 1.15, np.clip(0.7 + t / 5, 0, 1))[:, None])
+
+    return paint
+
+
+def ground(canvas: Canvas, left: float, right: float, walk: float) -> None:
+    """Grass to the horizon, the road, and a pavement with a kerb on either side."""
+    grass = surface(canvas, "4a7a2c 6c8a38", (3, 3), 0, 0.25)
+    tarmac = surface(canvas, "5c5c60 68666a 545660", (1.6, 7), 0, 0.14)
+    slabs = surface(canvas, "a09a90 9a9a9a b0a498 9c8878", (0.6, 0.9), 0.05)
+    canvas.face(level(-300, 300, NEAR, FAR), GREEN, grass)
+    canvas.face(level(left, right, NEAR, FAR), ROAD, tarmac)
+    for kerb, out in ((left, -1), (right, 1)):
+        canvas.face(level(kerb, kerb + out * walk, NEAR, FAR, KERB), PAVEMENT, slabs)
+        stone = surface(canvas, "a8a49c", (1, 1), 0.05)
+        side = [(kerb, 0, NEAR), (kerb, 0, FAR), (kerb, KERB, FAR), (kerb, KERB, NEAR)]
+        for stones in (level(kerb, kerb + out * 0.2, NEAR, FAR, KERB), side):
+            canvas.face(stones, PAVEMENT, stone)
+
+
+def markings(canvas: Canvas, left: float, right: float) -> None:
+    """A dashed or solid centre line, on some streets edge lines and a zebra crossing."""
+    rng, white, middle = canvas.rng, surface(canvas, "e8e8e4"), (left + right) / 2
+    starts = np.arange(rng.uniform(0, 6), 90, rng.choice([3, 6, 6]))
+    lines = [(middle - 0.09, middle + 0.09, z, z + 3) for z in starts]
+    if rng.random() < 0.5:
+        lines += [(x - 0.08, x + 0.08, NEAR, 120) for x in (left + 0.35, right - 0.35)]
+    if rng.random() < 0.45:
+        near = rng.uniform(5, 16)
+        lines = [line for line in lines if not near - 4 < line[2] < near + 4]
+        lines += [(x, x + 0.6, near, near + 3) for x in np.arange(left + 0.4, right - 0.6, 1.1)]
+    for line in lines:
+        canvas.face(level(*line), LINE, white)
+
+
+def building(canvas: Canvas) -> None:
+    """Four walls under a flat, pitched or hipped roof, the street wall at the spot."""
+    wide, long, height = canvas.rng.uniform((5, 5, 5), (6, 8, 16))
+    x, _, z = canvas.spot
+    canvas.stand(x + np.sign(x) * wide, z)
+    canvas.cast(wide, long, 0, height)
+    foot = level(-wide, wide, -long, long)
+    canvas.box(foot, foot + (0, height, 0), BUILDING, facade(canvas, height))
+    if shape := canvas.rng.integers(3):
+        tiles = surface(canvas, "7a3c2c 4a4a50 5c4436", (0.5, 0.4), 0.06, 0.15)
+        hip = min(wide, long / 1.5) * (shape - 1)
+        ridge = level(-0.02, 0.02, hip - long, long - hip, height + wide * 0.7)
+        canvas.box(foot * 1.03 + (0, height - 0.2, 0), ridge, BUILDING, tiles)
+
+
+def tree(canvas: Canvas) -> None:
+    """A crown of leaves on a trunk, or down on the ground where it is small."""
+    tone, (x, y) = canvas.pick("4a7a2c 5c8a30 3c6a34 7a8c34"), canvas.rng.uniform(0, 256, 2)
+    size, tall = canvas.rng.uniform((0.6, 0.8), (2.5, 1.3))
+    trunk = max(0.0, size * 1.8 - 1.5)
+
+    def leaves(s: Floats, t: Floats) -> Floats:
+        lump, leaf = canvas.noise(s * 7 + x, t * 7 + y), canvas.noise(s * 40, t * 40)
+        relief = lump - canvas.noise(s * 7 + x + 3 * canvas.sun[0], t * 7 + y + 4)
+        rise, reach = t / size / tall - 1, s / size - 1
+        shade = np.clip(0.75 + 0.2 * rise + 1.1 * relief + 0.45 * leaf, 0.15, 1.6)
+        inside = 0.85 - reach**2 - rise**2 + 0.7 * lump + 0.4 * leaf > 0
+        return np.column_stack([tone * shade[:, None], inside])
+
+    canvas.cast(size * 0.7, size * 0.7, trunk, trunk + size * tall * 2)
+    bark = surface(canvas, "5a4634 6a5a48", (0.2, 0.7), 0.03, 0.3)
+    canvas.bar((0, 0), (0, trunk + size), (size * 0.2, size * 0.12), GREEN, bark)
+    square = np.array([(-1, 0), (1, 0), (1, 2 * tall), (-1, 2 * tall)]) * size
+    canvas.face(square + (0, trunk - size * 0.25), GREEN, leaves)
+
+
+def fence(canvas: Canvas) -> None:
+    """Boards or railings; what shows between them counts as fence."""
+    height, pitch, gap = canvas.rng.uniform((0.9, 0.2, 0.06), (1.6, 0.3, 0.12))
+    bars = surface(canvas, "8a6a48 40444a d8d4c8 5a6a50", (pitch, height - 0.1), gap)
+    canvas.face([(0, 0, -3.5), (0, 0, 3.5), (0, height, 3.5), (0, height, -3.5)], FENCE, bars)
+
+
+def car(canvas: Canvas) -> None:
+    """A body and a glazed cabin on wheels, heading the way of its side of the road."""
+    x, _, z = canvas.spot
+    canvas.stand(x, z, canvas.rng.normal(np.pi * (x < 0), 0.04))
+    belt, roof, end = canvas.rng.uniform((0.85, 1.4, 1.9), (1.1, 1.75, 2.4))
+    tone = canvas.pick("bf1c1c 203a80 d8d8da 8c9197 2a2a2e 26613f d9a520 669ec0 7a2030")
+    boot, bonnet = canvas.rng.uniform(0.1, 0.6) - end, end * canvas.rng.uniform(0.45, 0.7)
+
+    def glazing(s: Floats, t: Floats) -> Floats:
+        glass = (np.abs(t - 0.28) < 0.2) & ((s + 0.1) % 0.93 > 0.14)
+        return np.where(glass[:, None], GLASS, tone * 0.95)
+
+    canvas.cast(0.95, end, 0, 1.2)
+    under = level(-0.8, 0.8, 0.4 - end, end - 0.4, 0.02)
+    canvas.box(under, under + (0, 0.4, 0), CAR, DARK)
+    canvas.box(level(-0.9, 0.9, -end, end, 0.26), level(-0.86, 0.86, -end, end - 0.15, belt), CAR, tone)
+    ahead, lamp = np.sign(canvas.view[2]), RED if canvas.view[2] < 0 else WHITE
+    for left, right, y, tall, shade in ((-0.9, 0.9, 0.34, 0.16, DARK), (-0.82, -0.5, 0.7, 0.18, lamp), (0.5, 0.82, 0.7, 0.18, lamp), (-0.25, 0.25, 0.6, 0.14, WHITE)):
+        canvas.bar((left, y), (right, y), (tall, tall), CAR, shade, ahead * end)
+    rim = [(0, np.cos(a), np.sin(a)) for a in np.arange(14) * 2 * np.pi / 14]
+    for along in (0.75 - end, end - 0.8) if abs(canvas.view[0]) > 0.91 else ():
+        for radius, shade in ((0.33, DARK), (0.19, STEEL)):
+            hub = (np.sign(canvas.view[0]) * 0.91, 0.33, along)
+            canvas.face(np.array(rim) * radius + hub, CAR, shade)
+    gutter = level(-0.68, 0.68, boot + 0.3, bonnet - 0.6, roof)
+    canvas.box(level(-0.84, 0.84, boot, bonnet, belt), gutter, CAR, glazing)
+    canvas.box(gutter, gutter + (0, 0.05, 0), CAR, tone)
+
+
+def person(canvas: Canvas, riding: bool = False) -> None:
+    """A figure that walks, or rides a bicycle."""
+    step = canvas.rng.uniform(0.06, 0.26)
+    hip, neck, hand, feet = (0.0, 0.9), (0.02, 1.48), (0.16, 0.88), (-step, step)
+    if riding:
+        hip, neck, hand, feet = (-0.2, 1.0), (0.05, 1.52), (0.42, 1.08), (-0.1, 0.05)
+    coats = "bf2626 264090 28282c d9b333 338059 cccac6 8c4080 73593f e07030"
+    coat, sleeve = surface(canvas, coats, grain=0.25), surface(canvas, coats, grain=0.25)
+    legs, skin = canvas.pick("28282c 264090 73593f"), canvas.pick("e8bf9c c68f66 8a5a3c 5a3a28")
+    canvas.cast(0.25, 0.15, 0, 1.7)
+    for x in feet:
+        foot = hip[1] * 0.1 + 0.2 * riding
+        canvas.bar(hip, (x, foot), (0.2, 0.13), PERSON, legs)
+        canvas.bar((x - 0.06, foot), (x + 0.16, foot), (0.1, 0.08), PERSON, DARK)
+    canvas.bar((hip[0], hip[1] - 0.06), neck, (0.36, 0.42), PERSON, coat)
+    canvas.bar((neck[0], neck[1] - 0.08), hand, (0.13, 0.1), PERSON, sleeve)
+    canvas.disc((neck[0] + 0.02, neck[1] + 0.17), 0.14, PERSON, skin)
+    canvas.disc((neck[0] - 0.02, neck[1] + 0.24), 0.11, PERSON, canvas.pick("2a1c14 6a4a28 b8a080"))
+
+
+def bicycle(canvas: Canvas) -> None:
+    """Two wheels and a frame seen from the side, often with a rider."""
+    x, _, z = canvas.spot
+    canvas.stand(x, z, canvas.rng.choice([0, np.pi]) + canvas.rng.uniform(-0.8, 0.8))
+    canvas.cast(0.8, 0.1, 0, 0.8)
+    tone = canvas.pick("bf1c1c 203a80 d8d8da 2a2a2e d9a520")
+    rear, front, crank, seat, bars = (-0.52, 0.36), (0.52, 0.36), (-0.05, 0.3), (-0.2, 0.9), (0.36, 1.0)
+    for hub in (rear, front):
+        canvas.disc(hub, 0.36, BICYCLE, DARK)
+        canvas.disc(hub, 0.29, BICYCLE, STEEL)
+    for a, b in ((rear, crank), (rear, seat), (crank, seat), (seat, bars), (crank, bars), (bars, front)):
+        canvas.bar(a, b, (0.07, 0.06), BICYCLE, tone)
+    if canvas.rng.random() < 0.5:
+        person(canvas, riding=True)
+
+
+def lamp(canvas: Canvas) -> None:
+    """A lamp post that leans its head over the road."""
+    height, reach = canvas.rng.uniform(5, 7), -np.sign(canvas.spot[0]) * 1.4
+    canvas.cast(0.1, 0.1, 0, height)
+    for a, b in (((0.0, 0.0), (0.0, height)), ((0.0, height), (reach * 1.4, height))):
+        canvas.bar(a, b, (0.2, 0.13), POLE, STEEL)
+
+
+def sign(canvas: Canvas) -> None:
+    """A traffic sign on its pole: a warning, a ban, an order or a notice."""
+    sides, blue = ((3, False), (16, False), (16, True), (4, True))[int(canvas.rng.integers(4))]
+    canvas.bar((0, 0), (0, 2.6), (0.1, 0.1), POLE, STEEL)
+    canvas.disc((0, 2.4), 0.55, SIGN, WHITE if blue else RED, sides)
+    canvas.disc((0, 2.4), 0.4, SIGN, BLUE if blue else WHITE, sides)
+    canvas.bar((0, 2.25), (0, 2.52), (0.1, 0.1), SIGN, WHITE if blue else DARK)
+
+
+def street(canvas: Canvas) -> None:
+    """A road with houses on both sides, and what stands or moves along it."""
+    rng = canvas.rng
+    wide, walk = rng.uniform((7.5, 2), (11, 4))
+    left, (built, yard) = -wide * rng.uniform(0.55, 0.63), rng.choice([(0.9, 0), (0.8, 3), (0.5, 5)])
+    ground(canvas, left, left + wide, walk)
+    canvas.settle()
+    plan = [  # what, its chance in a street, its chance at a place, places from, every, off the kerb
+        (building, 1, built, -6, 15, walk + yard),
+        (tree, yard > 0, 0.6, 4, 5, walk + yard / 2),
+        (fence, yard > 0, 0.7, 6, 7, walk),
+        (tree, 0.5, 0.6, 6, 11, 0.9),
+        (lamp, 0.7, 0.9, 5, 20, 0.5),
+        (sign, 0.4, 0.4, 6, 9, 0.6),
+        (car, 0.5, 0.6, 7, 6, -1.1),
+        (car, 0.8, 0.6, 9, 16, -0.3 * wide - 0.5),
+        (person, 0.5, 0.25, 5, 4, walk / 2),
+        (bicycle, 0.4, 0.25, 5, 5, -0.6),
+    ]
+    for out, kerb in ((-1, left), (1, left + wide)):
+        for draw, present, share, first, every, off in plan:
+            for place in range(8 if rng.random() < present else 0):
+                if rng.random() < share:
+                    z = first + every * (place + rng.uniform(0, 0.3))
+                    canvas.stand(kerb + out * (off + rng.uniform(-0.2, 0.2)), z)
+                    draw(canvas)
+    for x in range(-57, 60, 12):
+        canvas.stand(x, 120)
+        building(canvas)
+    canvas.settle()
+
+
+def majority(mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """The mask at its final size, with a border to ignore around people and bicycles."""
+    cells = mask.reshape(height, OVERSAMPLE, width, OVERSAMPLE).transpose(1, 3, 0, 2)
+    votes = cells.reshape(-1, height, width)
+    winner = (votes[:, None] == votes).sum(1).argmax(0)
+    small = np.take_along_axis(votes, winner[None], 0)[0]
+    thin = np.isin(small, (PERSON, BICYCLE)).astype(np.uint8)
+    grown = np.asarray(Image.fromarray(thin).filter(ImageFilter.MaxFilter(3)))
+    small[grown > thin] = IGNORE
+    return small
+
+
+def develop(picture: Floats, rng: np.random.Generator, height: int, width: int) -> Image.Image:
+    """What a sensor makes of the scene: exposure, white balance, vignette and noise."""
+    small = picture.reshape(height, OVERSAMPLE, width, OVERSAMPLE, 3).mean((1, 3))
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    small *= (1 - 0.13 * (x * x + y * y))[..., None] * rng.uniform(0.9, 1.12)
+    small = small * rng.uniform(0.96, 1.04, 3) + rng.normal(0, 0.012, small.shape)
+    return Image.fromarray((np.clip(small, 0, 1) * 255).astype(np.uint8))
+
+
+def write(folder: Path, height: int, width: int, key: tuple[int, int, int]) -> None:
+    """Draw the scene of a key (seed, split, index) into a folder of images and masks."""
+    canvas = Canvas(np.random.default_rng(key), height * OVERSAMPLE, width * OVERSAMPLE)
+    street(canvas)
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    image = develop(canvas.picture, canvas.rng, height, width)
+    image.save(folder / "images" / f"street_{key[2]:04d}.jpg", quality=92)
+    mask = Image.fromarray(majority(canvas.mask, height, width))
+    colours = [colour for _, colour in CLASSES] + [(255, 255, 255)] * (256 - len(CLASSES))
+    mask.putpalette(np.array(colours).ravel().tolist())
+    mask.save(folder / "masks" / f"street_{key[2]:04d}.png")
+
+
+def main() -> None:
+    """Read the command line and draw the pool."""
+    parser = argparse.ArgumentParser(description="Draw street scenes with class masks.")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--train", type=int, default=60)
+    parser.add_argument("--val", type=int, default=16)
+    parser.add_argument("--size", default="192x256", help="HEIGHTxWIDTH")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    height, width = map(int, args.size.split("x"))
+    pool = [(args.out, 0, i) for i in range(args.train)]
+    pool += [(args.out / "val", 1, i) for i in range(args.val)]
+    with ProcessPoolExecutor() as workers:
+        tasks = [workers.submit(write, out, height, width, (args.seed, *key)) for out, *key in pool]
+    for task in tasks:
+        task.result()
+    print(f"{len(tasks)} images, {len(CLASSES)} classes in {args.out}")
+
+
+if __name__ == "__main__":
+    main()

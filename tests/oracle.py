@@ -256,7 +256,7 @@ def _floored(nu: Array, sd: Array, mu: Array, rest: Array, relative_sd: float) -
     Where sd < relative_sd mu: nu = mu (1 - mu) / (relative_sd mu)^2 - 1; elsewhere nu as it is.
     """
     with np.errstate(over="ignore"):
-        at_floor = rest / mu / relative_sd**2 - 1.0
+        at_floor = rest / mu / relative_sd / relative_sd - 1.0
     return np.clip(np.where(sd < relative_sd * mu, at_floor, nu), NU_MIN, NU_MAX)
 
 

@@ -1,0 +1,108 @@
+"""THE acquisition formulas: what makes a pixel worth a click. Natural logarithms, nats.
+
+Each acquisition has a quantity (what its map shows) and a score (larger is chosen first). They are
+written in elementary operators, traced into the exported graph, and stand nowhere else.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from scorer.contract import BALENT_FLOOR
+from trainer import beta
+from trainer.moments import Moments
+
+_TINY = 1e-30
+
+Map = Float[Tensor, "B H W"]
+
+
+def entropy(mean: Float[Tensor, "B C H W"]) -> Map:
+    """H = -sum_c mu_c ln mu_c of the mean prediction; 0 ≤ H ≤ ln C; 0 ln 0 = 0. Shannon 1948."""
+    return -(mean * mean.clamp(min=_TINY).log()).sum(dim=1)
+
+
+def aleatoric(moments: Moments) -> Map:
+    """Mean entropy of a single pass: the uncertainty that more labels do not remove."""
+    assert moments.aleatoric is not None, "accumulate(..., aleatoric=True)"
+    return moments.aleatoric
+
+
+def bald(moments: Moments) -> Map:
+    """Epistemic uncertainty, the mutual information of label and weights: H - aleatoric;
+    0 ≤ I ≤ ln C. Houlsby et al. 2011; Didari et al. 2024, eq. 2.
+    """
+    return (entropy(moments.mean) - aleatoric(moments)).clamp(min=0)
+
+
+def posterior(moments: Moments) -> Map:
+    """sum_c mu_c h(P+_c) ≤ 0: entropy of the Beta that a class probability becomes once that
+    class is observed. Woo 2023, section 3; a class with mu = 0 contributes 0.
+    """
+    alpha, b = beta.fit(moments.mean, moments.variance)
+    return (moments.mean * beta.entropy(alpha, b)).sum(dim=1)
+
+
+def balent(moments: Moments) -> Map:
+    """Balanced entropy (posterior + H) / (H + ln 2) < 1, floored at BALENT_FLOOR.
+
+    Woo 2023, eq. 8; Didari et al. 2024, eq. 3. Pixels whose passes flip between near-certain
+    answers have h(P+) → -1/beta, so they rank last: that is the published equation.
+    """
+    h = entropy(moments.mean)
+    return ((posterior(moments) + h) / (h + math.log(2))).clamp(min=BALENT_FLOOR)
+
+
+def balentacq(value: Map) -> Map:
+    """1 / BalEnt where BalEnt ≥ 0, else BalEnt. Didari et al. 2024, eq. 4; at 0: 1e30."""
+    # Where runs both branches in ONNX: clamp before the division.
+    return (1 / value.clamp(min=_TINY)).where(value >= 0, value)
+
+
+def margin(mean: Float[Tensor, "B C H W"]) -> Map:
+    """Largest minus second largest mean probability, 0 ≤ margin ≤ 1. Didari et al. take its
+    smallest values inside a random pool of 10·n pixels, which the scorer draws.
+    """
+    top = mean.topk(2, dim=1).values
+    return top[:, 0] - top[:, 1]
+
+
+def powerbald(value: Map, noise: Map) -> Map:
+    """ln BALD + Gumbel(0, 1): sampling in proportion to BALD. Kirsch et al. 2021, gamma = 1.
+
+    `noise` is uniform on (0, 1).
+    """
+    return value.clamp(min=_TINY).log() - (-noise.log()).log()
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """quantity(moments, noise) → map; score(map, noise) → what TopK sorts by.
+
+    `noise`, uniform on (0, 1), is None unless the contract says that the acquisition is stochastic.
+    """
+
+    quantity: Callable[[Moments, Map | None], Map]
+    score: Callable[[Map, Map | None], Map]
+    needs_aleatoric: bool = False
+
+
+def _given(noise: Map | None) -> Map:
+    assert noise is not None, "this acquisition draws at random: it needs noise"
+    return noise
+
+
+ACQUISITIONS = {
+    "balentacq": Acquisition(lambda m, _: balent(m), lambda q, _: balentacq(q)),
+    "balent": Acquisition(lambda m, _: balent(m), lambda q, _: q),
+    "bald": Acquisition(lambda m, _: bald(m), lambda q, _: q, needs_aleatoric=True),
+    "powerbald": Acquisition(
+        lambda m, _: bald(m), lambda q, u: powerbald(q, _given(u)), needs_aleatoric=True
+    ),
+    "entropy": Acquisition(lambda m, _: entropy(m.mean), lambda q, _: q),
+    "margin": Acquisition(lambda m, _: margin(m.mean), lambda q, _: -q),
+    "random": Acquisition(lambda _, u: _given(u), lambda q, _: q),
+}

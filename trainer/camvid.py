@@ -1,0 +1,58 @@
+"""CamVid in the form that SegNet made common: {train,val,test}/ and {train,val,test}annot/."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from scorer.errors import BadDataset
+
+CLASSES: dict[str, Any] = {
+    "names": [
+        "Sky",
+        "Building",
+        "Pole",
+        "Road",
+        "Pavement",
+        "Tree",
+        "SignSymbol",
+        "Fence",
+        "Car",
+        "Pedestrian",
+        "Bicyclist",
+    ],
+    "colours": [
+        "#808080",
+        "#800000",
+        "#c0c080",
+        "#804080",
+        "#3c28de",
+        "#808000",
+        "#c08080",
+        "#404080",
+        "#400080",
+        "#404000",
+        "#0080c0",
+    ],
+    "ignore": 11,
+}
+
+
+def is_camvid(root: Path) -> bool:
+    """Whether a folder holds images in train/ and their masks in trainannot/."""
+    return (root / "train").is_dir() and (root / "trainannot").is_dir()
+
+
+def listed(path: Path, present: Sequence[str]) -> Sequence[str]:
+    """The images that train.txt or val.txt names; all that are present if there is no list.
+
+    Such lists travel with the paths of the machine they were made on: only the file name counts.
+    """
+    if not path.is_file():
+        return present
+    lines = [line.split() for line in path.read_text("utf-8").splitlines() if line.strip()]
+    names = {PurePosixPath(line[0].replace("\\", "/")).name for line in lines}
+    if missing := names.difference(present):
+        raise BadDataset(
+            f"{path} names {len(missing)} images that are missing, such as {min(missing)}"
+        )
+    return sorted(names)

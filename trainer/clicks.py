@@ -1,0 +1,117 @@
+"""The few labelled pixels that a network learns from: read from people, or drawn from masks."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from scorer import labels as label_files
+from scorer.errors import BadDataset, BadImage, BadLabels
+from scorer.images import load, size
+from scorer.labels import Click, Labels
+from scorer.noise import uniform
+from trainer import masks
+from trainer.dataset import Classes, Dataset, Split
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image on the network's grid: uint8 [H, W, 3]; points float [N, 2]; labels [N].
+
+    A point is the (row, column) of a labelled pixel's centre on the grid.
+    """
+
+    name: str
+    pixels: np.typing.NDArray[np.uint8]
+    points: np.typing.NDArray[np.float32]
+    labels: np.typing.NDArray[np.int64]
+
+
+@dataclass
+class Samples:
+    """All images with labels, decoded once; `skipped` names those that could not be used."""
+
+    samples: list[Sample] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def points(self) -> int:
+        return sum(len(sample.labels) for sample in self.samples)
+
+
+def read(path: Path, dataset: Dataset) -> Labels:
+    """Labels made by people, for the images of the training split."""
+    labels = label_files.read(path, dataset.classes.names)
+    names = set(dataset.train.images.names)
+    if strangers := [name for name in labels.clicks if name not in names]:
+        root = dataset.train.images.root
+        raise BadLabels(
+            f"{path}: {len(strangers)} of its images are not in {root}, such as {strangers[0]!r}",
+            remedy="image names are paths below the images folder of [train]",
+        )
+    return labels
+
+
+def draw(
+    split: Split, classes: Classes, *, pixels: int, seed: int
+) -> tuple[Labels, list[tuple[str, str]]]:
+    """n random labelled pixels of every mask, the start of active learning (Algorithm 1, line 1).
+
+    What is drawn for an image depends on the seed and its name alone. Images whose mask cannot be
+    read are returned beside the labels, with the reason.
+    """
+    clicks, skipped = {}, []
+    for name in split.images.names:
+        try:
+            clicks[name] = _draw_one(split, classes, name, pixels, seed)
+        except BadImage as error:
+            skipped.append((name, str(error)))
+    if not any(clicks.values()):
+        reason = f", such as {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
+        raise BadDataset(f"no mask in {split.masks} has a labelled pixel{reason}")
+    return Labels(clicks), skipped
+
+
+def _draw_one(split: Split, classes: Classes, name: str, pixels: int, seed: int) -> list[Click]:
+    path = split.mask(name)
+    assert path is not None
+    mask = masks.read(path, classes)
+    if mask.shape != (expected := size(split.images.path(name))):
+        height, width = mask.shape
+        raise BadImage("mask of another size", f"{height}x{width}, the image {expected}")
+    rows, cols = np.nonzero(mask != masks.IGNORE)
+    order = np.argsort(uniform(seed, f"pixels of {name}", rows.shape), kind="stable")[:pixels]
+    return [Click(int(rows[i]), int(cols[i]), int(mask[rows[i], cols[i]])) for i in sorted(order)]
+
+
+def gather(
+    split: Split, labels: Labels, grid: tuple[int, int]
+) -> Iterable[Sample | tuple[str, str]]:
+    """Decode every image that has labels; yields (name, reason) for one that cannot be used."""
+    for name in split.images.names:
+        clicks = [click for click in labels.of(name) if click.label is not None]
+        if not clicks:
+            continue
+        try:
+            yield _sample(split, name, clicks, grid)
+        except BadImage as error:
+            yield name, str(error)
+
+
+def _sample(split: Split, name: str, clicks: list[Click], grid: tuple[int, int]) -> Sample:
+    photograph = load(split.images.path(name), grid)
+    geometry = photograph.geometry
+    for click in clicks:
+        if not geometry.contains(click.row, click.col):
+            height, width = geometry.image
+            raise BadLabels(
+                f"label at row {click.row}, col {click.col} of {name}, which is {height}x{width}",
+                remedy="coordinates count from 0 in the original, upright image",
+            )
+    return Sample(
+        name,
+        photograph.pixels,
+        np.array([geometry.centre(click.row, click.col) for click in clicks], np.float32),
+        np.array([click.label for click in clicks], np.int64),
+    )

@@ -1,0 +1,59 @@
+"""The dropout before the classifier, and the fixed masks that stand for it in a scoring graph."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from scorer.noise import uniform
+
+KINDS = ("channel", "elementwise")
+
+
+class FeatureDropout(nn.Module):
+    """Dropout on feature maps: whole channels (one mask per image), or every element alone.
+
+    Whole channels by default: between feature-grid points, elementwise masks are averaged by the
+    upsampling, which prints the grid into every uncertainty map (docs/numerics.md).
+    """
+
+    def __init__(self, rate: float, kind: str = "channel") -> None:
+        super().__init__()
+        if kind not in KINDS or not 0 < rate < 1:
+            raise ValueError(
+                f"dropout {kind!r} at rate {rate}: expected one of {KINDS}, 0 < rate < 1"
+            )
+        self.rate, self.kind = rate, kind
+
+    def forward(self, features: Float[Tensor, "B K h w"]) -> Float[Tensor, "B K h w"]:
+        drop = F.dropout2d if self.kind == "channel" else F.dropout
+        return drop(features, self.rate, self.training)
+
+    def extra_repr(self) -> str:
+        return f"rate={self.rate}, kind={self.kind}"
+
+
+def masks(passes: int, channels: int, rate: float, seed: int) -> Float[Tensor, "m K"]:
+    """m Bernoulli(1 - rate) masks over the channels, from the seed alone: 1 keeps, 0 drops.
+
+    One mask for all pixels and all images: m samples of the classifier's weights.
+    """
+    return torch.from_numpy(uniform(seed, "dropout masks", (passes, channels)) >= rate).float()
+
+
+def widen(classifier: nn.Conv2d, keep: Float[Tensor, "m K"], rate: float) -> nn.Conv2d:
+    """All m passes as ONE convolution: m·C outputs, pass t with weights W · keep_t / (1 - rate)."""
+    passes = keep.shape[0]
+    weight = classifier.weight.detach()
+    wide = nn.Conv2d(
+        classifier.in_channels,
+        passes * classifier.out_channels,
+        kernel_size=classifier.weight.shape[2:],  # type: ignore[arg-type]
+        padding=classifier.padding,  # type: ignore[arg-type]
+        bias=classifier.bias is not None,
+    ).requires_grad_(False)
+    scaled = weight[None] * (keep / (1 - rate))[:, None, :, None, None]
+    wide.weight.copy_(scaled.flatten(0, 1))
+    if classifier.bias is not None and wide.bias is not None:
+        wide.bias.copy_(classifier.bias.detach().repeat(passes))
+    return wide.eval()

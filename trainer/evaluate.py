@@ -1,0 +1,84 @@
+"""How good a model is: intersection over union per class, at the size of the ground truth."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from scorer.errors import BadDataset, BadImage
+from scorer.images import load
+from trainer import masks
+from trainer.dataset import Classes, Split
+from trainer.network import BayesianNetwork, upsample
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """IoU per class in [0, 1], NaN for a class that is neither present nor predicted."""
+
+    iou: tuple[float, ...]
+    accuracy: float
+    images: int
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def miou(self) -> float:
+        """Mean over the classes that occur."""
+        return float(np.nanmean(self.iou))
+
+
+def evaluate(
+    network: BayesianNetwork,
+    split: Split,
+    classes: Classes,
+    size: tuple[int, int],
+    on_image: Callable[[int], None] = lambda _: None,
+) -> Evaluation:
+    """Predict every image without dropout; count pixels over the whole split, not per image."""
+    from torchmetrics.classification import MulticlassConfusionMatrix  # noqa: PLC0415
+
+    counts = MulticlassConfusionMatrix(len(classes), ignore_index=masks.IGNORE)
+    skipped = []
+    network.eval()
+    for done, name in enumerate(split.images.names, start=1):
+        try:
+            predicted, truth = _predict(network, split, classes, name, size)
+        except BadImage as error:
+            skipped.append((name, str(error)))
+        else:
+            counts.update(predicted, truth)
+        on_image(done)
+    images = len(split.images) - len(skipped)
+    if not images:
+        raise BadDataset(f"no image could be evaluated: {skipped[0][0]}: {skipped[0][1]}")
+    return _summary(counts.compute(), images, skipped)
+
+
+def _summary(matrix: Tensor, images: int, skipped: list[tuple[str, str]]) -> Evaluation:
+    matrix = matrix.double()
+    hits = matrix.diagonal()
+    union = matrix.sum(0) + matrix.sum(1) - hits
+    accuracy = float(hits.sum() / matrix.sum().clamp(min=1))
+    return Evaluation(tuple((hits / union).tolist()), accuracy, images, skipped)
+
+
+@torch.inference_mode()
+def _predict(
+    network: BayesianNetwork, split: Split, classes: Classes, name: str, size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    path = split.mask(name)
+    if path is None:
+        raise BadDataset("the split has no masks to compare with", remedy="add masks to [val]")
+    truth = torch.from_numpy(masks.read(path, classes))
+    photograph = load(split.images.path(name), size)
+    if truth.shape != photograph.geometry.image:
+        raise BadImage("mask of another size", f"{tuple(truth.shape)}")
+    device = network.image_mean.device
+    logits = upsample(network(torch.from_numpy(photograph.pixels)[None].to(device)), size)
+    height, width = photograph.geometry.content
+    content = logits[..., :height, :width].float().cpu()
+    whole = F.interpolate(content, truth.shape, mode="bilinear", align_corners=False)
+    return whole[0].argmax(0), truth.long()

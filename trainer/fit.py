@@ -1,0 +1,185 @@
+"""Training on sparse labels: the loop, and how it goes on after an interruption."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from trainer import state
+from trainer.augment import augment
+from trainer.clicks import Sample
+from trainer.loss import sparse_cross_entropy
+from trainer.masks import IGNORE
+from trainer.network import BayesianNetwork
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to train. Defaults as in PixelPick (Shin et al. 2021), whose settings the paper takes."""
+
+    epochs: int = 50
+    batch: int = 4
+    lr: float = 5e-4
+    backbone_lr_factor: float = 0.1
+    weight_decay: float = 2e-4
+    power: float = 0.9
+    seed: int = 0
+    precision: str = "auto"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training is: `loss` is the mean over the epoch so far, `step` of `steps` in it."""
+
+    epoch: int
+    step: int
+    steps: int
+    images: int
+    loss: float
+
+
+Listener = Callable[[Progress], None]
+
+
+def fit(
+    network: BayesianNetwork,
+    samples: Sequence[Sample],
+    recipe: Recipe,
+    *,
+    size: tuple[int, int],
+    resume: Path | None = None,
+    identity: str = "",
+    on_step: Listener = lambda _: None,
+    on_epoch: Listener = lambda _: None,
+) -> BayesianNetwork:
+    """Train `network` in place, and return it in evaluation mode on the CPU.
+
+    With `resume`, the state after every epoch is kept in that file, and a run with the same recipe
+    and `identity` (of the data) goes on from it; the caller removes the file when it has saved the
+    model. An interrupted run ends with the same weights as one that was not.
+    """
+    import lightning_fabric as lightning  # noqa: PLC0415
+
+    with _quiet():
+        fabric = lightning.Fabric(
+            accelerator="auto", devices=1, precision=precision(recipe.precision)
+        )
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    optimiser = torch.optim.Adam(_groups(network, recipe), weight_decay=recipe.weight_decay)
+    network.train().to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    identity = f"{recipe} {size} {identity}"
+    done = 0 if resume is None else state.restore(resume, network, optimiser, identity)
+    wrapped, wrapped_optimiser = fabric.setup(network, optimiser)
+    for epoch in range(done, recipe.epochs):
+        loader = _loader(samples, recipe, epoch)
+        report = Progress(epoch, 0, len(loader), 0, 0.0)
+        torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # dropout's, from where an epoch begins
+        for report in _epoch(fabric, wrapped, wrapped_optimiser, loader, recipe, epoch, size):
+            on_step(report)
+        if resume is not None:
+            state.save(resume, network, optimiser, identity, epoch + 1)
+        on_epoch(report)
+    return network.eval().to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload, no-any-return]
+
+
+def precision(choice: str) -> Any:
+    """Fabric's name for it; "auto" is half precision, float32 weights, where the machine has it."""
+    if choice != "auto":
+        return choice
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    # Without the instructions, bfloat16 on a CPU is emulated and slower than float32.
+    return "bf16-mixed" if torch.cpu.get_capabilities().get("avx512_bf16") else "32-true"
+
+
+def _epoch(
+    fabric: Any,
+    network: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    loader: "DataLoader[Sample]",
+    recipe: Recipe,
+    epoch: int,
+    size: tuple[int, int],
+) -> Iterator[Progress]:
+    network.train()
+    losses: list[float] = []
+    images = 0
+    for step, (pixels, points, labels) in enumerate(loader, start=1):
+        _schedule(
+            optimiser, recipe, (epoch * len(loader) + step - 1) / (recipe.epochs * len(loader))
+        )
+        batch = fabric.to_device((pixels, points, labels))
+        loss = sparse_cross_entropy(network(batch[0]).float(), batch[1], batch[2], size)
+        fabric.backward(loss)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        losses.append(float(loss.detach()))
+        images += len(pixels)
+        yield Progress(epoch, step, len(loader), images, sum(losses) / len(losses))
+
+
+def _groups(network: BayesianNetwork, recipe: Recipe) -> list[dict[str, Any]]:
+    """The pre-trained backbone learns at a tenth of the rate of the new layers."""
+    backbone = list(network.trunk.backbone.parameters())  # type: ignore[union-attr]
+    inside = {id(parameter) for parameter in backbone}
+    others = [parameter for parameter in network.parameters() if id(parameter) not in inside]
+    rates = (recipe.lr * recipe.backbone_lr_factor, recipe.lr)
+    return [
+        {"params": parameters, "lr": rate, "initial_lr": rate}
+        for parameters, rate in zip((backbone, others), rates, strict=True)
+    ]
+
+
+def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, done: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = group["initial_lr"] * (1 - done) ** recipe.power
+
+
+def _loader(samples: Sequence[Sample], recipe: Recipe, epoch: int) -> "DataLoader[Sample]":
+    """One epoch: every sample once, in an order and with views that seed and epoch decide."""
+    order = np.random.default_rng((recipe.seed, epoch)).permutation(len(samples))
+    # Filled up from the front: BatchNorm needs whole batches, and no sample is left out.
+    filled = np.resize(order, -(-len(order) // recipe.batch) * recipe.batch)
+    views = _Views(samples, filled, (recipe.seed, epoch))
+    return DataLoader(views, recipe.batch, collate_fn=_collate)  # type: ignore[arg-type]
+
+
+class _Views:
+    """Augmented samples by their place in the epoch."""
+
+    def __init__(
+        self, samples: Sequence[Sample], order: np.typing.NDArray[np.intp], key: tuple[int, int]
+    ) -> None:
+        self._samples, self._order, self._key = samples, order, key
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, place: int) -> Sample:
+        rng = np.random.default_rng((*self._key, 1, place))
+        return augment(self._samples[self._order[place]], rng)
+
+
+def _collate(samples: Sequence[Sample]) -> tuple[Tensor, Tensor, Tensor]:
+    most = max(1, *(len(sample.labels) for sample in samples))
+    points = np.zeros((len(samples), most, 2), np.float32)
+    labels = np.full((len(samples), most), IGNORE, np.int64)
+    for index, sample in enumerate(samples):
+        points[index, : len(sample.points)] = sample.points
+        labels[index, : len(sample.labels)] = sample.labels
+    pixels = np.stack([sample.pixels for sample in samples])
+    return torch.from_numpy(pixels), torch.from_numpy(points), torch.from_numpy(labels)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Fabric's advice on devices that were chosen on purpose
+        yield

@@ -1,0 +1,194 @@
+"""A model from start to file: labels, weights, training, measuring, saving."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from scorer import __version__
+from scorer import labels as label_files
+from scorer.errors import BadDataset, BadLabels
+from scorer.labels import Labels
+from trainer import clicks, model, networks, state, weights
+from trainer.clicks import Sample, Samples
+from trainer.dataset import Dataset
+from trainer.evaluate import Evaluation, evaluate
+from trainer.fit import Progress, Recipe, fit, precision
+from trainer.model import Card
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to train, on which labels. `pixels` are drawn per mask if there is no labels file."""
+
+    network: str = networks.NAMES[0]
+    weights: str = "auto"
+    labels: Path | None = None
+    pixels: int = 5
+    dropout: float = 0.2
+    dropout_kind: str = "channel"
+    recipe: Recipe = field(default_factory=Recipe)
+    resume: bool = True
+
+
+class Listener(Protocol):
+    """Who hears of the training as it goes on."""
+
+    def tell(self, message: str, *, warning: bool = False) -> None: ...
+    def start(self, epochs: int, done: int) -> None: ...
+    def step(self, progress: Progress) -> None: ...
+    def epoch(self, progress: Progress, miou: float | None) -> None: ...
+
+
+def train(dataset: Dataset, out: Path, options: Options, listener: Listener) -> Evaluation | None:
+    """Train a model and save it to `out`; its clicks go beside it as OUT.labels.csv.
+
+    Interrupted at any moment, the same call goes on from the last whole epoch (unless
+    options.resume is false). Returns the evaluation on the validation split, if there is one.
+    """
+    torch.manual_seed(options.recipe.seed)
+    labels = _labels(dataset, options, listener)
+    samples = _samples(dataset, labels, listener)
+    network = networks.build(
+        options.network, len(dataset.classes), rate=options.dropout, kind=options.dropout_kind
+    )
+    origin = weights.load(network.trunk.backbone, options.weights)  # type: ignore[union-attr, arg-type]
+    _tell_origin(origin, options, listener)
+    resume = out.with_name(f"{out.name}.partial")
+    _prepare(resume, options, listener)
+    scores: list[Evaluation] = []
+
+    def on_epoch(progress: Progress) -> None:
+        miou = None
+        if dataset.val is not None and _is_time(progress.epoch, options.recipe.epochs):
+            scores.append(evaluate(network, dataset.val, dataset.classes, dataset.size))
+            miou = scores[-1].miou
+        listener.epoch(progress, miou)
+
+    fit(
+        network,
+        samples.samples,
+        options.recipe,
+        size=dataset.size,
+        resume=resume,
+        identity=_identity(dataset, labels, origin, options),
+        on_step=listener.step,
+        on_epoch=on_epoch,
+    )
+    evaluation = scores[-1] if scores else None
+    if evaluation is None and dataset.val is not None:  # resumed after the last epoch
+        evaluation = evaluate(network, dataset.val, dataset.classes, dataset.size)
+    model.save(out, network, _card(dataset, samples, origin, options, evaluation))
+    label_files.write(labels_path(out), labels, dataset.classes.names)
+    resume.unlink(missing_ok=True)
+    return evaluation
+
+
+def labels_path(out: Path) -> Path:
+    """Where the clicks that a model learned from are kept: model.safetensors → model.labels.csv."""
+    return out.with_name(f"{out.stem}.labels.csv")
+
+
+def _labels(dataset: Dataset, options: Options, listener: Listener) -> Labels:
+    path = options.labels or dataset.train.labels
+    if path is not None:
+        labels = clicks.read(path, dataset)
+        listener.tell(f"{len(labels)} labels for {len(labels.clicks)} images from {path}")
+        return labels
+    if dataset.train.masks is None:
+        raise BadDataset(
+            "there is nothing to learn from: [train] has neither masks nor labels",
+            remedy="give --labels FILE, a CSV image,row,col,label, or add masks to [train]",
+        )
+    labels, skipped = clicks.draw(
+        dataset.train, dataset.classes, pixels=options.pixels, seed=options.recipe.seed
+    )
+    _tell_skipped(skipped, listener)
+    listener.tell(
+        f"{len(labels)} labels drawn at random from {len(labels.clicks)} masks, "
+        f"{options.pixels} pixels each, seed {options.recipe.seed}"
+    )
+    return labels
+
+
+def _samples(dataset: Dataset, labels: Labels, listener: Listener) -> Samples:
+    samples = Samples()
+    for found in clicks.gather(dataset.train, labels, dataset.size):
+        if isinstance(found, Sample):
+            samples.samples.append(found)
+        else:
+            samples.skipped.append(found)
+    _tell_skipped(samples.skipped, listener)
+    if not samples.samples:
+        raise BadLabels(
+            "no image has a usable label",
+            remedy="the label column must hold class names or indices",
+        )
+    seen = {int(label) for sample in samples.samples for label in sample.labels}
+    if absent := [n for i, n in enumerate(dataset.classes.names) if i not in seen]:
+        listener.tell(f"no label yet of: {', '.join(absent)}", warning=True)
+    return samples
+
+
+def _tell_skipped(skipped: Iterable[tuple[str, str]], listener: Listener) -> None:
+    for name, reason in skipped:
+        listener.tell(f"skipped {name}: {reason}", warning=True)
+
+
+def _tell_origin(origin: str, options: Options, listener: Listener) -> None:
+    if origin != "random":
+        listener.tell(f"{options.network}, backbone weights: {origin}")
+        return
+    listener.tell(
+        f"{options.network} starts from RANDOM weights: expect much worse results. "
+        "Pre-trained ones: --weights FILE, or a network whose weights are installed",
+        warning=True,
+    )
+
+
+def _prepare(resume: Path, options: Options, listener: Listener) -> None:
+    if not options.resume:
+        resume.unlink(missing_ok=True)
+    listener.start(options.recipe.epochs, state.epochs(resume))
+    listener.tell(f"precision {precision(options.recipe.precision)}")
+
+
+def _is_time(epoch: int, epochs: int) -> bool:
+    """Whether to measure after this epoch: ten times in a run, and at its end."""
+    return (epoch + 1) % max(1, epochs // 10) == 0 or epoch + 1 == epochs
+
+
+def _identity(dataset: Dataset, labels: Labels, origin: str, options: Options) -> str:
+    """Hash of all that the weights depend on, beside the recipe: another run never goes on."""
+    flat = sorted((name, list(found)) for name, found in labels.clicks.items())
+    parts = (flat, origin, options.network, options.dropout, options.dropout_kind, dataset.classes)
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _card(
+    dataset: Dataset,
+    samples: Samples,
+    origin: str,
+    options: Options,
+    evaluation: Evaluation | None,
+) -> Card:
+    return Card(
+        network=options.network,
+        dropout=options.dropout,
+        dropout_kind=options.dropout_kind,
+        classes=dataset.classes.names,
+        colours=dataset.classes.colours,
+        height=dataset.size[0],
+        width=dataset.size[1],
+        pretrained=origin,
+        training={
+            **asdict(options.recipe),
+            "images": len(samples.samples),
+            "labels": samples.points,
+            "miou": None if evaluation is None else evaluation.miou,
+            "versions": {"balentacq": __version__, "torch": torch.__version__},
+        },
+    )

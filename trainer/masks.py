@@ -1,0 +1,63 @@
+"""Ground-truth masks, as train ids: 0..C-1, and 255 where nothing is known."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from scorer.errors import BadDataset, BadImage
+from scorer.images import MAX_PIXELS
+from trainer.dataset import Classes
+
+IGNORE = 255
+_INDEXED = ("L", "P", "1", "I;16", "I")
+
+Mask = npt.NDArray[np.uint8]
+
+
+def read(path: Path, classes: Classes) -> Mask:
+    """Read a mask of class indices (grey or palette PNG) or of class colours (RGB).
+
+    Raises BadImage for a file that is no whole image, BadDataset for a value that is no class:
+    such a mask means that dataset.toml is wrong, not that one file is.
+    """
+    values = _pixels(path)
+    if values.ndim == 3:
+        return _from_colours(values, classes, path)
+    known = (values < len(classes)) & (values != classes.ignore)
+    unknown = ~known & (values != classes.ignore) & (values != IGNORE)
+    if unknown.any():
+        raise BadDataset(
+            f"{path} holds the value {values[unknown][0]}, but there are {len(classes)} classes "
+            f"and ignore is {classes.ignore}",
+            remedy="correct [classes] in dataset.toml",
+        )
+    return np.where(known, values, IGNORE).astype(np.uint8)
+
+
+def _pixels(path: Path) -> npt.NDArray[np.integer]:
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise BadImage("mask too large", str(path))
+            return np.asarray(image if image.mode in _INDEXED else image.convert("RGB"))
+    except FileNotFoundError as error:
+        raise BadImage("mask missing", str(path)) from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise BadImage("mask unreadable", f"{path}: {error}") from error
+
+
+def _from_colours(values: npt.NDArray[np.integer], classes: Classes, path: Path) -> Mask:
+    codes = values.astype(np.int32) @ np.array([65536, 256, 1])
+    mask = np.full(codes.shape, IGNORE, np.uint8)
+    void = codes == 0  # black is 'void' wherever no class is black
+    for index, (red, green, blue) in enumerate(classes.colours):
+        mask[codes == 65536 * red + 256 * green + blue] = index
+    if (unknown := (mask == IGNORE) & ~void).any():
+        colour = f"#{codes[unknown][0]:06x}"
+        raise BadDataset(
+            f"{path} holds the colour {colour}, which is no class",
+            remedy="correct colours in [classes] of dataset.toml; #000000 means not labelled",
+        )
+    return mask

