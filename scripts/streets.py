@@ -3,12 +3,13 @@
 A scene is a straight street in metres (x right, y up, z ahead) seen by a camera above the road.
 Everything in it is a flat face in that space: the canvas projects a face, paints the picture and
 labels the mask through the same stencil, so the two agree to the pixel. Faces are painted far to
-near, at twice the asked size; the picture is then averaged down and the mask takes the majority.
+near, at twice the asked size; the picture is averaged down, the mask keeps one pixel of four.
 """
 
 import argparse
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 Floats = NDArray[np.float64]
-Index = NDArray[np.intp]
 Pair = tuple[float, float]
-Paint = Callable[[Floats, Floats], Floats] | Floats  # a colour, or (along, up) -> rgb or rgba rows
+Texture = Callable[[Floats, Floats], Floats]  # metres along and up a face -> rgb or rgba rows
+Paint = Texture | Floats
 
 CLASSES: list[tuple[str, tuple[int, int, int]]] = [
     ("sky", (70, 130, 180)),
@@ -37,7 +38,6 @@ CLASSES: list[tuple[str, tuple[int, int, int]]] = [
 SKY, BUILDING, ROAD, PAVEMENT, GREEN, CAR, LINE, POLE, FENCE, PERSON, SIGN, BICYCLE = range(12)
 IGNORE, OVERSAMPLE = 255, 2
 NEAR, FAR, KERB = 0.6, 400.0, 0.14  # metres
-
 # Colours of sun, shade, zenith and horizon; lowest and highest sun in degrees; metres of clear
 # air, share of clouds, depth of shadows, share of lit windows.
 NOON = ("c8b89c 80889c 4080e0 c2def8", (42, 68), (220, 0.15, 0.55, 0.03))
@@ -55,27 +55,36 @@ DARK, GLASS, STEEL, WHITE, RED, BLUE = tones("141416 27323d 84888c f0f0ec c81e1e
 
 def unit(vector: Floats) -> Floats:
     """The vector at length one."""
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9))
+    return np.asarray(vector / np.linalg.norm(vector))
+
+
+def level(left: float, right: float, near: float = NEAR, far: float = FAR, y: float = 0) -> Floats:
+    """A level rectangle that runs along the street."""
+    return np.array([(left, y, near), (right, y, near), (right, y, far), (left, y, far)])
 
 
 class Canvas:
     """A picture and its mask, drawn at once by one camera in one light."""
 
     def __init__(self, rng: np.random.Generator, height: int, width: int) -> None:
-        light = (NOON, NOON, OVERCAST, DUSK)[int(rng.integers(4))]
-        self.glow, self.shade, self.zenith, self.horizon = tones(light[0])
-        self.air, self.clouds, self.gloom, self.lamps = light[2]
-        azimuth, rise = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(*light[1]))
+        codes, climb, weather = (NOON, NOON, OVERCAST, DUSK)[int(rng.integers(4))]
+        self.glow, self.shade, self.zenith, self.horizon = tones(codes)
+        self.air, self.clouds, self.gloom, self.lamps = weather
+        azimuth, rise = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(*climb))
         self.sun = unit(np.array([np.sin(azimuth), np.tan(rise), np.cos(azimuth)]))
-        self.eye, self.focal = np.array([0, rng.uniform(1.4, 1.9), 0]), width * rng.uniform(0.62, 0.8)
+        self.eye, self.focal = (
+            np.array([0, rng.uniform(1.4, 1.9), 0]),
+            width * rng.uniform(0.6, 0.8),
+        )
         self.vanishing = np.array([width, height]) * rng.uniform((0.36, 0.4), (0.64, 0.52))
-        cos, sin = np.cos(roll := rng.normal(0, 0.02)), np.sin(roll)
-        self.roll = np.array([[cos, sin], [-sin, cos]])
+        roll = rng.normal(0, 0.02)
+        self.tilt = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
         pixels = np.moveaxis(np.mgrid[:height, :width][::-1] + 0.5, 0, -1)
-        flat = (pixels - self.vanishing) @ self.roll.T / self.focal * (1, -1)
+        flat = (pixels - self.vanishing) @ self.tilt.T / self.focal * (1, -1)
         self.rays = np.concatenate([flat, np.ones((height, width, 1))], -1)
-        rate = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.rfftfreq(256) + 1e-9)
-        tile = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((256, 256))) * (rate > 1e-6) / rate)
+        rate = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.rfftfreq(256))
+        rate[0, 0] = np.inf
+        tile = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((256, 256))) / rate)
         self.rng, self.tile = rng, np.clip(tile / tile.std() / 2, -1, 1)
         self.picture, self.mask = self.sky(), np.full((height, width), SKY, np.uint8)
         self.shadow = Image.new("L", (width, height))
@@ -121,10 +130,8 @@ class Canvas:
         points = np.pad(points, ((0, 0), (0, 3 - points.shape[1])), constant_values=z)
         self.faces.append((self.depth, points @ self.turn + self.spot, label, paint))
 
-    def bar(
-        self, a: Pair, b: Pair, ends: Pair, label: int, paint: Paint, z: float = 0.0
-    ) -> None:
-        """Add a limb, rod or trunk between two upright points, as wide as asked at each."""
+    def bar(self, a: Pair, b: Pair, ends: Pair, label: int, paint: Paint, z: float = 0) -> None:
+        """Add an upright limb or rod between two points, as wide as asked at each."""
         aside = unit(np.array([b[1] - a[1], a[0] - b[0]])) / 2
         near, far = aside * ends[0], aside * ends[1]
         self.face([a - near, a + near, b + far, b - far], label, paint, z)
@@ -135,11 +142,11 @@ class Canvas:
         self.face(np.stack([np.cos(turn), np.sin(turn)], -1) * radius + at, label, paint)
 
     def box(self, low: Floats, high: Floats, label: int, paint: Paint) -> None:
-        """Add the faces seen of a block between two level quads."""
-        sides = [np.array([low[i - 1], low[i], high[i], high[i - 1]]) for i in range(4)]
-        for quad in (*sides, high):
-            normal, out = np.cross(quad[1] - quad[0], quad[3] - quad[0]), quad[0] - (low + high).mean(0) / 2
-            if (out @ normal) * ((self.view - quad[0]) @ normal) > 0:
+        """Add the visible faces of a block between two level rectangles."""
+        centre = (low + high).mean(0) / 2
+        for quad in (*([low[i - 1], low[i], high[i], high[i - 1]] for i in range(4)), high):
+            normal = np.cross(quad[1] - quad[0], quad[3] - quad[0])
+            if ((quad[0] - centre) @ normal) * ((self.view - quad[0]) @ normal) > 0:
                 self.face(quad, label, paint)
 
     def cast(self, wide: float, long: float, low: float, high: float) -> None:
@@ -148,21 +155,15 @@ class Canvas:
         under, over = (foot - self.sun / self.sun[1] * height for height in (low, high))
         sides = ([under[i - 1], under[i], over[i], over[i - 1]] for i in range(4))
         for quad in (under, over, *sides):
-            if outline := self.outline(np.array(quad) * (1, 0, 1)):
-                ImageDraw.Draw(self.shadow).polygon(outline, fill=255)
+            ImageDraw.Draw(self.shadow).polygon(self.outline(np.array(quad) * (1, 0, 1)), fill=255)
 
     def outline(self, corners: Floats) -> list[float]:
-        """Pixels x, y, x, y, ... of a polygon, after the near plane has cut it."""
-        kept: list[Floats] = []
-        for here, there in zip(corners, [*corners[1:], corners[0]], strict=True):
-            if here[2] >= NEAR:
-                kept.append(here)
-            if (here[2] < NEAR) != (there[2] < NEAR):
-                kept.append(here + (there - here) * (NEAR - here[2]) / (there[2] - here[2]))
-        seen = np.array(kept).reshape(-1, 3) - self.eye
-        flat = seen[:, :2] * (1, -1) * self.focal / seen[:, 2:]
-        pixels: list[float] = (flat @ self.roll + self.vanishing).ravel().tolist()
-        return pixels
+        """Pixels x, y, x, y, ... of a polygon, cut where it comes too near."""
+        # Moving a corner along z is an exact cut for edges along the street, as all that come near.
+        seen = np.maximum(corners, (-np.inf, -np.inf, NEAR)) - self.eye
+        flat = seen[:, :2] * (1, -1) * self.focal / seen[:, 2:] @ self.tilt + self.vanishing
+        pixels: list[float] = flat.ravel().tolist()
+        return pixels if corners[:, 2].max() > NEAR else [-1.0] * 6
 
     def settle(self) -> None:
         """Let the shadows fall on what is painted, then paint what was added, far to near."""
@@ -170,45 +171,36 @@ class Canvas:
         self.picture *= 1 - dark[..., None] * (1, 0.97, 0.9)
         for _, corners, label, paint in sorted(self.faces, key=lambda face: -face[0]):
             cut = Image.new("L", self.mask.shape[::-1])
-            if outline := self.outline(corners):
-                ImageDraw.Draw(cut).polygon(outline, fill=1)
-            if box := cut.getbbox():
-                rows, columns = np.nonzero(np.asarray(cut.crop(box)))
-                self.fill(rows + box[1], columns + box[0], corners, label, paint)
+            ImageDraw.Draw(cut).polygon(self.outline(corners), fill=1)
+            box = cut.getbbox() or (0, 0, 0, 0)
+            rows, columns = np.nonzero(np.asarray(cut.crop(box)))
+            rows, columns = rows + box[1], columns + box[0]
+            along, slant = unit(corners[1] - corners[0]), corners[2] - corners[0]
+            up = unit(slant - along * (slant @ along))
+            normal, rays = np.cross(along, up), self.rays[rows, columns]
+            gap, lean = float((corners[0] - self.eye) @ normal), rays @ normal
+            depth = np.clip(gap / np.where(lean, lean, 1e-9), NEAR, FAR)[:, None]
+            at = self.eye + depth * rays - corners[0]
+            colour = (
+                paint(at @ along, at @ up) if callable(paint) else np.tile(paint, (len(rows), 1))
+            )
+            light = self.shade + self.glow * max(0.25, self.sun @ normal * -np.sign(gap))
+            clear = np.exp(-depth / self.air)
+            lit = colour[:, :3] * light * clear + self.horizon * (1 - clear)
+            solid = colour[:, 3:].all(1)
+            self.picture[rows[solid], columns[solid]] = lit[solid]
+            self.mask[rows[solid], columns[solid]] = label
         self.faces.clear()
 
-    def fill(self, rows: Index, columns: Index, corners: Floats, label: int, paint: Paint) -> None:
-        """Paint and label the pixels of a face, each lit and hazed at its own depth."""
-        along, slant = unit(corners[1] - corners[0]), corners[2] - corners[0]
-        up = unit(slant - along * (slant @ along))
-        normal, rays = np.cross(along, up), self.rays[rows, columns]
-        gap, lean = float((corners[0] - self.eye) @ normal), rays @ normal
-        depth = np.clip(gap / np.where(np.abs(lean) < 1e-6, 1e-6, lean), NEAR, FAR)[:, None]
-        at = self.eye + depth * rays - corners[0]
-        colour = paint(at @ along, at @ up) if callable(paint) else np.tile(paint, (len(rows), 1))
-        light = self.shade + self.glow * max(0.25, self.sun @ normal * -np.sign(gap))
-        clear = np.exp(-depth / self.air)
-        lit = colour[:, :3] * light * clear + self.horizon * (1 - clear)
-        solid = colour[:, 3] > 0 if colour.shape[1] > 3 else np.full(len(rows), True)
-        self.picture[rows[solid], columns[solid]] = lit[solid]
-        self.mask[rows[solid], columns[solid]] = label
 
-
-def level(left: float, right: float, near: float, far: float, y: float = 0.0) -> Floats:
-    """A level rectangle that runs along the street."""
-    return np.array([(left, y, near), (right, y, near), (right, y, far), (left, y, far)])
-
-
-def surface(
-    canvas: Canvas, codes: str, cell: Pair = (9, 9), joint: float = 0.0, grain: float = 0.1
-) -> Paint:
+def surface(canvas: Canvas, codes: str, cell: Pair = (9, 9), joint: float = 0.0) -> Texture:
     """Rows of slabs, bricks or patches, each of its own shade, with grain and blotches."""
     tone = canvas.pick(codes)
 
     def paint(s: Floats, t: Floats) -> Floats:
         row = np.floor(t / cell[1])
         column = s / cell[0] + 0.5 * (row % 2)
-        shade = 1 + grain * (canvas.noise(s * 20, t * 20) + canvas.noise(s * 2 + 70, t * 3))
+        shade = 1 + 0.12 * (canvas.noise(s * 20, t * 20) + canvas.noise(s * 2 + 70, t * 3))
         shade += 0.12 * canvas.noise(np.floor(column) * 37, row * 53)
         shade[(column % 1 * cell[0] < joint) | (t % cell[1] < joint)] *= 0.7
         return tone * shade[:, None]
@@ -216,13 +208,12 @@ def surface(
     return paint
 
 
-def facade(canvas: Canvas, height: float) -> Paint:
-    """A wall with a cornice, storeys of framed windows, and a door or a shop at its foot."""
-    rng, frame = canvas.rng, canvas.pick("f0f0ec a8a49c 28282c")
-    accent = canvas.pick("264090 bf2626 338059 8c4080 28282c")
-    shop, wide, bay = rng.random() < 0.4, rng.uniform(0.2, 0.3), rng.uniform(2.4, 3.4)
+def facade(canvas: Canvas, height: float) -> Texture:
+    """A wall with a cornice, storeys of framed windows, and doors or a shop at its foot."""
+    frame, accent = canvas.pick("f0f0ec a8a49c 28282c"), canvas.pick("264090 bf2626 338059 8c4080")
     walls = "9e523d ccb88f b3b3ad d9ccb8 85614d a88c80 8c9ea8 d1996b b5654a"
-    plain = surface(canvas, walls, (0.5, 0.24), rng.choice([0, 0.05]))
+    plain = surface(canvas, walls, (0.5, 0.24), canvas.rng.choice([0, 0.05]))
+    wide, bay, shop = canvas.rng.uniform((0.2, 2.4, -1.5), (0.3, 3.4, 1))
 
     def paint(s: Floats, t: Floats) -> Floats:
         wall, house, storey = plain(s, t), np.floor(s / bay), np.floor(t / 3)
@@ -230,60 +221,55 @@ def facade(canvas: Canvas, height: float) -> Paint:
         room = canvas.noise(house * 37.3, storey * 91.7)[:, None] * 0.5 + 0.5
         glass = GLASS * (0.7 + room) + canvas.zenith * (0.45 * y)[:, None]
         glass = np.where(room < canvas.lamps, tones("ffd288"), glass)
-        upper = (t < height - 0.6) & ((storey > 0) | (not shop))
+        upper = (t < height - 0.6) & (storey + (shop < 0) > 0)
         wall[upper & (x < wide + 0.05) & (np.abs(y - 0.56) < 0.32)] = frame
-        street = shop & (x < 0.45) & (np.abs(t - 1.4) < 1)
-        pane = street | (upper & (x < wide) & (x > 0.02) & (np.abs(y - 0.57) < 0.27))
+        pane = upper & (x < wide) & (x > 0.02) & (np.abs(y - 0.57) < 0.27)
+        pane |= (shop > 0) & (x < 0.45) & (np.abs(t - 1.4) < 1)
         wall[pane] = glass[pane]
-        wall[(shop & (np.abs(t - 2.75) < 0.3)) | ((x < 0.17) & (t < 2.2) & (house % 4 == 1))] = accent
-        return np.asarray(wall * np.where(t > height - 0.4, 1.15, np.clip(0.7 + t / 5, 0, 1))[:, None])
+        wall[(x < 0.17) & (t < 2.2) & (house % 4 == 1) | (shop > 0) & (np.abs(t - 2.75) < 0.3)] = (
+            accent
+        )
+        return np.asarray(
+            wall * np.where(t > height - 0.4, 1.15, np.clip(0.7 + t / 5, 0, 1))[:, None]
+        )
 
     return paint
 
 
 def ground(canvas: Canvas, left: float, right: float, walk: float) -> None:
-    """Grass to the horizon, the road, and a pavement with a kerb on either side."""
-    grass = surface(canvas, "4a7a2c 6c8a38", (3, 3), 0, 0.25)
-    tarmac = surface(canvas, "5c5c60 68666a 545660", (1.6, 7), 0, 0.14)
-    slabs = surface(canvas, "a09a90 9a9a9a b0a498 9c8878", (0.6, 0.9), 0.05)
-    canvas.face(level(-300, 300, NEAR, FAR), GREEN, grass)
-    canvas.face(level(left, right, NEAR, FAR), ROAD, tarmac)
+    """Grass to the horizon, the road with its markings, and a pavement on either side."""
+    rng, slabs = canvas.rng, surface(canvas, "a09a90 9a9a9a b0a498 9c8878", (0.6, 0.9), 0.05)
+    stone, white = surface(canvas, "a8a49c", (1, 1), 0.05), surface(canvas, "e8e8e4")
+    canvas.face(level(-300, 300), GREEN, surface(canvas, "4a7a2c 6c8a38", (3, 3)))
+    canvas.face(level(left, right), ROAD, surface(canvas, "5c5c60 68666a", (1.6, 7)))
     for kerb, out in ((left, -1), (right, 1)):
-        canvas.face(level(kerb, kerb + out * walk, NEAR, FAR, KERB), PAVEMENT, slabs)
-        stone = surface(canvas, "a8a49c", (1, 1), 0.05)
+        canvas.face(level(kerb, kerb + out * walk, y=KERB), PAVEMENT, slabs)
+        canvas.face(level(kerb, kerb + out * 0.2, y=KERB), PAVEMENT, stone)
         side = [(kerb, 0, NEAR), (kerb, 0, FAR), (kerb, KERB, FAR), (kerb, KERB, NEAR)]
-        for stones in (level(kerb, kerb + out * 0.2, NEAR, FAR, KERB), side):
-            canvas.face(stones, PAVEMENT, stone)
-
-
-def markings(canvas: Canvas, left: float, right: float) -> None:
-    """A dashed or solid centre line, on some streets edge lines and a zebra crossing."""
-    rng, white, middle = canvas.rng, surface(canvas, "e8e8e4"), (left + right) / 2
+        canvas.face(side, PAVEMENT, stone)
     starts = np.arange(rng.uniform(0, 6), 90, rng.choice([3, 6, 6]))
-    lines = [(middle - 0.09, middle + 0.09, z, z + 3) for z in starts]
+    lines = [((left + right) / 2, 0.09, z, z + 3) for z in starts]
     if rng.random() < 0.5:
-        lines += [(x - 0.08, x + 0.08, NEAR, 120) for x in (left + 0.35, right - 0.35)]
-    if rng.random() < 0.45:
-        near = rng.uniform(5, 16)
-        lines = [line for line in lines if not near - 4 < line[2] < near + 4]
-        lines += [(x, x + 0.6, near, near + 3) for x in np.arange(left + 0.4, right - 0.6, 1.1)]
-    for line in lines:
-        canvas.face(level(*line), LINE, white)
+        lines += [(x, 0.08, NEAR, 120) for x in (left + 0.35, right - 0.35)]
+    if rng.random() < 0.5:
+        zebra = rng.uniform(5, 18)
+        lines += [(x, 0.3, zebra, zebra + 3) for x in np.arange(left + 0.7, right - 0.5, 1.1)]
+    for x, half, near, far in lines:
+        canvas.face(level(x - half, x + half, near, far), LINE, white)
 
 
 def building(canvas: Canvas) -> None:
     """Four walls under a flat, pitched or hipped roof, the street wall at the spot."""
-    wide, long, height = canvas.rng.uniform((5, 5, 5), (6, 8, 16))
-    x, _, z = canvas.spot
+    (x, _, z), (wide, long, height) = canvas.spot, canvas.rng.uniform((5, 5, 5), (6, 8, 16))
     canvas.stand(x + np.sign(x) * wide, z)
     canvas.cast(wide, long, 0, height)
-    foot = level(-wide, wide, -long, long)
-    canvas.box(foot, foot + (0, height, 0), BUILDING, facade(canvas, height))
+    foot, up = level(-wide, wide, -long, long), np.array([0, height, 0])
+    canvas.box(foot, foot + up, BUILDING, facade(canvas, height))
     if shape := canvas.rng.integers(3):
-        tiles = surface(canvas, "7a3c2c 4a4a50 5c4436", (0.5, 0.4), 0.06, 0.15)
+        tiles = surface(canvas, "7a3c2c 4a4a50 5c4436", (0.5, 0.4), 0.06)
         hip = min(wide, long / 1.5) * (shape - 1)
         ridge = level(-0.02, 0.02, hip - long, long - hip, height + wide * 0.7)
-        canvas.box(foot * 1.03 + (0, height - 0.2, 0), ridge, BUILDING, tiles)
+        canvas.box(foot * 1.03 + up * 0.98, ridge, BUILDING, tiles)
 
 
 def tree(canvas: Canvas) -> None:
@@ -297,14 +283,14 @@ def tree(canvas: Canvas) -> None:
         relief = lump - canvas.noise(s * 7 + x + 3 * canvas.sun[0], t * 7 + y + 4)
         rise, reach = t / size / tall - 1, s / size - 1
         shade = np.clip(0.75 + 0.2 * rise + 1.1 * relief + 0.45 * leaf, 0.15, 1.6)
-        inside = 0.85 - reach**2 - rise**2 + 0.7 * lump + 0.4 * leaf > 0
+        inside = reach**2 + rise**2 < 0.85 + 0.7 * lump + 0.4 * leaf
         return np.column_stack([tone * shade[:, None], inside])
 
     canvas.cast(size * 0.7, size * 0.7, trunk, trunk + size * tall * 2)
-    bark = surface(canvas, "5a4634 6a5a48", (0.2, 0.7), 0.03, 0.3)
+    bark = surface(canvas, "5a4634 6a5a48", (0.2, 0.7), 0.03)
     canvas.bar((0, 0), (0, trunk + size), (size * 0.2, size * 0.12), GREEN, bark)
-    square = np.array([(-1, 0), (1, 0), (1, 2 * tall), (-1, 2 * tall)]) * size
-    canvas.face(square + (0, trunk - size * 0.25), GREEN, leaves)
+    foot, top = trunk - size * 0.25, trunk + size * (2 * tall - 0.25)
+    canvas.face([(-size, foot), (size, foot), (size, top), (-size, top)], GREEN, leaves)
 
 
 def fence(canvas: Canvas) -> None:
@@ -316,75 +302,83 @@ def fence(canvas: Canvas) -> None:
 
 def car(canvas: Canvas) -> None:
     """A body and a glazed cabin on wheels, heading the way of its side of the road."""
-    x, _, z = canvas.spot
-    canvas.stand(x, z, canvas.rng.normal(np.pi * (x < 0), 0.04))
-    belt, roof, end = canvas.rng.uniform((0.85, 1.4, 1.9), (1.1, 1.75, 2.4))
+    (x, _, z), rng = canvas.spot, canvas.rng
+    canvas.stand(x, z, rng.normal(np.pi * (x < 0), 0.04))
+    belt, roof, end, boot, bonnet = rng.uniform((0.8, 1.4, 1.9, 0, 0.9), (1.1, 1.7, 2.4, 0.5, 1.5))
     tone = canvas.pick("bf1c1c 203a80 d8d8da 8c9197 2a2a2e 26613f d9a520 669ec0 7a2030")
-    boot, bonnet = canvas.rng.uniform(0.1, 0.6) - end, end * canvas.rng.uniform(0.45, 0.7)
+    side, ahead = np.sign(canvas.view[0]) * 0.91, np.sign(canvas.view[2]) * end
 
     def glazing(s: Floats, t: Floats) -> Floats:
         glass = (np.abs(t - 0.28) < 0.2) & ((s + 0.1) % 0.93 > 0.14)
         return np.where(glass[:, None], GLASS, tone * 0.95)
 
     canvas.cast(0.95, end, 0, 1.2)
-    under = level(-0.8, 0.8, 0.4 - end, end - 0.4, 0.02)
-    canvas.box(under, under + (0, 0.4, 0), CAR, DARK)
-    canvas.box(level(-0.9, 0.9, -end, end, 0.26), level(-0.86, 0.86, -end, end - 0.15, belt), CAR, tone)
-    ahead, lamp = np.sign(canvas.view[2]), RED if canvas.view[2] < 0 else WHITE
-    for left, right, y, tall, shade in ((-0.9, 0.9, 0.34, 0.16, DARK), (-0.82, -0.5, 0.7, 0.18, lamp), (0.5, 0.82, 0.7, 0.18, lamp), (-0.25, 0.25, 0.6, 0.14, WHITE)):
-        canvas.bar((left, y), (right, y), (tall, tall), CAR, shade, ahead * end)
-    rim = [(0, np.cos(a), np.sin(a)) for a in np.arange(14) * 2 * np.pi / 14]
-    for along in (0.75 - end, end - 0.8) if abs(canvas.view[0]) > 0.91 else ():
-        for radius, shade in ((0.33, DARK), (0.19, STEEL)):
-            hub = (np.sign(canvas.view[0]) * 0.91, 0.33, along)
-            canvas.face(np.array(rim) * radius + hub, CAR, shade)
-    gutter = level(-0.68, 0.68, boot + 0.3, bonnet - 0.6, roof)
-    canvas.box(level(-0.84, 0.84, boot, bonnet, belt), gutter, CAR, glazing)
-    canvas.box(gutter, gutter + (0, 0.05, 0), CAR, tone)
+    sill, gutter = (
+        level(-0.9, 0.9, -end, end, 0.26),
+        level(-0.68, 0.68, boot + 0.3 - end, bonnet - 0.6, roof),
+    )
+    canvas.box(sill * (0.9, 0.1, 0.9), sill * (0.9, 1.5, 0.9), CAR, DARK)
+    canvas.box(sill, level(-0.86, 0.86, -end, end - 0.15, belt), CAR, tone)
+    canvas.bar((-0.9, 0.34), (0.9, 0.34), (0.16, 0.16), CAR, DARK, ahead)
+    canvas.bar((-0.25, 0.6), (0.25, 0.6), (0.14, 0.14), CAR, WHITE, ahead)
+    for lamp in (-0.66, 0.66):
+        shine = RED if ahead < 0 else WHITE
+        canvas.bar((lamp - 0.16, 0.7), (lamp + 0.16, 0.7), (0.18, 0.18), CAR, shine, ahead)
+    rim = np.array([(0, np.cos(turn), np.sin(turn)) for turn in np.arange(0, 6.2, 0.45)])
+    for hub in (0.75 - end, end - 0.8) if abs(canvas.view[0]) > 0.91 else ():
+        canvas.face(rim * 0.33 + (side, 0.33, hub), CAR, DARK)
+        canvas.face(rim * 0.19 + (side, 0.33, hub), CAR, STEEL)
+    canvas.box(level(-0.84, 0.84, boot - end, bonnet, belt), gutter, CAR, glazing)
+    canvas.box(gutter, gutter * (1, 1.03, 1), CAR, tone)
 
 
 def person(canvas: Canvas, riding: bool = False) -> None:
     """A figure that walks, or rides a bicycle."""
     step = canvas.rng.uniform(0.06, 0.26)
-    hip, neck, hand, feet = (0.0, 0.9), (0.02, 1.48), (0.16, 0.88), (-step, step)
+    hip, neck, hand, feet = (0.0, 0.9), (0.02, 1.48), (0.16, 0.88), ((-step, 0.0), (step, 0.0))
     if riding:
-        hip, neck, hand, feet = (-0.2, 1.0), (0.05, 1.52), (0.42, 1.08), (-0.1, 0.05)
-    coats = "bf2626 264090 28282c d9b333 338059 cccac6 8c4080 73593f e07030"
-    coat, sleeve = surface(canvas, coats, grain=0.25), surface(canvas, coats, grain=0.25)
-    legs, skin = canvas.pick("28282c 264090 73593f"), canvas.pick("e8bf9c c68f66 8a5a3c 5a3a28")
+        hip, neck, hand, feet = (-0.2, 1.0), (0.05, 1.52), (0.42, 1.08), ((-0.1, 0.2), (0.05, 0.4))
+    coat, legs = canvas.pick("bf2626 264090 d9b333 338059 cccac6"), canvas.pick("28282c 264090")
     canvas.cast(0.25, 0.15, 0, 1.7)
-    for x in feet:
-        foot = hip[1] * 0.1 + 0.2 * riding
-        canvas.bar(hip, (x, foot), (0.2, 0.13), PERSON, legs)
-        canvas.bar((x - 0.06, foot), (x + 0.16, foot), (0.1, 0.08), PERSON, DARK)
+    for foot in feet:
+        canvas.bar(hip, foot, (0.2, 0.13), PERSON, legs)
     canvas.bar((hip[0], hip[1] - 0.06), neck, (0.36, 0.42), PERSON, coat)
-    canvas.bar((neck[0], neck[1] - 0.08), hand, (0.13, 0.1), PERSON, sleeve)
-    canvas.disc((neck[0] + 0.02, neck[1] + 0.17), 0.14, PERSON, skin)
+    canvas.bar((neck[0], neck[1] - 0.08), hand, (0.13, 0.1), PERSON, coat * 0.75)
+    canvas.disc((neck[0] + 0.02, neck[1] + 0.17), 0.14, PERSON, canvas.pick("e8bf9c c68f66 6a4430"))
     canvas.disc((neck[0] - 0.02, neck[1] + 0.24), 0.11, PERSON, canvas.pick("2a1c14 6a4a28 b8a080"))
 
 
 def bicycle(canvas: Canvas) -> None:
-    """Two wheels and a frame seen from the side, often with a rider."""
-    x, _, z = canvas.spot
-    canvas.stand(x, z, canvas.rng.choice([0, np.pi]) + canvas.rng.uniform(-0.8, 0.8))
+    """Two wheels and a frame seen from the side; with a rider it is on the road."""
+    (x, _, z), ridden, yaw = canvas.spot, canvas.rng.random() < 0.5, canvas.rng.uniform(-0.8, 0.8)
+    canvas.stand(x - 3 * np.sign(x) * ridden, z, yaw + canvas.rng.choice([0, np.pi]))
     canvas.cast(0.8, 0.1, 0, 0.8)
-    tone = canvas.pick("bf1c1c 203a80 d8d8da 2a2a2e d9a520")
-    rear, front, crank, seat, bars = (-0.52, 0.36), (0.52, 0.36), (-0.05, 0.3), (-0.2, 0.9), (0.36, 1.0)
+    rear, front, crank, seat, bars = (
+        (-0.52, 0.36),
+        (0.52, 0.36),
+        (-0.05, 0.3),
+        (-0.2, 0.9),
+        (0.36, 1),
+    )
     for hub in (rear, front):
         canvas.disc(hub, 0.36, BICYCLE, DARK)
         canvas.disc(hub, 0.29, BICYCLE, STEEL)
-    for a, b in ((rear, crank), (rear, seat), (crank, seat), (seat, bars), (crank, bars), (bars, front)):
+    path, tone = (
+        [rear, crank, seat, rear, seat, bars, crank, bars, front],
+        canvas.pick("bf1c1c 203a80 d8d8da 2a2a2e"),
+    )
+    for a, b in pairwise(path):
         canvas.bar(a, b, (0.07, 0.06), BICYCLE, tone)
-    if canvas.rng.random() < 0.5:
+    if ridden:
         person(canvas, riding=True)
 
 
 def lamp(canvas: Canvas) -> None:
     """A lamp post that leans its head over the road."""
-    height, reach = canvas.rng.uniform(5, 7), -np.sign(canvas.spot[0]) * 1.4
+    height, reach = canvas.rng.uniform(5, 7), -2 * np.sign(canvas.spot[0])
     canvas.cast(0.1, 0.1, 0, height)
-    for a, b in (((0.0, 0.0), (0.0, height)), ((0.0, height), (reach * 1.4, height))):
-        canvas.bar(a, b, (0.2, 0.13), POLE, STEEL)
+    canvas.bar((0, 0), (0, height), (0.2, 0.13), POLE, STEEL)
+    canvas.bar((0, height), (reach, height), (0.12, 0.2), POLE, STEEL)
 
 
 def sign(canvas: Canvas) -> None:
@@ -398,12 +392,14 @@ def sign(canvas: Canvas) -> None:
 
 def street(canvas: Canvas) -> None:
     """A road with houses on both sides, and what stands or moves along it."""
-    rng = canvas.rng
-    wide, walk = rng.uniform((7.5, 2), (11, 4))
-    left, (built, yard) = -wide * rng.uniform(0.55, 0.63), rng.choice([(0.9, 0), (0.8, 3), (0.5, 5)])
+    rng, (wide, walk) = canvas.rng, canvas.rng.uniform((7.5, 2), (11, 4))
+    left, (built, yard) = (
+        -wide * rng.uniform(0.55, 0.63),
+        rng.choice([(0.9, 0), (0.8, 3), (0.5, 5)]),
+    )
     ground(canvas, left, left + wide, walk)
     canvas.settle()
-    plan = [  # what, its chance in a street, its chance at a place, places from, every, off the kerb
+    plan = [  # what; its chance on a side, at a place; first place, metres between; off the kerb
         (building, 1, built, -6, 15, walk + yard),
         (tree, yard > 0, 0.6, 4, 5, walk + yard / 2),
         (fence, yard > 0, 0.7, 6, 7, walk),
@@ -413,53 +409,39 @@ def street(canvas: Canvas) -> None:
         (car, 0.5, 0.6, 7, 6, -1.1),
         (car, 0.8, 0.6, 9, 16, -0.3 * wide - 0.5),
         (person, 0.5, 0.25, 5, 4, walk / 2),
-        (bicycle, 0.4, 0.25, 5, 5, -0.6),
+        (bicycle, 0.4, 0.25, 5, 5, 0.7),
     ]
     for out, kerb in ((-1, left), (1, left + wide)):
-        for draw, present, share, first, every, off in plan:
-            for place in range(8 if rng.random() < present else 0):
-                if rng.random() < share:
-                    z = first + every * (place + rng.uniform(0, 0.3))
-                    canvas.stand(kerb + out * (off + rng.uniform(-0.2, 0.2)), z)
-                    draw(canvas)
+        for draw, present, share, first, step, off in plan:
+            for place in np.flatnonzero(rng.random(8) < share * (rng.random() < present)):
+                x, z = (
+                    kerb + out * (off + rng.uniform(-0.2, 0.2)),
+                    first + step * (place + rng.uniform(0, 0.3)),
+                )
+                canvas.stand(x, z)
+                draw(canvas)
     for x in range(-57, 60, 12):
         canvas.stand(x, 120)
         building(canvas)
     canvas.settle()
 
 
-def majority(mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """The mask at its final size, with a border to ignore around people and bicycles."""
-    cells = mask.reshape(height, OVERSAMPLE, width, OVERSAMPLE).transpose(1, 3, 0, 2)
-    votes = cells.reshape(-1, height, width)
-    winner = (votes[:, None] == votes).sum(1).argmax(0)
-    small = np.take_along_axis(votes, winner[None], 0)[0]
-    thin = np.isin(small, (PERSON, BICYCLE)).astype(np.uint8)
-    grown = np.asarray(Image.fromarray(thin).filter(ImageFilter.MaxFilter(3)))
-    small[grown > thin] = IGNORE
-    return small
-
-
-def develop(picture: Floats, rng: np.random.Generator, height: int, width: int) -> Image.Image:
-    """What a sensor makes of the scene: exposure, white balance, vignette and noise."""
-    small = picture.reshape(height, OVERSAMPLE, width, OVERSAMPLE, 3).mean((1, 3))
+def write(folder: Path, height: int, width: int, key: tuple[int, int, int]) -> None:
+    """Draw the scene of a key (seed, split, index), as a sensor takes it, and its mask."""
+    rng = np.random.default_rng(key)
+    canvas = Canvas(rng, height * OVERSAMPLE, width * OVERSAMPLE)
+    street(canvas)
+    small = canvas.picture.reshape(height, OVERSAMPLE, width, OVERSAMPLE, 3).mean((1, 3))
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     small *= (1 - 0.13 * (x * x + y * y))[..., None] * rng.uniform(0.9, 1.12)
     small = small * rng.uniform(0.96, 1.04, 3) + rng.normal(0, 0.012, small.shape)
-    return Image.fromarray((np.clip(small, 0, 1) * 255).astype(np.uint8))
-
-
-def write(folder: Path, height: int, width: int, key: tuple[int, int, int]) -> None:
-    """Draw the scene of a key (seed, split, index) into a folder of images and masks."""
-    canvas = Canvas(np.random.default_rng(key), height * OVERSAMPLE, width * OVERSAMPLE)
-    street(canvas)
-    for kind in ("images", "masks"):
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-    image = develop(canvas.picture, canvas.rng, height, width)
-    image.save(folder / "images" / f"street_{key[2]:04d}.jpg", quality=92)
-    mask = Image.fromarray(majority(canvas.mask, height, width))
-    colours = [colour for _, colour in CLASSES] + [(255, 255, 255)] * (256 - len(CLASSES))
-    mask.putpalette(np.array(colours).ravel().tolist())
+    picture = Image.fromarray((np.clip(small, 0, 1) * 255).astype(np.uint8))
+    picture.save(folder / "images" / f"street_{key[2]:04d}.jpg", quality=92)
+    labels = canvas.mask[::OVERSAMPLE, ::OVERSAMPLE].copy()
+    thin = np.isin(labels, (PERSON, BICYCLE)).astype(np.uint8)
+    labels[np.asarray(Image.fromarray(thin).filter(ImageFilter.MaxFilter(3))) > thin] = IGNORE
+    mask = Image.fromarray(labels)
+    mask.putpalette(np.ravel([colour for _, colour in CLASSES] + [(255, 255, 255)] * 244).tolist())
     mask.save(folder / "masks" / f"street_{key[2]:04d}.png")
 
 
@@ -467,19 +449,20 @@ def main() -> None:
     """Read the command line and draw the pool."""
     parser = argparse.ArgumentParser(description="Draw street scenes with class masks.")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--train", type=int, default=60)
-    parser.add_argument("--val", type=int, default=16)
+    for name, default in (("train", 60), ("val", 16), ("seed", 0)):
+        parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--size", default="192x256", help="HEIGHTxWIDTH")
-    parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     height, width = map(int, args.size.split("x"))
-    pool = [(args.out, 0, i) for i in range(args.train)]
-    pool += [(args.out / "val", 1, i) for i in range(args.val)]
+    pool = [(args.out, (args.seed, 0, i)) for i in range(args.train)]
+    pool += [(args.out / "val", (args.seed, 1, i)) for i in range(args.val)]
+    for folder in {folder / kind for folder, _ in pool for kind in ("images", "masks")}:
+        folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor() as workers:
-        tasks = [workers.submit(write, out, height, width, (args.seed, *key)) for out, *key in pool]
+        tasks = [workers.submit(write, folder, height, width, key) for folder, key in pool]
     for task in tasks:
         task.result()
-    print(f"{len(tasks)} images, {len(CLASSES)} classes in {args.out}")
+    print(f"{len(tasks)} images of {len(CLASSES)} classes in {args.out}")
 
 
 if __name__ == "__main__":

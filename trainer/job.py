@@ -55,7 +55,7 @@ def train(dataset: Dataset, out: Path, options: Options, listener: Listener) -> 
     network = networks.build(
         options.network, len(dataset.classes), rate=options.dropout, kind=options.dropout_kind
     )
-    origin = weights.load(network.trunk.backbone, options.weights)  # type: ignore[union-attr, arg-type]
+    origin = weights.load(network.trunk.backbone, options.weights)  # type: ignore[arg-type]
     _tell_origin(origin, options, listener)
     resume = out.with_name(f"{out.name}.partial")
     _prepare(resume, options, listener)

@@ -74,7 +74,8 @@ def _best(
     width = score.shape[2]
     eligible = score.masked_fill(exclude != 0, NO_SCORE).flatten(1)
     best, index = eligible.topk(top_k, dim=1)
-    pixel = torch.stack((index // width, index % width), dim=2)
+    row = torch.div(index, width, rounding_mode="trunc")
+    pixel = torch.stack((row, index - row * width), dim=2)
     chosen = mean.flatten(2).gather(2, index[:, None].expand(-1, mean.shape[1], -1))
     label = chosen.argmax(dim=1)
     none_left = best <= NO_SCORE

@@ -76,7 +76,8 @@ class _Block(nn.Module):
         y = F.relu6(self._bn0(self._expand_conv(x))) if self._expands else x
         y = F.relu6(self._bn1(self._depthwise_conv(y)))
         y = self._bn2(self._project_conv(y))
-        return x + y if self._residual else y
+        out: Tensor = x + y if self._residual else y
+        return out
 
 
 class _SameConv2d(nn.Conv2d):
@@ -99,7 +100,8 @@ class _SameConv2d(nn.Conv2d):
         top, bottom = self._padding(x.shape[2])
         left, right = self._padding(x.shape[3])
         padded = F.pad(x, (left, right, top, bottom))
-        return self._conv_forward(padded, self.weight, self.bias)
+        out: Tensor = self._conv_forward(padded, self.weight, self.bias)
+        return out
 
     def _padding(self, length: int) -> tuple[int, int]:
         reach = (self.kernel_size[0] - 1) * self.dilation[0] + 1

@@ -1,0 +1,181 @@
+"""The command line of the exporter."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from scorer import __version__
+from scorer.console import Program, Size, cores, progress, say
+from scorer.contract import ACQUISITIONS
+from scorer.errors import MissingDependency
+from scorer.pool import list_pool
+from scorer.runtime import OnnxRuntime
+
+_FILE = click.Path(path_type=Path)
+_model = click.option(
+    "--model", type=_FILE, default="model.safetensors", show_default=True, help="From trainer fit."
+)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="export")
+def main() -> None:
+    """Turn a trained model into one ONNX graph that says which pixels to label next.
+
+    In a shell `export` is a builtin: type `python -m export`. Any command takes --verbose to show
+    the traceback of an error.
+    """
+
+
+@main.command("onnx")
+@_model
+@click.option(
+    "--mc",
+    "passes",
+    type=click.IntRange(2, 1000),
+    default=20,
+    show_default=True,
+    help="Monte Carlo dropout passes to bake in.",
+)
+@click.option(
+    "--acquisition",
+    type=click.Choice(ACQUISITIONS),
+    default=ACQUISITIONS[0],
+    show_default=True,
+    help="What makes a pixel worth a click.",
+)
+@click.option("--size", type=Size(), help="Of the grid to score on.  [default: as in training]")
+@click.option(
+    "--top",
+    "top_k",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="Most pixels per image that the graph can give: the largest --n of scorer rank.",
+)
+@click.option(
+    "--seed",
+    "mask_seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Of the dropout masks.",
+)
+@click.option(
+    "--map/--no-map",
+    "with_map",
+    default=True,
+    show_default=True,
+    help="Whether the graph can give the uncertainty map, for scorer rank --overlay.",
+)
+@click.option("--out", type=_FILE, default="scorer.onnx", show_default=True)
+def onnx_command(  # one parameter per option
+    model: Path,
+    passes: int,
+    acquisition: str,
+    size: tuple[int, int] | None,
+    top_k: int,
+    mask_seed: int,
+    with_map: bool,
+    out: Path,
+) -> None:
+    """Bake a model, its dropout passes and an acquisition into one ONNX graph.
+
+    \b
+    Examples:
+      python -m export onnx --mc 20
+      python -m export onnx --acquisition bald --out bald.onnx
+      python -m export onnx --size 512x1024 --top 256
+    """
+    _needs_onnx()
+    from export.graph import Options, bake, contract_of, save  # noqa: PLC0415
+    from trainer.model import load  # noqa: PLC0415
+
+    network, card = load(model)
+    options = Options(
+        passes=passes,
+        acquisition=acquisition,
+        size=size,
+        top_k=top_k,
+        mask_seed=mask_seed,
+        with_map=with_map,
+    )
+    contract = contract_of(network, card, options)
+    with progress("graphs") as bar:
+        bar.add_task(f"tracing {passes} passes of {card.network}", total=None)
+        graph = bake(network, contract)
+    save(graph, out)
+    say(
+        f"wrote {out}: {acquisition} over {passes} passes at {contract.height}x{contract.width}, "
+        f"{out.stat().st_size / 1e6:.1f} MB; next: scorer rank --pool ./images --n 5",
+        style="green",
+    )
+
+
+@main.command("verify")
+@click.option(
+    "--graph", type=_FILE, default="scorer.onnx", show_default=True, help="What to verify."
+)
+@_model
+@click.option(
+    "--pool",
+    "pool_path",
+    type=_FILE,
+    default="images",
+    show_default=True,
+    help="Photographs to compare on.",
+)
+@click.option("--images", type=click.IntRange(1), default=8, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON on stdout.")
+def verify_command(graph: Path, model: Path, pool_path: Path, images: int, as_json: bool) -> int:
+    """Compare a graph in ONNX Runtime with its PyTorch model, on photographs.
+
+    Fails (exit code 1) if the maps differ, if it selects pixels that the reference would not, or if
+    its passes are all the same.
+
+    \b
+    Examples:
+      python -m export verify
+      python -m export verify --graph bald.onnx --pool ./images --images 20
+    """
+    _needs_onnx()
+    from export.verify import verify  # noqa: PLC0415
+    from trainer.model import load  # noqa: PLC0415
+
+    runtime = OnnxRuntime(graph, threads=cores())
+    network, _ = load(model)
+    pool = list_pool(pool_path)
+    with progress("images") as bar:
+        task = bar.add_task("comparing", total=min(images, len(pool)))
+        verdict = verify(
+            graph,
+            runtime,
+            network,
+            pool,
+            images=images,
+            on_image=lambda done: bar.update(task, completed=done),
+        )
+    if as_json:
+        click.echo(json.dumps(asdict(verdict) | {"failures": verdict.failures}))
+    else:
+        for name, value in asdict(verdict).items():
+            click.echo(f"{name:<22} {'-' if value is None else f'{value:.3g}'}")
+    for failure in verdict.failures:
+        say(f"FAIL: {failure}", style="bold red")
+    if not verdict.failures:
+        say(f"PASS: {graph} does what {model} does", style="green")
+    return 1 if verdict.failures else 0
+
+
+def _needs_onnx() -> None:
+    try:
+        import onnx  # noqa: F401, PLC0415
+        import onnxscript  # noqa: F401, PLC0415
+        import safetensors  # noqa: F401, PLC0415
+        import torch  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise MissingDependency(
+            f"exporting needs {error.name}", remedy="pip install 'balentacq[export]'"
+        ) from error

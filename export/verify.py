@@ -1,0 +1,186 @@
+"""Compares a graph in the runtime that ships with the PyTorch model that it was made from."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from torch import Tensor
+
+from export.graph import reference
+from scorer.contract import NO_PIXEL, Contract
+from scorer.errors import BadGraph, BadImage, BadPool
+from scorer.images import load
+from scorer.noise import uniform
+from scorer.pool import Pool
+from scorer.runtime import Runtime
+from trainer.model import weights_sha256
+from trainer.network import BayesianNetwork
+from trainer.scoring import Scores, ScoringNetwork
+
+# Pixels below are confident and never selected; their value is mostly the floor's.
+SELECTABLE = -8.0
+MAP_TOLERANCE = 1e-3
+MAP_TOLERANCE_BELOW = 5e-3
+REGRET_TOLERANCE = 2e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Largest values over all images; a field is None where the graph has no such thing.
+
+    map_difference: of the map, where a pixel can be selected (BalEnt ≥ -8; other quantities:
+    everywhere); map_difference_below: elsewhere. regret: by how much the worst selected pixel
+    falls short, in the reference, of the last that the reference selects. spread: mean standard
+    deviation of the logits over the passes in the graph itself, not zero unless dropout is lost.
+    """
+
+    images: int
+    map_difference: float | None
+    map_difference_below: float | None
+    regret: float
+    spread: float
+
+    @property
+    def failures(self) -> list[str]:
+        """What is wrong, in words; empty if the graph is right. NaN fails."""
+        checks = (
+            (self.map_difference, MAP_TOLERANCE, "the map differs"),
+            (self.map_difference_below, MAP_TOLERANCE_BELOW, "the map differs below BalEnt = -8"),
+            (
+                self.regret,
+                REGRET_TOLERANCE,
+                "pixels were selected that the reference does not want",
+            ),
+        )
+        found = [text for value, most, text in checks if value is not None and not value <= most]
+        if not self.spread > 0:
+            found.append("all passes are equal: dropout was lost")
+        return found
+
+
+def verify(
+    path: Path,
+    runtime: Runtime,
+    network: BayesianNetwork,
+    pool: Pool,
+    *,
+    images: int,
+    on_image: Callable[[int], None] = lambda _: None,
+) -> Verdict:
+    """Run `images` photographs of the pool through both; bad ones are passed over."""
+    contract = runtime.contract
+    if contract.weights_sha256 != weights_sha256(network):
+        raise BadGraph(
+            f"{path} was exported from another model",
+            remedy="give the model that it came from with --model, or export again",
+        )
+    module = reference(network, contract)
+    found = [
+        _compare(module, runtime, photograph, name)
+        for photograph, name in _photographs(pool, contract, images, on_image)
+    ]
+    if not found:
+        raise BadPool(f"no image in {pool.root} can be read")
+    return Verdict(
+        images=len(found),
+        map_difference=_largest([one.map_difference for one in found]),
+        map_difference_below=_largest([one.map_difference_below for one in found]),
+        regret=float(np.max([one.regret for one in found])),
+        spread=_spread(path, contract, next(_photographs(pool, contract, 1, on_image))[0]),
+    )
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    map_difference: float | None
+    map_difference_below: float | None
+    regret: float
+
+
+def _photographs(
+    pool: Pool, contract: Contract, count: int, on_image: Callable[[int], None]
+) -> Iterator[tuple[npt.NDArray[np.uint8], str]]:
+    places = np.unique(np.linspace(0, len(pool) - 1, count).round().astype(int))
+    for done, place in enumerate(places, start=1):
+        with suppress(BadImage):
+            yield load(pool.path(pool.names[place]), contract.grid).pixels[None], pool.names[place]
+        on_image(done)
+
+
+@torch.inference_mode()
+def _compare(
+    module: ScoringNetwork, runtime: Runtime, image: npt.NDArray[np.uint8], name: str
+) -> _Comparison:
+    contract = runtime.contract
+    exclude = np.zeros((1, *contract.grid), np.uint8)
+    noise = uniform(0, name, (1, *contract.grid)) if contract.stochastic else None
+    drawn = None if noise is None else torch.from_numpy(noise)
+    expected: Scores = module(torch.from_numpy(image), torch.from_numpy(exclude), drawn)
+    got = runtime.run(image, exclude, noise, want_map=contract.has_map)
+    quantity = expected.map[0]
+    ranked = key(contract.acquisition, module, quantity, drawn)
+    regret = _regret(ranked, got.pixel[0])
+    if got.map is None:
+        return _Comparison(None, None, regret)
+    difference = (torch.from_numpy(got.map[0]) - quantity).abs()
+    selectable = (
+        quantity >= SELECTABLE if contract.acquisition.startswith("balent") else quantity > -np.inf
+    )
+    return _Comparison(_most(difference[selectable]), _most(difference[~selectable]), regret)
+
+
+def key(acquisition: str, module: ScoringNetwork, quantity: Tensor, noise: Tensor | None) -> Tensor:
+    """A number per pixel that orders as the score does, without its pole.
+
+    1 / BalEnt is singular at 0, where two correct runtimes may order the best pixels differently;
+    2 - BalEnt orders the same and is bounded.
+    """
+    if acquisition == "balentacq":
+        return torch.where(quantity >= 0, 2 - quantity, quantity)
+    return module.acquisition.score(quantity[None], noise)[0]
+
+
+def _regret(ranked: Tensor, pixel: npt.NDArray[np.int32]) -> float:
+    chosen = pixel[pixel[:, 0] != NO_PIXEL]
+    values = ranked[chosen[:, 0], chosen[:, 1]]
+    last = ranked.flatten().topk(len(chosen)).values[-1]
+    return float((last - values).clamp(min=0).max())
+
+
+def _most(values: Tensor) -> float | None:
+    return float(values.max()) if values.numel() else None
+
+
+def _largest(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.max(known)) if known else None
+
+
+def _spread(path: Path, contract: Contract, image: npt.NDArray[np.uint8]) -> float:
+    """Mean over the pixels of the standard deviation of the logits over the passes, in the file."""
+    import onnxruntime as ort  # noqa: PLC0415
+
+    model = onnx.load(path)
+    wide = contract.passes * len(contract.classes)
+    weights = {tensor.name for tensor in model.graph.initializer if tensor.dims[:1] == [wide]}
+    convolutions = [
+        node for node in model.graph.node if node.op_type == "Conv" and node.input[1] in weights
+    ]
+    if len(convolutions) != 1:
+        raise BadGraph(
+            f"{path} has {len(convolutions)} classifiers of {wide} outputs, expected one"
+        )
+    name = convolutions[0].output[0]
+    model.graph.output.append(onnx.ValueInfoProto(name=name))
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    feeds = {"image": image, "exclude": np.zeros(image.shape[:3], np.uint8)}
+    if contract.stochastic:
+        feeds["noise"] = np.full(image.shape[:3], 0.5, np.float32)
+    logits = session.run([name], feeds)[0]
+    passes = logits.reshape(len(image), contract.passes, len(contract.classes), *logits.shape[2:])
+    return float(passes.std(axis=1).mean())
