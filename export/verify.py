@@ -166,7 +166,8 @@ def _spread(path: Path, contract: Contract, image: npt.NDArray[np.uint8]) -> flo
     import onnxruntime as ort  # noqa: PLC0415
 
     model = onnx.load(path)
-    wide = contract.passes * len(contract.classes)
+    classes = len(contract.classes)
+    wide = (1 + contract.passes) * classes
     weights = {tensor.name for tensor in model.graph.initializer if tensor.dims[:1] == [wide]}
     convolutions = [
         node for node in model.graph.node if node.op_type == "Conv" and node.input[1] in weights
@@ -182,5 +183,5 @@ def _spread(path: Path, contract: Contract, image: npt.NDArray[np.uint8]) -> flo
     if contract.stochastic:
         feeds["noise"] = np.full(image.shape[:3], 0.5, np.float32)
     logits = session.run([name], feeds)[0]
-    passes = logits.reshape(len(image), contract.passes, len(contract.classes), *logits.shape[2:])
+    passes = logits[:, classes:].reshape(1, contract.passes, classes, *logits.shape[2:])
     return float(passes.std(axis=1).mean())

@@ -15,8 +15,8 @@ VERSION = 1
 METADATA_KEY = "balentacq.contract"
 
 # The floors that define the answer where float32 cannot resolve it; see docs/numerics.md.
-RELATIVE_SD_FLOOR = 1e-4  # of a class probability over the passes, relative to its mean
-BALENT_FLOOR = -32.0
+RELATIVE_SD_FLOOR = 3e-5  # of a class probability over the passes, relative to its mean
+BALENT_FLOOR = -16.0
 
 # What marks a place among the K that no eligible pixel was left for.
 NO_PIXEL = -1

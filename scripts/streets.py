@@ -53,11 +53,6 @@ def tones(codes: str) -> Floats:
 DARK, GLASS, STEEL, WHITE, RED, BLUE = tones("141416 27323d 84888c f0f0ec c81e1e 2256b4")
 
 
-def unit(vector: Floats) -> Floats:
-    """The vector at length one."""
-    return np.asarray(vector / np.linalg.norm(vector))
-
-
 def level(left: float, right: float, near: float = NEAR, far: float = FAR, y: float = 0) -> Floats:
     """A level rectangle that runs along the street."""
     return np.array([(left, y, near), (right, y, near), (right, y, far), (left, y, far)])
@@ -71,7 +66,8 @@ class Canvas:
         self.glow, self.shade, self.zenith, self.horizon = tones(codes)
         self.air, self.clouds, self.gloom, self.lamps = weather
         azimuth, rise = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(*climb))
-        self.sun = unit(np.array([np.sin(azimuth), np.tan(rise), np.cos(azimuth)]))
+        flat = np.cos(rise)
+        self.sun = np.array([np.sin(azimuth) * flat, np.sin(rise), np.cos(azimuth) * flat])
         self.eye, self.focal = (
             np.array([0, rng.uniform(1.4, 1.9), 0]),
             width * rng.uniform(0.6, 0.8),
@@ -132,7 +128,7 @@ class Canvas:
 
     def bar(self, a: Pair, b: Pair, ends: Pair, label: int, paint: Paint, z: float = 0) -> None:
         """Add an upright limb or rod between two points, as wide as asked at each."""
-        aside = unit(np.array([b[1] - a[1], a[0] - b[0]])) / 2
+        aside = np.array([b[1] - a[1], a[0] - b[0]]) / np.hypot(b[0] - a[0], b[1] - a[1]) / 2
         near, far = aside * ends[0], aside * ends[1]
         self.face([a - near, a + near, b + far, b - far], label, paint, z)
 
@@ -144,7 +140,8 @@ class Canvas:
     def box(self, low: Floats, high: Floats, label: int, paint: Paint) -> None:
         """Add the visible faces of a block between two level rectangles."""
         centre = (low + high).mean(0) / 2
-        for quad in (*([low[i - 1], low[i], high[i], high[i - 1]] for i in range(4)), high):
+        sides = (np.array([low[i - 1], low[i], high[i], high[i - 1]]) for i in range(4))
+        for quad in (high, *sides):
             normal = np.cross(quad[1] - quad[0], quad[3] - quad[0])
             if ((quad[0] - centre) @ normal) * ((self.view - quad[0]) @ normal) > 0:
                 self.face(quad, label, paint)
@@ -162,8 +159,7 @@ class Canvas:
         # Moving a corner along z is an exact cut for edges along the street, as all that come near.
         seen = np.maximum(corners, (-np.inf, -np.inf, NEAR)) - self.eye
         flat = seen[:, :2] * (1, -1) * self.focal / seen[:, 2:] @ self.tilt + self.vanishing
-        pixels: list[float] = flat.ravel().tolist()
-        return pixels if corners[:, 2].max() > NEAR else [-1.0] * 6
+        return list(flat.flat) if corners[:, 2].max() > NEAR else [-1.0] * 6
 
     def settle(self) -> None:
         """Let the shadows fall on what is painted, then paint what was added, far to near."""
@@ -175,8 +171,8 @@ class Canvas:
             box = cut.getbbox() or (0, 0, 0, 0)
             rows, columns = np.nonzero(np.asarray(cut.crop(box)))
             rows, columns = rows + box[1], columns + box[0]
-            along, slant = unit(corners[1] - corners[0]), corners[2] - corners[0]
-            up = unit(slant - along * (slant @ along))
+            axes, size = np.linalg.qr((corners[1:3] - corners[0]).T)
+            along, up = (axes * np.sign(np.diag(size))).T
             normal, rays = np.cross(along, up), self.rays[rows, columns]
             gap, lean = float((corners[0] - self.eye) @ normal), rays @ normal
             depth = np.clip(gap / np.where(lean, lean, 1e-9), NEAR, FAR)[:, None]
@@ -193,237 +189,229 @@ class Canvas:
         self.faces.clear()
 
 
-def surface(canvas: Canvas, codes: str, cell: Pair = (9, 9), joint: float = 0.0) -> Texture:
-    """Rows of slabs, bricks or patches, each of its own shade, with grain and blotches."""
-    tone = canvas.pick(codes)
+class Street(Canvas):
+    """A canvas that knows what stands in a street, each kind drawn at the current spot."""
 
-    def paint(s: Floats, t: Floats) -> Floats:
-        row = np.floor(t / cell[1])
-        column = s / cell[0] + 0.5 * (row % 2)
-        shade = 1 + 0.12 * (canvas.noise(s * 20, t * 20) + canvas.noise(s * 2 + 70, t * 3))
-        shade += 0.12 * canvas.noise(np.floor(column) * 37, row * 53)
-        shade[(column % 1 * cell[0] < joint) | (t % cell[1] < joint)] *= 0.7
-        return tone * shade[:, None]
+    def surface(self, codes: str, cell: Pair = (9, 9), joint: float = 0.0) -> Texture:
+        """Rows of slabs, bricks or patches, each of its own shade, with grain and blotches."""
+        tone = self.pick(codes)
 
-    return paint
+        def paint(s: Floats, t: Floats) -> Floats:
+            row = np.floor(t / cell[1])
+            column = s / cell[0] + 0.5 * (row % 2)
+            shade = 1 + 0.12 * (self.noise(s * 20, t * 20) + self.noise(s * 2 + 70, t * 3))
+            shade += 0.12 * self.noise(np.floor(column) * 37, row * 53)
+            shade[(column % 1 * cell[0] < joint) | (t % cell[1] < joint)] *= 0.7
+            return tone * shade[:, None]
 
+        return paint
 
-def facade(canvas: Canvas, height: float) -> Texture:
-    """A wall with a cornice, storeys of framed windows, and doors or a shop at its foot."""
-    frame, accent = canvas.pick("f0f0ec a8a49c 28282c"), canvas.pick("264090 bf2626 338059 8c4080")
-    walls = "9e523d ccb88f b3b3ad d9ccb8 85614d a88c80 8c9ea8 d1996b b5654a"
-    plain = surface(canvas, walls, (0.5, 0.24), canvas.rng.choice([0, 0.05]))
-    wide, bay, shop = canvas.rng.uniform((0.2, 2.4, -1.5), (0.3, 3.4, 1))
+    def facade(self, height: float) -> Texture:
+        """A wall with a cornice, storeys of framed windows, and doors or a shop at its foot."""
+        frame, accent = self.pick("f0f0ec a8a49c 28282c"), self.pick("264090 bf2626 338059 8c4080")
+        walls = "9e523d ccb88f b3b3ad d9ccb8 85614d a88c80 8c9ea8 d1996b b5654a"
+        plain = self.surface(walls, (0.5, 0.24), self.rng.choice([0, 0.05]))
+        wide, bay, shop = self.rng.uniform((0.2, 2.4, -1.5), (0.3, 3.4, 1))
 
-    def paint(s: Floats, t: Floats) -> Floats:
-        wall, house, storey = plain(s, t), np.floor(s / bay), np.floor(t / 3)
-        x, y = np.abs((s / bay) % 1 - 0.5), (t / 3) % 1
-        room = canvas.noise(house * 37.3, storey * 91.7)[:, None] * 0.5 + 0.5
-        glass = GLASS * (0.7 + room) + canvas.zenith * (0.45 * y)[:, None]
-        glass = np.where(room < canvas.lamps, tones("ffd288"), glass)
-        upper = (t < height - 0.6) & (storey + (shop < 0) > 0)
-        wall[upper & (x < wide + 0.05) & (np.abs(y - 0.56) < 0.32)] = frame
-        pane = upper & (x < wide) & (x > 0.02) & (np.abs(y - 0.57) < 0.27)
-        pane |= (shop > 0) & (x < 0.45) & (np.abs(t - 1.4) < 1)
-        wall[pane] = glass[pane]
-        wall[(x < 0.17) & (t < 2.2) & (house % 4 == 1) | (shop > 0) & (np.abs(t - 2.75) < 0.3)] = (
-            accent
+        def paint(s: Floats, t: Floats) -> Floats:
+            wall, house, storey = plain(s, t), np.floor(s / bay), np.floor(t / 3)
+            x, y = np.abs((s / bay) % 1 - 0.5), (t / 3) % 1
+            room = self.noise(house * 37.3, storey * 91.7)[:, None] * 0.5 + 0.5
+            glass = GLASS * (0.7 + room) + self.zenith * (0.45 * y)[:, None]
+            glass = np.where(room < self.lamps, tones("ffd288"), glass)
+            upper = (t < height - 0.6) & (storey + (shop < 0) > 0)
+            wall[upper & (x < wide + 0.05) & (np.abs(y - 0.56) < 0.32)] = frame
+            pane = upper & (x < wide) & (x > 0.02) & (np.abs(y - 0.57) < 0.27)
+            pane |= (shop > 0) & (x < 0.45) & (np.abs(t - 1.4) < 1)
+            wall[pane] = glass[pane]
+            wall[(x < 0.17) & (t < 2.2) & (house % 4 == 1) | (shop > 0) & (np.abs(t - 2.75) < 0.3)] = (
+                accent
+            )
+            return np.asarray(
+                wall * np.where(t > height - 0.4, 1.15, np.clip(0.7 + t / 5, 0, 1))[:, None]
+            )
+
+        return paint
+
+    def ground(self, left: float, right: float, walk: float) -> None:
+        """Grass to the horizon, the road with its markings, and a pavement on either side."""
+        rng, slabs = self.rng, self.surface("a09a90 9a9a9a b0a498 9c8878", (0.6, 0.9), 0.05)
+        stone, white = self.surface("a8a49c", (1, 1), 0.05), self.surface("e8e8e4")
+        self.face(level(-300, 300), GREEN, self.surface("4a7a2c 6c8a38", (3, 3)))
+        self.face(level(left, right), ROAD, self.surface("5c5c60 68666a", (1.6, 7)))
+        for kerb, out in ((left, -1), (right, 1)):
+            self.face(level(kerb, kerb + out * walk, y=KERB), PAVEMENT, slabs)
+            self.face(level(kerb, kerb + out * 0.2, y=KERB), PAVEMENT, stone)
+            side = [(kerb, 0, NEAR), (kerb, 0, FAR), (kerb, KERB, FAR), (kerb, KERB, NEAR)]
+            self.face(side, PAVEMENT, stone)
+        starts = np.arange(rng.uniform(0, 6), 90, rng.choice([3, 6, 6]))
+        lines = [((left + right) / 2, 0.09, z, z + 3) for z in starts]
+        if rng.random() < 0.5:
+            lines += [(x, 0.08, NEAR, 120) for x in (left + 0.35, right - 0.35)]
+        if rng.random() < 0.5:
+            zebra = rng.uniform(5, 18)
+            lines += [(x, 0.3, zebra, zebra + 3) for x in np.arange(left + 0.7, right - 0.5, 1.1)]
+        for x, half, near, far in lines:
+            self.face(level(x - half, x + half, near, far), LINE, white)
+
+    def building(self) -> None:
+        """Four walls under a flat, pitched or hipped roof, the street wall at the spot."""
+        (x, _, z), (wide, long, height) = self.spot, self.rng.uniform((5, 5, 5), (6, 8, 16))
+        self.stand(x + np.sign(x) * wide, z)
+        self.cast(wide, long, 0, height)
+        foot, up = level(-wide, wide, -long, long), np.array([0, height, 0])
+        self.box(foot, foot + up, BUILDING, self.facade(height))
+        if shape := self.rng.integers(3):
+            tiles = self.surface("7a3c2c 4a4a50 5c4436", (0.5, 0.4), 0.06)
+            hip = min(wide, long / 1.5) * (shape - 1)
+            ridge = level(-0.02, 0.02, hip - long, long - hip, height + wide * 0.7)
+            self.box(foot * 1.03 + up * 0.98, ridge, BUILDING, tiles)
+
+    def tree(self) -> None:
+        """A crown of leaves on a trunk, or down on the ground where it is small."""
+        tone, (x, y) = self.pick("4a7a2c 5c8a30 3c6a34 7a8c34"), self.rng.uniform(0, 256, 2)
+        size, tall = self.rng.uniform((0.6, 0.8), (2.5, 1.3))
+        trunk = max(0.0, size * 1.8 - 1.5)
+
+        def leaves(s: Floats, t: Floats) -> Floats:
+            lump, leaf = self.noise(s * 7 + x, t * 7 + y), self.noise(s * 40, t * 40)
+            relief = lump - self.noise(s * 7 + x + 3 * self.sun[0], t * 7 + y + 4)
+            rise, reach = t / size / tall - 1, s / size - 1
+            shade = np.clip(0.75 + 0.2 * rise + 1.1 * relief + 0.45 * leaf, 0.15, 1.6)
+            inside = reach**2 + rise**2 < 0.85 + 0.7 * lump + 0.4 * leaf
+            return np.column_stack([tone * shade[:, None], inside])
+
+        self.cast(size * 0.7, size * 0.7, trunk, trunk + size * tall * 2)
+        bark = self.surface("5a4634 6a5a48", (0.2, 0.7), 0.03)
+        self.bar((0, 0), (0, trunk + size), (size * 0.2, size * 0.12), GREEN, bark)
+        foot, top = trunk - size * 0.25, trunk + size * (2 * tall - 0.25)
+        self.face([(-size, foot), (size, foot), (size, top), (-size, top)], GREEN, leaves)
+
+    def fence(self) -> None:
+        """Boards or railings; what shows between them counts as fence."""
+        height, pitch, gap = self.rng.uniform((0.9, 0.2, 0.06), (1.6, 0.3, 0.12))
+        bars = self.surface("8a6a48 40444a d8d4c8 5a6a50", (pitch, height - 0.1), gap)
+        self.face([(0, 0, -3.5), (0, 0, 3.5), (0, height, 3.5), (0, height, -3.5)], FENCE, bars)
+
+    def car(self) -> None:
+        """A body and a glazed cabin on wheels, heading the way of its side of the road."""
+        (x, _, z), rng = self.spot, self.rng
+        self.stand(x, z, rng.normal(np.pi * (x < 0), 0.04))
+        belt, roof, end, boot, bonnet = rng.uniform((0.8, 1.4, 1.9, 0, 0.9), (1.1, 1.7, 2.4, 0.5, 1.5))
+        tone = self.pick("bf1c1c 203a80 d8d8da 8c9197 2a2a2e 26613f d9a520 669ec0 7a2030")
+        side, ahead = np.sign(self.view[0]) * 0.91, np.sign(self.view[2]) * end
+
+        def glazing(s: Floats, t: Floats) -> Floats:
+            glass = (np.abs(t - 0.28) < 0.2) & ((s + 0.1) % 0.93 > 0.14)
+            return np.where(glass[:, None], GLASS, tone * 0.95)
+
+        self.cast(0.95, end, 0, 1.2)
+        sill, gutter = (
+            level(-0.9, 0.9, -end, end, 0.26),
+            level(-0.68, 0.68, boot + 0.3 - end, bonnet - 0.6, roof),
         )
-        return np.asarray(
-            wall * np.where(t > height - 0.4, 1.15, np.clip(0.7 + t / 5, 0, 1))[:, None]
+        self.box(sill * (0.9, 0.1, 0.9), sill * (0.9, 1.5, 0.9), CAR, DARK)
+        self.box(sill, level(-0.86, 0.86, -end, end - 0.15, belt), CAR, tone)
+        self.bar((-0.9, 0.34), (0.9, 0.34), (0.16, 0.16), CAR, DARK, ahead)
+        self.bar((-0.25, 0.6), (0.25, 0.6), (0.14, 0.14), CAR, WHITE, ahead)
+        for lamp in (-0.66, 0.66):
+            shine = RED if ahead < 0 else WHITE
+            self.bar((lamp - 0.16, 0.7), (lamp + 0.16, 0.7), (0.18, 0.18), CAR, shine, ahead)
+        rim = np.array([(0, np.cos(turn), np.sin(turn)) for turn in np.arange(0, 6.2, 0.45)])
+        for hub in (0.75 - end, end - 0.8) if abs(self.view[0]) > 0.91 else ():
+            self.face(rim * 0.33 + (side, 0.33, hub), CAR, DARK)
+            self.face(rim * 0.19 + (side, 0.33, hub), CAR, STEEL)
+        self.box(level(-0.84, 0.84, boot - end, bonnet, belt), gutter, CAR, glazing)
+        self.box(gutter, gutter * (1, 1.03, 1), CAR, tone)
+
+    def person(self, riding: bool = False) -> None:
+        """A figure that walks, or rides a bicycle."""
+        step = self.rng.uniform(0.06, 0.26)
+        hip, neck, hand, feet = (0.0, 0.9), (0.02, 1.48), (0.16, 0.88), ((-step, 0.0), (step, 0.0))
+        if riding:
+            hip, neck, hand, feet = (-0.2, 1.0), (0.05, 1.52), (0.42, 1.08), ((-0.1, 0.2), (0.05, 0.4))
+        coat, legs = self.pick("bf2626 264090 d9b333 338059 cccac6"), self.pick("28282c 264090")
+        self.cast(0.25, 0.15, 0, 1.7)
+        for foot in feet:
+            self.bar(hip, foot, (0.2, 0.13), PERSON, legs)
+        self.bar((hip[0], hip[1] - 0.06), neck, (0.36, 0.42), PERSON, coat)
+        self.bar((neck[0], neck[1] - 0.08), hand, (0.13, 0.1), PERSON, coat * 0.75)
+        self.disc((neck[0] + 0.02, neck[1] + 0.17), 0.14, PERSON, self.pick("e8bf9c c68f66 6a4430"))
+        self.disc((neck[0] - 0.02, neck[1] + 0.24), 0.11, PERSON, self.pick("2a1c14 6a4a28 b8a080"))
+
+    def bicycle(self) -> None:
+        """Two wheels and a frame seen from the side; with a rider it is on the road."""
+        (x, _, z), ridden, yaw = self.spot, self.rng.random() < 0.5, self.rng.uniform(-0.8, 0.8)
+        self.stand(x - 3 * np.sign(x) * ridden, z, yaw + self.rng.choice([0, np.pi]))
+        self.cast(0.8, 0.1, 0, 0.8)
+        rear, front, crank, seat, bars = (
+            (-0.52, 0.36),
+            (0.52, 0.36),
+            (-0.05, 0.3),
+            (-0.2, 0.9),
+            (0.36, 1),
         )
+        for hub in (rear, front):
+            self.disc(hub, 0.36, BICYCLE, DARK)
+            self.disc(hub, 0.29, BICYCLE, STEEL)
+        path, tone = (
+            [rear, crank, seat, rear, seat, bars, crank, bars, front],
+            self.pick("bf1c1c 203a80 d8d8da 2a2a2e"),
+        )
+        for a, b in pairwise(path):
+            self.bar(a, b, (0.07, 0.06), BICYCLE, tone)
+        if ridden:
+            self.person(riding=True)
 
-    return paint
+    def lamp(self) -> None:
+        """A lamp post that leans its head over the road."""
+        height, reach = self.rng.uniform(5, 7), -2 * np.sign(self.spot[0])
+        self.cast(0.1, 0.1, 0, height)
+        self.bar((0, 0), (0, height), (0.2, 0.13), POLE, STEEL)
+        self.bar((0, height), (reach, height), (0.12, 0.2), POLE, STEEL)
 
+    def sign(self) -> None:
+        """A traffic sign on its pole: a warning, a ban, an order or a notice."""
+        sides, blue = ((3, False), (16, False), (16, True), (4, True))[int(self.rng.integers(4))]
+        self.bar((0, 0), (0, 2.6), (0.1, 0.1), POLE, STEEL)
+        self.disc((0, 2.4), 0.55, SIGN, WHITE if blue else RED, sides)
+        self.disc((0, 2.4), 0.4, SIGN, BLUE if blue else WHITE, sides)
+        self.bar((0, 2.25), (0, 2.52), (0.1, 0.1), SIGN, WHITE if blue else DARK)
 
-def ground(canvas: Canvas, left: float, right: float, walk: float) -> None:
-    """Grass to the horizon, the road with its markings, and a pavement on either side."""
-    rng, slabs = canvas.rng, surface(canvas, "a09a90 9a9a9a b0a498 9c8878", (0.6, 0.9), 0.05)
-    stone, white = surface(canvas, "a8a49c", (1, 1), 0.05), surface(canvas, "e8e8e4")
-    canvas.face(level(-300, 300), GREEN, surface(canvas, "4a7a2c 6c8a38", (3, 3)))
-    canvas.face(level(left, right), ROAD, surface(canvas, "5c5c60 68666a", (1.6, 7)))
-    for kerb, out in ((left, -1), (right, 1)):
-        canvas.face(level(kerb, kerb + out * walk, y=KERB), PAVEMENT, slabs)
-        canvas.face(level(kerb, kerb + out * 0.2, y=KERB), PAVEMENT, stone)
-        side = [(kerb, 0, NEAR), (kerb, 0, FAR), (kerb, KERB, FAR), (kerb, KERB, NEAR)]
-        canvas.face(side, PAVEMENT, stone)
-    starts = np.arange(rng.uniform(0, 6), 90, rng.choice([3, 6, 6]))
-    lines = [((left + right) / 2, 0.09, z, z + 3) for z in starts]
-    if rng.random() < 0.5:
-        lines += [(x, 0.08, NEAR, 120) for x in (left + 0.35, right - 0.35)]
-    if rng.random() < 0.5:
-        zebra = rng.uniform(5, 18)
-        lines += [(x, 0.3, zebra, zebra + 3) for x in np.arange(left + 0.7, right - 0.5, 1.1)]
-    for x, half, near, far in lines:
-        canvas.face(level(x - half, x + half, near, far), LINE, white)
-
-
-def building(canvas: Canvas) -> None:
-    """Four walls under a flat, pitched or hipped roof, the street wall at the spot."""
-    (x, _, z), (wide, long, height) = canvas.spot, canvas.rng.uniform((5, 5, 5), (6, 8, 16))
-    canvas.stand(x + np.sign(x) * wide, z)
-    canvas.cast(wide, long, 0, height)
-    foot, up = level(-wide, wide, -long, long), np.array([0, height, 0])
-    canvas.box(foot, foot + up, BUILDING, facade(canvas, height))
-    if shape := canvas.rng.integers(3):
-        tiles = surface(canvas, "7a3c2c 4a4a50 5c4436", (0.5, 0.4), 0.06)
-        hip = min(wide, long / 1.5) * (shape - 1)
-        ridge = level(-0.02, 0.02, hip - long, long - hip, height + wide * 0.7)
-        canvas.box(foot * 1.03 + up * 0.98, ridge, BUILDING, tiles)
-
-
-def tree(canvas: Canvas) -> None:
-    """A crown of leaves on a trunk, or down on the ground where it is small."""
-    tone, (x, y) = canvas.pick("4a7a2c 5c8a30 3c6a34 7a8c34"), canvas.rng.uniform(0, 256, 2)
-    size, tall = canvas.rng.uniform((0.6, 0.8), (2.5, 1.3))
-    trunk = max(0.0, size * 1.8 - 1.5)
-
-    def leaves(s: Floats, t: Floats) -> Floats:
-        lump, leaf = canvas.noise(s * 7 + x, t * 7 + y), canvas.noise(s * 40, t * 40)
-        relief = lump - canvas.noise(s * 7 + x + 3 * canvas.sun[0], t * 7 + y + 4)
-        rise, reach = t / size / tall - 1, s / size - 1
-        shade = np.clip(0.75 + 0.2 * rise + 1.1 * relief + 0.45 * leaf, 0.15, 1.6)
-        inside = reach**2 + rise**2 < 0.85 + 0.7 * lump + 0.4 * leaf
-        return np.column_stack([tone * shade[:, None], inside])
-
-    canvas.cast(size * 0.7, size * 0.7, trunk, trunk + size * tall * 2)
-    bark = surface(canvas, "5a4634 6a5a48", (0.2, 0.7), 0.03)
-    canvas.bar((0, 0), (0, trunk + size), (size * 0.2, size * 0.12), GREEN, bark)
-    foot, top = trunk - size * 0.25, trunk + size * (2 * tall - 0.25)
-    canvas.face([(-size, foot), (size, foot), (size, top), (-size, top)], GREEN, leaves)
-
-
-def fence(canvas: Canvas) -> None:
-    """Boards or railings; what shows between them counts as fence."""
-    height, pitch, gap = canvas.rng.uniform((0.9, 0.2, 0.06), (1.6, 0.3, 0.12))
-    bars = surface(canvas, "8a6a48 40444a d8d4c8 5a6a50", (pitch, height - 0.1), gap)
-    canvas.face([(0, 0, -3.5), (0, 0, 3.5), (0, height, 3.5), (0, height, -3.5)], FENCE, bars)
-
-
-def car(canvas: Canvas) -> None:
-    """A body and a glazed cabin on wheels, heading the way of its side of the road."""
-    (x, _, z), rng = canvas.spot, canvas.rng
-    canvas.stand(x, z, rng.normal(np.pi * (x < 0), 0.04))
-    belt, roof, end, boot, bonnet = rng.uniform((0.8, 1.4, 1.9, 0, 0.9), (1.1, 1.7, 2.4, 0.5, 1.5))
-    tone = canvas.pick("bf1c1c 203a80 d8d8da 8c9197 2a2a2e 26613f d9a520 669ec0 7a2030")
-    side, ahead = np.sign(canvas.view[0]) * 0.91, np.sign(canvas.view[2]) * end
-
-    def glazing(s: Floats, t: Floats) -> Floats:
-        glass = (np.abs(t - 0.28) < 0.2) & ((s + 0.1) % 0.93 > 0.14)
-        return np.where(glass[:, None], GLASS, tone * 0.95)
-
-    canvas.cast(0.95, end, 0, 1.2)
-    sill, gutter = (
-        level(-0.9, 0.9, -end, end, 0.26),
-        level(-0.68, 0.68, boot + 0.3 - end, bonnet - 0.6, roof),
-    )
-    canvas.box(sill * (0.9, 0.1, 0.9), sill * (0.9, 1.5, 0.9), CAR, DARK)
-    canvas.box(sill, level(-0.86, 0.86, -end, end - 0.15, belt), CAR, tone)
-    canvas.bar((-0.9, 0.34), (0.9, 0.34), (0.16, 0.16), CAR, DARK, ahead)
-    canvas.bar((-0.25, 0.6), (0.25, 0.6), (0.14, 0.14), CAR, WHITE, ahead)
-    for lamp in (-0.66, 0.66):
-        shine = RED if ahead < 0 else WHITE
-        canvas.bar((lamp - 0.16, 0.7), (lamp + 0.16, 0.7), (0.18, 0.18), CAR, shine, ahead)
-    rim = np.array([(0, np.cos(turn), np.sin(turn)) for turn in np.arange(0, 6.2, 0.45)])
-    for hub in (0.75 - end, end - 0.8) if abs(canvas.view[0]) > 0.91 else ():
-        canvas.face(rim * 0.33 + (side, 0.33, hub), CAR, DARK)
-        canvas.face(rim * 0.19 + (side, 0.33, hub), CAR, STEEL)
-    canvas.box(level(-0.84, 0.84, boot - end, bonnet, belt), gutter, CAR, glazing)
-    canvas.box(gutter, gutter * (1, 1.03, 1), CAR, tone)
-
-
-def person(canvas: Canvas, riding: bool = False) -> None:
-    """A figure that walks, or rides a bicycle."""
-    step = canvas.rng.uniform(0.06, 0.26)
-    hip, neck, hand, feet = (0.0, 0.9), (0.02, 1.48), (0.16, 0.88), ((-step, 0.0), (step, 0.0))
-    if riding:
-        hip, neck, hand, feet = (-0.2, 1.0), (0.05, 1.52), (0.42, 1.08), ((-0.1, 0.2), (0.05, 0.4))
-    coat, legs = canvas.pick("bf2626 264090 d9b333 338059 cccac6"), canvas.pick("28282c 264090")
-    canvas.cast(0.25, 0.15, 0, 1.7)
-    for foot in feet:
-        canvas.bar(hip, foot, (0.2, 0.13), PERSON, legs)
-    canvas.bar((hip[0], hip[1] - 0.06), neck, (0.36, 0.42), PERSON, coat)
-    canvas.bar((neck[0], neck[1] - 0.08), hand, (0.13, 0.1), PERSON, coat * 0.75)
-    canvas.disc((neck[0] + 0.02, neck[1] + 0.17), 0.14, PERSON, canvas.pick("e8bf9c c68f66 6a4430"))
-    canvas.disc((neck[0] - 0.02, neck[1] + 0.24), 0.11, PERSON, canvas.pick("2a1c14 6a4a28 b8a080"))
-
-
-def bicycle(canvas: Canvas) -> None:
-    """Two wheels and a frame seen from the side; with a rider it is on the road."""
-    (x, _, z), ridden, yaw = canvas.spot, canvas.rng.random() < 0.5, canvas.rng.uniform(-0.8, 0.8)
-    canvas.stand(x - 3 * np.sign(x) * ridden, z, yaw + canvas.rng.choice([0, np.pi]))
-    canvas.cast(0.8, 0.1, 0, 0.8)
-    rear, front, crank, seat, bars = (
-        (-0.52, 0.36),
-        (0.52, 0.36),
-        (-0.05, 0.3),
-        (-0.2, 0.9),
-        (0.36, 1),
-    )
-    for hub in (rear, front):
-        canvas.disc(hub, 0.36, BICYCLE, DARK)
-        canvas.disc(hub, 0.29, BICYCLE, STEEL)
-    path, tone = (
-        [rear, crank, seat, rear, seat, bars, crank, bars, front],
-        canvas.pick("bf1c1c 203a80 d8d8da 2a2a2e"),
-    )
-    for a, b in pairwise(path):
-        canvas.bar(a, b, (0.07, 0.06), BICYCLE, tone)
-    if ridden:
-        person(canvas, riding=True)
-
-
-def lamp(canvas: Canvas) -> None:
-    """A lamp post that leans its head over the road."""
-    height, reach = canvas.rng.uniform(5, 7), -2 * np.sign(canvas.spot[0])
-    canvas.cast(0.1, 0.1, 0, height)
-    canvas.bar((0, 0), (0, height), (0.2, 0.13), POLE, STEEL)
-    canvas.bar((0, height), (reach, height), (0.12, 0.2), POLE, STEEL)
-
-
-def sign(canvas: Canvas) -> None:
-    """A traffic sign on its pole: a warning, a ban, an order or a notice."""
-    sides, blue = ((3, False), (16, False), (16, True), (4, True))[int(canvas.rng.integers(4))]
-    canvas.bar((0, 0), (0, 2.6), (0.1, 0.1), POLE, STEEL)
-    canvas.disc((0, 2.4), 0.55, SIGN, WHITE if blue else RED, sides)
-    canvas.disc((0, 2.4), 0.4, SIGN, BLUE if blue else WHITE, sides)
-    canvas.bar((0, 2.25), (0, 2.52), (0.1, 0.1), SIGN, WHITE if blue else DARK)
-
-
-def street(canvas: Canvas) -> None:
-    """A road with houses on both sides, and what stands or moves along it."""
-    rng, (wide, walk) = canvas.rng, canvas.rng.uniform((7.5, 2), (11, 4))
-    left, (built, yard) = (
-        -wide * rng.uniform(0.55, 0.63),
-        rng.choice([(0.9, 0), (0.8, 3), (0.5, 5)]),
-    )
-    ground(canvas, left, left + wide, walk)
-    canvas.settle()
-    plan = [  # what; its chance on a side, at a place; first place, metres between; off the kerb
-        (building, 1, built, -6, 15, walk + yard),
-        (tree, yard > 0, 0.6, 4, 5, walk + yard / 2),
-        (fence, yard > 0, 0.7, 6, 7, walk),
-        (tree, 0.5, 0.6, 6, 11, 0.9),
-        (lamp, 0.7, 0.9, 5, 20, 0.5),
-        (sign, 0.4, 0.4, 6, 9, 0.6),
-        (car, 0.5, 0.6, 7, 6, -1.1),
-        (car, 0.8, 0.6, 9, 16, -0.3 * wide - 0.5),
-        (person, 0.5, 0.25, 5, 4, walk / 2),
-        (bicycle, 0.4, 0.25, 5, 5, 0.7),
-    ]
-    for out, kerb in ((-1, left), (1, left + wide)):
-        for draw, present, share, first, step, off in plan:
-            for place in np.flatnonzero(rng.random(8) < share * (rng.random() < present)):
-                x, z = (
-                    kerb + out * (off + rng.uniform(-0.2, 0.2)),
-                    first + step * (place + rng.uniform(0, 0.3)),
-                )
-                canvas.stand(x, z)
-                draw(canvas)
-    for x in range(-57, 60, 12):
-        canvas.stand(x, 120)
-        building(canvas)
-    canvas.settle()
+    def street(self) -> None:
+        """A road with houses on both sides, and what stands or moves along it."""
+        rng, (wide, walk) = self.rng, self.rng.uniform((7.5, 2), (11, 4))
+        left, (built, yard) = (
+            -wide * rng.uniform(0.55, 0.63),
+            rng.choice([(0.9, 0), (0.8, 3), (0.5, 5)]),
+        )
+        self.ground(left, left + wide, walk)
+        self.settle()
+        plan = [  # what; its chance on a side, at a place; first place, metres between; off the kerb
+            (building, 1, built, -6, 15, walk + yard),
+            (tree, yard > 0, 0.6, 4, 5, walk + yard / 2),
+            (fence, yard > 0, 0.7, 6, 7, walk),
+            (tree, 0.5, 0.6, 6, 11, 0.9),
+            (lamp, 0.7, 0.9, 5, 20, 0.5),
+            (sign, 0.4, 0.4, 6, 9, 0.6),
+            (car, 0.5, 0.6, 7, 6, -1.1),
+            (car, 0.8, 0.6, 9, 16, -0.3 * wide - 0.5),
+            (person, 0.5, 0.25, 5, 4, walk / 2),
+            (bicycle, 0.4, 0.25, 5, 5, 0.7),
+        ]
+        for out, kerb in ((-1, left), (1, left + wide)):
+            for draw, present, share, first, step, off in plan:
+                for place in np.flatnonzero(rng.random(8) < share * (rng.random() < present)):
+                    x, z = (
+                        kerb + out * (off + rng.uniform(-0.2, 0.2)),
+                        first + step * (place + rng.uniform(0, 0.3)),
+                    )
+                    self.stand(x, z)
+                    draw()
+        for x in range(-57, 60, 12):
+            self.stand(x, 120)
+            self.building()
+        self.settle()
 
 
 def write(folder: Path, height: int, width: int, key: tuple[int, int, int]) -> None:

@@ -42,7 +42,7 @@ def posterior(moments: Moments) -> Map:
     """sum_c mu_c h(P+_c) ≤ 0: entropy of the Beta that a class probability becomes once that
     class is observed. Woo 2023, section 3; a class with mu = 0 contributes 0.
     """
-    alpha, b = beta.fit(moments.mean, moments.variance)
+    alpha, b = beta.fit(moments.mean, moments.within, moments.between)
     return (moments.mean * beta.entropy(alpha, b)).sum(dim=1)
 
 

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scorer.contract import RELATIVE_SD_FLOOR
+from trainer.moments import complement
 
 _LEAST_MEAN = 1e-12  # keeps mean² above float32's smallest normal number
 _LEAST_NU = 1e-6
@@ -38,27 +39,18 @@ S_POLYNOMIAL = (
 Map = Float[Tensor, "B C H W"]
 
 
-def fit(mean: Map, variance: Map) -> tuple[Map, Map]:
-    """Method of moments: alpha = mu nu, beta = (1 - mu) nu with nu = mu (1 - mu) / var - 1.
+def fit(mean: Map, within: Map, between: Map) -> tuple[Map, Map]:
+    """Method of moments: alpha = mu nu, beta = (1 - mu) nu with nu = within / between.
 
-    Population variance; its square root is floored at RELATIVE_SD_FLOOR · mu, below which float32
-    does not resolve it, and nu at 1e-6. Didari et al. 2024, section 3.
+    By the law of total variance mu (1 - mu) = within + between, so that this nu is the usual
+    mu (1 - mu) / var - 1 without its cancellation. sqrt(between) is floored at
+    RELATIVE_SD_FLOOR · mu, below which float32 does not resolve it, and nu at 1e-6.
+    Didari et al. 2024, section 3.
     """
-    rest = complement(mean)
-    floored = mean.clamp(min=_LEAST_MEAN)
-    relative_variance = (variance / (floored * floored)).clamp(min=RELATIVE_SD_FLOOR**2)
-    nu = (rest / (floored * relative_variance) - 1).clamp(min=_LEAST_NU)
-    return mean * nu, (rest * nu).clamp(min=_LEAST_BETA)
-
-
-def complement(mean: Map) -> Map:
-    """1 - mean of each class; of the leading class as the sum of the others, which is exact.
-
-    A mean of 0.9999 is known to 6e-8 in float32, so 1 - mean by subtraction keeps three digits.
-    """
-    leads = mean > 0.5  # at most one class can
-    others = mean.masked_fill(leads, 0.0).sum(dim=1, keepdim=True)
-    return others.where(leads, 1 - mean)
+    floor = (RELATIVE_SD_FLOOR * mean.clamp(min=_LEAST_MEAN)).square()
+    raised = (floor - between).clamp(min=0)
+    nu = ((within - raised) / (between + raised)).clamp(min=_LEAST_NU)
+    return mean * nu, (complement(mean) * nu).clamp(min=_LEAST_BETA)
 
 
 def entropy(alpha: Float[Tensor, "..."], beta: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

@@ -42,18 +42,19 @@ def masks(passes: int, channels: int, rate: float, seed: int) -> Float[Tensor, "
 
 
 def widen(classifier: nn.Conv2d, keep: Float[Tensor, "m K"], rate: float) -> nn.Conv2d:
-    """All m passes as ONE convolution: m·C outputs, pass t with weights W · keep_t / (1 - rate)."""
-    passes = keep.shape[0]
-    weight = classifier.weight.detach()
+    """All passes as ONE convolution of (1 + m)·C outputs: the prediction without dropout, then
+    pass t = 1..m with the weights W · keep_t / (1 - rate).
+    """
+    scales = torch.cat((torch.ones(1, keep.shape[1]), keep / (1 - rate)))
     wide = nn.Conv2d(
         classifier.in_channels,
-        passes * classifier.out_channels,
+        len(scales) * classifier.out_channels,
         kernel_size=classifier.weight.shape[2:],  # type: ignore[arg-type]
         padding=classifier.padding,  # type: ignore[arg-type]
         bias=classifier.bias is not None,
     ).requires_grad_(False)
-    scaled = weight[None] * (keep / (1 - rate))[:, None, :, None, None]
+    scaled = classifier.weight.detach()[None] * scales[:, None, :, None, None]
     wide.weight.copy_(scaled.flatten(0, 1))
     if classifier.bias is not None and wide.bias is not None:
-        wide.bias.copy_(classifier.bias.detach().repeat(passes))
+        wide.bias.copy_(classifier.bias.detach().repeat(len(scales)))
     return wide.eval()

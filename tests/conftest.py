@@ -1,0 +1,187 @@
+"""What many tests share: a small network, the graph baked from it, and shapes that are checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+import jaxtyping
+import pytest
+import torch
+
+from scorer.contract import METADATA_KEY, Contract
+from scorer.runtime import OnnxRuntime
+
+if TYPE_CHECKING:
+    from export import graph
+    from trainer.model import Card
+    from trainer.network import BayesianNetwork
+
+# Before trainer is imported, here or by a test: shapes in signatures are checked under pytest.
+jaxtyping.install_import_hook(["trainer"], "beartype.beartype")
+torch.set_num_threads(2)
+# The same examples in every run, however slow the machine is.
+hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("project")
+
+NAME = "deeplabv3plus-mobilenetv2"
+CLASSES = ("sky", "road", "car", "tree", "person")
+COLOURS = ((70, 130, 180), (128, 64, 128), (0, 0, 142), (107, 142, 35), (220, 20, 60))
+
+Baked = Callable[..., Path]
+Edited = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def network() -> BayesianNetwork:
+    """DeepLabV3+ on MobileNetV2 with five classes and random weights, always the same."""
+    from trainer import networks
+
+    torch.manual_seed(0)
+    return networks.build(NAME, len(CLASSES), rate=0.2, kind="channel").eval()
+
+
+@pytest.fixture(scope="session")
+def card() -> Card:
+    """What a model file would say of `network`."""
+    from trainer.model import Card
+
+    return Card(
+        network=NAME,
+        dropout=0.2,
+        dropout_kind="channel",
+        classes=CLASSES,
+        colours=COLOURS,
+        height=64,
+        width=96,
+        pretrained="none",
+    )
+
+
+@pytest.fixture(scope="session")
+def baked(network: BayesianNetwork, card: Card, tmp_path_factory: pytest.TempPathFactory) -> Baked:
+    """baked("bald", passes=8) → a graph of 64x96, 4 passes and top 16 unless said otherwise.
+
+    Baking takes seconds: every combination of options is baked once. Don't write to the file.
+    """
+    from export import graph
+
+    folder = tmp_path_factory.mktemp("graphs")
+    done: dict[graph.Options, Path] = {}
+
+    def bake(acquisition: str = "balentacq", **options: Any) -> Path:
+        values: dict[str, Any] = {"passes": 4, "top_k": 16} | options
+        wanted = graph.Options(acquisition=acquisition, **values)
+        if wanted not in done:
+            path = folder / f"{len(done)}-{acquisition}.onnx"
+            contract = graph.contract_of(network, card, wanted)
+            graph.save(graph.bake(network, contract), path)
+            done[wanted] = path
+        return done[wanted]
+
+    return bake
+
+
+@pytest.fixture
+def edited(baked: Baked, tmp_path: Path) -> Edited:
+    """edited(top_k=8) → a copy of the default graph whose contract says so; text= replaces it all.
+
+    without=True leaves the contract out. The computation stays what it was.
+    """
+    import onnx
+
+    def edit(text: str | None = None, *, without: bool = False, **changes: Any) -> Path:
+        source = baked()
+        model = onnx.load(source)
+        del model.metadata_props[:]
+        if not without:
+            contract = asdict(OnnxRuntime(source, threads=1).contract)
+            entry = model.metadata_props.add()
+            entry.key = METADATA_KEY
+            entry.value = json.dumps(contract | changes) if text is None else text
+        path = tmp_path / "edited.onnx"
+        onnx.save(model, path)
+        return path
+
+    return edit
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Baked:
+    """tiny("margin", top_k=8) → a graph of 8x12 and top 4, by hand: bright pixels score highest.
+
+    It keeps the contract's every rule and runs in a fraction of a millisecond.
+    """
+    import onnx
+
+    folder = tmp_path_factory.mktemp("tiny")
+
+    def make(acquisition: str = "balentacq", *, top_k: int = 4, has_map: bool = True) -> Path:
+        path = folder / f"{acquisition}-{top_k}-{has_map}.onnx"
+        if not path.exists():
+            contract = Contract(
+                acquisition=acquisition,
+                passes=2,
+                dropout=0.2,
+                mask_seed=0,
+                height=8,
+                width=12,
+                classes=CLASSES,
+                colours=COLOURS,
+                top_k=top_k,
+                has_map=has_map,
+                network="by hand",
+                weights_sha256="",
+            )
+            model = onnx.parser.parse_model(_brightness(contract))
+            entry = model.metadata_props.add()
+            entry.key, entry.value = METADATA_KEY, contract.to_json()
+            onnx.checker.check_model(model, full_check=True)
+            onnx.save(model, path)
+        return path
+
+    return make
+
+
+def _brightness(contract: Contract) -> str:
+    """ONNX text: score = weighted sum of the channels, plus 1000 * noise where it is an input."""
+    noise = ", float[B,8,12] noise" if contract.stochastic else ""
+    chance = "Mul(noise, thousand)" if contract.stochastic else "Sub(bright, bright)"
+    a_map = ", float[B,8,12] map" if contract.has_map else ""
+    output = "map = Identity(sum)" if contract.has_map else ""
+    return f"""<ir_version: 10, opset_import: ["" : 18]>
+    brightness (uint8[B,8,12,3] image, uint8[B,8,12] exclude{noise})
+        => (float[B,{contract.top_k}] score, int32[B,{contract.top_k},2] pixel,
+            int32[B,{contract.top_k}] label{a_map})
+    <float[3] channels = {{0.5, 0.3, 0.21}}, float thousand = {{1000.0}}, int64[1] last = {{3}},
+     float none = {{-3.0e38}}, int64[2] flat = {{0, 96}}, int64[1] k = {{{contract.top_k}}},
+     int64 width = {{12}}, int64 count = {{{len(contract.classes)}}}, int32 minus = {{-1}},
+     int64[1] two = {{2}}>
+    {{
+        colours = Cast<to = 1>(image)
+        weighted = Mul(colours, channels)
+        bright = ReduceSum<keepdims = 0>(weighted, last)
+        chance = {chance}
+        sum = Add(bright, chance)
+        {output}
+        taken = Cast<to = 9>(exclude)
+        eligible = Where(taken, none, sum)
+        line = Reshape(eligible, flat)
+        score, index = TopK(line, k)
+        gone = LessOrEqual(score, none)
+        row = Div(index, width)
+        col = Mod(index, width)
+        row3 = Unsqueeze(row, two)
+        col3 = Unsqueeze(col, two)
+        place = Concat<axis = 2>(row3, col3)
+        place32 = Cast<to = 6>(place)
+        gone3 = Unsqueeze(gone, two)
+        pixel = Where(gone3, minus, place32)
+        class = Mod(index, count)
+        class32 = Cast<to = 6>(class)
+        label = Where(gone, minus, class32)
+    }}"""

@@ -1,0 +1,186 @@
+"""Image files as people have them: real ones by Pillow in every format and mode, and broken ones.
+
+`scene` is a picture whose four quarters differ in colour, so that a turned or mirrored copy shows.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+Pixels = npt.NDArray[np.uint8]
+
+_ORIENTATION = 0x0112
+# How an upright picture must be stored so that its EXIF orientation turns it upright again.
+_STORED = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+ORIENTATIONS = tuple(_STORED)
+
+
+def scene(height: int = 40, width: int = 60) -> Image.Image:
+    """Red, green, blue and nearly white quarters, clockwise from the top left: r g / b w."""
+    picture = np.zeros((height, width, 3), np.uint8)
+    top, left = height // 2, width // 2
+    picture[:top, :left] = 200, 20, 20
+    picture[:top, left:] = 20, 200, 20
+    picture[top:, :left] = 20, 20, 200
+    picture[top:, left:] = 230, 230, 230
+    return Image.fromarray(picture)
+
+
+def noisy(seed: int, height: int = 24, width: int = 32) -> Image.Image:
+    """Pixels at random: no two seeds look alike, and no two pixels tie."""
+    random = np.random.default_rng(seed)
+    return Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def turned(path: Path, orientation: int, picture: Image.Image) -> Path:
+    """Store `picture` so that only its EXIF orientation makes it upright."""
+    turn = _STORED[orientation]
+    exif = Image.Exif()
+    exif[_ORIENTATION] = orientation
+    stored = picture if turn is None else picture.transpose(turn)
+    lossless = {".jpg": {"quality": 95, "subsampling": 0}, ".webp": {"lossless": True}}
+    stored.save(path, exif=exif, **lossless.get(path.suffix, {}))
+    return path
+
+
+def photographs(folder: Path, count: int, *, height: int = 24, width: int = 32) -> list[str]:
+    """Fill a folder with `count` PNGs in two subfolders; return their names in pool order."""
+    for index in range(count):
+        path = folder / ("city" if index % 2 else "field") / f"{index:04}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noisy(index, height, width).save(path, compress_level=1)
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+
+
+def encoded(picture: Image.Image, form: str, **options: object) -> bytes:
+    """The bytes of a picture as a file of format `form`."""
+    buffer = io.BytesIO()
+    picture.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    check = zlib.crc32(kind + data)
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+
+
+def bomb(height: int, width: int) -> bytes:
+    """A small PNG whose header promises height x width pixels."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", header)
+        + _chunk(b"IDAT", zlib.compress(bytes(4096)))
+        + _chunk(b"IEND", b"")
+    )
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _text(path: Path) -> None:
+    path.write_text("<html>404 not found</html>\n" * 20)
+
+
+def _truncated_jpeg(path: Path) -> None:
+    whole = encoded(noisy(1, 64, 64), "JPEG")
+    path.write_bytes(whole[: len(whole) // 2])
+
+
+def _truncated_png(path: Path) -> None:
+    whole = encoded(noisy(2), "PNG")
+    path.write_bytes(whole[: len(whole) // 2])
+
+
+def _corrupt_png(path: Path) -> None:
+    whole = bytearray(encoded(noisy(3), "PNG"))
+    whole[whole.index(b"IDAT") + 200] ^= 0xFF  # in the pixels, so the checksum is wrong
+    path.write_bytes(whole)
+
+
+def _bomb(path: Path) -> None:
+    path.write_bytes(bomb(60_000, 60_000))
+
+
+def _gif(path: Path) -> None:
+    path.write_bytes(encoded(scene(), "GIF"))
+
+
+def _dangling(path: Path) -> None:
+    path.symlink_to(path.parent / "taken away.jpg")
+
+
+def _float(path: Path) -> None:
+    Image.fromarray(np.ones((8, 8), np.float32)).save(path, "TIFF")
+
+
+def _truncated_bmp(path: Path) -> None:
+    whole = encoded(noisy(4), "BMP")
+    path.write_bytes(whole[: len(whole) // 2])
+
+
+def _truncated_tiff(path: Path) -> None:
+    whole = encoded(noisy(5), "TIFF", compression="raw")
+    path.write_bytes(whole[: len(whole) // 2])
+
+
+def _truncated_webp(path: Path) -> None:
+    whole = encoded(noisy(6, 64, 64), "WEBP")
+    path.write_bytes(whole[: len(whole) // 2])
+
+
+def _headless_jpeg(path: Path) -> None:
+    path.write_bytes(encoded(scene(), "JPEG")[200:])
+
+
+def _zeros(path: Path) -> None:
+    path.write_bytes(bytes(5000))
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+# How to break a file of a given suffix, and the reason that must be given for it.
+BROKEN: dict[str, tuple[str, Callable[[Path], None], str]] = {
+    "empty": (".jpg", _empty, "empty file"),
+    "text": (".jpg", _text, "not an image"),
+    "truncated jpeg": (".jpg", _truncated_jpeg, "truncated"),
+    "truncated png": (".png", _truncated_png, "truncated"),
+    "corrupt png": (".png", _corrupt_png, "corrupt"),
+    "bomb": (".png", _bomb, "too large"),
+    "gif": (".jpg", _gif, "not an image"),
+    "dangling link": (".jpg", _dangling, "vanished"),
+    "float tiff": (".tif", _float, "unsupported pixels"),
+    "truncated bmp": (".bmp", _truncated_bmp, "truncated"),
+    "truncated tiff": (".tif", _truncated_tiff, "truncated"),
+    "truncated webp": (".webp", _truncated_webp, "corrupt"),
+    "headless jpeg": (".jpg", _headless_jpeg, "not an image"),
+    "zeros": (".png", _zeros, "not an image"),
+    "link to itself": (".jpg", _loop, "corrupt"),
+}
+
+
+def broken(folder: Path, kind: str, name: str = "broken") -> Path:
+    """A broken file of one kind of `BROKEN`."""
+    suffix, damage, _ = BROKEN[kind]
+    path = folder / f"{name}{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    damage(path)
+    return path
