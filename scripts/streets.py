@@ -1,15 +1,14 @@
 """Draw a small pool of street scenes with their class masks, from nothing but a seed.
 
 A scene is a straight street in metres (x right, y up, z ahead) seen by a camera above the road.
-Everything in it is a flat face in that space: the canvas projects a face, paints the picture and
-labels the mask through the same stencil, so the two agree to the pixel. Faces are painted far to
-near, at twice the asked size; the picture is averaged down, the mask keeps one pixel of four.
+Everything in it is a flat face in that space: one stencil paints it and labels it, so picture and
+mask agree to the pixel. Faces are painted far to near, at twice the asked size; the picture is
+then averaged down, and the mask keeps one pixel of four.
 """
 
 import argparse
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 Floats = NDArray[np.float64]
-Pair = tuple[float, float]
 Texture = Callable[[Floats, Floats], Floats]  # metres along and up a face -> rgb or rgba rows
 Paint = Texture | Floats
 
@@ -38,8 +36,7 @@ CLASSES: list[tuple[str, tuple[int, int, int]]] = [
 SKY, BUILDING, ROAD, PAVEMENT, GREEN, CAR, LINE, POLE, FENCE, PERSON, SIGN, BICYCLE = range(12)
 IGNORE, OVERSAMPLE = 255, 2
 NEAR, FAR, KERB = 0.6, 400.0, 0.14  # metres
-# Colours of sun, shade, zenith and horizon; lowest and highest sun in degrees; metres of clear
-# air, share of clouds, depth of shadows, share of lit windows.
+# Colours of sun, shade, zenith, horizon; sun's degrees; metres of air; clouds, shadow, lit windows.
 NOON = ("c8b89c 80889c 4080e0 c2def8", (42, 68), (220, 0.15, 0.55, 0.03))
 OVERCAST = ("303030 b8bec6 a8b2be dbdee3", (55, 75), (110, 0.6, 0.25, 0.12))
 DUSK = ("f0a058 8078a0 475799 fab27a", (16, 28), (140, 0.3, 0.4, 0.45))
@@ -51,6 +48,8 @@ def tones(codes: str) -> Floats:
 
 
 DARK, GLASS, STEEL, WHITE, RED, BLUE = tones("141416 27323d 84888c f0f0ec c81e1e 2256b4")
+WALK = np.array([(0.0, 0.9), (0.02, 1.48), (0.16, 0.88), (-0.18, 0.0), (0.18, 0.0)])
+RIDE = np.array([(-0.2, 1.0), (0.05, 1.52), (0.42, 1.05), (-0.1, 0.2), (0.05, 0.4)])
 
 
 def level(left: float, right: float, near: float = NEAR, far: float = FAR, y: float = 0) -> Floats:
@@ -65,24 +64,19 @@ class Canvas:
         codes, climb, weather = (NOON, NOON, OVERCAST, DUSK)[int(rng.integers(4))]
         self.glow, self.shade, self.zenith, self.horizon = tones(codes)
         self.air, self.clouds, self.gloom, self.lamps = weather
-        azimuth, rise = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(*climb))
-        flat = np.cos(rise)
-        self.sun = np.array([np.sin(azimuth) * flat, np.sin(rise), np.cos(azimuth) * flat])
-        self.eye, self.focal = (
-            np.array([0, rng.uniform(1.4, 1.9), 0]),
-            width * rng.uniform(0.6, 0.8),
-        )
+        way, rise = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(*climb))
+        self.sun = np.array([np.sin(way), np.tan(rise), np.cos(way)]) * np.cos(rise)
+        self.eye, self.focal = np.array([0, 1.6, 0]), width * rng.uniform(0.6, 0.8)
         self.vanishing = np.array([width, height]) * rng.uniform((0.36, 0.4), (0.64, 0.52))
         roll = rng.normal(0, 0.02)
         self.tilt = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
-        pixels = np.moveaxis(np.mgrid[:height, :width][::-1] + 0.5, 0, -1)
-        flat = (pixels - self.vanishing) @ self.tilt.T / self.focal * (1, -1)
-        self.rays = np.concatenate([flat, np.ones((height, width, 1))], -1)
-        rate = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.rfftfreq(256))
-        rate[0, 0] = np.inf
+        pixels = np.indices((height, width)).reshape(2, -1).T[:, ::-1] + 0.5
+        flat = np.einsum("ij,kj", pixels - self.vanishing, self.tilt) / self.focal * (1, -1)
+        self.rays = np.column_stack([flat, np.ones(len(flat))])
+        rate = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.rfftfreq(256)) + 1e-3
         tile = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((256, 256))) / rate)
-        self.rng, self.tile = rng, np.clip(tile / tile.std() / 2, -1, 1)
-        self.picture, self.mask = self.sky(), np.full((height, width), SKY, np.uint8)
+        self.rng, self.tile = rng, np.clip((tile - tile.mean()) / tile.std() / 2, -1, 1)
+        self.picture, self.mask = self.sky(), np.full(height * width, SKY, np.uint8)
         self.shadow = Image.new("L", (width, height))
         self.faces: list[tuple[float, Floats, int, Paint]] = []
         self.stand(0, 0)
@@ -90,109 +84,93 @@ class Canvas:
     def noise(self, x: Floats, y: Floats) -> Floats:
         """Seamless fractal noise in -1..1; one unit is one sample."""
         left, low = np.floor(x), np.floor(y)
-        i, j, across, rise = low.astype(int) % 256, left.astype(int) % 256, x - left, y - low
-        near = self.tile[i, j] * (1 - across) + self.tile[i, j - 255] * across
-        far = self.tile[i - 255, j] * (1 - across) + self.tile[i - 255, j - 255] * across
-        return np.asarray(near * (1 - rise) + far * rise)
+        i, j, a, b = low.astype(int) % 256, left.astype(int) % 256, x - left, y - low
+        near, far = (self.tile[r, j] * (1 - a) + self.tile[r, j - 255] * a for r in (i, i - 255))
+        return np.asarray(near * (1 - b) + far * b)
 
     def sky(self) -> Floats:
         """Gradient, sun glow, and clouds on a ceiling that recedes with the street."""
-        rise = np.clip(self.rays[..., 1:2], 0, None)
+        rise = np.clip(self.rays[:, 1:2], 0, None)
         blend, ceiling = np.clip(rise / 0.55, 0, 1) ** 0.7, 12 / (rise + 0.15)
-        beam = np.clip(self.rays @ self.sun / np.linalg.norm(self.rays, axis=-1), 0, 1)[..., None]
+        beam = np.clip(self.rays @ self.sun / np.linalg.norm(self.rays, axis=1), 0, 1)[:, None]
         clear = self.horizon * (1 - blend) + self.zenith * blend + self.glow * 0.6 * beam**24
-        cover = self.noise(self.rays[..., :1] * ceiling, ceiling) * 0.9 + self.clouds - 0.1
+        cover = self.noise(self.rays[:, :1] * ceiling, ceiling) * 0.9 + self.clouds - 0.1
         veil = np.clip(cover * 1.8, 0, 0.9) * np.clip(rise * 9, 0.2, 1)
-        white = (0.55 + 0.45 * self.horizon) * (0.95 - 0.18 * np.clip(cover, 0, 1))
-        return np.asarray(clear * (1 - veil) + white * veil)
+        return np.asarray(clear + ((0.55 + 0.4 * self.horizon) * (1 - cover / 6) - clear) * veil)
 
     def pick(self, codes: str) -> Floats:
         """One of the colours, a little off."""
-        tone = self.rng.choice(tones(codes)) * self.rng.uniform(0.85, 1.12)
-        return np.asarray(np.clip(tone + self.rng.normal(0, 0.015, 3), 0, 1))
+        return np.asarray(self.rng.choice(tones(codes)) * self.rng.uniform(0.94, 1.06, 3))
 
     def stand(self, x: float, z: float, yaw: float = 0.0) -> None:
         """Go to a spot in the street: what is drawn next stands there, turned by yaw."""
-        # Of two things on one line of sight the farther is also farther out: this keeps a house,
-        # whose wall runs along the street, behind whatever stands before the wall.
+        # Along a line of sight x grows with z; counting it keeps a long wall behind what hides it.
         self.spot, self.depth = np.array([x, 0, z]), z + 2 * abs(x)
         cos, sin = np.cos(yaw), np.sin(yaw)
         self.turn = np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
         self.view = (self.eye - self.spot) @ self.turn.T
 
-    def face(self, corners: ArrayLike, label: int, paint: Paint, z: float = 0.0) -> None:
-        """Add a flat polygon at the spot, of (x, y, z) corners or of upright (x, y) ones at z."""
+    def face(self, corners: ArrayLike, label: int, paint: Paint) -> None:
+        """Add a flat polygon of (x, y, z) or upright (x, y) corners at the spot, and its shadow."""
         points = np.asarray(corners, dtype=float)
-        points = np.pad(points, ((0, 0), (0, 3 - points.shape[1])), constant_values=z)
-        self.faces.append((self.depth, points @ self.turn + self.spot, label, paint))
+        points = np.pad(points, ((0, 0), (0, 3 - points.shape[1]))) @ self.turn + self.spot
+        self.faces.append((self.depth, points, label, paint))
+        if points[:, 1].max() > KERB:
+            shade = self.outline(points - self.sun / self.sun[1] * points[:, 1:2])
+            ImageDraw.Draw(self.shadow).polygon(shade, fill=255)
 
-    def bar(self, a: Pair, b: Pair, ends: Pair, label: int, paint: Paint, z: float = 0) -> None:
-        """Add an upright limb or rod between two points, as wide as asked at each."""
-        aside = np.array([b[1] - a[1], a[0] - b[0]]) / np.hypot(b[0] - a[0], b[1] - a[1]) / 2
-        near, far = aside * ends[0], aside * ends[1]
-        self.face([a - near, a + near, b + far, b - far], label, paint, z)
+    def bar(self, a: ArrayLike, b: ArrayLike, wide: float, label: int, paint: Paint) -> None:
+        """Add an upright limb or rod between two points."""
+        start, stop = np.array(a, dtype=float), np.array(b, dtype=float)
+        aside = (stop - start)[::-1] * (wide, -wide) / np.linalg.norm(stop - start) / 2
+        self.face([start - aside, start + aside, stop + aside, stop - aside], label, paint)
 
-    def disc(self, at: Pair, radius: float, label: int, paint: Paint, sides: int = 16) -> None:
+    def disc(self, at: ArrayLike, size: float, label: int, paint: Paint, sides: int = 16) -> None:
         """Add an upright disc, or with few sides a regular polygon that stands on one."""
         turn = (np.arange(sides) + 0.5) * 2 * np.pi / sides - np.pi / 2
-        self.face(np.stack([np.cos(turn), np.sin(turn)], -1) * radius + at, label, paint)
+        self.face(np.stack([np.cos(turn), np.sin(turn)], -1) * size + np.asarray(at), label, paint)
 
     def box(self, low: Floats, high: Floats, label: int, paint: Paint) -> None:
         """Add the visible faces of a block between two level rectangles."""
-        centre = (low + high).mean(0) / 2
         sides = (np.array([low[i - 1], low[i], high[i], high[i - 1]]) for i in range(4))
         for quad in (high, *sides):
-            normal = np.cross(quad[1] - quad[0], quad[3] - quad[0])
-            if ((quad[0] - centre) @ normal) * ((self.view - quad[0]) @ normal) > 0:
+            axis = np.cross(quad[1] - quad[0], quad[3] - quad[0])
+            if ((quad[0] - (low + high).mean(0) / 2) @ axis) * ((self.view - quad[0]) @ axis) > 0:
                 self.face(quad, label, paint)
 
-    def cast(self, wide: float, long: float, low: float, high: float) -> None:
-        """Keep the sun off the ground behind a box at the spot that reaches from low to high."""
-        foot = level(-wide, wide, -long, long) @ self.turn + self.spot
-        under, over = (foot - self.sun / self.sun[1] * height for height in (low, high))
-        sides = ([under[i - 1], under[i], over[i], over[i - 1]] for i in range(4))
-        for quad in (under, over, *sides):
-            ImageDraw.Draw(self.shadow).polygon(self.outline(np.array(quad) * (1, 0, 1)), fill=255)
-
     def outline(self, corners: Floats) -> list[float]:
-        """Pixels x, y, x, y, ... of a polygon, cut where it comes too near."""
-        # Moving a corner along z is an exact cut for edges along the street, as all that come near.
+        """Pixels x, y, x, y, ... of a polygon, pushed out of the camera where it comes too near."""
         seen = np.maximum(corners, (-np.inf, -np.inf, NEAR)) - self.eye
         flat = seen[:, :2] * (1, -1) * self.focal / seen[:, 2:] @ self.tilt + self.vanishing
-        return list(flat.flat) if corners[:, 2].max() > NEAR else [-1.0] * 6
+        return list(flat.flat) if corners[:, 2].max() > NEAR else [-1.0] * 6  # out of sight
 
     def settle(self) -> None:
         """Let the shadows fall on what is painted, then paint what was added, far to near."""
         dark = np.asarray(self.shadow.filter(ImageFilter.GaussianBlur(1.5))) / 255 * self.gloom
-        self.picture *= 1 - dark[..., None] * (1, 0.97, 0.9)
+        self.picture *= 1 - dark.reshape(-1, 1) * (1, 0.97, 0.9)
         for _, corners, label, paint in sorted(self.faces, key=lambda face: -face[0]):
-            cut = Image.new("L", self.mask.shape[::-1])
+            cut = Image.new("L", self.shadow.size)
             ImageDraw.Draw(cut).polygon(self.outline(corners), fill=1)
-            box = cut.getbbox() or (0, 0, 0, 0)
-            rows, columns = np.nonzero(np.asarray(cut.crop(box)))
-            rows, columns = rows + box[1], columns + box[0]
+            pixels = np.flatnonzero(np.asarray(cut, dtype=bool))
             axes, size = np.linalg.qr((corners[1:3] - corners[0]).T)
-            along, up = (axes * np.sign(np.diag(size))).T
-            normal, rays = np.cross(along, up), self.rays[rows, columns]
+            along, up = (axes * np.sign(np.diag(size))).T  # QR is free to flip an axis
+            normal, rays = np.cross(along, up), self.rays[pixels]
             gap, lean = float((corners[0] - self.eye) @ normal), rays @ normal
             depth = np.clip(gap / np.where(lean, lean, 1e-9), NEAR, FAR)[:, None]
             at = self.eye + depth * rays - corners[0]
-            colour = (
-                paint(at @ along, at @ up) if callable(paint) else np.tile(paint, (len(rows), 1))
-            )
+            colour = paint(at @ along, at @ up) if callable(paint) else paint[None]
             light = self.shade + self.glow * max(0.25, self.sun @ normal * -np.sign(gap))
             clear = np.exp(-depth / self.air)
             lit = colour[:, :3] * light * clear + self.horizon * (1 - clear)
-            solid = colour[:, 3:].all(1)
-            self.picture[rows[solid], columns[solid]] = lit[solid]
-            self.mask[rows[solid], columns[solid]] = label
+            solid = np.broadcast_to(colour[:, 3:].all(1), len(pixels))
+            self.picture[pixels[solid]], self.mask[pixels[solid]] = lit[solid], label
         self.faces.clear()
 
 
 class Street(Canvas):
     """A canvas that knows what stands in a street, each kind drawn at the current spot."""
 
-    def surface(self, codes: str, cell: Pair = (9, 9), joint: float = 0.0) -> Texture:
+    def surface(self, codes: str, cell: tuple[float, float] = (9, 9), joint: float = 0) -> Texture:
         """Rows of slabs, bricks or patches, each of its own shade, with grain and blotches."""
         tone = self.pick(codes)
 
@@ -207,29 +185,25 @@ class Street(Canvas):
         return paint
 
     def facade(self, height: float) -> Texture:
-        """A wall with a cornice, storeys of framed windows, and doors or a shop at its foot."""
+        """A wall with storeys of framed windows, and doors or a shop at its foot."""
         frame, accent = self.pick("f0f0ec a8a49c 28282c"), self.pick("264090 bf2626 338059 8c4080")
-        walls = "9e523d ccb88f b3b3ad d9ccb8 85614d a88c80 8c9ea8 d1996b b5654a"
-        plain = self.surface(walls, (0.5, 0.24), self.rng.choice([0, 0.05]))
-        wide, bay, shop = self.rng.uniform((0.2, 2.4, -1.5), (0.3, 3.4, 1))
+        wide, bay, shop, joint = self.rng.uniform((0.2, 2.4, -1.5, -0.06), (0.3, 3.4, 1, 0.06))
+        plain = self.surface("9e523d ccb88f b3b3ad d9ccb8 8c9ea8 b5654a", (0.5, 0.24), joint)
 
         def paint(s: Floats, t: Floats) -> Floats:
             wall, house, storey = plain(s, t), np.floor(s / bay), np.floor(t / 3)
             x, y = np.abs((s / bay) % 1 - 0.5), (t / 3) % 1
-            room = self.noise(house * 37.3, storey * 91.7)[:, None] * 0.5 + 0.5
-            glass = GLASS * (0.7 + room) + self.zenith * (0.45 * y)[:, None]
-            glass = np.where(room < self.lamps, tones("ffd288"), glass)
+            room = self.noise(house * 37.3, storey * 91.7) * 0.5 + 0.5
+            glass = GLASS * (0.7 + room[:, None]) + self.zenith * 0.25
+            glass[room < self.lamps] = self.glow
             upper = (t < height - 0.6) & (storey + (shop < 0) > 0)
             wall[upper & (x < wide + 0.05) & (np.abs(y - 0.56) < 0.32)] = frame
             pane = upper & (x < wide) & (x > 0.02) & (np.abs(y - 0.57) < 0.27)
             pane |= (shop > 0) & (x < 0.45) & (np.abs(t - 1.4) < 1)
             wall[pane] = glass[pane]
-            wall[(x < 0.17) & (t < 2.2) & (house % 4 == 1) | (shop > 0) & (np.abs(t - 2.75) < 0.3)] = (
-                accent
-            )
-            return np.asarray(
-                wall * np.where(t > height - 0.4, 1.15, np.clip(0.7 + t / 5, 0, 1))[:, None]
-            )
+            door = (x < 0.17) & (t < 2.2) & (house % 4 == 1)
+            wall[door | (shop > 0) & (np.abs(t - 2.75) < 0.3)] = accent
+            return np.asarray(wall * np.clip(0.7 + t / 5, 0, 1)[:, None])
 
         return paint
 
@@ -240,17 +214,13 @@ class Street(Canvas):
         self.face(level(-300, 300), GREEN, self.surface("4a7a2c 6c8a38", (3, 3)))
         self.face(level(left, right), ROAD, self.surface("5c5c60 68666a", (1.6, 7)))
         for kerb, out in ((left, -1), (right, 1)):
-            self.face(level(kerb, kerb + out * walk, y=KERB), PAVEMENT, slabs)
-            self.face(level(kerb, kerb + out * 0.2, y=KERB), PAVEMENT, stone)
-            side = [(kerb, 0, NEAR), (kerb, 0, FAR), (kerb, KERB, FAR), (kerb, KERB, NEAR)]
-            self.face(side, PAVEMENT, stone)
-        starts = np.arange(rng.uniform(0, 6), 90, rng.choice([3, 6, 6]))
-        lines = [((left + right) / 2, 0.09, z, z + 3) for z in starts]
-        if rng.random() < 0.5:
-            lines += [(x, 0.08, NEAR, 120) for x in (left + 0.35, right - 0.35)]
-        if rng.random() < 0.5:
-            zebra = rng.uniform(5, 18)
-            lines += [(x, 0.3, zebra, zebra + 3) for x in np.arange(left + 0.7, right - 0.5, 1.1)]
+            for x, paving in ((kerb + out * walk, slabs), (kerb + out * 0.2, stone)):
+                self.box(level(kerb, x), level(kerb, x, y=KERB), PAVEMENT, paving)
+        edged, crossed = rng.random(2) < 0.5
+        near, step = rng.uniform(5, 18), rng.choice([3, 6, 6])
+        lines = [((left + right) / 2, 0.09, z, z + 3) for z in np.arange(near % 6, 90, step)]
+        lines += [(x, 0.08, NEAR, 120) for x in (left + 0.35, right - 0.35) if edged]
+        lines += [(x, 0.3, near, near + 3) for x in np.arange(left + 1, right - 1, 1.1) if crossed]
         for x, half, near, far in lines:
             self.face(level(x - half, x + half, near, far), LINE, white)
 
@@ -258,7 +228,6 @@ class Street(Canvas):
         """Four walls under a flat, pitched or hipped roof, the street wall at the spot."""
         (x, _, z), (wide, long, height) = self.spot, self.rng.uniform((5, 5, 5), (6, 8, 16))
         self.stand(x + np.sign(x) * wide, z)
-        self.cast(wide, long, 0, height)
         foot, up = level(-wide, wide, -long, long), np.array([0, height, 0])
         self.box(foot, foot + up, BUILDING, self.facade(height))
         if shape := self.rng.integers(3):
@@ -276,28 +245,29 @@ class Street(Canvas):
         def leaves(s: Floats, t: Floats) -> Floats:
             lump, leaf = self.noise(s * 7 + x, t * 7 + y), self.noise(s * 40, t * 40)
             relief = lump - self.noise(s * 7 + x + 3 * self.sun[0], t * 7 + y + 4)
-            rise, reach = t / size / tall - 1, s / size - 1
+            rise, reach = t / size / tall - 1, s / size - 0.4
             shade = np.clip(0.75 + 0.2 * rise + 1.1 * relief + 0.45 * leaf, 0.15, 1.6)
             inside = reach**2 + rise**2 < 0.85 + 0.7 * lump + 0.4 * leaf
             return np.column_stack([tone * shade[:, None], inside])
 
-        self.cast(size * 0.7, size * 0.7, trunk, trunk + size * tall * 2)
-        bark = self.surface("5a4634 6a5a48", (0.2, 0.7), 0.03)
-        self.bar((0, 0), (0, trunk + size), (size * 0.2, size * 0.12), GREEN, bark)
-        foot, top = trunk - size * 0.25, trunk + size * (2 * tall - 0.25)
-        self.face([(-size, foot), (size, foot), (size, top), (-size, top)], GREEN, leaves)
+        self.bar((0, 0), (0, trunk + size), size * 0.15, GREEN, self.pick("5a4634"))
+        octagon = np.array([(3, 0), (7, 0), (10, 3), (10, 7), (7, 10), (3, 10), (0, 7), (0, 3)]) / 5
+        self.face(octagon * (size, size * tall) + (-size, trunk - size * 0.2), GREEN, leaves)
 
     def fence(self) -> None:
-        """Boards or railings; what shows between them counts as fence."""
+        """Boards, railings or a clipped hedge; what shows between the bars counts as fence."""
         height, pitch, gap = self.rng.uniform((0.9, 0.2, 0.06), (1.6, 0.3, 0.12))
-        bars = self.surface("8a6a48 40444a d8d4c8 5a6a50", (pitch, height - 0.1), gap)
-        self.face([(0, 0, -3.5), (0, 0, 3.5), (0, height, 3.5), (0, height, -3.5)], FENCE, bars)
+        kinds = (FENCE, "8a6a48 40444a d8d4c8"), (FENCE, "8a6a48 5a6a50"), (GREEN, "3c6a34 4a7a2c")
+        label, codes = kinds[int(self.rng.integers(3))]
+        bars = self.surface(codes, (pitch, height - 0.1), gap)
+        self.face([(0, 0, -3.5), (0, 0, 3.5), (0, height, 3.5), (0, height, -3.5)], label, bars)
 
     def car(self) -> None:
         """A body and a glazed cabin on wheels, heading the way of its side of the road."""
         (x, _, z), rng = self.spot, self.rng
         self.stand(x, z, rng.normal(np.pi * (x < 0), 0.04))
-        belt, roof, end, boot, bonnet = rng.uniform((0.8, 1.4, 1.9, 0, 0.9), (1.1, 1.7, 2.4, 0.5, 1.5))
+        belt, roof, end = rng.uniform((0.8, 1.4, 1.9), (1.1, 1.7, 2.4))
+        boot, bonnet = rng.uniform((0, 0.9), (0.5, 1.5)) - (end, 0)
         tone = self.pick("bf1c1c 203a80 d8d8da 8c9197 2a2a2e 26613f d9a520 669ec0 7a2030")
         side, ahead = np.sign(self.view[0]) * 0.91, np.sign(self.view[2]) * end
 
@@ -305,108 +275,81 @@ class Street(Canvas):
             glass = (np.abs(t - 0.28) < 0.2) & ((s + 0.1) % 0.93 > 0.14)
             return np.where(glass[:, None], GLASS, tone * 0.95)
 
-        self.cast(0.95, end, 0, 1.2)
-        sill, gutter = (
-            level(-0.9, 0.9, -end, end, 0.26),
-            level(-0.68, 0.68, boot + 0.3 - end, bonnet - 0.6, roof),
-        )
+        sill = level(-0.9, 0.9, -end, end, 0.26)
         self.box(sill * (0.9, 0.1, 0.9), sill * (0.9, 1.5, 0.9), CAR, DARK)
         self.box(sill, level(-0.86, 0.86, -end, end - 0.15, belt), CAR, tone)
-        self.bar((-0.9, 0.34), (0.9, 0.34), (0.16, 0.16), CAR, DARK, ahead)
-        self.bar((-0.25, 0.6), (0.25, 0.6), (0.14, 0.14), CAR, WHITE, ahead)
-        for lamp in (-0.66, 0.66):
-            shine = RED if ahead < 0 else WHITE
-            self.bar((lamp - 0.16, 0.7), (lamp + 0.16, 0.7), (0.18, 0.18), CAR, shine, ahead)
+        for a, b in ((-0.82, -0.5), (0.5, 0.82)):
+            lamp = [(a, 0.6, ahead), (b, 0.6, ahead), (b, 0.8, ahead), (a, 0.8, ahead)]
+            self.face(lamp, CAR, WHITE if x < 0 else RED)
         rim = np.array([(0, np.cos(turn), np.sin(turn)) for turn in np.arange(0, 6.2, 0.45)])
         for hub in (0.75 - end, end - 0.8) if abs(self.view[0]) > 0.91 else ():
             self.face(rim * 0.33 + (side, 0.33, hub), CAR, DARK)
             self.face(rim * 0.19 + (side, 0.33, hub), CAR, STEEL)
-        self.box(level(-0.84, 0.84, boot - end, bonnet, belt), gutter, CAR, glazing)
+        gutter = level(-0.68, 0.68, boot + 0.3, bonnet - 0.6, roof)
+        self.box(level(-0.84, 0.84, boot, bonnet, belt), gutter, CAR, glazing)
         self.box(gutter, gutter * (1, 1.03, 1), CAR, tone)
 
-    def person(self, riding: bool = False) -> None:
-        """A figure that walks, or rides a bicycle."""
-        step = self.rng.uniform(0.06, 0.26)
-        hip, neck, hand, feet = (0.0, 0.9), (0.02, 1.48), (0.16, 0.88), ((-step, 0.0), (step, 0.0))
-        if riding:
-            hip, neck, hand, feet = (-0.2, 1.0), (0.05, 1.52), (0.42, 1.08), ((-0.1, 0.2), (0.05, 0.4))
+    def person(self, pose: Floats = WALK) -> None:
+        """A figure with its hip, neck, hand and feet where a pose has them."""
+        hip, neck, hand, *feet = pose * (self.rng.uniform(-1.4, 1.4) if pose is WALK else 1, 1)
         coat, legs = self.pick("bf2626 264090 d9b333 338059 cccac6"), self.pick("28282c 264090")
-        self.cast(0.25, 0.15, 0, 1.7)
         for foot in feet:
-            self.bar(hip, foot, (0.2, 0.13), PERSON, legs)
-        self.bar((hip[0], hip[1] - 0.06), neck, (0.36, 0.42), PERSON, coat)
-        self.bar((neck[0], neck[1] - 0.08), hand, (0.13, 0.1), PERSON, coat * 0.75)
-        self.disc((neck[0] + 0.02, neck[1] + 0.17), 0.14, PERSON, self.pick("e8bf9c c68f66 6a4430"))
-        self.disc((neck[0] - 0.02, neck[1] + 0.24), 0.11, PERSON, self.pick("2a1c14 6a4a28 b8a080"))
+            self.bar(hip, foot, 0.17, PERSON, legs)
+        self.bar(hip - (0, 0.06), neck, 0.4, PERSON, coat)
+        self.bar(neck - (0, 0.08), hand, 0.12, PERSON, coat * 0.75)
+        self.disc(neck - (0, -0.17), 0.14, PERSON, self.pick("e8bf9c c68f66 6a4430"))
+        self.disc(neck - (0.03, -0.24), 0.11, PERSON, self.pick("2a1c14 6a4a28 b8a080"))
 
     def bicycle(self) -> None:
         """Two wheels and a frame seen from the side; with a rider it is on the road."""
-        (x, _, z), ridden, yaw = self.spot, self.rng.random() < 0.5, self.rng.uniform(-0.8, 0.8)
-        self.stand(x - 3 * np.sign(x) * ridden, z, yaw + self.rng.choice([0, np.pi]))
-        self.cast(0.8, 0.1, 0, 0.8)
-        rear, front, crank, seat, bars = (
-            (-0.52, 0.36),
-            (0.52, 0.36),
-            (-0.05, 0.3),
-            (-0.2, 0.9),
-            (0.36, 1),
-        )
+        (x, _, z), ridden, tone = self.spot, self.rng.random() < 0.5, self.pick("bf1c1c 203a80")
+        self.stand(x - 3 * np.sign(x) * ridden, z, self.rng.uniform(-0.8, 0.8) - np.pi * (x < 0))
+        rear, front, seat, bars = (-0.52, 0.36), (0.52, 0.36), (-0.2, 0.9), (0.36, 1.0)
         for hub in (rear, front):
             self.disc(hub, 0.36, BICYCLE, DARK)
             self.disc(hub, 0.29, BICYCLE, STEEL)
-        path, tone = (
-            [rear, crank, seat, rear, seat, bars, crank, bars, front],
-            self.pick("bf1c1c 203a80 d8d8da 2a2a2e"),
-        )
-        for a, b in pairwise(path):
-            self.bar(a, b, (0.07, 0.06), BICYCLE, tone)
+        for a, b in ((rear, seat), (seat, bars), (rear, bars), (bars, front)):
+            self.bar(a, b, 0.07, BICYCLE, tone)
         if ridden:
-            self.person(riding=True)
+            self.person(RIDE)
 
     def lamp(self) -> None:
         """A lamp post that leans its head over the road."""
         height, reach = self.rng.uniform(5, 7), -2 * np.sign(self.spot[0])
-        self.cast(0.1, 0.1, 0, height)
-        self.bar((0, 0), (0, height), (0.2, 0.13), POLE, STEEL)
-        self.bar((0, height), (reach, height), (0.12, 0.2), POLE, STEEL)
+        self.bar((0, 0), (0, height), 0.17, POLE, STEEL)
+        self.bar((0, height), (reach, height), 0.15, POLE, STEEL)
 
     def sign(self) -> None:
         """A traffic sign on its pole: a warning, a ban, an order or a notice."""
         sides, blue = ((3, False), (16, False), (16, True), (4, True))[int(self.rng.integers(4))]
-        self.bar((0, 0), (0, 2.6), (0.1, 0.1), POLE, STEEL)
+        self.bar((0, 0), (0, 2.6), 0.1, POLE, STEEL)
         self.disc((0, 2.4), 0.55, SIGN, WHITE if blue else RED, sides)
         self.disc((0, 2.4), 0.4, SIGN, BLUE if blue else WHITE, sides)
-        self.bar((0, 2.25), (0, 2.52), (0.1, 0.1), SIGN, WHITE if blue else DARK)
+        self.bar((0, 2.25), (0, 2.52), 0.1, SIGN, WHITE if blue else DARK)
 
-    def street(self) -> None:
+    def compose(self) -> None:
         """A road with houses on both sides, and what stands or moves along it."""
-        rng, (wide, walk) = self.rng, self.rng.uniform((7.5, 2), (11, 4))
-        left, (built, yard) = (
-            -wide * rng.uniform(0.55, 0.63),
-            rng.choice([(0.9, 0), (0.8, 3), (0.5, 5)]),
-        )
+        rng, (wide, walk, left) = self.rng, self.rng.uniform((7.5, 2, -0.63), (11, 4, -0.55))
+        left, (built, yard) = left * wide, rng.choice([(0.9, 0), (0.8, 3), (0.5, 5)])
         self.ground(left, left + wide, walk)
         self.settle()
-        plan = [  # what; its chance on a side, at a place; first place, metres between; off the kerb
-            (building, 1, built, -6, 15, walk + yard),
-            (tree, yard > 0, 0.6, 4, 5, walk + yard / 2),
-            (fence, yard > 0, 0.7, 6, 7, walk),
-            (tree, 0.5, 0.6, 6, 11, 0.9),
-            (lamp, 0.7, 0.9, 5, 20, 0.5),
-            (sign, 0.4, 0.4, 6, 9, 0.6),
-            (car, 0.5, 0.6, 7, 6, -1.1),
-            (car, 0.8, 0.6, 9, 16, -0.3 * wide - 0.5),
-            (person, 0.5, 0.25, 5, 4, walk / 2),
-            (bicycle, 0.4, 0.25, 5, 5, 0.7),
+        plan = [  # what; chance on a side, chance at a place; first place, metres between; off kerb
+            (self.building, 1, built, -6, 15, walk + yard),
+            (self.tree, yard > 0, 0.6, 4, 5, walk + yard / 2),
+            (self.fence, yard > 0, 0.7, 6, 7, walk),
+            (self.tree, 0.5, 0.6, 6, 11, 0.9),
+            (self.lamp, 0.7, 0.9, 5, 20, 0.5),
+            (self.sign, 0.35, 0.5, 6, 9, 0.6),
+            (self.car, 0.5, 0.6, 7, 6, -1.1),
+            (self.car, 0.8, 0.6, 9, 16, -0.3 * wide - 0.5),
+            (self.person, 0.35, 0.4, 4, 4, walk / 2),
+            (self.bicycle, 0.3, 0.35, 4.5, 5, 0.7),
         ]
         for out, kerb in ((-1, left), (1, left + wide)):
             for draw, present, share, first, step, off in plan:
                 for place in np.flatnonzero(rng.random(8) < share * (rng.random() < present)):
-                    x, z = (
-                        kerb + out * (off + rng.uniform(-0.2, 0.2)),
-                        first + step * (place + rng.uniform(0, 0.3)),
-                    )
-                    self.stand(x, z)
+                    z = first + step * (place + rng.uniform(0, 0.3))
+                    self.stand(kerb + out * (off + rng.uniform(-0.2, 0.2)), z)
                     draw()
         for x in range(-57, 60, 12):
             self.stand(x, 120)
@@ -416,20 +359,20 @@ class Street(Canvas):
 
 def write(folder: Path, height: int, width: int, key: tuple[int, int, int]) -> None:
     """Draw the scene of a key (seed, split, index), as a sensor takes it, and its mask."""
-    rng = np.random.default_rng(key)
-    canvas = Canvas(rng, height * OVERSAMPLE, width * OVERSAMPLE)
-    street(canvas)
-    small = canvas.picture.reshape(height, OVERSAMPLE, width, OVERSAMPLE, 3).mean((1, 3))
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    small *= (1 - 0.13 * (x * x + y * y))[..., None] * rng.uniform(0.9, 1.12)
-    small = small * rng.uniform(0.96, 1.04, 3) + rng.normal(0, 0.012, small.shape)
+    street = Street(np.random.default_rng(key), height * OVERSAMPLE, width * OVERSAMPLE)
+    street.compose()
+    small = street.picture.reshape(height, OVERSAMPLE, width, OVERSAMPLE, 3).mean((1, 3))
+    fade = 1 - 0.13 * (np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j] ** 2).sum(0)
+    small *= fade[..., None] * street.rng.normal(street.rng.uniform(0.9, 1.1), 0.02, 3)
+    small += street.rng.normal(0, 0.012, small.shape)
     picture = Image.fromarray((np.clip(small, 0, 1) * 255).astype(np.uint8))
     picture.save(folder / "images" / f"street_{key[2]:04d}.jpg", quality=92)
-    labels = canvas.mask[::OVERSAMPLE, ::OVERSAMPLE].copy()
+    labels = street.mask.reshape(height, OVERSAMPLE, width, OVERSAMPLE)[:, 0, :, 0].copy()
     thin = np.isin(labels, (PERSON, BICYCLE)).astype(np.uint8)
     labels[np.asarray(Image.fromarray(thin).filter(ImageFilter.MaxFilter(3))) > thin] = IGNORE
     mask = Image.fromarray(labels)
-    mask.putpalette(np.ravel([colour for _, colour in CLASSES] + [(255, 255, 255)] * 244).tolist())
+    void = [(0, 0, 0)] * (256 - len(CLASSES))
+    mask.putpalette(np.ravel([colour for _, colour in CLASSES] + void).tolist())
     mask.save(folder / "masks" / f"street_{key[2]:04d}.png")
 
 
@@ -442,15 +385,13 @@ def main() -> None:
     parser.add_argument("--size", default="192x256", help="HEIGHTxWIDTH")
     args = parser.parse_args()
     height, width = map(int, args.size.split("x"))
-    pool = [(args.out, (args.seed, 0, i)) for i in range(args.train)]
-    pool += [(args.out / "val", (args.seed, 1, i)) for i in range(args.val)]
-    for folder in {folder / kind for folder, _ in pool for kind in ("images", "masks")}:
+    jobs = [(args.out, height, width, (args.seed, 0, i)) for i in range(args.train)]
+    jobs += [(args.out / "val", height, width, (args.seed, 1, i)) for i in range(args.val)]
+    for folder in {job[0] / kind for job in jobs for kind in ("images", "masks")}:
         folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor() as workers:
-        tasks = [workers.submit(write, folder, height, width, key) for folder, key in pool]
-    for task in tasks:
-        task.result()
-    print(f"{len(tasks)} images of {len(CLASSES)} classes in {args.out}")
+        list(workers.map(write, *zip(*jobs, strict=True)))
+    print(f"{len(jobs)} images of {len(CLASSES)} classes in {args.out}")
 
 
 if __name__ == "__main__":

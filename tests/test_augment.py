@@ -34,7 +34,7 @@ def view(sample: Sample, scale: float, flip: bool, seed: int) -> Sample:
 
 
 def every_pixel(pixels: npt.NDArray[np.uint8]) -> Sample:
-    """A sample with a point on every pixel; a point's label is its number, so none is like another."""
+    """A sample with a point on every pixel; the label of a point is its number."""
     points = np.stack(np.indices(pixels.shape[:2]), -1).reshape(-1, 2).astype(np.float32)
     return Sample("x", pixels, points, np.arange(len(points)))
 
@@ -132,7 +132,9 @@ def test_the_same_generator_gives_the_same_bytes() -> None:
 
 
 def test_another_generator_gives_another_view() -> None:
-    views = {augment(photograph(), np.random.default_rng(seed)).pixels.tobytes() for seed in range(4)}
+    views = {
+        augment(photograph(), np.random.default_rng(seed)).pixels.tobytes() for seed in range(4)
+    }
     assert len(views) == 4
 
 

@@ -83,7 +83,7 @@ def test_a_list_that_names_nothing_is_refused_by_name(tmp_path: Path, content: b
         camvid.listed(path, PRESENT)
 
 
-@pytest.mark.xfail(strict=True, reason='lists are read as utf-8, dataset.toml as utf-8-sig')
+@pytest.mark.xfail(strict=True, reason="lists are read as utf-8, dataset.toml as utf-8-sig")
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
     path = tmp_path / "train.txt"
     path.write_bytes(b"\xef\xbb\xbfa.png a.png\n")

@@ -257,12 +257,12 @@ def test_images_without_labels_are_not_even_opened(toy: Dataset) -> None:
 def test_a_broken_image_is_a_name_and_a_reason(toy: Dataset) -> None:
     path = toy.train.images.path("toy_01.png")
     path.write_bytes(path.read_bytes()[:-200])
-    labels, _ = clicks.draw(toy.train, toy.classes, pixels=5, seed=0)  # its header is whole
+    labels = Labels({name: [Click(0, 0, 1)] for name in toy.train.images.names})
     found = list(clicks.gather(toy.train, labels, (40, 56)))
     assert len(found) == 4
     [broken] = [each for each in found if not isinstance(each, Sample)]
     assert broken[0] == "toy_01.png"
-    assert broken[1]
+    assert broken[1].startswith(("truncated", "corrupt"))
 
 
 @pytest.mark.parametrize("place", [(40, 0), (0, 56), (1000, 1000)])

@@ -32,9 +32,19 @@ VAL = """\
 images = "val/images"
 masks = "val/masks"
 """
-CAMVID_NAMES = (
-    "Sky Building Pole Road Pavement Tree SignSymbol Fence Car Pedestrian Bicyclist".split()
-)
+CAMVID_NAMES = [
+    "Sky",
+    "Building",
+    "Pole",
+    "Road",
+    "Pavement",
+    "Tree",
+    "SignSymbol",
+    "Fence",
+    "Car",
+    "Pedestrian",
+    "Bicyclist",
+]
 CAMVID_VOID = 11
 FOREIGN_PREFIX = "/home/somebody/SegNet/CamVid"
 
@@ -65,7 +75,12 @@ def save(path: Path, pixels: npt.NDArray[np.generic]) -> Path:
 
 
 def folders(
-    root: Path, *, images: int = 6, val: int = 2, size: tuple[int, int] = (64, 64), toml: bool = True
+    root: Path,
+    *,
+    images: int = 6,
+    val: int = 2,
+    size: tuple[int, int] = (64, 64),
+    toml: bool = True,
 ) -> Path:
     """images/, masks/, val/images, val/masks and dataset.toml; returns `root`."""
     for split, count in ((root, images), (root / "val", val)):

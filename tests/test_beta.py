@@ -1,0 +1,111 @@
+"""The Beta fit and its entropy against 50-digit arithmetic."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+import torch
+
+from scorer.contract import RELATIVE_SD_FLOOR
+from trainer import beta
+
+mp.mp.dps = 50
+
+
+def exact(alpha: float, b: float) -> float:
+    """Differential entropy of Beta(alpha + 1, b), by the textbook form, with digits to spare."""
+    a, b = mp.mpf(alpha) + 1, mp.mpf(b)
+    log_beta = mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(a + b)
+    digammas = (a - 1) * mp.digamma(a) + (b - 1) * mp.digamma(b) - (a + b - 2) * mp.digamma(a + b)
+    return float(log_beta - digammas)
+
+
+def relative_error(alphas: np.ndarray, betas: np.ndarray) -> np.ndarray:
+    """Error of the float32 form, relative where the entropy is beyond 1, else absolute."""
+    alphas, betas = alphas.astype(np.float32), betas.astype(np.float32)
+    expected = np.array([exact(float(a), float(b)) for a, b in zip(alphas, betas, strict=True)])
+    got = beta.entropy(torch.from_numpy(alphas), torch.from_numpy(betas)).numpy()
+    return np.abs(got - expected) / np.maximum(1, np.abs(expected))
+
+
+def test_the_entropy_is_right_to_1e_5_at_random_parameters() -> None:
+    rng = np.random.default_rng(0)
+    errors = relative_error(10 ** rng.uniform(-8, 8, 3000), 10 ** rng.uniform(-8, 8, 3000))
+    assert errors.max() <= 1e-5
+
+
+def test_the_entropy_is_right_to_1e_5_on_a_grid_of_powers_of_ten() -> None:
+    powers = 10.0 ** np.arange(-8, 9)
+    alphas, betas = (axis.ravel() for axis in np.meshgrid(powers, powers))
+    assert len(alphas) == 17 * 17
+    assert relative_error(alphas, betas).max() <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("alpha", "b", "entropy"),
+    [
+        (0.0, 1.0, 0.0),  # uniform
+        (1.0, 1.0, 0.5 - np.log(2)),  # Beta(2, 1): density 2x
+    ],
+)
+def test_known_entropies(alpha: float, b: float, entropy: float) -> None:
+    got = beta.entropy(torch.tensor(alpha), torch.tensor(b))
+    assert float(got) == pytest.approx(entropy, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "function", "tolerance"),
+    [
+        (
+            beta.R_POLYNOMIAL,
+            lambda x: (mp.loggamma(x) - ((x - 0.5) * mp.log(x) - x + mp.log(2 * mp.pi) / 2)) * x,
+            5e-9,
+        ),
+        (
+            beta.S_POLYNOMIAL,
+            lambda x: (mp.log(x) - 1 / (2 * x) - mp.digamma(x)) * x**2,
+            5e-8,
+        ),
+    ],
+    ids=["R", "S"],
+)
+def test_the_polynomials_are_the_least_squares_fit_of_binets_remainders(
+    coefficients: tuple[float, ...], function: "mp.mpf", tolerance: float
+) -> None:
+    nodes = [(1 + mp.cos(mp.pi * (2 * k + 1) / 400)) / 2 for k in range(200)]
+    t, y = (
+        np.array([float(v) for v in values]) for values in (nodes, (function(1 / n) for n in nodes))
+    )
+    fitted = np.polynomial.Chebyshev.fit(t, y, len(coefficients) - 1, domain=[0, 1])
+    anew = fitted.convert(kind=np.polynomial.Polynomial).coef
+    np.testing.assert_allclose(coefficients, anew, atol=1e-9)
+    assert np.abs(np.polynomial.Polynomial(coefficients)(t) - y).max() <= tolerance
+
+
+def one_pixel(*values: float) -> torch.Tensor:
+    return torch.tensor(values).view(1, -1, 1, 1)
+
+
+def test_fit_gives_the_papers_alpha_and_beta() -> None:
+    mean, variance = 0.3, 0.01
+    within = mean * (1 - mean) - variance
+    alpha, b = beta.fit(one_pixel(mean), one_pixel(within), one_pixel(variance))
+    expected = mean**2 * (1 - mean) / variance - mean
+    assert float(alpha) == pytest.approx(expected, rel=1e-5)
+    assert float(b) == pytest.approx((1 / mean - 1) * expected, rel=1e-5)
+
+
+def test_fit_floors_the_standard_deviation_relative_to_the_mean() -> None:
+    mean = 0.3
+    alpha, b = beta.fit(one_pixel(mean), one_pixel(mean * (1 - mean)), one_pixel(0.0))
+    floor = (RELATIVE_SD_FLOOR * mean) ** 2
+    assert float(alpha + b) == pytest.approx(mean * (1 - mean) / floor - 1, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "mean", [(1.0, 0.0), (0.0, 1.0), (1.0, 1e-30), (0.5, 0.5)], ids=["one", "zero", "tiny", "tied"]
+)
+@pytest.mark.parametrize("between", [0.0, 0.25], ids=["equal passes", "flipping passes"])
+def test_fit_stays_finite_at_the_edges(mean: tuple[float, float], between: float) -> None:
+    parameters = beta.fit(one_pixel(*mean), one_pixel(0.0, 0.0), one_pixel(between, between))
+    assert all(bool(torch.isfinite(value).all()) for value in parameters)
+    assert bool(torch.isfinite(beta.entropy(*parameters)).all())

@@ -1,0 +1,80 @@
+"""Verification must fail for graphs that are wrong, or it proves nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import photographs
+import pytest
+from onnx import numpy_helper
+
+from export.verify import Verdict, verify
+from scorer.errors import BadGraph
+from scorer.pool import Pool, list_pool
+from scorer.runtime import OnnxRuntime
+from trainer.model import Card
+from trainer.network import BayesianNetwork
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
+    folder = tmp_path_factory.mktemp("pool")
+    for index in range(3):
+        photographs.noisy(index).save(folder / f"{index}.jpg")
+    (folder / "broken.jpg").write_bytes(b"no image")
+    return list_pool(folder)
+
+
+def verdict(path: Path, network: BayesianNetwork, pool: Pool) -> Verdict:
+    return verify(path, OnnxRuntime(path, threads=2), network, pool, images=4)
+
+
+def changed(source: Path, target: Path, change: str) -> Path:
+    """A copy of a graph with one thing wrong in its widened classifier."""
+    model = onnx.load(source)
+    (wide,) = (t for t in model.graph.initializer if t.dims[:1] == [5 * 5] and len(t.dims) == 4)
+    values = numpy_helper.to_array(wide).copy()
+    if change == "dropout lost":
+        values[:] = np.tile(values[:5], (5, 1, 1, 1))
+    else:
+        values[5:10] *= 1.5
+    wide.CopyFrom(numpy_helper.from_array(values, wide.name))
+    onnx.save(model, target)
+    return target
+
+
+def test_a_right_graph_passes_and_bad_images_are_passed_over(baked, network, pool) -> None:  # type: ignore[no-untyped-def]
+    found = verdict(baked(), network, pool)
+    assert found.failures == []
+    assert found.images == 3
+    assert found.spread > 0.01
+
+
+@pytest.mark.parametrize("acquisition", ["powerbald", "random", "margin"])
+def test_other_acquisitions_pass_too(acquisition, baked, network, pool) -> None:  # type: ignore[no-untyped-def]
+    assert verdict(baked(acquisition), network, pool).failures == []
+
+
+def test_a_graph_without_a_map_is_judged_by_its_pixels(baked, network, pool) -> None:  # type: ignore[no-untyped-def]
+    found = verdict(baked(with_map=False), network, pool)
+    assert found.failures == []
+    assert found.map_difference is None
+
+
+@pytest.mark.parametrize(
+    ("change", "failure"), [("dropout lost", "dropout was lost"), ("one pass", "map differs")]
+)
+def test_a_wrong_graph_fails(change, failure, baked, network, pool, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = changed(baked(), tmp_path / "wrong.onnx", change)
+    assert any(failure in text for text in verdict(path, network, pool).failures)
+
+
+def test_a_graph_of_another_model_is_refused(baked, card: Card, pool: Pool) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(BadGraph, match="another model"):
+        verdict(baked(), card.build().eval(), pool)
+
+
+def test_numbers_that_are_no_numbers_fail() -> None:
+    nan = float("nan")
+    found = Verdict(images=1, map_difference=nan, map_difference_below=nan, regret=nan, spread=nan)
+    assert len(found.failures) == 4
