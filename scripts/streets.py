@@ -391,6 +391,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor() as workers:
         list(workers.map(write, *zip(*jobs, strict=True)))
+    (args.out / "classes.txt").write_text("".join(f"{name}\n" for name, _ in CLASSES))
     print(f"{len(jobs)} images of {len(CLASSES)} classes in {args.out}")
 
 

@@ -87,15 +87,15 @@ def baked(network: BayesianNetwork, card: Card, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture
-def edited(baked: Baked, tmp_path: Path) -> Edited:
-    """edited(top_k=8) → a copy of the default graph whose contract says so; text= replaces it all.
+def edited(tiny: Baked, tmp_path: Path) -> Edited:
+    """edited(top_k=8) → a copy of tiny(top_k=5) whose contract says so; text= replaces it all.
 
     without=True leaves the contract out. The computation stays what it was.
     """
     import onnx
 
     def edit(text: str | None = None, *, without: bool = False, **changes: Any) -> Path:
-        source = baked()
+        source = tiny(top_k=5)
         model = onnx.load(source)
         del model.metadata_props[:]
         if not without:

@@ -36,6 +36,18 @@ def test_the_file_appears_only_when_the_block_ends(tmp_path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["a.csv"]
 
 
+def test_who_reads_the_old_file_reads_it_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("old from start to end")
+    with path.open() as reader:
+        assert reader.read(3) == "old"
+        with replacing(path) as file:
+            file.write("new")
+        reader.seek(0)
+        assert reader.read() == "old from start to end"
+    assert path.read_text() == "new"
+
+
 def test_a_full_disk_is_told_with_the_path_and_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("old")

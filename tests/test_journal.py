@@ -213,12 +213,13 @@ def add(pool: Path) -> None:
 
 
 @pytest.mark.parametrize("happens", [change, remove, add])
+@pytest.mark.parametrize("images", [5, COUNT])
 def test_a_pool_that_changed_is_noticed(
-    happens: Callable[[Path], None], pool: Path, tiny: Graph, tmp_path: Path
+    images: int, happens: Callable[[Path], None], pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:
     """city/0001, then city/0003: what was done before the change is kept, the rest is not."""
     out = tmp_path / "ranking.csv"
-    cut(tiny(), pool, out, 5)
+    cut(tiny(), pool, out, images)
     happens(pool)
     summary, _ = again(tiny(), pool, out)
     assert summary.kept == 1

@@ -112,4 +112,4 @@ def _lowered(logits: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
     """
     highest = logits.amax(dim=1, keepdim=True)
     spread = highest - logits.amin(dim=1, keepdim=True)
-    return logits - (highest - (0.5 * spread - 30).clamp(0, _HIGHEST_LIFT))
+    return logits - (highest - (0.5 * spread - 30).clamp(0.0, _HIGHEST_LIFT))
