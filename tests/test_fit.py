@@ -66,7 +66,7 @@ def test_the_loss_falls_and_the_toy_is_learned(tmp_path: Path) -> None:
     network = new()
     weights.load(network.trunk.backbone, "auto")  # type: ignore[arg-type]
     losses: list[float] = []
-    recipe = Recipe(epochs=10, lr=1e-3, precision="32-true")
+    recipe = Recipe(epochs=20, batch=8, lr=1e-3, precision="32-true")
     returned = fit(
         network,
         samples_of(found, 60),
@@ -76,7 +76,7 @@ def test_the_loss_falls_and_the_toy_is_learned(tmp_path: Path) -> None:
     )
     assert returned is network
     assert not network.training
-    assert len(losses) == 10
+    assert len(losses) == 20
     assert np.mean(losses[-3:]) < 0.85 * np.mean(losses[:3])
     assert found.val is not None
     assert evaluate(network, found.val, found.classes, found.size).miou > 0.8

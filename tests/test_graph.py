@@ -56,7 +56,13 @@ def test_the_file_says_its_versions_and_holds_no_random_or_training_operator(bak
     kinds = {node.op_type for node in model.graph.node}
     assert model.ir_version == 10
     assert [entry.version for entry in model.opset_import if not entry.domain] == [18]
-    assert not kinds & {"Dropout", "Bernoulli", "RandomUniform", "RandomNormal", "BatchNormalization"}
+    assert not kinds & {
+        "Dropout",
+        "Bernoulli",
+        "RandomUniform",
+        "RandomNormal",
+        "BatchNormalization",
+    }
     assert not model.functions
     assert [prop.key for prop in model.metadata_props] == [METADATA_KEY]
 

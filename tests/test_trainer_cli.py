@@ -1,6 +1,7 @@
 """The trainer as people use it: three commands, their words, and the exit code of every error."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import trees
 from scorer.errors import INTERRUPTED
 from trainer import model
 from trainer.cli import main
+from trainer.evaluate import Evaluation
 
 SIZE = (32, 32)
 FAST = ("--batch", "2", "--weights", "none", "--precision", "32-true")
@@ -141,6 +143,26 @@ def test_evaluate_prints_json_on_stdout_alone(
     assert table["images"] == images
     if split == "val":
         assert table["miou"] == model.load(undisturbed)[1].training["miou"]
+
+
+def test_an_absent_class_is_null_in_json_and_absent_in_the_table(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from trainer.cli import _print
+
+    evaluation = Evaluation((0.5, math.nan, 0.25), 0.75, 9)
+    _print(evaluation, trees.NAMES, True)
+    table = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert table == {
+        "miou": 0.375,
+        "iou": {"ground": 0.5, "fire": None, "ice": 0.25},
+        "accuracy": 0.75,
+        "images": 9,
+    }
+    _print(evaluation, trees.NAMES, False)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[1] == ["fire", "absent"]
+    assert rows[3] == ["mIoU", "0.3750"]
 
 
 def test_evaluate_names_what_it_skips(

@@ -1,0 +1,152 @@
+"""The main job on real photographs: CamVid in the SegNet layout, from CAMVID_ROOT."""
+
+import csv
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import oracle
+import pytest
+from onnx import numpy_helper
+
+from scorer.contract import BALENT_FLOOR, RELATIVE_SD_FLOOR
+from scorer.images import load
+from scorer.runtime import OnnxRuntime
+from trainer.dropout import masks
+from trainer.model import load as load_model
+
+ROOT = os.environ.get("CAMVID_ROOT", "")
+pytestmark = [
+    pytest.mark.camvid,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not ROOT, reason="CAMVID_ROOT is not set: no real photographs at hand"),
+]
+TRAINED_ON, EPOCHS = 48, 3
+
+
+def run(*command: str, folder: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run one of the three programs as a user does, in `folder`."""
+    arguments = [sys.executable, "-m", *command]
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which init, fit and export have run, on a part of the training images."""
+    folder = tmp_path_factory.mktemp("camvid")
+    copy = folder / "camvid"
+    for part, count in (("train", TRAINED_ON), ("val", 4)):
+        for suffix in ("", "annot"):
+            (copy / f"{part}{suffix}").mkdir(parents=True)
+            for path in sorted((Path(ROOT) / f"{part}{suffix}").iterdir())[:: 300 // count][:count]:
+                shutil.copy(path, copy / f"{part}{suffix}" / path.name)
+    said = run("trainer", "init", "camvid", "--out", "dataset.toml", folder=folder).stderr
+    assert f"train: {TRAINED_ON} images, 360x480" in said
+    size = ("--size", "180x240")
+    run("trainer", "fit", *size, "--epochs", str(EPOCHS), "--batch", "8", folder=folder)
+    run("export", "onnx", "--mc", "20", folder=folder)
+    return folder
+
+
+def rank(work: Path, *options: str, pool: str | None = None) -> bytes:
+    run(
+        "scorer",
+        "rank",
+        "--pool",
+        pool or str(Path(ROOT) / "val"),
+        "--n",
+        "5",
+        *options,
+        folder=work,
+    )
+    return (work / "ranking.csv").read_bytes()
+
+
+def rows(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(data.decode().splitlines()))
+
+
+def test_the_ranking_of_the_validation_photographs_is_whole_and_the_same_every_time(
+    work: Path,
+) -> None:
+    first = rank(work)
+    found = rows(first)
+    assert len(found) == 505
+    assert len({(row["image"], row["row"], row["col"]) for row in found}) == 505
+    assert all(0 <= int(row["row"]) < 360 and 0 <= int(row["col"]) < 480 for row in found)
+    assert rank(work) == first
+    assert rank(work, "--batch", "4") == first
+    names = sorted(path.name for path in (Path(ROOT) / "val").iterdir())
+    random.Random(0).shuffle(names)
+    listing = work / "list.txt"
+    listing.write_text("".join(f"{Path(ROOT) / 'val' / name}\n" for name in names))
+    shuffled = rows(rank(work, pool=str(listing)))
+    bare = [row | {"image": Path(row["image"]).name} for row in shuffled]
+    assert bare == found
+
+
+def test_labelled_pixels_are_never_asked_again(work: Path) -> None:
+    pool = str(work / "camvid" / "train")
+    labels = work / "model.labels.csv"
+    found = rows(rank(work, "--labels", str(labels), pool=pool))
+    known = {(row["image"], row["row"], row["col"]) for row in rows(labels.read_bytes())}
+    assert len(known) == 5 * TRAINED_ON
+    assert len(found) == 5 * TRAINED_ON
+    assert not known & {(row["image"], row["row"], row["col"]) for row in found}
+
+
+def test_the_graph_is_verified_against_pytorch(work: Path) -> None:
+    done = run("export", "verify", "--pool", str(Path(ROOT) / "val"), "--images", "4", folder=work)
+    assert "PASS" in done.stderr
+
+
+def test_the_map_is_the_oracles_on_real_photographs(work: Path) -> None:
+    graph = work / "scorer.onnx"
+    contract = OnnxRuntime(graph, threads=1).contract
+    network, _ = load_model(work / "model.safetensors")
+    session, name = _with_features(graph, contract.passes, len(contract.classes))
+    keep = masks(
+        contract.passes, network.classifier.in_channels, contract.dropout, contract.mask_seed
+    )
+    compared = 0
+    for path in sorted((Path(ROOT) / "val").iterdir())[::50]:
+        image = load(path, contract.grid).pixels[None]
+        feeds = {"image": image, "exclude": np.zeros((1, *contract.grid), np.uint8)}
+        values, got = session.run([name, "map"], feeds)
+        passes = oracle.probabilities(
+            values[0].astype(np.float64),
+            network.classifier.weight.detach().double().numpy(),
+            network.classifier.bias.detach().double().numpy(),
+            keep.double().numpy(),
+            contract.dropout,
+            *contract.grid,
+        )
+        exact = oracle.balent(passes)
+        floor = oracle.Floor(relative_sd=RELATIVE_SD_FLOOR, balent_min=BALENT_FLOOR)
+        selectable = exact >= -8
+        assert np.isfinite(got).all()
+        assert np.abs(got[0] - exact)[selectable].max(initial=0) <= 1e-3
+        floored = oracle.balent(passes, floor)
+        assert np.abs(got[0] - floored)[~selectable].max(initial=0) <= 5e-3
+        compared += 1
+    assert compared == 3
+
+
+def _with_features(path: Path, passes: int, classes: int) -> tuple[ort.InferenceSession, str]:
+    """The graph with one more output: what goes into the widened classifier."""
+    model = onnx.load(path)
+    wide = {t.name for t in model.graph.initializer if t.dims[:1] == [(1 + passes) * classes]}
+    (node,) = (n for n in model.graph.node if n.op_type == "Conv" and n.input[1] in wide)
+    assert numpy_helper.to_array(
+        next(t for t in model.graph.initializer if t.name == node.input[1])
+    ).any()
+    model.graph.output.append(onnx.ValueInfoProto(name=node.input[0]))
+    return ort.InferenceSession(model.SerializeToString()), node.input[0]
