@@ -166,6 +166,8 @@ def _tell(summary: Summary, out: Path, overlay: Path | None, *, seconds: float) 
         say(f"{summary.kept} images were done by an earlier run that was interrupted")
     if summary.short:
         say(f"{summary.short} images had fewer pixels left than were asked for", style="yellow")
+    if summary.strangers:
+        say(f"{summary.strangers} labelled images are not in the pool", style="yellow")
     if overlay is not None:
         say(f"pictures in {overlay}")
     if summary.skipped:

@@ -13,9 +13,10 @@ from scorer.errors import BadGraph
 
 VERSION = 1
 METADATA_KEY = "balentacq.contract"
+_REMEDY = "the file was edited or is of another version: export it again"
 
 # The floors that define the answer where float32 cannot resolve it; see docs/numerics.md.
-RELATIVE_SD_FLOOR = 3e-5  # of a class probability over the passes, relative to its mean
+RELATIVE_SD_FLOOR = 4e-5  # of a class probability over the passes, relative to its mean
 BALENT_FLOOR = -16.0
 
 # What marks a place among the K that no eligible pixel was left for.
@@ -88,14 +89,37 @@ class Contract:
             values: dict[str, Any] = json.loads(text)
             version = values["version"]
         except (ValueError, KeyError, TypeError) as error:
-            raise BadGraph(f"{source}: its contract cannot be read ({error!r})") from error
+            raise BadGraph(
+                f"{source}: its contract cannot be read ({error!r})", remedy=_REMEDY
+            ) from error
         if version != VERSION:
             raise BadGraph(
                 f"{source}: contract version {version}, this scorer reads version {VERSION}",
-                remedy="export the graph again with this version of balentacq",
+                remedy=_REMEDY,
             )
         if set(values) != {entry.name for entry in fields(cls)}:
-            raise BadGraph(f"{source}: its contract lacks or adds fields; it was edited")
-        values["classes"] = tuple(values["classes"])
-        values["colours"] = tuple(tuple(colour) for colour in values["colours"])
-        return cls(**values)
+            raise BadGraph(f"{source}: its contract lacks or adds fields", remedy=_REMEDY)
+        try:
+            values["classes"] = tuple(values["classes"])
+            values["colours"] = tuple(tuple(colour) for colour in values["colours"])
+            contract = cls(**values)
+            contract._check()
+        except (TypeError, ValueError) as error:
+            raise BadGraph(
+                f"{source}: its contract makes no sense: {error}", remedy=_REMEDY
+            ) from error
+        return contract
+
+    def _check(self) -> None:
+        checks = {
+            "acquisition": self.acquisition in ACQUISITIONS,
+            "resize": self.resize == "fit",
+            "size": self.height > 0 and self.width > 0,
+            "top_k": 0 < self.top_k <= self.height * self.width,
+            "passes": self.passes > 0,
+            "classes": len(self.classes) > 1 and all(isinstance(n, str) for n in self.classes),
+            "colours": len(self.colours) == len(self.classes)
+            and all(len(colour) == 3 for colour in self.colours),
+        }
+        if wrong := [name for name, right in checks.items() if not right]:
+            raise ValueError(f"{wrong[0]} is out of range")

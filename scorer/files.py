@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +17,8 @@ def replacing_path(path: Path) -> Iterator[Path]:
     Raises CannotWrite, naming `path`, for a full disk or missing permission; whatever stood at
     `path` before then still stands there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    short = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    temporary = path.with_name(f".{short}.tmp")
     try:
         with cannot_write(path):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -51,8 +51,11 @@ def load(path: Path, grid: tuple[int, int], *, max_pixels: int = MAX_PIXELS) -> 
         geometry = Geometry(upright_size(image), grid)
         turn = _TURNS.get(_orientation(image))
         wanted = geometry.content if turn not in _SIDEWAYS else geometry.content[::-1]
-        image.draft("RGB", (wanted[1], wanted[0]))  # JPEG: decode at 1/2, 1/4, 1/8 where enough
-        scaled = to_rgb(image).resize((wanted[1], wanted[0]), Image.Resampling.BILINEAR)
+        # JPEG: decode at 1/2, 1/4, 1/8 where enough; `box` is the part of it that is image.
+        reduced = image.draft("RGB", (wanted[1], wanted[0]))
+        scaled = to_rgb(image).resize(
+            (wanted[1], wanted[0]), Image.Resampling.BILINEAR, box=reduced[1] if reduced else None
+        )
         upright = scaled if turn is None else scaled.transpose(turn)
     pixels = np.zeros((*grid, 3), np.uint8)
     pixels[: geometry.content[0], : geometry.content[1]] = np.asarray(upright)
@@ -99,6 +102,8 @@ _SIDEWAYS = frozenset(
 
 
 def _orientation(image: Image.Image) -> int:
+    if image.format == "TIFF":
+        return 1  # Pillow turns these upright itself: the size when opening, the pixels on loading
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except (ValueError, TypeError, SyntaxError, struct.error):
@@ -109,13 +114,13 @@ def _orientation(image: Image.Image) -> int:
 def _open(path: Path, max_pixels: int) -> Iterator[Image.Image]:
     """Open by content, not by suffix; turn what Pillow raises into reasons."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow's: odd metadata
-            with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > max_pixels:
-                    limit = f"{image.height}x{image.width}, the limit is {max_pixels} pixels"
-                    raise BadImage("too large", limit)
-                yield image
+        if not path.is_file() and path.exists():
+            raise BadImage("not a file")  # to open a pipe would wait for ever
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > max_pixels:
+                limit = f"{image.height}x{image.width}, the limit is {max_pixels} pixels"
+                raise BadImage("too large", limit)
+            yield image
     except BadImage:
         raise
     except FileNotFoundError as error:
@@ -132,4 +137,6 @@ def _open(path: Path, max_pixels: int) -> Iterator[Image.Image]:
         raise BadImage("too large", "it does not fit into memory") from error
 
 
+# For the process, once: warnings.catch_warnings is not safe in the threads that decode.
+warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata
 ImageFile.LOAD_TRUNCATED_IMAGES = False  # half a photograph must not be scored as a whole one

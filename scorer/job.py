@@ -10,12 +10,12 @@ from typing import Any
 
 from scorer import overlay, ranking
 from scorer.contract import Contract
-from scorer.errors import BadImage, BadLabels, BadPool
+from scorer.errors import BadImage, BadInput, BadLabels, BadPool
 from scorer.files import replacing
 from scorer.journal import Journal
 from scorer.labels import Labels
 from scorer.pool import Pool
-from scorer.rank import Ranked, Skipped, rank
+from scorer.rank import Ranked, Skipped, check, rank
 from scorer.runtime import Runtime
 
 
@@ -33,13 +33,18 @@ class Options:
 
 @dataclass
 class Summary:
-    """What a job did: every image of the pool is counted in `ranked` or in `skipped`."""
+    """What a job did: every image of the pool is counted in `ranked` or in `skipped`.
+
+    kept: done by an earlier run; short: got fewer than n pixels; strangers: labelled images that
+    are not in the pool.
+    """
 
     images: int = 0
     kept: int = 0
     ranked: int = 0
     pixels: int = 0
     short: int = 0
+    strangers: int = 0
     skipped: list[Skipped] = field(default_factory=list)
 
     @property
@@ -60,20 +65,23 @@ def rank_to_file(
     false). Raises BadPool if no image at all could be ranked, BadLabels for labels of other images.
     """
     ranking.check_suffix(out)
-    if options.labels is not None:
-        _check_labels(options.labels, pool)
+    check(runtime.contract, n=options.n, want_map=options.pictures is not None)
+    _check_pictures(options.pictures, pool)
+    strangers = _strangers(options.labels, pool)
     recipe = _recipe(runtime.contract, pool, options)
     with Journal(out, pool, recipe, resume=options.resume) as journal:
         on_image(journal.kept)
         _fill(journal, runtime, pool, options, on_image)
         summary = _summarise(journal, options.n)
+        summary.strangers = strangers
+        _write_skipped(out, summary)
         if not summary.ranked:
+            journal.remove()
             raise BadPool(
                 f"none of the {len(pool)} images could be ranked: {_tally(summary)}",
-                remedy="the pool must hold JPEG, PNG, BMP, TIFF or WebP photographs",
+                remedy=f"each is named with its reason in {skipped_path(out)}",
             )
         ranking.write(out, ranking.rows(_ranked(journal), runtime.contract.classes))
-        _write_skipped(out, summary)
         journal.remove()
     return summary
 
@@ -151,13 +159,28 @@ def _tally(summary: Summary) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in summary.reasons.most_common())
 
 
-def _check_labels(labels: Labels, pool: Pool) -> None:
+def _strangers(labels: Labels | None, pool: Pool) -> int:
+    """How many labelled images are not in the pool; all of them: these are other labels."""
+    if labels is None or not labels.clicks:
+        return 0
     names = set(pool.names)
-    if labels.clicks and not names.intersection(labels.clicks):
+    missing = [name for name in labels.clicks if name not in names]
+    if len(missing) == len(labels.clicks):
         raise BadLabels(
-            f"none of the {len(labels.clicks)} images that the labels name is in the pool; "
-            f"they name for example {next(iter(labels.clicks))!r}, the pool {pool.names[0]!r}",
+            f"none of the {len(missing)} images that the labels name is in the pool; "
+            f"they name for example {missing[0]!r}, the pool {pool.names[0]!r}",
             remedy="image names are paths below --pool; give the folder that they start from",
+        )
+    return len(missing)
+
+
+def _check_pictures(folder: Path | None, pool: Pool) -> None:
+    if folder is None or not pool.searched:
+        return
+    if folder.resolve().is_relative_to(pool.root.resolve()):
+        raise BadInput(
+            f"--overlay {folder} lies inside the pool: the next run would rank the pictures",
+            remedy=f"choose a folder outside {pool.root}",
         )
 
 

@@ -79,24 +79,28 @@ class Journal:
                 return 0
             end = file.tell()
             for name, line in zip(self._pool.names, file, strict=False):
-                if not line.endswith(b"\n") or not _holds(json.loads(line), self._pool, name):
+                if not line.endswith(b"\n") or not _holds(line, self._pool, name):
                     break
                 end += len(line)
                 self.kept += 1
         return end
 
 
-def _holds(entry: Mapping[str, Any], pool: Pool, name: str) -> bool:
-    return bool(entry["image"] == name and entry["mark"] == _mark(pool, name))
+def _holds(line: bytes, pool: Pool, name: str) -> bool:
+    try:
+        entry = json.loads(line)
+        return bool(entry["image"] == name and entry["mark"] == _mark(pool, name))
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _mark(pool: Pool, name: str) -> list[int] | None:
-    """Size and modification time: what changes when an image does."""
+    """Size and times: what changes when an image does, or the right to read it."""
     try:
         status = pool.path(name).stat()
     except (OSError, ValueError):
         return None
-    return [status.st_size, status.st_mtime_ns]
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def _encode(result: Ranked | Skipped) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from scorer.errors import BadLabels
 from scorer.files import replacing
@@ -54,7 +54,8 @@ def read(path: Path, classes: Sequence[str]) -> Labels:
                 raise BadLabels(f"{path}: no column named {columns}", remedy=_REMEDY)
             for row in rows:
                 click = _click(row, classes, f"{path} line {rows.line_num}")
-                clicks[row["image"]].append(click)
+                # './a.jpg' and 'a.jpg' are one image
+                clicks[PurePosixPath(row["image"]).as_posix()].append(click)
     except FileNotFoundError as error:
         raise BadLabels(f"{path} does not exist", remedy=_REMEDY) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -89,11 +90,13 @@ def _click(row: Mapping[str, str | None], classes: Sequence[str], where: str) ->
 
 def _coordinate(text: str | None, column: str, where: str) -> int:
     try:
-        value = int(text or "")
+        value = int(text or "") if "_" not in (text or "") else -1
     except ValueError:
         value = -1
     if value < 0:
-        raise BadLabels(f"{where}: {column} is {text!r}, expected a whole number from 0 up")
+        raise BadLabels(
+            f"{where}: {column} is {text!r}, expected a whole number from 0 up", remedy=_REMEDY
+        )
     return value
 
 

@@ -1,5 +1,6 @@
 """A picture of a ranking: the photograph with the chosen pixels, its uncertainty map beside it."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +12,7 @@ from scorer.files import replacing_path
 from scorer.images import load_full
 from scorer.rank import Pixel, Ranked
 
+_HARMLESS = {"..": "_above", "/": "_root", "//": "_root"}  # names of a list may lead outside
 _LONGEST_SIDE = 1280  # of one panel
 _SHORTEST_SIDE = 480  # smaller photographs are enlarged, so that the numbers can be read
 # Anchors of a colour map from dark blue over green to yellow that rises evenly in lightness,
@@ -42,11 +44,13 @@ def write(
     folder: Path, pool_path: Path, result: Ranked, colours: Sequence[tuple[int, int, int]]
 ) -> Path:
     """Draw a result into `folder`, under the image's own name with .jpg; return the file."""
-    inside = [part for part in PurePosixPath(result.image).parts if part not in ("/", "..")]
+    inside = [_HARMLESS.get(part, part) for part in PurePosixPath(result.image).parts]
     path = folder.joinpath(*inside[:-1], f"{inside[-1]}.jpg")
     picture = draw(result, load_full(pool_path), colours)
     with replacing_path(path) as temporary:
-        picture.save(temporary, "JPEG", quality=90)
+        buffer = io.BytesIO()  # Pillow itself does not see that a full disk took only a part
+        picture.save(buffer, "JPEG", quality=90)
+        temporary.write_bytes(buffer.getvalue())
     return path
 
 

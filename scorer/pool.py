@@ -15,6 +15,7 @@ class Pool:
 
     root: Path
     names: tuple[str, ...]
+    searched: bool = True  # a folder, to which files may be added; False for a list
 
     def path(self, name: str) -> Path:
         return self.root / name
@@ -32,7 +33,7 @@ def list_pool(location: Path) -> Pool:
     if location.is_dir():
         pool = Pool(location, tuple(sorted(_walk(location))))
     elif location.is_file() and location.suffix.lower() == ".txt":
-        pool = Pool(location.parent, tuple(sorted(set(_lines(location)))))
+        pool = Pool(location.parent, tuple(sorted(set(_lines(location)))), searched=False)
     elif location.exists():
         raise BadPool(
             f"{location} is neither a folder nor a .txt list of images",
@@ -64,6 +65,6 @@ def _lines(path: Path) -> Iterator[str]:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadPool(f"cannot read the list {path}: {error}") from error
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if line.strip():
             yield Path(line.strip()).as_posix()

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from scorer.contract import NO_PIXEL
+from scorer.contract import NO_PIXEL, Contract
 from scorer.errors import BadImage, BadInput, Failure
 from scorer.geometry import Geometry
 from scorer.images import Photograph, load
@@ -78,12 +78,7 @@ def rank(
     The n best pixels of each image; those in `labels` are never chosen. The result of an image
     depends on the graph, the image, its labels, n and the seed: not on the order or the batch.
     """
-    contract = runtime.contract
-    if not 1 <= n <= contract.top_k:
-        raise BadInput(
-            f"n is {n}, this graph serves 1 to {contract.top_k} pixels per image",
-            remedy=f"export it with --top {max(n, 1)}",
-        )
+    check(runtime.contract, n=n, want_map=want_map)
     labels = labels or Labels({})
 
     def prepare(name: str) -> _Prepared | Skipped:
@@ -99,6 +94,17 @@ def rank(
             threads.shutdown(wait=False, cancel_futures=True)
 
 
+def check(contract: Contract, *, n: int, want_map: bool) -> None:
+    """Raise BadInput for what this graph cannot give."""
+    if not 1 <= n <= contract.top_k:
+        raise BadInput(
+            f"n is {n}, this graph serves 1 to {contract.top_k} pixels per image",
+            remedy=f"export it with --top {max(n, 1)}",
+        )
+    if want_map and not contract.has_map:
+        raise BadInput("this graph gives no uncertainty map", remedy="export it with --map")
+
+
 def _prepare(
     runtime: Runtime, pool: Pool, name: str, *, labels: Labels, n: int, seed: int
 ) -> _Prepared | Skipped:
@@ -111,10 +117,10 @@ def _prepare(
         _exclude_labelled(exclude, photograph.geometry, labels, name)
     except BadImage as error:
         return Skipped(name, error.reason, error.detail)
-    noise = uniform(seed, name, contract.grid)
     if (size := contract.random_pool(n)) is not None:
-        exclude = _outside_random_pool(exclude, noise, size)
-    return _Prepared(name, photograph, exclude, noise if contract.stochastic else None)
+        exclude = _outside_random_pool(exclude, uniform(seed, name, contract.grid), size)
+    noise = uniform(seed, name, contract.grid) if contract.stochastic else None
+    return _Prepared(name, photograph, exclude, noise)
 
 
 def _exclude_labelled(
@@ -179,7 +185,15 @@ def _run(
         chosen = scores.pixel[index, :n, 0] != NO_PIXEL
         places, values = scores.pixel[index, :n][chosen], scores.score[index, :n][chosen]
         if not np.isfinite(values).all():
-            raise Failure(f"{item.image}: the graph gave a score that is not a number")
+            raise Failure(
+                f"{item.image}: the graph gave a score that is not a number",
+                remedy="compare it with its model: python -m export verify",
+            )
+        if not (scores.label[index, :n][chosen] < len(runtime.contract.classes)).all():
+            raise Failure(
+                f"{item.image}: the graph predicts a class that its contract does not name",
+                remedy="export the graph again",
+            )
         geometry = item.photograph.geometry
         pixels = tuple(
             Pixel(*geometry.to_image(int(row), int(col)), place, float(value), int(label))

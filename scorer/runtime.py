@@ -98,9 +98,11 @@ def _session(path: Path, threads: int):  # type: ignore[no-untyped-def]  # onnxr
 def _check_inputs(session, contract: Contract, path: Path) -> None:  # type: ignore[no-untyped-def]
     expected = {"image", "exclude"} | ({"noise"} if contract.stochastic else set())
     found = {entry.name for entry in session.get_inputs()}
-    shape = session.get_inputs()[0].shape[1:3]
-    if found != expected or tuple(shape) != contract.grid:
+    grids = {tuple(entry.shape[1:3]) for entry in session.get_inputs()}
+    outputs = {entry.name: entry.shape for entry in session.get_outputs()}
+    places = outputs.get("score", [None])[-1]
+    if (found, grids, places) != (expected, {contract.grid}, contract.top_k):
         raise BadGraph(
-            f"{path}: its inputs {sorted(found)} of {shape} do not fit its own contract",
+            f"{path}: its inputs and outputs do not fit its own contract",
             remedy="the file was edited; export it again",
         )
