@@ -10,6 +10,7 @@ from scorer import __version__
 from scorer.console import Program, Size, cores, progress, say
 from scorer.contract import ACQUISITIONS
 from scorer.errors import MissingDependency
+from scorer.files import check_writable
 from scorer.pool import list_pool
 from scorer.runtime import OnnxRuntime
 
@@ -93,6 +94,7 @@ def onnx_command(  # one parameter per option
     from export.graph import Options, bake, contract_of, save  # noqa: PLC0415
     from trainer.model import load  # noqa: PLC0415
 
+    check_writable(out)
     network, card = load(model)
     options = Options(
         passes=passes,

@@ -17,8 +17,7 @@ def replacing_path(path: Path) -> Iterator[Path]:
     Raises CannotWrite, naming `path`, for a full disk or missing permission; whatever stood at
     `path` before then still stands there.
     """
-    short = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    temporary = path.with_name(f".{short}.tmp")
+    temporary = _beside(path)
     try:
         with cannot_write(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,6 +36,24 @@ def replacing(path: Path) -> Iterator[IO[str]]:
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
         yield file
+
+
+def check_writable(path: Path) -> None:
+    """Raise CannotWrite now for a place where no file can be put, before hours depend on it."""
+    if path.is_dir():
+        raise CannotWrite(f"cannot write {path}: it is a folder", remedy="give --out a file name")
+    with cannot_write(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe = _beside(path)
+        probe.touch()
+        probe.unlink()
+
+
+def _beside(path: Path) -> Path:
+    # Short, so that a name as long as a file system takes leaves room; the same in every run, so
+    # that what a killed one left is written over.
+    short = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    return path.with_name(f".{short}.tmp")
 
 
 @contextmanager

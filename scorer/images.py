@@ -102,6 +102,8 @@ _SIDEWAYS = frozenset(
 
 
 def _orientation(image: Image.Image) -> int:
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1  # to look for it behind the pixels, Pillow would decode them all
     if image.format == "TIFF":
         return 1  # Pillow turns these upright itself: the size when opening, the pixels on loading
     try:

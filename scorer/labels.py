@@ -9,7 +9,7 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from scorer.errors import BadLabels
 from scorer.files import replacing
@@ -55,7 +55,7 @@ def read(path: Path, classes: Sequence[str]) -> Labels:
             for row in rows:
                 click = _click(row, classes, f"{path} line {rows.line_num}")
                 # './a.jpg' and 'a.jpg' are one image
-                clicks[PurePosixPath(row["image"]).as_posix()].append(click)
+                clicks[row["image"].removeprefix("./")].append(click)
     except FileNotFoundError as error:
         raise BadLabels(f"{path} does not exist", remedy=_REMEDY) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:

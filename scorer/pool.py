@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scorer.errors import BadPool
+from scorer.errors import BadImage, BadPool
 from scorer.images import SUFFIXES
 
 
@@ -47,6 +47,12 @@ def list_pool(location: Path) -> Pool:
             f"{location} holds no images", remedy=f"looked for files ending in {suffixes}"
         )
     return pool
+
+
+def check_name(name: str) -> None:
+    """Raise BadImage for a name that no UTF-8 file could hold: rankings and labels are UTF-8."""
+    if name != name.encode("utf-8", "replace").decode():
+        raise BadImage("file name is not UTF-8", ascii(name))
 
 
 def _walk(root: Path) -> Iterator[str]:

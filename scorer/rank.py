@@ -17,7 +17,7 @@ from scorer.geometry import Geometry
 from scorer.images import Photograph, load
 from scorer.labels import Labels
 from scorer.noise import uniform
-from scorer.pool import Pool
+from scorer.pool import Pool, check_name
 from scorer.runtime import Runtime
 
 Item = TypeVar("Item")
@@ -110,8 +110,7 @@ def _prepare(
 ) -> _Prepared | Skipped:
     contract = runtime.contract
     try:
-        if name != name.encode("utf-8", "replace").decode():
-            raise BadImage("file name is not UTF-8", ascii(name))
+        check_name(name)
         photograph = load(pool.path(name), contract.grid)
         exclude = photograph.geometry.exclude()
         _exclude_labelled(exclude, photograph.geometry, labels, name)

@@ -6,6 +6,8 @@ from typing import Any
 
 from scorer.errors import BadDataset
 
+_REMEDY = "correct the list, or remove it to use every image of the folder"
+
 CLASSES: dict[str, Any] = {
     "names": [
         "Sky",
@@ -49,10 +51,17 @@ def listed(path: Path, present: Sequence[str]) -> Sequence[str]:
     """
     if not path.is_file():
         return present
-    lines = [line.split() for line in path.read_text("utf-8").splitlines() if line.strip()]
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadDataset(f"{path} cannot be read: {error}", remedy=_REMEDY) from error
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise BadDataset(f"{path} names no image", remedy=_REMEDY)
     names = {PurePosixPath(line[0].replace("\\", "/")).name for line in lines}
     if missing := names.difference(present):
         raise BadDataset(
-            f"{path} names {len(missing)} images that are missing, such as {min(missing)}"
+            f"{path} names {len(missing)} images that are missing, such as {min(missing)}",
+            remedy=_REMEDY,
         )
     return sorted(names)

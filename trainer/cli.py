@@ -4,7 +4,7 @@ import json
 import math
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import click
 from rich.progress import Progress as Bar
@@ -116,7 +116,7 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
     default="auto",
     show_default=True,
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--out", type=_FILE, default="model.safetensors", show_default=True)
 @click.option(
     "--resume/--no-resume",
@@ -175,7 +175,7 @@ def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         evaluation = job.train(described, out, options, screen)
     if evaluation is not None:
         say(f"mIoU {evaluation.miou:.4f} on {evaluation.images} validation images")
-    say(f"wrote {out} and {job.labels_path(out)}; next: python -m export onnx", style="green")
+    say(f"wrote {out}; next: python -m export onnx --mc 20", style="green")
 
 
 @main.command("evaluate")
@@ -192,17 +192,23 @@ def evaluate_command(data: Path, model: Path, split: str, as_json: bool) -> None
       trainer evaluate --model other.safetensors --split train --json
     """
     _needs_torch()
+    import torch  # noqa: PLC0415
+
     from trainer import dataset  # noqa: PLC0415
     from trainer.evaluate import evaluate  # noqa: PLC0415
     from trainer.model import load  # noqa: PLC0415
 
     network, card = load(model)
+    network.to("cuda" if torch.cuda.is_available() else "cpu")
     described = dataset.read(data)
     part = described.val if split == "val" else described.train
     if part is None:
         raise BadDataset(f"{data} has no [val]", remedy="add one, or use --split train")
     if described.classes.names != card.classes:
-        raise BadDataset(f"{data} has other classes than {model}: {', '.join(card.classes)}")
+        raise BadDataset(
+            f"{data} has other classes than {model}: {', '.join(card.classes)}",
+            remedy="give the dataset.toml that the model was trained on with --data",
+        )
     with progress("images") as bar:
         task = bar.add_task("evaluating", total=len(part.images))
         evaluation = evaluate(
@@ -240,7 +246,7 @@ class _Screen:
         self._task: TaskID | None = None
         self._epochs = 0
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "_Screen":
         self._bar.start()
         return self
 

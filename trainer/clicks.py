@@ -11,6 +11,7 @@ from scorer.errors import BadDataset, BadImage, BadLabels
 from scorer.images import load, size
 from scorer.labels import Click, Labels
 from scorer.noise import uniform
+from scorer.pool import check_name
 from trainer import masks
 from trainer.dataset import Classes, Dataset, Split
 
@@ -69,11 +70,15 @@ def draw(
             skipped.append((name, str(error)))
     if not any(clicks.values()):
         reason = f", such as {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
-        raise BadDataset(f"no mask in {split.masks} has a labelled pixel{reason}")
+        raise BadDataset(
+            f"no mask in {split.masks} has a labelled pixel{reason}",
+            remedy="masks have the names of their images, with .png; ignore in [classes] is right?",
+        )
     return Labels(clicks), skipped
 
 
 def _draw_one(split: Split, classes: Classes, name: str, pixels: int, seed: int) -> list[Click]:
+    check_name(name)
     path = split.mask(name)
     assert path is not None
     mask = masks.read(path, classes)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scorer.console import parse_size
-from scorer.errors import BadDataset
+from scorer.errors import BadDataset, BadPool
 from scorer.pool import Pool, list_pool
 from trainer import camvid
 
@@ -64,7 +64,7 @@ def read(path: Path) -> Dataset:
         raise BadDataset(f"{path} cannot be read: {error}", remedy=_REMEDY) from error
     try:
         return _dataset(table, path.parent)
-    except BadDataset as error:
+    except (BadDataset, BadPool) as error:
         raise BadDataset(f"{path}: {error}", remedy=error.remedy or _REMEDY) from error
 
 
@@ -109,11 +109,15 @@ def _size(table: Mapping[str, Any]) -> tuple[int, int]:
 
 def _classes(table: Mapping[str, Any]) -> Classes:
     _known(table, {"names", "colours", "ignore"}, "classes")
-    names = tuple(map(str, table.get("names", ())))
-    if not 2 <= len(names) <= 255 or len(set(names)) < len(names):
+    names = tuple(table.get("names", ())) if isinstance(table.get("names"), list) else ()
+    if (
+        not all(isinstance(name, str) and name for name in names)
+        or not 2 <= len(names) <= 255
+        or len(set(names)) < len(names)
+    ):
         raise BadDataset("[classes] names: expected 2 to 255 different names")
     ignore = table.get("ignore", 255)
-    if not isinstance(ignore, int) or not 0 <= ignore <= 255:
+    if type(ignore) is not int or not 0 <= ignore <= 255:
         raise BadDataset(f"[classes] ignore is {ignore!r}, expected a mask value from 0 to 255")
     return Classes(names=names, colours=_colours(table, len(names)), ignore=ignore)
 
@@ -157,9 +161,16 @@ def _split(root: Path, table: Mapping[str, Any], name: str) -> Split | None:
     masks, labels = (
         root / str(table[key]) if key in table else None for key in ("masks", "labels")
     )
-    if masks is not None and not masks.is_dir():
-        raise BadDataset(f"[{name}] masks: {masks} is not a folder")
-    return Split(images=_pool(root / str(table["images"]), name), masks=masks, labels=labels)
+    if name == "val" and masks is None:
+        raise BadDataset("[val] masks is missing: there is nothing to measure against")
+    images = _pool(root / str(table["images"]), name)
+    return Split(images=images, masks=masks and _masks(masks, name), labels=labels)
+
+
+def _masks(location: Path, name: str) -> Path:
+    if not location.is_dir():
+        raise BadDataset(f"[{name}] masks: {location} is not a folder")
+    return location
 
 
 def _camvid_split(root: Path, name: str, table: Mapping[str, Any]) -> Split | None:
@@ -170,7 +181,8 @@ def _camvid_split(root: Path, name: str, table: Mapping[str, Any]) -> Split | No
     pool = _pool(root / name, name)
     names: Sequence[str] = camvid.listed(root / f"{name}.txt", pool.names)
     labels = root / str(settings["labels"]) if "labels" in settings else None
-    return Split(images=Pool(pool.root, tuple(names)), masks=root / f"{name}annot", labels=labels)
+    masks = _masks(root / f"{name}annot", name)
+    return Split(images=Pool(pool.root, tuple(names)), masks=masks, labels=labels)
 
 
 def _pool(location: Path, name: str) -> Pool:

@@ -52,9 +52,14 @@ def evaluate(
             counts.update(predicted, truth)
         on_image(done)
     images = len(split.images) - len(skipped)
-    if not images:
-        raise BadDataset(f"no image could be evaluated: {skipped[0][0]}: {skipped[0][1]}")
-    return _summary(counts.compute(), images, skipped)
+    matrix = counts.compute() if images else torch.zeros(1, 1)
+    if not matrix.sum():
+        reason = f": {skipped[0][0]}: {skipped[0][1]}" if skipped else ": no pixel is labelled"
+        raise BadDataset(
+            f"no image of {split.images.root} could be evaluated{reason}",
+            remedy="[val] needs images with masks that hold class indices",
+        )
+    return _summary(matrix, images, skipped)
 
 
 def _summary(matrix: Tensor, images: int, skipped: list[tuple[str, str]]) -> Evaluation:

@@ -1,5 +1,7 @@
 """Training on sparse labels: the loop, and how it goes on after an interruption."""
 
+import logging
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from scorer.errors import BadInput, Failure
 from trainer import state
 from trainer.augment import augment
 from trainer.clicks import Sample
@@ -33,6 +36,15 @@ class Recipe:
     seed: int = 0
     precision: str = "auto"
 
+    def __post_init__(self) -> None:
+        positive = (self.epochs, self.lr, self.backbone_lr_factor, self.power)
+        if not all(0 < value < math.inf for value in positive) or self.weight_decay < 0:
+            raise BadInput(f"{self}: rates and epochs must be positive numbers")
+        if self.batch < 2:
+            raise BadInput(f"batch is {self.batch}, BatchNorm needs at least 2 images")
+        if not 0 <= self.seed < 2**32:
+            raise BadInput(f"seed is {self.seed}, expected 0 to {2**32 - 1}")
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -48,7 +60,7 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
-def fit(
+def fit(  # noqa: PLR0913  # three of them are who listens
     network: BayesianNetwork,
     samples: Sequence[Sample],
     recipe: Recipe,
@@ -56,14 +68,16 @@ def fit(
     size: tuple[int, int],
     resume: Path | None = None,
     identity: str = "",
+    on_start: Callable[[int], None] = lambda _: None,
     on_step: Listener = lambda _: None,
     on_epoch: Listener = lambda _: None,
 ) -> BayesianNetwork:
     """Train `network` in place, and return it in evaluation mode on the CPU.
 
     With `resume`, the state after every epoch is kept in that file, and a run with the same recipe
-    and `identity` (of the data) goes on from it; the caller removes the file when it has saved the
-    model. An interrupted run ends with the same weights as one that was not.
+    and `identity` (of the data) goes on from it; `on_start` hears how many epochs are done, and the
+    caller removes the file when it has saved the model. An interrupted run ends with the same
+    weights as one that was not. A loss that is no number raises Failure.
     """
     import lightning_fabric as lightning  # noqa: PLC0415
 
@@ -76,6 +90,7 @@ def fit(
     network.train().to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     identity = f"{recipe} {size} {identity}"
     done = 0 if resume is None else state.restore(resume, network, optimiser, identity)
+    on_start(done)
     wrapped, wrapped_optimiser = fabric.setup(network, optimiser)
     for epoch in range(done, recipe.epochs):
         loader = _loader(samples, recipe, epoch)
@@ -120,9 +135,18 @@ def _epoch(
         fabric.backward(loss)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-        losses.append(float(loss.detach()))
+        losses.append(_finite(float(loss.detach()), epoch))
         images += len(pixels)
         yield Progress(epoch, step, len(loader), images, sum(losses) / len(losses))
+
+
+def _finite(loss: float, epoch: int) -> float:
+    if not math.isfinite(loss):
+        raise Failure(
+            f"the loss became {loss} in epoch {epoch + 1}",
+            remedy="train with a smaller --lr, or with --precision 32-true",
+        )
+    return loss
 
 
 def _groups(network: BayesianNetwork, recipe: Recipe) -> list[dict[str, Any]]:
@@ -180,6 +204,8 @@ def _collate(samples: Sequence[Sample]) -> tuple[Tensor, Tensor, Tensor]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
+    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Fabric's advice on devices that were chosen on purpose
         yield

@@ -1,23 +1,25 @@
 """A model from start to file: labels, weights, training, measuring, saving."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
 from scorer import __version__
 from scorer import labels as label_files
-from scorer.errors import BadDataset, BadLabels
+from scorer.errors import BadDataset, BadInput, BadLabels
+from scorer.files import check_writable
 from scorer.labels import Labels
-from trainer import clicks, model, networks, state, weights
+from trainer import clicks, model, networks, weights
 from trainer.clicks import Sample, Samples
 from trainer.dataset import Dataset
 from trainer.evaluate import Evaluation, evaluate
 from trainer.fit import Progress, Recipe, fit, precision
 from trainer.model import Card
+from trainer.network import BayesianNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,12 @@ class Options:
     recipe: Recipe = field(default_factory=Recipe)
     resume: bool = True
 
+    def __post_init__(self) -> None:
+        if not 0 < self.dropout < 1:
+            raise BadInput(f"dropout is {self.dropout}, expected a number between 0 and 1")
 
+
+@runtime_checkable
 class Listener(Protocol):
     """Who hears of the training as it goes on."""
 
@@ -44,13 +51,14 @@ class Listener(Protocol):
 
 
 def train(dataset: Dataset, out: Path, options: Options, listener: Listener) -> Evaluation | None:
-    """Train a model and save it to `out`; its clicks go beside it as OUT.labels.csv.
+    """Train a model and save it to `out`; labels drawn from masks are kept in `labels_path(out)`.
 
     Interrupted at any moment, the same call goes on from the last whole epoch (unless
     options.resume is false). Returns the evaluation on the validation split, if there is one.
     """
+    check_writable(out)
     torch.manual_seed(options.recipe.seed)
-    labels = _labels(dataset, options, listener)
+    labels = _labels(dataset, out, options, listener)
     samples = _samples(dataset, labels, listener)
     network = networks.build(
         options.network, len(dataset.classes), rate=options.dropout, kind=options.dropout_kind
@@ -58,41 +66,58 @@ def train(dataset: Dataset, out: Path, options: Options, listener: Listener) -> 
     origin = weights.load(network.trunk.backbone, options.weights)  # type: ignore[arg-type]
     _tell_origin(origin, options, listener)
     resume = out.with_name(f"{out.name}.partial")
-    _prepare(resume, options, listener)
-    scores: list[Evaluation] = []
+    if not options.resume:
+        resume.unlink(missing_ok=True)
+    identity = _identity(dataset, labels, origin, options)
+    evaluation = _fit(network, dataset, samples, options, listener, resume, identity)
+    model.save(out, network, _card(dataset, samples, origin, options, evaluation))
+    resume.unlink(missing_ok=True)
+    return evaluation
+
+
+def _fit(
+    network: BayesianNetwork,
+    dataset: Dataset,
+    samples: Samples,
+    options: Options,
+    listener: Listener,
+    resume: Path,
+    identity: str,
+) -> Evaluation | None:
+    """Train, and measure ten times on the way; the last measurement, if there is a split for it."""
+    epochs = options.recipe.epochs
+    measured: Evaluation | None = None
 
     def on_epoch(progress: Progress) -> None:
-        miou = None
-        if dataset.val is not None and _is_time(progress.epoch, options.recipe.epochs):
-            scores.append(evaluate(network, dataset.val, dataset.classes, dataset.size))
-            miou = scores[-1].miou
-        listener.epoch(progress, miou)
+        nonlocal measured
+        measured = None
+        if dataset.val is not None and _is_time(progress.epoch, epochs):
+            measured = evaluate(network, dataset.val, dataset.classes, dataset.size)
+        listener.epoch(progress, None if measured is None else measured.miou)
 
+    listener.tell(f"precision {precision(options.recipe.precision)}")
     fit(
         network,
         samples.samples,
         options.recipe,
         size=dataset.size,
         resume=resume,
-        identity=_identity(dataset, labels, origin, options),
+        identity=identity,
+        on_start=lambda done: listener.start(epochs, done),
         on_step=listener.step,
         on_epoch=on_epoch,
     )
-    evaluation = scores[-1] if scores else None
-    if evaluation is None and dataset.val is not None:  # resumed after the last epoch
-        evaluation = evaluate(network, dataset.val, dataset.classes, dataset.size)
-    model.save(out, network, _card(dataset, samples, origin, options, evaluation))
-    label_files.write(labels_path(out), labels, dataset.classes.names)
-    resume.unlink(missing_ok=True)
-    return evaluation
+    if measured is None and dataset.val is not None:  # all epochs were done before
+        measured = evaluate(network, dataset.val, dataset.classes, dataset.size)
+    return measured
 
 
 def labels_path(out: Path) -> Path:
-    """Where the clicks that a model learned from are kept: model.safetensors → model.labels.csv."""
+    """Where labels drawn from masks are kept: model.safetensors → model.labels.csv."""
     return out.with_name(f"{out.stem}.labels.csv")
 
 
-def _labels(dataset: Dataset, options: Options, listener: Listener) -> Labels:
+def _labels(dataset: Dataset, out: Path, options: Options, listener: Listener) -> Labels:
     path = options.labels or dataset.train.labels
     if path is not None:
         labels = clicks.read(path, dataset)
@@ -107,9 +132,11 @@ def _labels(dataset: Dataset, options: Options, listener: Listener) -> Labels:
         dataset.train, dataset.classes, pixels=options.pixels, seed=options.recipe.seed
     )
     _tell_skipped(skipped, listener)
+    kept = labels_path(out)
+    label_files.write(kept, labels, dataset.classes.names)
     listener.tell(
         f"{len(labels)} labels drawn at random from {len(labels.clicks)} masks, "
-        f"{options.pixels} pixels each, seed {options.recipe.seed}"
+        f"{options.pixels} pixels each, seed {options.recipe.seed}; kept in {kept}"
     )
     return labels
 
@@ -133,9 +160,11 @@ def _samples(dataset: Dataset, labels: Labels, listener: Listener) -> Samples:
     return samples
 
 
-def _tell_skipped(skipped: Iterable[tuple[str, str]], listener: Listener) -> None:
+def _tell_skipped(skipped: Sequence[tuple[str, str]], listener: Listener) -> None:
+    if skipped:
+        listener.tell(f"{len(skipped)} images skipped:", warning=True)
     for name, reason in skipped:
-        listener.tell(f"skipped {name}: {reason}", warning=True)
+        listener.tell(f"  {name}: {reason}", warning=True)
 
 
 def _tell_origin(origin: str, options: Options, listener: Listener) -> None:
@@ -147,13 +176,6 @@ def _tell_origin(origin: str, options: Options, listener: Listener) -> None:
         "Pre-trained ones: --weights FILE, or a network whose weights are installed",
         warning=True,
     )
-
-
-def _prepare(resume: Path, options: Options, listener: Listener) -> None:
-    if not options.resume:
-        resume.unlink(missing_ok=True)
-    listener.start(options.recipe.epochs, state.epochs(resume))
-    listener.tell(f"precision {precision(options.recipe.precision)}")
 
 
 def _is_time(epoch: int, epochs: int) -> bool:

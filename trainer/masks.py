@@ -22,7 +22,7 @@ def read(path: Path, classes: Classes) -> Mask:
     Raises BadImage for a file that is no whole image, BadDataset for a value that is no class:
     such a mask means that dataset.toml is wrong, not that one file is.
     """
-    values = _pixels(path)
+    values = pixels(path)
     if values.ndim == 3:
         return _from_colours(values, classes, path)
     known = (values < len(classes)) & (values != classes.ignore)
@@ -36,16 +36,18 @@ def read(path: Path, classes: Classes) -> Mask:
     return np.where(known, values, IGNORE).astype(np.uint8)
 
 
-def _pixels(path: Path) -> npt.NDArray[np.integer]:
+def pixels(path: Path) -> npt.NDArray[np.integer]:
+    """The values of a mask as they are stored: [H, W] indices, or [H, W, 3] colours."""
     try:
         with Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise BadImage("mask too large", str(path))
-            return np.asarray(image if image.mode in _INDEXED else image.convert("RGB"))
+            stored = np.asarray(image if image.mode in _INDEXED else image.convert("RGB"))
     except FileNotFoundError as error:
         raise BadImage("mask missing", str(path)) from error
     except (OSError, ValueError, SyntaxError) as error:
         raise BadImage("mask unreadable", f"{path}: {error}") from error
+    return stored.astype(np.uint8) if stored.dtype == bool else stored
 
 
 def _from_colours(values: npt.NDArray[np.integer], classes: Classes, path: Path) -> Mask:

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scorer.errors import BadModel
+from scorer.errors import BadModel, CannotWrite
 from scorer.files import replacing_path
 from trainer import networks
+from trainer.dropout import KINDS
 from trainer.network import BayesianNetwork
 
 METADATA_KEY = "balentacq.model"
@@ -39,6 +40,20 @@ class Card:
     def size(self) -> tuple[int, int]:
         return self.height, self.width
 
+    def check(self) -> None:
+        """Raise ValueError or TypeError for values that no trainer wrote."""
+        checks = {
+            "dropout": 0 < self.dropout < 1,
+            "dropout_kind": self.dropout_kind in KINDS,
+            "classes": len(self.classes) > 1 and all(isinstance(n, str) for n in self.classes),
+            "colours": len(self.colours) == len(self.classes)
+            and all(len(colour) == 3 for colour in self.colours),
+            "size": all(type(side) is int and side > 0 for side in self.size),
+            "training": isinstance(self.training, dict),
+        }
+        if wrong := [name for name, right in checks.items() if not right]:
+            raise ValueError(f"{wrong[0]} is out of range")
+
     def build(self) -> BayesianNetwork:
         """The network with random weights."""
         return networks.build(
@@ -48,14 +63,8 @@ class Card:
 
 def save(path: Path, network: BayesianNetwork, card: Card) -> None:
     """Write network and card; the file appears whole or not at all."""
-    from safetensors.torch import save_file  # noqa: PLC0415
-
     text = json.dumps(asdict(card), sort_keys=True)
-    tensors = {
-        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
-    }
-    with replacing_path(path) as temporary:
-        save_file(tensors, temporary, metadata={METADATA_KEY: text})
+    write_safetensors(path, network.state_dict(), {METADATA_KEY: text})
 
 
 def load(path: Path) -> tuple[BayesianNetwork, Card]:
@@ -72,6 +81,21 @@ def load(path: Path) -> tuple[BayesianNetwork, Card]:
     except RuntimeError as error:
         raise BadModel(f"{path} does not fit its network {card.network}", remedy=_REMEDY) from error
     return network.eval(), card
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write tensors and header; the file appears whole or not at all."""
+    from safetensors import SafetensorError  # noqa: PLC0415
+    from safetensors.torch import save_file  # noqa: PLC0415
+
+    whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with replacing_path(path) as temporary:
+        try:
+            save_file(whole, temporary, metadata=metadata)
+        except SafetensorError as error:
+            raise CannotWrite(
+                f"cannot write {path}: {error}", remedy="free some space or choose another --out"
+            ) from error
 
 
 def read_safetensors(path: Path, *, remedy: str) -> tuple[Mapping[str, str], dict[str, Tensor]]:
@@ -112,6 +136,13 @@ def _card(text: str, path: Path) -> Card:
         or values["network"] not in networks.NAMES
     ):
         raise BadModel(f"{path}: its configuration is not one of this version", remedy=_REMEDY)
-    values["classes"] = tuple(values["classes"])
-    values["colours"] = tuple(tuple(colour) for colour in values["colours"])
-    return Card(**values)
+    try:
+        values["classes"] = tuple(values["classes"])
+        values["colours"] = tuple(tuple(colour) for colour in values["colours"])
+        card = Card(**values)
+        card.check()
+    except (TypeError, ValueError) as error:
+        raise BadModel(
+            f"{path}: its configuration makes no sense: {error}", remedy=_REMEDY
+        ) from error
+    return card

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from scorer.errors import BadModel
-from scorer.files import replacing_path
-from trainer.model import read_safetensors
+from trainer.model import read_safetensors, write_safetensors
 
 _KEY = "balentacq.training"
 
@@ -22,15 +21,11 @@ def save(
     epochs: int,
 ) -> None:
     """Write weights and optimiser after `epochs` epochs, in one step."""
-    from safetensors.torch import save_file  # noqa: PLC0415
-
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     for index, slots in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(v) for name, v in slots.items()}
     header = json.dumps({"identity": identity, "epochs": epochs})
-    with replacing_path(path) as temporary:
-        whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        save_file(whole, temporary, metadata={_KEY: header})
+    write_safetensors(path, tensors, {_KEY: header})
 
 
 def restore(
@@ -47,11 +42,6 @@ def restore(
         slots.setdefault(int(index), {})[slot] = value
     optimiser.load_state_dict({**optimiser.state_dict(), "state": slots})
     return int(header["epochs"])
-
-
-def epochs(path: Path) -> int:
-    """How many epochs the state in a file has behind it; 0 if there is none."""
-    return int(_read(path)[0].get("epochs", 0))
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

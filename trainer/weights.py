@@ -57,7 +57,9 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever its unpickler says, the file is of no use
         raise BadModel(f"{path} cannot be read as weights", remedy=remedy) from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
         raise BadModel(f"{path} is not a state dict of tensors", remedy=remedy)
     return state
 
