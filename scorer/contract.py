@@ -16,7 +16,7 @@ METADATA_KEY = "balentacq.contract"
 _REMEDY = "the file was edited or is of another version: export it again"
 
 # The floors that define the answer where float32 cannot resolve it; see docs/numerics.md.
-RELATIVE_SD_FLOOR = 4e-5  # of a class probability over the passes, relative to its mean
+RELATIVE_SD_FLOOR = 6e-5  # of a class probability over the passes, relative to its mean
 BALENT_FLOOR = -16.0
 
 # What marks a place among the K that no eligible pixel was left for.

@@ -42,7 +42,19 @@ def network() -> BayesianNetwork:
     from trainer import networks
 
     torch.manual_seed(0)
-    return networks.build(NAME, len(CLASSES), rate=0.2, kind="channel").eval()
+    network = networks.build(NAME, len(CLASSES), rate=0.2, kind="channel")
+    _calibrate(network)
+    return network.eval()
+
+
+def _calibrate(network: BayesianNetwork) -> None:
+    """Set BatchNorm's statistics to those of one batch: or an untrained network sees nothing."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    noise = torch.nn.functional.interpolate(torch.rand(4, 3, 8, 12) * 255, (64, 96), mode="bicubic")
+    with torch.no_grad():
+        network.train()(noise.clamp(0, 255).permute(0, 2, 3, 1).to(torch.uint8))
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,6 @@ def test_a_field_too_many_is_refused() -> None:
         Contract.from_json(json.dumps(asdict(CONTRACT) | {"extra": 1}), source="x")
 
 
-@pytest.mark.xfail(strict=True, reason="from_json checks names of fields, not their values")
 @pytest.mark.parametrize(
     "change",
     [
@@ -102,11 +101,8 @@ def test_a_field_too_many_is_refused() -> None:
 )
 def test_a_value_that_no_exporter_writes_is_refused(change: dict[str, Any]) -> None:
     text = json.dumps(asdict(CONTRACT) | change)
-    try:
-        with pytest.raises(BadGraph):
-            Contract.from_json(text, source="x")
-    except TypeError as error:
-        pytest.fail(f"a traceback for the user: {error}")
+    with pytest.raises(BadGraph):
+        Contract.from_json(text, source="x")
 
 
 @pytest.mark.parametrize("acquisition", ACQUISITIONS)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scorer.errors import CannotWrite
-from scorer.files import cannot_write, replacing, replacing_path
+from scorer.files import cannot_write, check_writable, replacing, replacing_path
 
 
 class FullDisk:
@@ -99,13 +99,32 @@ def test_an_error_without_text_is_told_too() -> None:
         raise OSError("encoder error")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the temporary name is the whole name, the process id and more: past 255 bytes it fails",
-)
 def test_a_name_as_long_as_the_file_system_allows_can_be_written(tmp_path: Path) -> None:
     path = tmp_path / f"{'n' * 247}.csv"
     path.write_text("it can")
     with replacing(path) as file:
         file.write("it still can")
     assert path.read_text() == "it still can"
+
+
+def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("old")
+    check_writable(tmp_path / "a.csv")
+    check_writable(tmp_path / "b.csv")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.csv"]
+    assert (tmp_path / "a.csv").read_text() == "old"
+
+
+def test_a_folder_for_what_will_be_written_is_made(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "a.csv")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["folder", "file/a.csv", "."])
+def test_a_place_that_cannot_be_written_is_told_at_once(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("I am no folder")
+    with pytest.raises(CannotWrite, match="cannot write") as caught:
+        check_writable(tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+    assert caught.value.remedy

@@ -240,7 +240,6 @@ def test_a_journal_that_lost_its_end_is_continued_from_there(
     assert out.read_bytes() == whole
 
 
-@pytest.mark.xfail(strict=True, reason="Journal._keep lets json's ValueError and KeyError out")
 @pytest.mark.parametrize("line", [b"\0" * 40 + b"\n", b"{}\n", b"not json\n", b"\xff\xfe\n"])
 def test_a_damaged_line_is_scored_again(
     line: bytes, whole: bytes, pool: Path, tiny: Graph, tmp_path: Path
@@ -295,9 +294,6 @@ def test_pixels_short_of_n_are_counted(tiny: Graph, tmp_path: Path) -> None:
     assert (summary.ranked, summary.pixels, summary.short) == (2, 5, 1)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="rank checks n when its first result is asked for: the journal is gone then"
-)
 def test_a_wrong_n_does_not_cost_an_interrupted_run(
     pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:
@@ -309,7 +305,6 @@ def test_a_wrong_n_does_not_cost_an_interrupted_run(
     assert summary.kept == 5
 
 
-@pytest.mark.xfail(strict=True, reason="the journal is opened before n is checked, and stays")
 def test_a_refused_n_leaves_nothing(pool: Path, tiny: Graph, tmp_path: Path) -> None:
     with pytest.raises(Failure, match="n is 99"):
         again(tiny(), pool, tmp_path / "ranking.csv", Options(n=99))
@@ -333,11 +328,6 @@ def ordinary() -> Iterator[Path]:
             os.seteuid(0)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a journal keeps skipped images whose size and time are the same, and a permission "
-    "changes neither; a run in which no image could be ranked leaves its journal",
-)
 def test_images_that_became_readable_are_ranked(ordinary: Path, tiny: Graph) -> None:
     os.seteuid(os.getuid())
     runtime = Counting(tiny())  # the graph lies where only its owner looks
@@ -351,11 +341,7 @@ def test_images_that_became_readable_are_ranked(ordinary: Path, tiny: Graph) -> 
     with pytest.raises(BadPool, match="1 permission denied"):
         rank_to_file(runtime, list_pool(path.parent), out, Options(n=3))
     path.chmod(0o644)
-    try:
-        summary = rank_to_file(runtime, list_pool(path.parent), out, Options(n=3))
-    except BadPool as error:
-        pytest.fail(f"still: {error}")
-    assert summary.ranked == 1
+    assert rank_to_file(runtime, list_pool(path.parent), out, Options(n=3)).ranked == 1
 
 
 # A process of its own that can be killed: it tells how far it is, and goes on when it is told to.
@@ -446,9 +432,6 @@ def test_a_process_killed_while_it_writes_the_ranking_loses_nothing(
     assert out.read_bytes() == (tmp_path / f"fresh{suffix}").read_bytes()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="temporary files carry the process id: nobody removes those of a killed one"
-)
 def test_what_a_killed_process_was_writing_does_not_stay(
     pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:
@@ -520,11 +503,6 @@ def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(
     assert leftovers(tmp_path) == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Pillow writes a JPEG in one call and does not see that only a part went to disk: the "
-    "picture is cut off and stands as if it were whole",
-)
 def test_a_full_disk_while_a_picture_is_written_is_told_with_its_path(
     equal_pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:

@@ -62,7 +62,6 @@ def test_every_form_of_mask_gives_the_same_train_ids(
     assert mask.tolist() == TRUTH
 
 
-@pytest.mark.xfail(strict=True, reason="its array is bool, which the signature of _pixels denies")
 def test_a_mask_of_one_bit_has_two_classes(tmp_path: Path) -> None:
     image = Image.fromarray(np.array([[0, 255, 0, 255]], np.uint8)).convert("1")
     path = saved(tmp_path, image)

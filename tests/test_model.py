@@ -146,10 +146,6 @@ def test_a_configuration_that_is_no_table_is_refused(tmp_path: Path, text: str) 
         model.load(path)
 
 
-def bug(reason: str, **change: object) -> object:
-    return pytest.param(change, marks=pytest.mark.xfail(strict=True, reason=reason))
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -159,14 +155,14 @@ def bug(reason: str, **change: object) -> object:
         {"dropout": ...},
         {"optimiser": "adam"},
         {"classes": ["a", "b"]},
-        bug("TypeError: 'int' object is not iterable", classes=5),
-        bug("TypeError: 'int' object is not iterable", colours=[1, 2, 3]),
-        bug("ValueError of FeatureDropout", dropout=1.5),
-        bug("TypeError of FeatureDropout", dropout="0.2"),
-        bug("ValueError of FeatureDropout", dropout_kind="row"),
-        bug("loads: fails later, somewhere", height="360"),
-        bug("loads: fails later, somewhere", width=-480),
-        bug("loads: three classes, one colour", colours=[[1, 2, 3]]),
+        {"classes": 5},
+        {"colours": [1, 2, 3]},
+        {"dropout": 1.5},
+        {"dropout": "0.2"},
+        {"dropout_kind": "row"},
+        {"height": "360"},
+        {"width": -480},
+        {"colours": [[1, 2, 3]]},
     ],
     ids=str,
 )
@@ -202,9 +198,6 @@ def little_space() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="SafetensorError is no OSError: a traceback, for the state too"
-)
 @pytest.mark.usefixtures("little_space")
 def test_a_full_disk_is_named_and_keeps_what_was_there(
     trained: BayesianNetwork, tmp_path: Path

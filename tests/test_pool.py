@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scorer.errors import BadPool
-from scorer.pool import list_pool
+from scorer.errors import BadImage, BadPool
+from scorer.pool import check_name, list_pool
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -86,13 +86,29 @@ def test_a_list_may_name_absolute_paths_and_the_folder_above(tmp_path: Path) -> 
     assert pool.path("../b.jpg") == tmp_path / "../b.jpg"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="splitlines also breaks at form feed, U+0085, U+2028 and six more"
-)
 def test_a_list_breaks_at_line_ends_only(tmp_path: Path) -> None:
     names = ["a\u2028b.jpg", "c\x0cd.jpg"]
     (tmp_path / "list.txt").write_text("\n".join(names), encoding="utf-8")
     assert list_pool(tmp_path / "list.txt").names == tuple(sorted(names))
+
+
+def test_a_folder_is_searched_and_a_list_is_not(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "list.txt").write_text("a.jpg\n")
+    assert list_pool(tmp_path).searched
+    assert not list_pool(tmp_path / "list.txt").searched
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "caf\u00e9/\U0001f600.jpg", "a\ufffdb.jpg", "a?.jpg"])
+def test_a_name_that_utf8_can_hold_passes(name: str) -> None:
+    check_name(name)
+
+
+def test_a_name_that_no_utf8_file_could_hold_has_a_reason() -> None:
+    with pytest.raises(BadImage) as caught:
+        check_name("caf\udce9.jpg")
+    assert caught.value.reason == "file name is not UTF-8"
+    assert r"caf\udce9.jpg" in caught.value.detail
 
 
 def unusable_pools(folder: Path) -> dict[str, tuple[Path, str]]:

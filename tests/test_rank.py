@@ -16,7 +16,7 @@ from scorer.geometry import Geometry
 from scorer.labels import Click, Labels
 from scorer.noise import uniform
 from scorer.pool import Pool, list_pool
-from scorer.rank import Ranked, Skipped, rank
+from scorer.rank import Ranked, Skipped, check, rank
 from scorer.runtime import OnnxRuntime, Scores
 
 Graph = Callable[..., Path]
@@ -260,6 +260,19 @@ def test_more_pixels_than_the_graph_serves_are_refused(n: int, tiny: Graph, fold
     with pytest.raises(BadInput, match=f"n is {n}, this graph serves 1 to 4") as caught:
         next(rank(opened(tiny()), list_pool(folder), n=n))
     assert "--top" in caught.value.remedy
+
+
+def test_what_a_graph_can_give_is_checked_without_an_image(tiny: Graph) -> None:
+    with_map, without = (opened(tiny(has_map=has_map)).contract for has_map in (True, False))
+    check(with_map, n=4, want_map=True)
+    check(without, n=4, want_map=False)
+    for contract, n, want_map, remedy in (
+        (with_map, 5, False, "--top 5"),
+        (without, 4, True, "--map"),
+    ):
+        with pytest.raises(BadInput) as caught:
+            check(contract, n=n, want_map=want_map)
+        assert remedy in caught.value.remedy
 
 
 class Fixed:

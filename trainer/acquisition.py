@@ -16,6 +16,7 @@ from trainer import beta
 from trainer.moments import Moments
 
 _TINY = 1e-30
+_LEAST_BALD = 1e-4
 
 Map = Float[Tensor, "B H W"]
 
@@ -73,9 +74,10 @@ def margin(mean: Float[Tensor, "B C H W"]) -> Map:
 def powerbald(value: Map, noise: Map) -> Map:
     """ln BALD + Gumbel(0, 1): sampling in proportion to BALD. Kirsch et al. 2021, gamma = 1.
 
-    `noise` is uniform on (0, 1).
+    `noise` is uniform on (0, 1). Below 1e-4 nats, where float32 leaves BALD few digits, all pixels
+    count the same.
     """
-    return value.clamp(min=_TINY).log() - (-noise.log()).log()
+    return value.clamp(min=_LEAST_BALD).log() - (-noise.log()).log()
 
 
 @dataclass(frozen=True)
