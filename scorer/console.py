@@ -1,5 +1,6 @@
 """How the three programs speak: errors in red, progress on stderr, data on stdout."""
 
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -89,6 +90,18 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer versi
             return parse_size(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Number(click.FloatRange):
+    """A number in a range; click's own lets nan pass."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail("nan is not a number", param, ctx)
+        return number
 
 
 def parse_size(text: str) -> tuple[int, int]:

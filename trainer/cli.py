@@ -11,7 +11,7 @@ from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
 from scorer import __version__
-from scorer.console import Program, Size, progress, say
+from scorer.console import Number, Program, Size, progress, say
 from scorer.errors import BadDataset, MissingDependency
 from scorer.files import replacing
 
@@ -92,7 +92,7 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
 @click.option("--batch", type=click.IntRange(2), default=4, show_default=True)
 @click.option(
     "--lr",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     default=5e-4,
     show_default=True,
     help="Learning rate of the new layers; the backbone learns at a tenth of it.",
@@ -100,7 +100,7 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
 @click.option("--size", type=Size(), help="Of the network's grid.  [default: from dataset.toml]")
 @click.option(
     "--dropout",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Number(0, 1, min_open=True, max_open=True),
     default=0.2,
     show_default=True,
 )

@@ -37,9 +37,11 @@ class Recipe:
     precision: str = "auto"
 
     def __post_init__(self) -> None:
-        positive = (self.epochs, self.lr, self.backbone_lr_factor, self.power)
-        if not all(0 < value < math.inf for value in positive) or self.weight_decay < 0:
-            raise BadInput(f"{self}: rates and epochs must be positive numbers")
+        for name in ("epochs", "lr", "backbone_lr_factor", "power"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise BadInput(f"{name} is {getattr(self, name)}, expected a positive number")
+        if not 0 <= self.weight_decay < math.inf:
+            raise BadInput(f"weight_decay is {self.weight_decay}, expected 0 or more")
         if self.batch < 2:
             raise BadInput(f"batch is {self.batch}, BatchNorm needs at least 2 images")
         if not 0 <= self.seed < 2**32:
