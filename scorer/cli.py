@@ -70,7 +70,7 @@ def main() -> None:
     type=click.IntRange(1, 256),
     default=1,
     show_default=True,
-    help="Images per run of the graph.",
+    help="Images handed to the runtime at a time; the ranking does not depend on it.",
 )
 @click.option(
     "--threads", type=click.IntRange(1), help="Threads of the runtime.  [default: all cores]"

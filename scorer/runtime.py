@@ -43,7 +43,7 @@ class Runtime(Protocol):
 
 
 class OnnxRuntime:
-    """ONNX Runtime on the CPU."""
+    """ONNX Runtime on the CPU; every image is scored as if it were alone."""
 
     def __init__(self, path: Path, *, threads: int) -> None:
         self._session = _session(path, threads)
@@ -68,7 +68,13 @@ class OnnxRuntime:
         if noise is not None:
             feeds["noise"] = noise
         outputs = ["score", "pixel", "label"] + (["map"] if want_map else [])
-        score, pixel, label, *rest = self._session.run(outputs, feeds)
+        # One by one: a convolution rounds differently in a batch, and a ranking must not depend
+        # on it. On a CPU a batch saves nothing.
+        alone = [
+            self._session.run(outputs, {name: values[i : i + 1] for name, values in feeds.items()})
+            for i in range(len(image))
+        ]
+        score, pixel, label, *rest = (np.concatenate(parts) for parts in zip(*alone, strict=True))
         return Scores(score, pixel, label, rest[0] if rest else None)
 
 
