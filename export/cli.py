@@ -109,6 +109,8 @@ def onnx_command(  # one parameter per option
         bar.add_task(f"tracing {passes} passes of {card.network}", total=None)
         graph = bake(network, contract)
     save(graph, out)
+    if card.dropout_kind != "channel":
+        say("trained with elementwise dropout; the passes of a graph drop whole channels")
     say(
         f"wrote {out}: {acquisition} over {passes} passes at {contract.height}x{contract.width}, "
         f"{out.stat().st_size / 1e6:.1f} MB; next: scorer rank --pool ./images --n 5",
@@ -173,6 +175,7 @@ def verify_command(graph: Path, model: Path, pool_path: Path, images: int, as_js
 
 def _needs_onnx() -> None:
     try:
+        import jaxtyping  # noqa: F401, PLC0415
         import onnx  # noqa: F401, PLC0415
         import onnxscript  # noqa: F401, PLC0415
         import safetensors  # noqa: F401, PLC0415

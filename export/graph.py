@@ -11,11 +11,21 @@ from typing import Any
 
 import onnx
 import torch
-from onnx import ModelProto
+from onnx import ModelProto, NodeProto
 
 from scorer import __version__
-from scorer.contract import METADATA_KEY, STOCHASTIC, Contract
-from scorer.errors import BadInput
+from scorer.contract import (
+    EXCLUDE,
+    IMAGE,
+    LABEL,
+    MAP,
+    METADATA_KEY,
+    NOISE,
+    PIXEL,
+    SCORE,
+    Contract,
+)
+from scorer.errors import BadGraph, BadInput
 from scorer.files import replacing_path
 from trainer.model import Card, weights_sha256
 from trainer.network import BayesianNetwork
@@ -89,6 +99,20 @@ def bake(network: BayesianNetwork, contract: Contract) -> ModelProto:
     return model
 
 
+def classifier(model: ModelProto, contract: Contract) -> NodeProto:
+    """The convolution that holds all passes: the one with (1 + m)·C outputs."""
+    wide = (1 + contract.passes) * len(contract.classes)
+    weights = {tensor.name for tensor in model.graph.initializer if tensor.dims[:1] == [wide]}
+    found = [n for n in model.graph.node if n.op_type == "Conv" and n.input[1] in weights]
+    if len(found) != 1:
+        raise BadGraph(
+            f"the graph has {len(found)} classifiers of {wide} outputs, expected one",
+            remedy="it was edited: export it again",
+        )
+    node: NodeProto = found[0]
+    return node
+
+
 def save(model: ModelProto, path: Path) -> None:
     """Write a graph; the file appears whole or not at all."""
     with replacing_path(path) as temporary:
@@ -100,11 +124,9 @@ def _trace(module: ScoringNetwork, contract: Contract) -> ModelProto:
     # Two images: the exporter would take a batch of one for a constant.
     image = torch.zeros(2, height, width, 3, dtype=torch.uint8)
     exclude = torch.zeros(2, height, width, dtype=torch.uint8)
-    inputs = {"image": image, "exclude": exclude}
-    if contract.acquisition in STOCHASTIC:
-        inputs["noise"] = torch.full((2, height, width), 0.5)
+    given = {IMAGE: image, EXCLUDE: exclude, NOISE: torch.full((2, height, width), 0.5)}
+    inputs = {name: given[name] for name in contract.inputs}
     batch = torch.export.Dim("B", min=1, max=4096)
-    outputs = ["score", "pixel", "label", "map"]
     with _quiet():
         program: Any = torch.onnx.export(
             module,
@@ -114,12 +136,12 @@ def _trace(module: ScoringNetwork, contract: Contract) -> ModelProto:
             verbose=False,
             opset_version=OPSET,
             input_names=list(inputs),
-            output_names=outputs,
+            output_names=[SCORE, PIXEL, LABEL, MAP],
             dynamic_shapes={name: {0: batch} for name in inputs},
         )
     model: ModelProto = program.model_proto
     if not contract.has_map:
-        del model.graph.output[outputs.index("map")]
+        del model.graph.output[-1]
     return model
 
 

@@ -11,13 +11,14 @@ import onnx
 import torch
 from torch import Tensor
 
-from export.graph import reference
-from scorer.contract import NO_PIXEL, Contract
+from export.graph import classifier, reference
+from scorer.contract import EXCLUDE, IMAGE, NO_PIXEL, NOISE, Contract
 from scorer.errors import BadGraph, BadImage, BadPool
 from scorer.images import load
 from scorer.noise import uniform
 from scorer.pool import Pool
 from scorer.runtime import Runtime
+from scorer.runtime import Scores as Found
 from trainer.model import weights_sha256
 from trainer.network import BayesianNetwork
 from trainer.scoring import Scores, ScoringNetwork
@@ -27,6 +28,7 @@ SELECTABLE = -8.0
 MAP_TOLERANCE = 1e-3
 MAP_TOLERANCE_BELOW = 5e-3
 REGRET_TOLERANCE = 2e-3
+TIE = 1e-3  # of two classes whose mean probabilities differ by less, either may be predicted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +37,16 @@ class Verdict:
 
     map_difference: of the map, where a pixel can be selected (BalEnt ≥ -8; other quantities:
     everywhere); map_difference_below: elsewhere. regret: by how much the worst selected pixel
-    falls short, in the reference, of the last that the reference selects. spread: mean standard
-    deviation of the logits over the passes in the graph itself, not zero unless dropout is lost.
+    falls short, in the reference, of the last that the reference selects, with every second pixel
+    excluded. labels: the share of selected pixels whose class is the reference's. spread: mean
+    range of the logits over the passes in the graph itself, zero where dropout is lost.
     """
 
     images: int
     map_difference: float | None
     map_difference_below: float | None
     regret: float
+    labels: float
     spread: float
 
     @property
@@ -58,6 +62,8 @@ class Verdict:
             ),
         )
         found = [text for value, most, text in checks if value is not None and not value <= most]
+        if not self.labels == 1:
+            found.append("the predicted classes of the selected pixels differ")
         if not self.spread > 0:
             found.append("all passes are equal: dropout was lost")
         return found
@@ -80,18 +86,23 @@ def verify(
             remedy="give the model that it came from with --model, or export again",
         )
     module = reference(network, contract)
-    found = [
-        _compare(module, runtime, photograph, name)
-        for photograph, name in _photographs(pool, contract, images, on_image)
-    ]
+    found: list[_Comparison] = []
+    spreads: list[float] = []
+    for photograph, name in _photographs(pool, contract, images, on_image):
+        found.append(_compare(module, runtime, photograph, name))
+        spreads.append(_spread(path, contract, photograph) if not spreads else spreads[0])
     if not found:
-        raise BadPool(f"no image in {pool.root} can be read")
+        raise BadPool(
+            f"none of the images tried in {pool.root} can be read",
+            remedy="give --pool photographs, or try more of them with --images",
+        )
     return Verdict(
         images=len(found),
         map_difference=_largest([one.map_difference for one in found]),
         map_difference_below=_largest([one.map_difference_below for one in found]),
         regret=float(np.max([one.regret for one in found])),
-        spread=_spread(path, contract, next(_photographs(pool, contract, 1, on_image))[0]),
+        labels=float(np.mean([one.labels for one in found])),
+        spread=spreads[0],
     )
 
 
@@ -100,6 +111,7 @@ class _Comparison:
     map_difference: float | None
     map_difference_below: float | None
     regret: float
+    labels: float
 
 
 def _photographs(
@@ -117,21 +129,33 @@ def _compare(
     module: ScoringNetwork, runtime: Runtime, image: npt.NDArray[np.uint8], name: str
 ) -> _Comparison:
     contract = runtime.contract
-    exclude = np.zeros((1, *contract.grid), np.uint8)
+    exclude = (np.indices(contract.grid).sum(0) % 2).astype(np.uint8)[None]  # a chessboard
     noise = uniform(0, name, (1, *contract.grid)) if contract.stochastic else None
     drawn = None if noise is None else torch.from_numpy(noise)
     expected: Scores = module(torch.from_numpy(image), torch.from_numpy(exclude), drawn)
     got = runtime.run(image, exclude, noise, want_map=contract.has_map)
     quantity = expected.map[0]
     ranked = key(contract.acquisition, module, quantity, drawn)
-    regret = _regret(ranked, got.pixel[0])
+    regret = _regret(ranked.masked_fill(torch.from_numpy(exclude[0]) != 0, -np.inf), got.pixel[0])
+    labels = _agreement(module, image, got)
     if got.map is None:
-        return _Comparison(None, None, regret)
+        return _Comparison(None, None, regret, labels)
     difference = (torch.from_numpy(got.map[0]) - quantity).abs()
     selectable = (
         quantity >= SELECTABLE if contract.acquisition.startswith("balent") else quantity > -np.inf
     )
-    return _Comparison(_most(difference[selectable]), _most(difference[~selectable]), regret)
+    above, below = _most(difference[selectable]), _most(difference[~selectable])
+    return _Comparison(above, below, regret, labels)
+
+
+def _agreement(module: ScoringNetwork, image: npt.NDArray[np.uint8], got: Found) -> float:
+    """Share of the selected pixels whose label is the reference's, or tied with it."""
+    chosen = got.pixel[0, :, 0] != NO_PIXEL
+    rows, cols = got.pixel[0, chosen].T
+    mean = module.moments(torch.from_numpy(image)).mean[0][:, rows, cols]
+    label = torch.from_numpy(got.label[0, chosen]).long()
+    behind = mean.amax(dim=0) - mean.gather(0, label[None])[0]
+    return float((behind <= TIE).float().mean())
 
 
 def key(acquisition: str, module: ScoringNetwork, quantity: Tensor, noise: Tensor | None) -> Tensor:
@@ -162,26 +186,21 @@ def _largest(values: Sequence[float | None]) -> float | None:
 
 
 def _spread(path: Path, contract: Contract, image: npt.NDArray[np.uint8]) -> float:
-    """Mean over the pixels of the standard deviation of the logits over the passes, in the file."""
+    """Mean over the pixels of the range of the logits over the passes, in the file itself.
+
+    The range and not the deviation: of equal numbers it is exactly zero.
+    """
     import onnxruntime as ort  # noqa: PLC0415
 
     model = onnx.load(path)
-    classes = len(contract.classes)
-    wide = (1 + contract.passes) * classes
-    weights = {tensor.name for tensor in model.graph.initializer if tensor.dims[:1] == [wide]}
-    convolutions = [
-        node for node in model.graph.node if node.op_type == "Conv" and node.input[1] in weights
-    ]
-    if len(convolutions) != 1:
-        raise BadGraph(
-            f"{path} has {len(convolutions)} classifiers of {wide} outputs, expected one"
-        )
-    name = convolutions[0].output[0]
+    name = classifier(model, contract).output[0]
     model.graph.output.append(onnx.ValueInfoProto(name=name))
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    feeds = {"image": image, "exclude": np.zeros(image.shape[:3], np.uint8)}
-    if contract.stochastic:
-        feeds["noise"] = np.full(image.shape[:3], 0.5, np.float32)
-    logits = session.run([name], feeds)[0]
-    passes = logits[:, classes:].reshape(1, contract.passes, classes, *logits.shape[2:])
-    return float(passes.std(axis=1).mean())
+    given = {
+        IMAGE: image,
+        EXCLUDE: np.zeros(image.shape[:3], np.uint8),
+        NOISE: np.full(image.shape[:3], 0.5, np.float32),
+    }
+    logits = session.run([name], {key: given[key] for key in contract.inputs})[0]
+    passes = logits.reshape(1, 1 + contract.passes, len(contract.classes), *logits.shape[2:])[:, 1:]
+    return float(np.ptp(passes, axis=1).mean())

@@ -19,6 +19,10 @@ _REMEDY = "the file was edited or is of another version: export it again"
 RELATIVE_SD_FLOOR = 6e-5  # of a class probability over the passes, relative to its mean
 BALENT_FLOOR = -16.0
 
+# The tensors of a graph, by name.
+IMAGE, EXCLUDE, NOISE = "image", "exclude", "noise"
+SCORE, PIXEL, LABEL, MAP = "score", "pixel", "label", "map"
+
 # What marks a place among the K that no eligible pixel was left for.
 NO_PIXEL = -1
 NO_SCORE = -3.0e38
@@ -55,6 +59,14 @@ class Contract:
     def stochastic(self) -> bool:
         """Whether the graph takes the input `noise`."""
         return self.acquisition in STOCHASTIC
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (IMAGE, EXCLUDE, NOISE) if self.stochastic else (IMAGE, EXCLUDE)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return (SCORE, PIXEL, LABEL, MAP) if self.has_map else (SCORE, PIXEL, LABEL)
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -22,6 +22,8 @@ def replacing_path(path: Path) -> Iterator[Path]:
         with cannot_write(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())  # or a power cut may leave the name without the bytes
             temporary.replace(path)
     finally:
         with suppress(OSError):

@@ -130,12 +130,12 @@ def _open(path: Path, max_pixels: int) -> Iterator[Image.Image]:
     except PermissionError as error:
         raise BadImage("permission denied") from error
     except UnidentifiedImageError as error:
-        empty = path.stat().st_size == 0
+        empty = path.is_file() and path.stat().st_size == 0
         raise BadImage("empty file" if empty else "not an image") from error
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError) as error:
         message = str(error) or type(error).__name__
         raise BadImage("truncated" if "truncated" in message else "corrupt", message) from error
-    except (MemoryError, Image.DecompressionBombError) as error:
+    except MemoryError as error:
         raise BadImage("too large", "it does not fit into memory") from error
 
 

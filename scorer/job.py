@@ -11,7 +11,7 @@ from typing import Any
 from scorer import overlay, ranking
 from scorer.contract import Contract
 from scorer.errors import BadImage, BadInput, BadLabels, BadPool
-from scorer.files import replacing
+from scorer.files import check_writable, replacing
 from scorer.journal import Journal
 from scorer.labels import Labels
 from scorer.pool import Pool
@@ -65,6 +65,8 @@ def rank_to_file(
     false). Raises BadPool if no image at all could be ranked, BadLabels for labels of other images.
     """
     ranking.check_suffix(out)
+    check_writable(out)
+    _check_replaceable(out)
     check(runtime.contract, n=options.n, want_map=options.pictures is not None)
     _check_pictures(options.pictures, pool)
     strangers = _strangers(options.labels, pool)
@@ -172,6 +174,18 @@ def _strangers(labels: Labels | None, pool: Pool) -> int:
             remedy="image names are paths below --pool; give the folder that they start from",
         )
     return len(missing)
+
+
+def _check_replaceable(out: Path) -> None:
+    """Refuse to write over somebody's clicks: a ranking.csv to which a label column was added."""
+    if out.suffix.lower() == ".csv" and out.is_file():
+        with out.open(encoding="utf-8", errors="replace") as file:
+            header = file.readline().strip().split(",")
+        if "label" in header:
+            raise BadInput(
+                f"{out} has a column of labels, which a new ranking would replace",
+                remedy="keep it under another name, or write the ranking elsewhere with --out",
+            )
 
 
 def _check_pictures(folder: Path | None, pool: Pool) -> None:

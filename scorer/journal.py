@@ -37,7 +37,7 @@ class Journal:
                 self._line(self._recipe)
 
     def append(self, result: Ranked | Skipped) -> None:
-        """Add one image; on disk before the next one is scored."""
+        """Add one image; a process that is killed after this has not lost it."""
         with cannot_write(self.path):
             self._line(json.dumps(_encode(result) | {"mark": _mark(self._pool, result.image)}))
 

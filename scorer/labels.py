@@ -105,7 +105,7 @@ def _label(text: str, classes: Sequence[str], where: str) -> int | None:
         return None
     if text in classes:
         return classes.index(text)
-    if text.isdecimal() and int(text) < len(classes):
+    if text.isdecimal() and len(text) <= 3 and int(text) < len(classes):
         return int(text)
     raise BadLabels(f"{where}: unknown label {text!r}", remedy=f"classes: {_listing(classes)}")
 

@@ -57,7 +57,10 @@ def check_name(name: str) -> None:
 
 def _walk(root: Path) -> Iterator[str]:
     def refuse(error: OSError) -> None:
-        raise BadPool(f"cannot read the folder {error.filename}: {error.strerror}") from error
+        raise BadPool(
+            f"cannot read the folder {error.filename}: {error.strerror}",
+            remedy="give --pool a folder that you may read",
+        ) from error
 
     for folder, folders, files in os.walk(root, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -70,7 +73,9 @@ def _lines(path: Path) -> Iterator[str]:
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadPool(f"cannot read the list {path}: {error}") from error
+        raise BadPool(
+            f"cannot read the list {path}: {error}", remedy="a list is UTF-8, one path per line"
+        ) from error
     for line in text.split("\n"):
         if line.strip():
             yield Path(line.strip()).as_posix()

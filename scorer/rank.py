@@ -1,6 +1,5 @@
 """Ranks the pixels of a pool: decoding runs ahead in threads while the graph scores."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from scorer.console import cores
 from scorer.contract import NO_PIXEL, Contract
 from scorer.errors import BadImage, BadInput, Failure
 from scorer.geometry import Geometry
@@ -85,7 +85,7 @@ def rank(
         return _prepare(runtime, pool, name, labels=labels, n=n, seed=seed)
 
     names = pool.names[start:]
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(cores()) as threads:
         ready = _ahead(threads, prepare, names, ahead=2 * batch + 4)
         try:
             while chunk := list(islice(ready, batch)):

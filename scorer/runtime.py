@@ -2,12 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from scorer.contract import METADATA_KEY, Contract
+from scorer.contract import (
+    EXCLUDE,
+    IMAGE,
+    LABEL,
+    MAP,
+    METADATA_KEY,
+    NOISE,
+    PIXEL,
+    SCORE,
+    Contract,
+)
 from scorer.errors import BadGraph, MissingDependency
 
 
@@ -64,10 +74,9 @@ class OnnxRuntime:
         *,
         want_map: bool = False,
     ) -> Scores:
-        feeds: dict[str, npt.NDArray[np.generic]] = {"image": image, "exclude": exclude}
-        if noise is not None:
-            feeds["noise"] = noise
-        outputs = ["score", "pixel", "label"] + (["map"] if want_map else [])
+        given: dict[str, Any] = {IMAGE: image, EXCLUDE: exclude, NOISE: noise}
+        feeds = {name: given[name] for name in self.contract.inputs}
+        outputs = [SCORE, PIXEL, LABEL] + ([MAP] if want_map else [])
         # One by one: a convolution rounds differently in a batch, and a ranking must not depend
         # on it. On a CPU a batch saves nothing.
         alone = [
@@ -102,12 +111,15 @@ def _session(path: Path, threads: int):  # type: ignore[no-untyped-def]  # onnxr
 
 
 def _check_inputs(session, contract: Contract, path: Path) -> None:  # type: ignore[no-untyped-def]
-    expected = {"image", "exclude"} | ({"noise"} if contract.stochastic else set())
     found = {entry.name for entry in session.get_inputs()}
     grids = {tuple(entry.shape[1:3]) for entry in session.get_inputs()}
     outputs = {entry.name: entry.shape for entry in session.get_outputs()}
-    places = outputs.get("score", [None])[-1]
-    if (found, grids, places) != (expected, {contract.grid}, contract.top_k):
+    places = outputs.get(SCORE, [None])[-1]
+    if not set(contract.outputs) <= set(outputs) or (found, grids, places) != (
+        set(contract.inputs),
+        {contract.grid},
+        contract.top_k,
+    ):
         raise BadGraph(
             f"{path}: its inputs and outputs do not fit its own contract",
             remedy="the file was edited; export it again",

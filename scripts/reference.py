@@ -29,7 +29,13 @@ def reference() -> str:
 
 
 def _section(name: str, command: click.Command, heading: str) -> Iterator[str]:
-    context = click.Context(command, info_name=name, terminal_width=100, max_content_width=100)
+    context = click.Context(
+        command,
+        info_name=name,
+        terminal_width=100,
+        max_content_width=100,
+        help_option_names=["-h", "--help"],
+    )
     yield from (f"{heading} {name}", "", "```", command.get_help(context), "```", "")
 
 

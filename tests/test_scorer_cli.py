@@ -312,7 +312,7 @@ MISTAKES: dict[str, tuple[Arrange, str, int, str, str]] = {
     ),
     "out is a folder": (
         lambda home: (home / "taken.csv").mkdir(),
-        "rank --n 1 --out taken.csv", 6, "cannot write taken.csv: Is a directory",
+        "rank --n 1 --out taken.csv", 6, "cannot write taken.csv: it is a folder",
         "choose another place with --out",
     ),
     "out may not be written": (

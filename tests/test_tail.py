@@ -12,7 +12,7 @@ import oracle
 import pytest
 from onnx import ModelProto, numpy_helper
 
-from export.graph import Options, bake, contract_of
+from export.graph import Options, bake, classifier, contract_of
 from scorer.contract import BALENT_FLOOR, RELATIVE_SD_FLOOR
 from trainer import networks
 from trainer.model import Card
@@ -49,25 +49,19 @@ def _tail(classes: int) -> ModelProto:
         pretrained="none",
     )
     network = card.build().eval()
-    model = bake(network, contract_of(network, card, Options(passes=features.PASSES)))
-    classifier = _classifier(model, classes)
+    contract = contract_of(network, card, Options(passes=features.PASSES))
+    model = bake(network, contract)
+    node = classifier(model, contract)
     for output in model.graph.output:
         output.type.Clear()  # the extractor copies types, and symbolic batches are in its way
     model = onnx.shape_inference.infer_shapes(model)
-    return onnx.utils.Extractor(model).extract_model([classifier.input[0], "exclude"], ["map"])
+    return onnx.utils.Extractor(model).extract_model([node.input[0], "exclude"], ["map"])
 
 
-def _classifier(model: ModelProto, classes: int) -> onnx.NodeProto:
-    wide = (1 + features.PASSES) * classes
-    names = {tensor.name for tensor in model.graph.initializer if tensor.dims[:1] == [wide]}
-    (node,) = (n for n in model.graph.node if n.op_type == "Conv" and n.input[1] in names)
-    return node
-
-
-def run(model: ModelProto, case: features.Case, classes: int) -> np.ndarray:
+def run(model: ModelProto, case: features.Case) -> np.ndarray:
     """The tail's map for a case, whose classifier and masks take the place of the baked ones."""
     wide = case.widened()
-    node = _classifier(model, classes)
+    node = next(n for n in model.graph.node if n.op_type == "Conv")
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     for tensor in copy.graph.initializer:
@@ -87,7 +81,7 @@ def run(model: ModelProto, case: features.Case, classes: int) -> np.ndarray:
 @pytest.mark.parametrize(("name", "classes"), features.CASES)
 def test_the_balent_map_is_the_oracles(name: str, classes: int, tail: Tail) -> None:
     case = features.make(name, classes)
-    got = run(tail(classes), case, classes)
+    got = run(tail(classes), case)
     passes = case.probabilities()
     exact, floored = oracle.balent(passes), oracle.balent(passes, FLOOR)
     selectable = exact >= SELECTABLE

@@ -8,6 +8,7 @@ import photographs
 import pytest
 from onnx import numpy_helper
 
+from export.graph import classifier
 from export.verify import Verdict, verify
 from scorer.errors import BadGraph
 from scorer.pool import Pool, list_pool
@@ -21,7 +22,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
     folder = tmp_path_factory.mktemp("pool")
     for index in range(3):
         photographs.noisy(index).save(folder / f"{index}.jpg")
-    (folder / "broken.jpg").write_bytes(b"no image")
+    (folder / "-first.jpg").write_bytes(b"no image")
     return list_pool(folder)
 
 
@@ -32,10 +33,11 @@ def verdict(path: Path, network: BayesianNetwork, pool: Pool) -> Verdict:
 def changed(source: Path, target: Path, change: str) -> Path:
     """A copy of a graph with one thing wrong in its widened classifier."""
     model = onnx.load(source)
-    (wide,) = (t for t in model.graph.initializer if t.dims[:1] == [5 * 5] and len(t.dims) == 4)
+    node = classifier(model, OnnxRuntime(source, threads=1).contract)
+    (wide,) = (tensor for tensor in model.graph.initializer if tensor.name == node.input[1])
     values = numpy_helper.to_array(wide).copy()
     if change == "dropout lost":
-        values[:] = np.tile(values[:5], (5, 1, 1, 1))
+        values[:] = np.tile(values[:5], (len(values) // 5, 1, 1, 1))
     else:
         values[5:10] *= 1.5
     wide.CopyFrom(numpy_helper.from_array(values, wide.name))
@@ -65,8 +67,21 @@ def test_a_graph_without_a_map_is_judged_by_its_pixels(baked, network, pool) -> 
     ("change", "failure"), [("dropout lost", "dropout was lost"), ("one pass", "map differs")]
 )
 def test_a_wrong_graph_fails(change, failure, baked, network, pool, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    path = changed(baked(), tmp_path / "wrong.onnx", change)
+    path = changed(baked(passes=20), tmp_path / "wrong.onnx", change)
     assert any(failure in text for text in verdict(path, network, pool).failures)
+
+
+def test_a_graph_that_ignores_what_is_excluded_fails(baked, network, pool, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    model = onnx.load(baked())
+    readers = [node for node in model.graph.node if "exclude" in node.input]
+    nothing = numpy_helper.from_array(np.zeros((1, 1, 1), np.uint8), "nothing")
+    model.graph.initializer.append(nothing)
+    for node in readers:
+        node.input[:] = ["nothing" if name == "exclude" else name for name in node.input]
+    assert readers
+    onnx.save(model, tmp_path / "blind.onnx")
+    failures = verdict(tmp_path / "blind.onnx", network, pool).failures
+    assert any("does not want" in text for text in failures)
 
 
 def test_a_graph_of_another_model_is_refused(baked, card: Card, pool: Pool) -> None:  # type: ignore[no-untyped-def]
@@ -76,5 +91,7 @@ def test_a_graph_of_another_model_is_refused(baked, card: Card, pool: Pool) -> N
 
 def test_numbers_that_are_no_numbers_fail() -> None:
     nan = float("nan")
-    found = Verdict(images=1, map_difference=nan, map_difference_below=nan, regret=nan, spread=nan)
-    assert len(found.failures) == 4
+    numbers = dict.fromkeys(
+        ("map_difference", "map_difference_below", "regret", "labels", "spread"), nan
+    )
+    assert len(Verdict(images=1, **numbers).failures) == len(numbers)

@@ -3,21 +3,18 @@
 import json
 import math
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import click
-from rich.progress import Progress as Bar
-from rich.progress import TaskID
 
 from scorer import __version__
 from scorer.console import Number, Program, Size, progress, say
 from scorer.errors import BadDataset, MissingDependency
 from scorer.files import replacing
+from trainer.screen import Screen
 
 if TYPE_CHECKING:
     from trainer.evaluate import Evaluation
-    from trainer.fit import Progress
 
 _FILE = click.Path(path_type=Path)
 _NETWORKS = ("deeplabv3plus-efficientnet-lite0", "deeplabv3plus-mobilenetv2")
@@ -171,7 +168,7 @@ def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         recipe=Recipe(epochs=epochs, batch=batch, lr=lr, seed=seed, precision=precision),
         resume=resume,
     )
-    with _Screen() as screen:
+    with Screen() as screen:
         evaluation = job.train(described, out, options, screen)
     if evaluation is not None:
         say(f"mIoU {evaluation.miou:.4f} on {evaluation.images} validation images")
@@ -238,50 +235,9 @@ def _print(evaluation: "Evaluation", classes: tuple[str, ...], as_json: bool) ->
     click.echo(f"{'pixel accuracy':<{width}}  {evaluation.accuracy:.4f}")
 
 
-class _Screen:
-    """Training as a person sees it: one bar for the run, one line for an epoch."""
-
-    def __init__(self) -> None:
-        self._bar: Bar = progress("images")
-        self._task: TaskID | None = None
-        self._epochs = 0
-
-    def __enter__(self) -> "_Screen":
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-    def tell(self, message: str, *, warning: bool = False) -> None:
-        say(message, style="yellow" if warning else "")
-
-    def start(self, epochs: int, done: int) -> None:
-        self._epochs = epochs
-        if done:
-            say(f"going on after {done} epochs of an interrupted run")
-
-    def step(self, progress: "Progress") -> None:
-        per_epoch = progress.images // progress.step * progress.steps
-        done = progress.epoch * per_epoch + progress.images
-        text = f"epoch {progress.epoch + 1}/{self._epochs} loss {progress.loss:.3f}"
-        if self._task is None:
-            already = progress.epoch * per_epoch
-            self._task = self._bar.add_task(text, total=per_epoch * self._epochs, completed=already)
-        self._bar.update(self._task, description=text, completed=done)
-
-    def epoch(self, progress: "Progress", miou: float | None) -> None:
-        measured = "" if miou is None else f"  validation mIoU {miou:.4f}"
-        say(f"epoch {progress.epoch + 1:3d}/{self._epochs}  loss {progress.loss:.4f}{measured}")
-
-
 def _needs_torch() -> None:
     try:
+        import jaxtyping  # noqa: F401, PLC0415
         import lightning_fabric  # noqa: F401, PLC0415
         import safetensors  # noqa: F401, PLC0415
         import torch  # noqa: F401, PLC0415

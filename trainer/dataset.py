@@ -11,7 +11,6 @@ from scorer.errors import BadDataset, BadPool
 from scorer.pool import Pool, list_pool
 from trainer import camvid
 
-FILE = "dataset.toml"
 VERSION = 1
 LAYOUTS = ("folders", "camvid")
 _REMEDY = "trainer init writes a dataset.toml that works; its comments explain every line"

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -133,12 +134,27 @@ def _labels(dataset: Dataset, out: Path, options: Options, listener: Listener) -
     )
     _tell_skipped(skipped, listener)
     kept = labels_path(out)
+    _check_kept(kept, labels, dataset)
     label_files.write(kept, labels, dataset.classes.names)
     listener.tell(
         f"{len(labels)} labels drawn at random from {len(labels.clicks)} masks, "
         f"{options.pixels} pixels each, seed {options.recipe.seed}; kept in {kept}"
     )
     return labels
+
+
+def _check_kept(path: Path, drawn: Labels, dataset: Dataset) -> None:
+    """Refuse to replace drawn labels to which somebody has added clicks."""
+    if not path.is_file():
+        return
+    with suppress(BadLabels):  # of another dataset: not this one's clicks
+        there = label_files.read(path, dataset.classes.names)
+        grown = [n for n in there.clicks if drawn.of(n) and set(drawn.of(n)) < set(there.of(n))]
+        if grown:
+            raise BadInput(
+                f"{path} holds clicks that were added to the drawn ones, such as in {grown[0]}",
+                remedy=f"train on it with --labels {path}, or remove it",
+            )
 
 
 def _samples(dataset: Dataset, labels: Labels, listener: Listener) -> Samples:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from scorer.contract import NO_PIXEL, NO_SCORE
 from trainer.acquisition import ACQUISITIONS
 from trainer.dropout import masks, widen
-from trainer.moments import accumulate
+from trainer.moments import Moments, accumulate
 from trainer.network import BayesianNetwork
 
 
@@ -56,13 +56,16 @@ class ScoringNetwork(nn.Module):
         exclude: UInt8[Tensor, "B H W"],
         noise: Float[Tensor, "B H W"] | None = None,
     ) -> Scores:
-        logits = self.wide_classifier(self.network.features(image))
-        moments = accumulate(
-            logits, self.passes, self.size, aleatoric=self.acquisition.needs_aleatoric
-        )
+        moments = self.moments(image)
         quantity = self.acquisition.quantity(moments, noise)
         score = self.acquisition.score(quantity, noise)
         return Scores(*_best(score, exclude, moments.mean, self.top_k), quantity)
+
+    def moments(self, image: UInt8[Tensor, "B H W 3"]) -> Moments:
+        """Mean and variances over the passes at every pixel of the grid."""
+        logits = self.wide_classifier(self.network.features(image))
+        with_entropy = self.acquisition.needs_aleatoric
+        return accumulate(logits, self.passes, self.size, aleatoric=with_entropy)
 
 
 def _best(

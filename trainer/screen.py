@@ -1,0 +1,54 @@
+"""Training as a person sees it: one bar for the run, one line for an epoch."""
+
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.progress import Progress as Bar
+from rich.progress import TaskID
+
+from scorer.console import progress, say
+
+if TYPE_CHECKING:
+    from trainer.fit import Progress
+
+
+class Screen:
+    """Listens to a training job."""
+
+    def __init__(self) -> None:
+        self._bar: Bar = progress("images")
+        self._task: TaskID | None = None
+        self._epochs = 0
+
+    def __enter__(self) -> "Screen":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def tell(self, message: str, *, warning: bool = False) -> None:
+        say(message, style="yellow" if warning else "")
+
+    def start(self, epochs: int, done: int) -> None:
+        self._epochs = epochs
+        if done:
+            say(f"going on after {done} epochs of an interrupted run")
+
+    def step(self, progress: "Progress") -> None:
+        per_epoch = progress.images // progress.step * progress.steps
+        done = progress.epoch * per_epoch + progress.images
+        text = f"epoch {progress.epoch + 1}/{self._epochs} loss {progress.loss:.3f}"
+        if self._task is None:
+            already = progress.epoch * per_epoch
+            self._task = self._bar.add_task(text, total=per_epoch * self._epochs, completed=already)
+        self._bar.update(self._task, description=text, completed=done)
+
+    def epoch(self, progress: "Progress", miou: float | None) -> None:
+        measured = "" if miou is None else f"  validation mIoU {miou:.4f}"
+        say(f"epoch {progress.epoch + 1:3d}/{self._epochs}  loss {progress.loss:.4f}{measured}")
