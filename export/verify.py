@@ -62,7 +62,7 @@ class Verdict:
             ),
         )
         found = [text for value, most, text in checks if value is not None and not value <= most]
-        if not self.labels == 1:
+        if self.labels != 1:
             found.append("the predicted classes of the selected pixels differ")
         if not self.spread > 0:
             found.append("all passes are equal: dropout was lost")

@@ -313,7 +313,7 @@ MISTAKES: dict[str, tuple[Arrange, str, int, str, str]] = {
     "out is a folder": (
         lambda home: (home / "taken.csv").mkdir(),
         "rank --n 1 --out taken.csv", 6, "cannot write taken.csv: it is a folder",
-        "choose another place with --out",
+        "give --out a file name",
     ),
     "out may not be written": (
         _nothing, "rank --n 1 --out /proc/ranking.csv", 6, "cannot write /proc/ranking.csv",
