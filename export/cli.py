@@ -111,9 +111,10 @@ def onnx_command(  # one parameter per option
     save(graph, out)
     if card.dropout_kind != "channel":
         say("trained with elementwise dropout; the passes of a graph drop whole channels")
+    other = "" if out.name == "scorer.onnx" else f" --graph {out}"
     say(
         f"wrote {out}: {acquisition} over {passes} passes at {contract.height}x{contract.width}, "
-        f"{out.stat().st_size / 1e6:.1f} MB; next: scorer rank --pool ./images --n 5",
+        f"{out.stat().st_size / 1e6:.1f} MB; next: scorer rank --pool ./images --n 5{other}",
         style="green",
     )
 

@@ -172,7 +172,8 @@ def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         evaluation = job.train(described, out, options, screen)
     if evaluation is not None:
         say(f"mIoU {evaluation.miou:.4f} on {evaluation.images} validation images")
-    say(f"wrote {out}; next: python -m export onnx --mc 20", style="green")
+    other = "" if out.name == "model.safetensors" else f" --model {out}"
+    say(f"wrote {out}; next: python -m export onnx --mc 20{other}", style="green")
 
 
 @main.command("evaluate")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scorer.errors import BadModel, CannotWrite
+from scorer.errors import BadModel
 from scorer.files import replacing_path
 from trainer import networks
 from trainer.dropout import KINDS
@@ -85,17 +85,12 @@ def load(path: Path) -> tuple[BayesianNetwork, Card]:
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     """Write tensors and header; the file appears whole or not at all."""
-    from safetensors import SafetensorError  # noqa: PLC0415
-    from safetensors.torch import save_file  # noqa: PLC0415
+    from safetensors.torch import save as to_bytes  # noqa: PLC0415
 
     whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with replacing_path(path) as temporary:
-        try:
-            save_file(whole, temporary, metadata=metadata)
-        except SafetensorError as error:
-            raise CannotWrite(
-                f"cannot write {path}: {error}", remedy="free some space or choose another --out"
-            ) from error
+        # Through memory: safetensors' own writer makes files that only their owner may read.
+        temporary.write_bytes(to_bytes(whole, metadata))
 
 
 def read_safetensors(path: Path, *, remedy: str) -> tuple[Mapping[str, str], dict[str, Tensor]]:
