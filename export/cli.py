@@ -6,17 +6,20 @@ from pathlib import Path
 
 import click
 
-from scorer import __version__
-from scorer.console import Program, Size, cores, progress, say
-from scorer.contract import ACQUISITIONS
+from scorer import __version__, options
+from scorer.console import Program, Size, progress, say
+from scorer.contract import ACQUISITIONS, STRIDES
 from scorer.errors import MissingDependency
 from scorer.files import check_writable
 from scorer.pool import list_pool
-from scorer.runtime import OnnxRuntime
+from scorer.runtimes import choose, open_graph
 
-_FILE = click.Path(path_type=Path)
 _model = click.option(
-    "--model", type=_FILE, default="model.safetensors", show_default=True, help="From trainer fit."
+    "--model",
+    type=options.FILE,
+    default="model.safetensors",
+    show_default=True,
+    help="From trainer fit.",
 )
 
 
@@ -49,6 +52,20 @@ def main() -> None:
 )
 @click.option("--size", type=Size(), help="Of the grid to score on.  [default: as in training]")
 @click.option(
+    "--stride",
+    type=click.Choice([str(stride) for stride in STRIDES]),
+    default="1",
+    show_default=True,
+    help="Score one pixel of every stride x stride: coarser, and cheaper.",
+)
+@click.option(
+    "--target",
+    type=click.Choice(("cpu", "gpu")),
+    default="cpu",
+    show_default=True,
+    help="What will run the graph; the same arithmetic in another layout.",
+)
+@click.option(
     "--top",
     "top_k",
     type=click.IntRange(1),
@@ -71,12 +88,14 @@ def main() -> None:
     show_default=True,
     help="Whether the graph can give the uncertainty map, for scorer rank --overlay.",
 )
-@click.option("--out", type=_FILE, default="scorer.onnx", show_default=True)
-def onnx_command(  # one parameter per option
+@click.option("--out", type=options.FILE, default="scorer.onnx", show_default=True)
+def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     model: Path,
     passes: int,
     acquisition: str,
     size: tuple[int, int] | None,
+    stride: str,
+    target: str,
     top_k: int,
     mask_seed: int,
     with_map: bool,
@@ -89,6 +108,7 @@ def onnx_command(  # one parameter per option
       python -m export onnx --mc 20
       python -m export onnx --acquisition bald --out bald.onnx
       python -m export onnx --size 512x1024 --top 256
+      python -m export onnx --stride 4 --out coarse.onnx
     """
     _needs_onnx()
     from export.graph import Options, bake, contract_of, save  # noqa: PLC0415
@@ -96,46 +116,52 @@ def onnx_command(  # one parameter per option
 
     check_writable(out)
     network, card = load(model)
-    options = Options(
+    wanted = Options(
         passes=passes,
         acquisition=acquisition,
         size=size,
+        stride=int(stride),
+        target=target,
         top_k=top_k,
         mask_seed=mask_seed,
         with_map=with_map,
     )
-    contract = contract_of(network, card, options)
+    contract = contract_of(network, card, wanted)
     with progress("graphs") as bar:
         bar.add_task(f"tracing {passes} passes of {card.network}", total=None)
         graph = bake(network, contract)
     save(graph, out)
     if card.dropout_kind != "channel":
         say("trained with elementwise dropout; the passes of a graph drop whole channels")
+    if target == "cpu" and contract.layout == "whole" and stride != "4":
+        say("the grid is no whole multiple of the features: it is scored in one piece, slower")
     other = "" if out.name == "scorer.onnx" else f" --graph {out}"
     say(
-        f"wrote {out}: {acquisition} over {passes} passes at {contract.height}x{contract.width}, "
+        f"wrote {out}: {acquisition} over {passes} passes at {contract.height}x{contract.width}"
+        f"{'' if contract.stride == 1 else f', a map of {contract.map[0]}x{contract.map[1]}'}, "
         f"{out.stat().st_size / 1e6:.1f} MB; next: scorer rank --pool ./images --n 5{other}",
         style="green",
     )
 
 
 @main.command("verify")
-@click.option(
-    "--graph", type=_FILE, default="scorer.onnx", show_default=True, help="What to verify."
-)
+@options.graph
 @_model
-@click.option(
-    "--pool",
-    "pool_path",
-    type=_FILE,
-    default="images",
-    show_default=True,
-    help="Photographs to compare on.",
-)
+@options.pool("Photographs to compare on.")
+@options.runtime
+@options.precision
 @click.option("--images", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON on stdout.")
-def verify_command(graph: Path, model: Path, pool_path: Path, images: int, as_json: bool) -> int:
-    """Compare a graph in ONNX Runtime with its PyTorch model, on photographs.
+def verify_command(
+    graph: Path,
+    model: Path,
+    pool_path: Path,
+    runtime: str,
+    precision: str,
+    images: int,
+    as_json: bool,
+) -> int:
+    """Compare a graph in a runtime with its PyTorch model, on photographs.
 
     Fails (exit code 1) if the maps differ, if it selects pixels that the reference would not, or if
     its passes are all the same.
@@ -144,29 +170,34 @@ def verify_command(graph: Path, model: Path, pool_path: Path, images: int, as_js
     Examples:
       python -m export verify
       python -m export verify --graph bald.onnx --pool ./images --images 20
+      python -m export verify --runtime openvino --precision bfloat16
     """
     _needs_onnx()
-    from export.verify import verify  # noqa: PLC0415
+    from export.verify import TOLERANCES, verify  # noqa: PLC0415
     from trainer.model import load  # noqa: PLC0415
 
-    runtime = OnnxRuntime(graph, threads=cores())
+    opened = open_graph(choose(runtime, precision), graph, workers=1, precision=precision)
     network, _ = load(model)
     pool = list_pool(pool_path)
     with progress("images") as bar:
         task = bar.add_task("comparing", total=min(images, len(pool)))
         verdict = verify(
             graph,
-            runtime,
+            opened,
             network,
             pool,
             images=images,
+            tolerance=TOLERANCES[precision],
             on_image=lambda done: bar.update(task, completed=done),
         )
+    numbers = asdict(verdict)
+    del numbers["tolerance"]
     if as_json:
-        click.echo(json.dumps(asdict(verdict) | {"failures": verdict.failures}))
+        click.echo(json.dumps(numbers | {"failures": verdict.failures}))
     else:
-        for name, value in asdict(verdict).items():
+        for name, value in numbers.items():
             click.echo(f"{name:<22} {'-' if value is None else f'{value:.3g}'}")
+    say(f"runtime {opened.name}")
     for failure in verdict.failures:
         say(f"FAIL: {failure}", style="bold red")
     if not verdict.failures:

@@ -1,9 +1,11 @@
 """Compares a graph in the runtime that ships with the PyTorch model that it was made from."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +13,8 @@ import onnx
 import torch
 from torch import Tensor
 
-from export.graph import classifier, reference
-from scorer.contract import EXCLUDE, IMAGE, NO_PIXEL, NOISE, Contract
+from export.graph import pass_weights, reference
+from scorer.contract import NO_PIXEL, Contract
 from scorer.errors import BadGraph, BadImage, BadPool
 from scorer.images import load
 from scorer.noise import uniform
@@ -25,10 +27,22 @@ from trainer.scoring import Scores, ScoringNetwork
 
 # Pixels below are confident and never selected; their value is mostly the floor's.
 SELECTABLE = -8.0
-MAP_TOLERANCE = 1e-3
-MAP_TOLERANCE_BELOW = 5e-3
-REGRET_TOLERANCE = 2e-3
 TIE = 1e-3  # of two classes whose mean probabilities differ by less, either may be predicted
+
+
+class Tolerance(NamedTuple):
+    """How far a runtime may be off: the map where pixels can be selected and below, the regret."""
+
+    map: float
+    map_below: float
+    regret: float
+
+
+# bfloat16 keeps 8 bits of every feature, so that the network itself is another one by as much.
+TOLERANCES = {
+    "float32": Tolerance(1e-3, 5e-3, 2e-3),
+    "bfloat16": Tolerance(math.inf, math.inf, 5e-2),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +53,7 @@ class Verdict:
     everywhere); map_difference_below: elsewhere. regret: by how much the worst selected pixel
     falls short, in the reference, of the last that the reference selects, with every second pixel
     excluded. labels: the share of selected pixels whose class is the reference's. spread: mean
-    range of the logits over the passes in the graph itself, zero where dropout is lost.
+    range of the classifier's weights over the passes in the graph, zero where dropout is lost.
     """
 
     images: int
@@ -48,16 +62,21 @@ class Verdict:
     regret: float
     labels: float
     spread: float
+    tolerance: Tolerance
 
     @property
     def failures(self) -> list[str]:
         """What is wrong, in words; empty if the graph is right. NaN fails."""
         checks = (
-            (self.map_difference, MAP_TOLERANCE, "the map differs"),
-            (self.map_difference_below, MAP_TOLERANCE_BELOW, "the map differs below BalEnt = -8"),
+            (self.map_difference, self.tolerance.map, "the map differs"),
+            (
+                self.map_difference_below,
+                self.tolerance.map_below,
+                "the map differs below BalEnt = -8",
+            ),
             (
                 self.regret,
-                REGRET_TOLERANCE,
+                self.tolerance.regret,
                 "pixels were selected that the reference does not want",
             ),
         )
@@ -76,6 +95,7 @@ def verify(
     pool: Pool,
     *,
     images: int,
+    tolerance: Tolerance = TOLERANCES["float32"],
     on_image: Callable[[int], None] = lambda _: None,
 ) -> Verdict:
     """Run `images` photographs of the pool through both; bad ones are passed over."""
@@ -87,10 +107,9 @@ def verify(
         )
     module = reference(network, contract)
     found: list[_Comparison] = []
-    spreads: list[float] = []
+    spread = _spread(path, contract)
     for photograph, name in _photographs(pool, contract, images, on_image):
         found.append(_compare(module, runtime, photograph, name))
-        spreads.append(_spread(path, contract, photograph) if not spreads else spreads[0])
     if not found:
         raise BadPool(
             f"none of the images tried in {pool.root} can be read",
@@ -102,7 +121,8 @@ def verify(
         map_difference_below=_largest([one.map_difference_below for one in found]),
         regret=float(np.max([one.regret for one in found])),
         labels=float(np.mean([one.labels for one in found])),
-        spread=spreads[0],
+        spread=spread,
+        tolerance=tolerance,
     )
 
 
@@ -129,8 +149,8 @@ def _compare(
     module: ScoringNetwork, runtime: Runtime, image: npt.NDArray[np.uint8], name: str
 ) -> _Comparison:
     contract = runtime.contract
-    exclude = (np.indices(contract.grid).sum(0) % 2).astype(np.uint8)[None]  # a chessboard
-    noise = uniform(0, name, (1, *contract.grid)) if contract.stochastic else None
+    exclude = (np.indices(contract.map).sum(0) % 2).astype(np.uint8)[None]  # a chessboard
+    noise = uniform(0, name, (1, *contract.map)) if contract.stochastic else None
     drawn = None if noise is None else torch.from_numpy(noise)
     expected: Scores = module(torch.from_numpy(image), torch.from_numpy(exclude), drawn)
     got = runtime.run(image, exclude, noise, want_map=contract.has_map)
@@ -152,7 +172,7 @@ def _agreement(module: ScoringNetwork, image: npt.NDArray[np.uint8], got: Found)
     """Share of the selected pixels whose label is the reference's, or tied with it."""
     chosen = got.pixel[0, :, 0] != NO_PIXEL
     rows, cols = got.pixel[0, chosen].T
-    mean = module.moments(torch.from_numpy(image)).mean[0][:, rows, cols]
+    mean = module.mean(torch.from_numpy(image))[0][:, rows, cols]
     label = torch.from_numpy(got.label[0, chosen]).long()
     behind = mean.amax(dim=0) - mean.gather(0, label[None])[0]
     return float((behind <= TIE).float().mean())
@@ -185,22 +205,11 @@ def _largest(values: Sequence[float | None]) -> float | None:
     return float(np.max(known)) if known else None
 
 
-def _spread(path: Path, contract: Contract, image: npt.NDArray[np.uint8]) -> float:
-    """Mean over the pixels of the range of the logits over the passes, in the file itself.
+def _spread(path: Path, contract: Contract) -> float:
+    """Mean range of the classifier's weights over the passes, in the file itself.
 
     The range and not the deviation: of equal numbers it is exactly zero.
     """
-    import onnxruntime as ort  # noqa: PLC0415
-
-    model = onnx.load(path)
-    name = classifier(model, contract).output[0]
-    model.graph.output.append(onnx.ValueInfoProto(name=name))
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    given = {
-        IMAGE: image,
-        EXCLUDE: np.zeros(image.shape[:3], np.uint8),
-        NOISE: np.full(image.shape[:3], 0.5, np.float32),
-    }
-    logits = session.run([name], {key: given[key] for key in contract.inputs})[0]
-    passes = logits.reshape(1, 1 + contract.passes, len(contract.classes), *logits.shape[2:])[:, 1:]
-    return float(np.ptp(passes, axis=1).mean())
+    weights = onnx.numpy_helper.to_array(pass_weights(onnx.load(path), contract))
+    passes = weights.reshape(contract.passes, len(contract.classes), -1)
+    return float(np.ptp(passes, axis=0).mean())

@@ -1,20 +1,24 @@
 """The command line of the scorer."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import click
 
-from scorer import __version__, labels, ranking
-from scorer.console import Program, cores, progress, say
+from scorer import __version__, doctor, labels, options, ranking
+from scorer.console import Number, Program, cores, progress, say
 from scorer.contract import Contract
-from scorer.errors import SOME_SKIPPED
+from scorer.errors import SOME_SKIPPED, MissingDependency
 from scorer.job import Options, Summary, rank_to_file, skipped_path
-from scorer.pool import list_pool
-from scorer.runtime import OnnxRuntime
+from scorer.pool import Pool, list_pool
+from scorer.runtimes import NAMES, choose, examine, open_graph
 
-_FILE = click.Path(path_type=Path)
+if TYPE_CHECKING:
+    from scorer.bench import Cost
+
 _NAMED_PER_REASON = 3
 
 
@@ -28,34 +32,25 @@ def main() -> None:
 
 
 @main.command("rank")
-@click.option(
-    "--pool",
-    "pool_path",
-    type=_FILE,
-    default="images",
-    show_default=True,
-    help="Folder of images (searched recursively), or a .txt list of paths.",
-)
+@options.pool()
 @click.option("--n", type=click.IntRange(1), default=5, show_default=True, help="Pixels per image.")
-@click.option(
-    "--graph", type=_FILE, default="scorer.onnx", show_default=True, help="The scoring graph."
-)
+@options.graph
 @click.option(
     "--labels",
     "labels_path",
-    type=_FILE,
+    type=options.FILE,
     help="CSV image,row,col,label: pixels already asked, never chosen again.",
 )
 @click.option(
     "--out",
-    type=_FILE,
+    type=options.FILE,
     default="ranking.csv",
     show_default=True,
     help="Where the ranking goes: .csv, .jsonl or .parquet.",
 )
 @click.option(
     "--overlay",
-    type=_FILE,
+    type=options.FILE,
     help="Folder for pictures: each photograph with its chosen pixels beside its map.",
 )
 @click.option(
@@ -72,9 +67,9 @@ def main() -> None:
     show_default=True,
     help="Images handed to the runtime at a time; the ranking does not depend on it.",
 )
-@click.option(
-    "--threads", type=click.IntRange(1), help="Threads of the runtime.  [default: all cores]"
-)
+@options.runtime
+@options.precision
+@options.threads
 @click.option(
     "--resume/--no-resume",
     default=True,
@@ -91,6 +86,8 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     overlay: Path | None,
     seed: int,
     batch: int,
+    runtime: str,
+    precision: str,
     threads: int | None,
     resume: bool,
     as_json: bool,
@@ -103,14 +100,17 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       scorer rank --pool ./images --labels labels.csv --overlay pictures
       scorer rank --pool list.txt --out ranking.parquet
       scorer rank --pool ./images --json | head
+      scorer rank --pool ./images --runtime openvino --precision bfloat16
 
     Exit code 4 says: done, but some images were skipped; each is named with its reason.
     """
     ranking.check_suffix(out)
-    runtime = OnnxRuntime(graph, threads=threads or cores())
-    contract = runtime.contract
+    opened = open_graph(
+        choose(runtime, precision), graph, workers=threads or cores(), precision=precision
+    )
+    contract = opened.contract
     pool = list_pool(pool_path)
-    options = Options(
+    wanted = Options(
         n=n,
         seed=seed,
         batch=batch,
@@ -119,11 +119,12 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         resume=resume,
     )
     say(f"{len(pool)} images in {pool_path}, {_in_words(contract)}")
+    say(f"runtime {opened.name}, {opened.workers} images at a time")
     begin = monotonic()
     with progress("images") as bar:
         task = bar.add_task("ranking", total=len(pool))
         summary = rank_to_file(
-            runtime, pool, out, options, lambda done: bar.update(task, completed=done)
+            opened, pool, out, wanted, lambda done: bar.update(task, completed=done)
         )
     _tell(summary, out, overlay, seconds=monotonic() - begin)
     if as_json:
@@ -133,9 +134,7 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
 
 
 @main.command("inspect")
-@click.option(
-    "--graph", type=_FILE, default="scorer.onnx", show_default=True, help="The scoring graph."
-)
+@options.graph
 @click.option("--json", "as_json", is_flag=True, help="Print the contract as JSON, nothing else.")
 def inspect_command(graph: Path, as_json: bool) -> None:
     """Print the contract of a scoring graph: what it computes, and from what.
@@ -145,7 +144,7 @@ def inspect_command(graph: Path, as_json: bool) -> None:
       scorer inspect
       scorer inspect --graph scorer.onnx --json
     """
-    contract = OnnxRuntime(graph, threads=1).contract
+    contract = open_graph(choose("auto"), graph, workers=1).contract
     if as_json:
         click.echo(contract.to_json())
         return
@@ -153,9 +152,163 @@ def inspect_command(graph: Path, as_json: bool) -> None:
         click.echo(f"{name:<14} {value}")
 
 
+@main.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON on stdout.")
+def doctor_command(as_json: bool) -> int:
+    """List the runtimes that can open a graph, and what would install the missing ones.
+
+    Exit code 3 says: there is none.
+
+    \b
+    Examples:
+      scorer doctor
+      scorer doctor --json
+    """
+    findings = doctor.examine()
+    chosen = next((finding.runtime for finding in findings if finding.ready), None)
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            state = "ready" if finding.ready else "missing"
+            click.echo(f"{finding.runtime:<10}{state:<9}{_found(finding, chosen)}")
+    if problem := doctor.clash():
+        say(problem, style="yellow")
+        say("  pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'balentacq[cpu]'")
+    say(f"{cores()} cores: {cores()} images at a time unless --threads says otherwise")
+    return 0 if chosen else MissingDependency.exit_code
+
+
+@main.command("bench")
+@click.argument("graph", type=options.FILE, default="scorer.onnx")
+@click.option(
+    "--runtime",
+    type=click.Choice(("all", *NAMES)),
+    default="all",
+    show_default=True,
+    help="What to measure; all: every runtime and precision that this machine has.",
+)
+@click.option(
+    "--pool",
+    "pool_path",
+    type=options.FILE,
+    help="Measure from these files to a ranking, too.  [default: the bare graph only]",
+)
+@click.option(
+    "--images",
+    type=click.IntRange(1),
+    default=300,
+    show_default=True,
+    help="How many of the pool to rank, at most.",
+)
+@options.threads
+@click.option(
+    "--seconds",
+    type=Number(0.1, 3600),
+    default=8.0,
+    show_default=True,
+    help="For each runtime and precision.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON lines instead.")
+def bench_command(
+    graph: Path,
+    runtime: str,
+    pool_path: Path | None,
+    images: int,
+    threads: int | None,
+    seconds: float,
+    as_json: bool,
+) -> None:
+    """Measure what a graph costs on this machine, in every runtime that it has.
+
+    \b
+    Examples:
+      scorer bench
+      scorer bench coarse.onnx --seconds 30
+      scorer bench scorer.onnx --pool ./images --images 500
+    """
+    from scorer import bench  # noqa: PLC0415
+
+    pool = _few(list_pool(pool_path), images) if pool_path else None
+    combinations = _combinations(runtime)
+    costs = []
+    with progress("runtimes") as bar:
+        task = bar.add_task("measuring", total=len(combinations))
+        for name, precision in combinations:
+            bar.update(task, description=f"measuring {name} {precision}")
+            plan = bench.Plan(
+                graph=graph,
+                runtime=name,
+                precision=precision,
+                workers=threads or cores(),
+                seconds=seconds,
+                pool=pool,
+            )
+            costs.append(bench.measure(plan))
+            bar.advance(task)
+    if as_json:
+        for cost in costs:
+            click.echo(json.dumps(asdict(cost) | {"share": cost.share}))
+        return
+    click.echo(_row(_HEADINGS))
+    for cost in costs:
+        click.echo(_row(_told(cost)))
+    best = max(costs, key=lambda cost: cost.rate)
+    say(f"fastest here: --runtime {best.runtime} --precision {best.precision}", style="green")
+
+
+_HEADINGS = (
+    "runtime", "precision", "ms/image", "images/s", "from files", "CPU s/image", "opens", "peak",
+)  # fmt: skip
+
+
+def _told(cost: "Cost") -> tuple[str, ...]:
+    """A row of the table; ms/image is of one core, images/s of all."""
+    return (
+        cost.runtime,
+        cost.precision,
+        f"{cost.alone * 1e3:.1f}",
+        f"{cost.rate:.2f}",
+        "-" if cost.files is None else f"{cost.files:.2f} ({cost.share:.0%})",
+        f"{cost.cpu:.3f}",
+        f"{cost.opening:.1f} s",
+        "-" if cost.peak_memory is None else f"{cost.peak_memory / 1e6:.0f} MB",
+    )
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return " ".join(f"{cell:<13}" for cell in cells).rstrip()
+
+
+def _combinations(runtime: str) -> list[tuple[str, str]]:
+    """The runtimes and precisions to measure: all that are ready, or all of one."""
+    if runtime != "all":
+        return [(runtime, precision) for precision in examine(runtime).precisions]
+    found = [
+        (finding.runtime, precision)
+        for finding in doctor.examine()
+        for precision in finding.precisions
+    ]
+    if not found:
+        choose("auto")  # says what to install
+    return found
+
+
+def _few(pool: Pool, most: int) -> Pool:
+    return replace(pool, names=pool.names[:most])
+
+
+def _found(finding: doctor.Finding, chosen: str | None) -> str:
+    if not finding.ready:
+        return f"{finding.detail}: {finding.remedy}"
+    auto = "; --runtime auto takes it" if finding.runtime == chosen else ""
+    return f"{finding.detail}; precision {', '.join(finding.precisions)}{auto}"
+
+
 def _in_words(contract: Contract) -> str:
     passes = f"{contract.passes} dropout passes"
-    return f"{contract.acquisition} over {passes} at {contract.height}x{contract.width}"
+    stride = "" if contract.stride == 1 else f", map of {contract.map[0]}x{contract.map[1]}"
+    return f"{contract.acquisition} over {passes} at {contract.height}x{contract.width}{stride}"
 
 
 def _tell(summary: Summary, out: Path, overlay: Path | None, *, seconds: float) -> None:

@@ -6,12 +6,13 @@ Axis letters used throughout the project:
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from scorer.errors import BadGraph
 
-VERSION = 1
+VERSION = 2
 METADATA_KEY = "balentacq.contract"
 _REMEDY = "the file was edited or is of another version: export it again"
 
@@ -22,6 +23,10 @@ BALENT_FLOOR = -16.0
 # The tensors of a graph, by name.
 IMAGE, EXCLUDE, NOISE = "image", "exclude", "noise"
 SCORE, PIXEL, LABEL, MAP = "score", "pixel", "label", "map"
+FEATURES = "features"  # the seam inside: what the dropout and the classifier see
+
+STRIDES = (1, 2, 4)
+LAYOUTS = ("strips", "whole")
 
 # What marks a place among the K that no eligible pixel was left for.
 NO_PIXEL = -1
@@ -49,6 +54,8 @@ class Contract:
     has_map: bool
     network: str
     weights_sha256: str
+    stride: int = 1
+    layout: str = "whole"
     resize: str = "fit"
     relative_sd_floor: float = RELATIVE_SD_FLOOR
     balent_floor: float = BALENT_FLOOR
@@ -71,6 +78,11 @@ class Contract:
     @property
     def grid(self) -> tuple[int, int]:
         return self.height, self.width
+
+    @property
+    def map(self) -> tuple[int, int]:
+        """Height and width of the map: a pixel for every stride × stride pixels of the grid."""
+        return self.height // self.stride, self.width // self.stride
 
     def random_pool(self, n: int) -> int | None:
         """How many random pixels of an image compete for n places; None: all of them."""
@@ -127,7 +139,10 @@ class Contract:
             "acquisition": self.acquisition in ACQUISITIONS,
             "resize": self.resize == "fit",
             "size": self.height > 0 and self.width > 0,
-            "top_k": 0 < self.top_k <= self.height * self.width,
+            "dropout": 0 < self.dropout < 1,
+            "stride": self.stride in STRIDES,
+            "layout": self.layout in LAYOUTS,
+            "top_k": 0 < self.top_k <= math.prod(self.map),
             "passes": self.passes > 0,
             "classes": len(self.classes) > 1 and all(isinstance(n, str) for n in self.classes),
             "colours": len(self.colours) == len(self.classes)

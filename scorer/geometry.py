@@ -1,9 +1,11 @@
-"""Where a pixel of the original photograph lies on the H×W grid of the graph, and back.
+"""Where a pixel of the original photograph lies on the graph's map, and back.
 
-An image is scaled by one factor to fit inside the grid, centred nowhere: it starts at (0, 0), the
-rest of the grid is padding. Pixels are areas: pixel i covers [i, i + 1), its centre is i + 0.5.
+An image is scaled by one factor to fit inside the H×W grid of the network, centred nowhere: it
+starts at (0, 0), the rest of the grid is padding. The map has a pixel for every stride × stride
+pixels of the grid. Pixels are areas: pixel i covers [i, i + 1), its centre is i + 0.5.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,10 +15,11 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Geometry:
-    """The map between an image of `image` (height, width) and its place on a `grid`."""
+    """An image of `image` (height, width), its place on a `grid`, and the map on top of it."""
 
     image: tuple[int, int]
     grid: tuple[int, int]
+    stride: int = 1
 
     @cached_property
     def content(self) -> tuple[int, int]:
@@ -25,19 +28,35 @@ class Geometry:
         height, width = (max(1, round(side * scale)) for side in self.image)
         return min(height, self.grid[0]), min(width, self.grid[1])
 
-    def to_image(self, row: int, col: int) -> tuple[int, int]:
-        """The original pixel that holds the centre of grid pixel (row, col)."""
-        return (
-            _rescale(row, self.content[0], self.image[0]),
-            _rescale(col, self.content[1], self.image[1]),
-        )
+    @property
+    def map(self) -> tuple[int, int]:
+        """Height and width of the map."""
+        return self.grid[0] // self.stride, self.grid[1] // self.stride
 
-    def to_grid(self, row: int, col: int) -> tuple[int, int]:
-        """The grid pixel that holds the centre of original pixel (row, col)."""
-        return (
-            _rescale(row, self.image[0], self.content[0]),
-            _rescale(col, self.image[1], self.content[1]),
-        )
+    @cached_property
+    def mapped(self) -> tuple[int, int]:
+        """How many rows and columns of the map have their centre inside the scaled image."""
+        height, width = (max(1, math.ceil(side / self.stride - 0.5)) for side in self.content)
+        return min(height, self.map[0]), min(width, self.map[1])
+
+    def to_image(self, row: int, col: int) -> tuple[int, int]:
+        """The original pixel that holds the centre of map pixel (row, col)."""
+        return self._to_image(row, 0), self._to_image(col, 1)
+
+    def to_map(self, row: int, col: int) -> tuple[int, int]:
+        """The map pixel that holds the centre of original pixel (row, col)."""
+        return self._to_map(row, 0), self._to_map(col, 1)
+
+    # Integer arithmetic: (index + 1/2) · length / length', rounded down, without float doubts.
+
+    def _to_image(self, index: int, axis: int) -> int:
+        image, content = self.image[axis], self.content[axis]
+        return min((2 * index + 1) * self.stride * image // (2 * content), image - 1)
+
+    def _to_map(self, index: int, axis: int) -> int:
+        image, content = self.image[axis], self.content[axis]
+        place = (2 * index + 1) * content // (2 * image * self.stride)
+        return min(place, self.mapped[axis] - 1)
 
     def centre(self, row: int, col: int) -> tuple[float, float]:
         """Where the centre of original pixel (row, col) lies on the grid, between pixels too.
@@ -54,25 +73,18 @@ class Geometry:
         return 0 <= row < self.image[0] and 0 <= col < self.image[1]
 
     def exclude(self) -> npt.NDArray[np.uint8]:
-        """1 where a grid pixel must not be selected: padding, and second copies.
+        """1 where a map pixel must not be selected: padding, and second copies.
 
-        Where an image is enlarged, several grid pixels show one original pixel; only the one
+        Where an image is enlarged, several map pixels show one original pixel; only the one
         that the original pixel maps to may be selected, so no original pixel is asked twice.
         """
-        mask = np.ones(self.grid, np.uint8)
-        rows = _canonical(self.content[0], self.image[0])
-        cols = _canonical(self.content[1], self.image[1])
-        mask[np.ix_(rows, cols)] = 0
+        mask = np.ones(self.map, np.uint8)
+        mask[np.ix_(self._canonical(0), self._canonical(1))] = 0
         return mask
 
-
-def _rescale(index: int, length: int, target: int) -> int:
-    # Integer arithmetic: (index + 1/2) * target / length, rounded down, without float doubts.
-    return (2 * index + 1) * target // (2 * length)
-
-
-def _canonical(content: int, image: int) -> npt.NDArray[np.intp]:
-    indices = range(content)
-    return np.array(
-        [i for i in indices if _rescale(_rescale(i, content, image), image, content) == i]
-    )
+    def _canonical(self, axis: int) -> npt.NDArray[np.intp]:
+        indices = range(self.mapped[axis])
+        there = (self._to_map(self._to_image(index, axis), axis) for index in indices)
+        return np.array(
+            [index for index, back in zip(indices, there, strict=True) if index == back]
+        )

@@ -41,14 +41,16 @@ class Photograph:
     geometry: Geometry
 
 
-def load(path: Path, grid: tuple[int, int], *, max_pixels: int = MAX_PIXELS) -> Photograph:
+def load(
+    path: Path, grid: tuple[int, int], *, stride: int = 1, max_pixels: int = MAX_PIXELS
+) -> Photograph:
     """Decode, turn upright, scale to fit `grid` (height, width), pad with zeros below and right.
 
     Grey, palette, CMYK, 16-bit and transparent images become 8-bit RGB; transparency is dropped.
     Raises BadImage with a countable reason for anything that is not a whole image.
     """
     with _open(path, max_pixels) as image:
-        geometry = Geometry(upright_size(image), grid)
+        geometry = Geometry(upright_size(image), grid, stride)
         turn = _TURNS.get(_orientation(image))
         wanted = geometry.content if turn not in _SIDEWAYS else geometry.content[::-1]
         # JPEG: decode at 1/2, 1/4, 1/8 where enough; `box` is the part of it that is image.

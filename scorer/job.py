@@ -70,7 +70,7 @@ def rank_to_file(
     check(runtime.contract, n=options.n, want_map=options.pictures is not None)
     _check_pictures(options.pictures, pool)
     strangers = _strangers(options.labels, pool)
-    recipe = _recipe(runtime.contract, pool, options)
+    recipe = _recipe(runtime, pool, options)
     with Journal(out, pool, recipe, resume=options.resume) as journal:
         on_image(journal.kept)
         _fill(journal, runtime, pool, options, on_image)
@@ -198,15 +198,16 @@ def _check_pictures(folder: Path | None, pool: Pool) -> None:
         )
 
 
-def _recipe(contract: Contract, pool: Pool, options: Options) -> dict[str, Any]:
+def _recipe(runtime: Runtime, pool: Pool, options: Options) -> dict[str, Any]:
     """All that the result depends on, beside the images."""
     labels = options.labels.clicks if options.labels else {}
     flat = repr(sorted((name, list(clicks)) for name, clicks in labels.items()))
     return {
-        "contract": contract.sha256,
+        "contract": runtime.contract.sha256,
         "pool": str(pool.root.resolve()),
         "n": options.n,
         "seed": options.seed,
+        "runtime": runtime.name,
         "pictures": str(options.pictures),
         "labels": hashlib.sha256(flat.encode("utf-8", "surrogateescape")).hexdigest(),
     }

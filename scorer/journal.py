@@ -110,6 +110,7 @@ def _encode(result: Ranked | Skipped) -> dict[str, Any]:
         "image": result.image,
         "size": result.geometry.image,
         "grid": result.geometry.grid,
+        "stride": result.geometry.stride,
         "pixels": [[p.row, p.col, p.rank, p.score, p.label] for p in result.pixels],
     }
 
@@ -117,5 +118,5 @@ def _encode(result: Ranked | Skipped) -> dict[str, Any]:
 def _decode(entry: Mapping[str, Any]) -> Ranked | Skipped:
     if "reason" in entry:
         return Skipped(entry["image"], entry["reason"], entry["detail"])
-    geometry = Geometry(tuple(entry["size"]), tuple(entry["grid"]))
+    geometry = Geometry(tuple(entry["size"]), tuple(entry["grid"]), entry["stride"])
     return Ranked(entry["image"], geometry, tuple(Pixel(*pixel) for pixel in entry["pixels"]))

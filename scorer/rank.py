@@ -1,16 +1,14 @@
-"""Ranks the pixels of a pool: decoding runs ahead in threads while the graph scores."""
+"""Ranks the pixels of a pool: each worker decodes an image and scores it, beside the others."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from scorer.console import cores
 from scorer.contract import NO_PIXEL, Contract
 from scorer.errors import BadImage, BadInput, Failure
 from scorer.geometry import Geometry
@@ -84,12 +82,14 @@ def rank(
     def prepare(name: str) -> _Prepared | Skipped:
         return _prepare(runtime, pool, name, labels=labels, n=n, seed=seed)
 
-    names = pool.names[start:]
-    with ThreadPoolExecutor(cores()) as threads:
-        ready = _ahead(threads, prepare, names, ahead=2 * batch + 4)
+    def score(names: Sequence[str]) -> list[Ranked | Skipped]:
+        return _score(runtime, [prepare(name) for name in names], n=n, want_map=want_map)
+
+    with ThreadPoolExecutor(runtime.workers) as threads:
+        ready = _ahead(threads, score, _chunks(pool.names[start:], batch), 2 * runtime.workers)
         try:
-            while chunk := list(islice(ready, batch)):
-                yield from _score(runtime, chunk, n=n, want_map=want_map)
+            for results in ready:
+                yield from results
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
 
@@ -111,14 +111,14 @@ def _prepare(
     contract = runtime.contract
     try:
         check_name(name)
-        photograph = load(pool.path(name), contract.grid)
+        photograph = load(pool.path(name), contract.grid, stride=contract.stride)
         exclude = photograph.geometry.exclude()
         _exclude_labelled(exclude, photograph.geometry, labels, name)
     except BadImage as error:
         return Skipped(name, error.reason, error.detail)
     if (size := contract.random_pool(n)) is not None:
-        exclude = _outside_random_pool(exclude, uniform(seed, name, contract.grid), size)
-    noise = uniform(seed, name, contract.grid) if contract.stochastic else None
+        exclude = _outside_random_pool(exclude, uniform(seed, name, contract.map), size)
+    noise = uniform(seed, name, contract.map) if contract.stochastic else None
     return _Prepared(name, photograph, exclude, noise)
 
 
@@ -130,7 +130,7 @@ def _exclude_labelled(
             height, width = geometry.image
             place = f"row {click.row}, col {click.col} in an image of {height}x{width}"
             raise BadImage("label outside the image", place)
-        exclude[geometry.to_grid(click.row, click.col)] = 1
+        exclude[geometry.to_map(click.row, click.col)] = 1
 
 
 def _outside_random_pool(
@@ -144,18 +144,21 @@ def _outside_random_pool(
     return outside
 
 
+def _chunks(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (names[start : start + size] for start in range(0, len(names), size))
+
+
 def _ahead(
     threads: ThreadPoolExecutor,
     work: Callable[[Item], Result],
     items: Iterable[Item],
-    *,
-    ahead: int,
+    most: int,
 ) -> Iterator[Result]:
-    """Results in order, with at most `ahead` of them in the making: memory stays bounded."""
+    """Results in order, with at most `most` of them in the making: memory stays bounded."""
     pending: deque[Future[Result]] = deque()
     for item in items:
         pending.append(threads.submit(work, item))
-        if len(pending) >= ahead:
+        if len(pending) >= most:
             yield pending.popleft().result()
     while pending:
         yield pending.popleft().result()
@@ -163,11 +166,10 @@ def _ahead(
 
 def _score(
     runtime: Runtime, chunk: Sequence[_Prepared | Skipped], *, n: int, want_map: bool
-) -> Iterator[Ranked | Skipped]:
+) -> list[Ranked | Skipped]:
     prepared = [item for item in chunk if isinstance(item, _Prepared)]
     found = iter(_run(runtime, prepared, n=n, want_map=want_map) if prepared else ())
-    for item in chunk:
-        yield item if isinstance(item, Skipped) else next(found)
+    return [item if isinstance(item, Skipped) else next(found) for item in chunk]
 
 
 def _run(
@@ -200,7 +202,7 @@ def _run(
                 zip(places, values, scores.label[index, :n][chosen], strict=True), start=1
             )
         )
-        height, width = geometry.content
+        height, width = geometry.mapped
         yield Ranked(
             item.image,
             geometry,

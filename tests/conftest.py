@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from scorer.contract import METADATA_KEY, Contract
-from scorer.runtime import OnnxRuntime
+from scorer.runtimes.cpu import OnnxRuntime
 
 if TYPE_CHECKING:
     from export import graph
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Before trainer is imported, here or by a test: shapes in signatures are checked under pytest.
 jaxtyping.install_import_hook(["trainer"], "beartype.beartype")
 torch.set_num_threads(2)
+
 # The same examples in every run, however slow the machine is.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("project")
@@ -111,7 +112,7 @@ def edited(tiny: Baked, tmp_path: Path) -> Edited:
         model = onnx.load(source)
         del model.metadata_props[:]
         if not without:
-            contract = asdict(OnnxRuntime(source, threads=1).contract)
+            contract = asdict(OnnxRuntime(source, workers=1).contract)
             entry = model.metadata_props.add()
             entry.key = METADATA_KEY
             entry.value = json.dumps(contract | changes) if text is None else text

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from trainer.dropout import masks, widen
 from trainer.moments import Moments, accumulate
+from trainer.raster import Whole
 
 CHANNELS, PASSES, RATE = 256, 20, 0.2
 FEATURE_SIZE, SIZE = (12, 16), (48, 64)
@@ -115,7 +116,14 @@ def make(name: str, classes: int) -> Case:
 @lru_cache(maxsize=1)  # tests of one case follow each other
 @torch.inference_mode()
 def both(name: str, classes: int) -> tuple[Moments, "np.typing.NDArray[np.float64]"]:
-    """The moments of a case by the code under test, and the oracle's probabilities."""
+    """The moments of a case by the code under test, and the oracle's probabilities [m, C, P]."""
     case = make(name, classes)
-    logits = case.widened()(case.features[None])
-    return accumulate(logits, PASSES, case.size, aleatoric=True), case.probabilities()
+    moments = []
+
+    def keep(logits):  # type: ignore[no-untyped-def]
+        moments.append(accumulate(logits, PASSES, aleatoric=True))
+        return ()
+
+    Whole(case.widened(), PASSES, case.size)(case.features[None], keep)
+    passes = case.probabilities()
+    return moments[0], passes.reshape(*passes.shape[:2], -1)

@@ -32,7 +32,7 @@ def test_the_widened_classifier_is_every_pass_at_once(kernel: int) -> None:
     with torch.no_grad():
         wide = widen(classifier, keep, 0.3)(features)
         dropped = [classifier(features * mask.view(1, -1, 1, 1) / 0.7) for mask in keep]
-        expected = torch.cat([classifier(features), *dropped], dim=1)
+        expected = torch.cat(dropped, dim=1)
     np.testing.assert_allclose(wide, expected, atol=1e-5)
 
 

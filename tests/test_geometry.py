@@ -59,7 +59,7 @@ def test_shrinking_to_the_image_and_back_is_the_identity(
             point[axis] = index
             there = geometry.to_image(*point)
             assert 0 <= there[axis] < length
-            assert geometry.to_grid(*there)[axis] == index
+            assert geometry.to_map(*there)[axis] == index
 
 
 @given(image=sizes, grid=grids)
@@ -73,7 +73,7 @@ def test_enlarging_to_the_grid_and_back_is_the_identity(
         for index in range(length):
             point = [0, 0]
             point[axis] = index
-            assert geometry.to_image(*geometry.to_grid(*point))[axis] == index
+            assert geometry.to_image(*geometry.to_map(*point))[axis] == index
 
 
 @given(
@@ -120,7 +120,7 @@ def test_a_labelled_pixel_is_never_offered_again(
         st.tuples(st.integers(0, image[0] - 1), st.integers(0, image[1] - 1)), "labelled"
     )
     mask = geometry.exclude()
-    mask[geometry.to_grid(*labelled)] = 1
+    mask[geometry.to_map(*labelled)] = 1
     left = [geometry.to_image(int(row), int(col)) for row, col in np.argwhere(mask == 0)]
     assert labelled not in left
 
@@ -167,7 +167,7 @@ def test_the_centre_lies_in_the_grid_pixel_that_to_grid_names(
 ) -> None:
     geometry = Geometry(image, grid)
     pixel = data.draw(st.tuples(st.integers(0, image[0] - 1), st.integers(0, image[1] - 1)))
-    for centre, index in zip(geometry.centre(*pixel), geometry.to_grid(*pixel), strict=True):
+    for centre, index in zip(geometry.centre(*pixel), geometry.to_map(*pixel), strict=True):
         assert index - 0.5 - 1e-9 <= centre <= index + 0.5 + 1e-9
 
 

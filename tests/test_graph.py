@@ -13,7 +13,7 @@ from export.verify import key
 from scorer.contract import ACQUISITIONS, METADATA_KEY, STOCHASTIC, Contract
 from scorer.errors import BadInput
 from scorer.noise import uniform
-from scorer.runtime import OnnxRuntime
+from scorer.runtimes.cpu import OnnxRuntime
 from trainer.model import Card
 from trainer.network import BayesianNetwork
 
@@ -40,7 +40,7 @@ def test_the_same_export_gives_the_same_bytes(
 
 def test_the_contract_is_read_back_from_the_file(baked, network, card) -> None:  # type: ignore[no-untyped-def]
     written = contract_of(network, card, Options(passes=4, top_k=16))
-    assert OnnxRuntime(baked(), threads=1).contract == written
+    assert OnnxRuntime(baked(), workers=1).contract == written
     assert written.grid == SIZE
     assert written.classes == card.classes
 
@@ -74,7 +74,7 @@ def test_every_acquisition_gives_pytorchs_pixels_up_to_regret(
     baked,  # type: ignore[no-untyped-def]
     network: BayesianNetwork,
 ) -> None:
-    runtime = OnnxRuntime(baked(acquisition), threads=2)
+    runtime = OnnxRuntime(baked(acquisition), workers=2)
     module = reference(network, runtime.contract)
     image, exclude = photograph(), np.zeros((1, *SIZE), np.uint8)
     noise = uniform(0, "x", (1, *SIZE)) if acquisition in STOCHASTIC else None
@@ -116,7 +116,7 @@ def test_a_graph_without_a_map_has_no_such_output(baked) -> None:  # type: ignor
 
 
 def test_the_graph_serves_another_size_than_that_of_training(baked) -> None:  # type: ignore[no-untyped-def]
-    runtime = OnnxRuntime(baked(size=(50, 70)), threads=1)
+    runtime = OnnxRuntime(baked(size=(50, 70)), workers=1)
     got = runtime.run(np.zeros((1, 50, 70, 3), np.uint8), np.zeros((1, 50, 70), np.uint8))
     assert (got.pixel[0] < (50, 70)).all()
 

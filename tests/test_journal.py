@@ -18,7 +18,7 @@ from scorer.errors import BadPool, Failure
 from scorer.job import Options, Summary, rank_to_file
 from scorer.labels import Click, Labels
 from scorer.pool import list_pool
-from scorer.runtime import OnnxRuntime, Scores
+from scorer.runtimes.cpu import OnnxRuntime, Scores
 
 Graph = Callable[..., Path]
 COUNT = 12
@@ -28,8 +28,11 @@ USUAL = Options(n=3)
 class Counting:
     """A runtime that counts the images it scores."""
 
+    name = "cpu float32"
+    workers = 1
+
     def __init__(self, path: Path) -> None:
-        self.runtime = OnnxRuntime(path, threads=1)
+        self.runtime = OnnxRuntime(path, workers=1)
         self.contract = self.runtime.contract
         self.images = 0
 
@@ -350,7 +353,7 @@ import sys
 from pathlib import Path
 from scorer.job import Options, rank_to_file
 from scorer.pool import list_pool
-from scorer.runtime import OnnxRuntime
+from scorer.runtimes.cpu import OnnxRuntime
 
 graph, pool, out, pictures = sys.argv[1:]
 
@@ -359,7 +362,7 @@ def on_image(done):
     sys.stdin.readline()
 
 options = Options(n=3, pictures=Path(pictures) if pictures else None)
-runtime = OnnxRuntime(Path(graph), threads=1)
+runtime = OnnxRuntime(Path(graph), workers=1)
 rank_to_file(runtime, list_pool(Path(pool)), Path(out), options, on_image)
 """
 
@@ -400,7 +403,7 @@ from pathlib import Path
 from scorer import job, ranking
 from scorer.job import Options, rank_to_file
 from scorer.pool import list_pool
-from scorer.runtime import OnnxRuntime
+from scorer.runtimes.cpu import OnnxRuntime
 
 def rows(*anything):
     yield from list(every(*anything))[:20]
@@ -408,7 +411,7 @@ def rows(*anything):
 
 every, ranking.rows = ranking.rows, rows
 graph, pool, out = sys.argv[1:]
-rank_to_file(OnnxRuntime(Path(graph), threads=1), list_pool(Path(pool)), Path(out), Options(n=3))
+rank_to_file(OnnxRuntime(Path(graph), workers=1), list_pool(Path(pool)), Path(out), Options(n=3))
 """
 
 

@@ -14,10 +14,9 @@ import onnxruntime as ort
 import oracle
 import pytest
 
-from export.graph import classifier
-from scorer.contract import BALENT_FLOOR, RELATIVE_SD_FLOOR, Contract
+from scorer.contract import BALENT_FLOOR, FEATURES, RELATIVE_SD_FLOOR
 from scorer.images import load
-from scorer.runtime import OnnxRuntime
+from scorer.runtimes.cpu import OnnxRuntime
 from trainer.dropout import masks
 from trainer.model import load as load_model
 
@@ -110,9 +109,9 @@ def test_the_graph_is_verified_against_pytorch(work: Path) -> None:
 
 def test_the_map_is_the_oracles_on_real_photographs(work: Path) -> None:
     graph = work / "scorer.onnx"
-    contract = OnnxRuntime(graph, threads=1).contract
+    contract = OnnxRuntime(graph, workers=1).contract
     network, _ = load_model(work / "model.safetensors")
-    session, name = _with_features(graph, contract)
+    session = _with_features(graph)
     keep = masks(
         contract.passes, network.classifier.in_channels, contract.dropout, contract.mask_seed
     )
@@ -120,7 +119,7 @@ def test_the_map_is_the_oracles_on_real_photographs(work: Path) -> None:
     for path in sorted((Path(ROOT) / "val").iterdir())[::50]:
         image = load(path, contract.grid).pixels[None]
         feeds = {"image": image, "exclude": np.zeros((1, *contract.grid), np.uint8)}
-        values, got = session.run([name, "map"], feeds)
+        values, got = session.run([FEATURES, "map"], feeds)
         passes = oracle.probabilities(
             values[0].astype(np.float64),
             network.classifier.weight.detach().double().numpy(),
@@ -141,9 +140,8 @@ def test_the_map_is_the_oracles_on_real_photographs(work: Path) -> None:
     assert compared == 3
 
 
-def _with_features(path: Path, contract: Contract) -> tuple[ort.InferenceSession, str]:
+def _with_features(path: Path) -> ort.InferenceSession:
     """The graph with one more output: what goes into the widened classifier."""
     model = onnx.load(path)
-    name = classifier(model, contract).input[0]
-    model.graph.output.append(onnx.ValueInfoProto(name=name))
-    return ort.InferenceSession(model.SerializeToString()), name
+    model.graph.output.append(onnx.ValueInfoProto(name=FEATURES))
+    return ort.InferenceSession(model.SerializeToString())

@@ -13,7 +13,7 @@ from scorer.geometry import Geometry
 from scorer.job import Options, rank_to_file
 from scorer.pool import list_pool
 from scorer.rank import Pixel, Ranked
-from scorer.runtime import OnnxRuntime
+from scorer.runtimes.cpu import OnnxRuntime
 
 Graph = Callable[..., Path]
 RING = (255, 0, 255)
@@ -159,7 +159,7 @@ def test_every_ranked_image_has_its_picture_and_skipped_ones_have_none(
 ) -> None:
     names = photographs.photographs(tmp_path / "pool", 5)
     photographs.broken(tmp_path / "pool", "truncated png")
-    runtime = OnnxRuntime(tiny(), threads=1)
+    runtime = OnnxRuntime(tiny(), workers=1)
     options = Options(n=2, pictures=tmp_path / "pictures")
     rank_to_file(runtime, list_pool(tmp_path / "pool"), tmp_path / "r.csv", options)
     pictures = [
@@ -174,7 +174,7 @@ def test_names_of_a_list_that_lead_outside_stay_inside_too(tiny: Graph, tmp_path
         photographs.noisy(1).save(tmp_path / name)
     text = f"../above.png\nbeside.png\n{tmp_path / 'far' / 'away.png'}\n"
     (tmp_path / "lists" / "list.txt").write_text(text)
-    runtime = OnnxRuntime(tiny(), threads=1)
+    runtime = OnnxRuntime(tiny(), workers=1)
     pictures = tmp_path / "pictures"
     options = Options(n=2, pictures=pictures)
     pool = list_pool(tmp_path / "lists" / "list.txt")

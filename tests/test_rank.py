@@ -17,13 +17,13 @@ from scorer.labels import Click, Labels
 from scorer.noise import uniform
 from scorer.pool import Pool, list_pool
 from scorer.rank import Ranked, Skipped, check, rank
-from scorer.runtime import OnnxRuntime, Scores
+from scorer.runtimes.cpu import OnnxRuntime, Scores
 
 Graph = Callable[..., Path]
 
 
 def opened(path: Path) -> OnnxRuntime:
-    return OnnxRuntime(path, threads=1)
+    return OnnxRuntime(path, workers=1)
 
 
 @pytest.fixture(scope="module")
@@ -162,8 +162,8 @@ def test_threads_of_the_runtime_do_not_change_what_a_real_graph_chooses(
     baked: Graph, folder: Path
 ) -> None:
     pool = list_pool(folder)
-    one = list(rank(OnnxRuntime(baked(), threads=1), pool, n=16))
-    assert list(rank(OnnxRuntime(baked(), threads=3), pool, n=16)) == one
+    one = list(rank(OnnxRuntime(baked(), workers=1), pool, n=16))
+    assert list(rank(OnnxRuntime(baked(), workers=3), pool, n=16)) == one
 
 
 @pytest.mark.parametrize("acquisition", ["margin", "powerbald", "random"])
@@ -198,6 +198,9 @@ def test_other_acquisitions_ignore_seed_and_name(tiny: Graph, tmp_path: Path) ->
 
 class Watched:
     """A runtime that passes everything on and remembers what it was given."""
+
+    name = "cpu float32"
+    workers = 1
 
     def __init__(self, runtime: OnnxRuntime) -> None:
         self.runtime, self.contract = runtime, runtime.contract
@@ -277,6 +280,9 @@ def test_what_a_graph_can_give_is_checked_without_an_image(tiny: Graph) -> None:
 
 class Fixed:
     """A runtime that gives one score to every place of every image."""
+
+    name = "cpu float32"
+    workers = 1
 
     def __init__(self, contract: Contract, score: float, pixel: int) -> None:
         self.contract, self.score, self.pixel = contract, score, pixel

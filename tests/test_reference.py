@@ -32,6 +32,8 @@ COMMANDS = (
     "python -m export verify",
     "scorer rank",
     "scorer inspect",
+    "scorer doctor",
+    "scorer bench",
 )
 
 

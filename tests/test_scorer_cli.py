@@ -344,8 +344,8 @@ def test_every_mistake_has_a_message_a_remedy_and_its_exit_code(mistake: str, ho
 
 
 REFUSED_GRAPHS: dict[str, tuple[dict[str, object], str]] = {
-    "no contract": ({"without": True}, "carries no contract"),
-    "a contract of another version": ({"version": 2}, "contract version 2, .* reads version 1"),
+    "no contract": ({"without": True}, "carries no balentacq.contract"),
+    "a contract of another version": ({"version": 1}, "contract version 1, .* reads version 2"),
     "a contract that is no JSON": ({"text": "{"}, "contract cannot be read"),
     "a field too many": ({"extra": 1}, "lacks or adds fields"),
     "another size": ({"height": 32}, "do not fit its own contract"),
@@ -498,7 +498,7 @@ def test_a_score_that_is_no_number_is_told_with_the_image(
 ) -> None:
     import numpy as np
 
-    from scorer.runtime import OnnxRuntime, Scores
+    from scorer.runtimes.cpu import OnnxRuntime, Scores
 
     run = OnnxRuntime.run
 

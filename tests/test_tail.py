@@ -2,7 +2,7 @@
 masks go into both, and nothing but the features and the equations is shared.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import features
 import numpy as np
@@ -10,34 +10,36 @@ import onnx
 import onnxruntime as ort
 import oracle
 import pytest
-from onnx import ModelProto, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, numpy_helper
 
-from export.graph import Options, bake, classifier, contract_of
-from scorer.contract import BALENT_FLOOR, RELATIVE_SD_FLOOR
+from export.graph import Options, bake, contract_of, pass_weights
+from scorer.contract import BALENT_FLOOR, FEATURES, RELATIVE_SD_FLOOR
 from trainer import networks
 from trainer.model import Card
 
 FLOOR = oracle.Floor(relative_sd=RELATIVE_SD_FLOOR, balent_min=BALENT_FLOOR)
+WEIGHTS = "pass weights"
 SELECTABLE = -8.0  # what is below is never selected
 # Where float32 itself ends, as docs/numerics.md says: logits beyond 100 nats, of many classes.
 LIMITS = {("contrast 30", 150): (2e-3, 5e-3)}
-Tail = Callable[[int], ModelProto]
+Tail = Callable[[int, str], ModelProto]
+TARGETS = {"strips": "cpu", "whole": "gpu"}
 
 
 @pytest.fixture(scope="module")
 def tail() -> Tail:
-    """tail(classes) → the part of a baked graph from the classifier's input to its outputs."""
-    done: dict[int, ModelProto] = {}
+    """tail(classes, layout) → the part of a baked graph from the features to its outputs."""
+    done: dict[tuple[int, str], ModelProto] = {}
 
-    def cut(classes: int) -> ModelProto:
-        if classes not in done:
-            done[classes] = _tail(classes)
-        return done[classes]
+    def cut(classes: int, layout: str) -> ModelProto:
+        if (classes, layout) not in done:
+            done[classes, layout] = _tail(classes, layout)
+        return done[classes, layout]
 
     return cut
 
 
-def _tail(classes: int) -> ModelProto:
+def _tail(classes: int, layout: str) -> ModelProto:
     card = Card(
         network=networks.NAMES[1],
         dropout=features.RATE,
@@ -49,39 +51,71 @@ def _tail(classes: int) -> ModelProto:
         pretrained="none",
     )
     network = card.build().eval()
-    contract = contract_of(network, card, Options(passes=features.PASSES))
+    options = Options(passes=features.PASSES, target=TARGETS[layout])
+    contract = contract_of(network, card, options)
+    assert contract.layout == layout
     model = bake(network, contract)
-    node = classifier(model, contract)
-    for output in model.graph.output:
-        output.type.Clear()  # the extractor copies types, and symbolic batches are in its way
-    model = onnx.shape_inference.infer_shapes(model)
-    return onnx.utils.Extractor(model).extract_model([node.input[0], "exclude"], ["map"])
+    wide = pass_weights(model, contract)
+    wide.name, old = WEIGHTS, wide.name
+    for node in _nodes(model.graph):
+        node.input[:] = [WEIGHTS if name == old else name for name in node.input]
+    return _behind_features(model)
+
+
+def _behind_features(model: ModelProto) -> ModelProto:
+    """The nodes that do not lead to the features, which become an input."""
+    producer = {name: node for node in model.graph.node for name in node.output}
+    leading, waiting = set(), [FEATURES]
+    while waiting:
+        if (name := waiting.pop()) in producer and name not in leading:
+            leading.add(name)
+            waiting += producer[name].input
+    kept = [node for node in model.graph.node if not leading & set(node.output)]
+    image = next(entry for entry in model.graph.input if entry.name == "image")
+    shape = ("B", features.CHANNELS, *features.FEATURE_SIZE)
+    image.CopyFrom(onnx.helper.make_tensor_value_info(FEATURES, onnx.TensorProto.FLOAT, shape))
+    del model.graph.node[:], model.graph.value_info[:]
+    model.graph.node.extend(kept)
+    return model
+
+
+def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            yield from _nodes(attribute.g)
 
 
 def run(model: ModelProto, case: features.Case) -> np.ndarray:
     """The tail's map for a case, whose classifier and masks take the place of the baked ones."""
     wide = case.widened()
-    node = next(n for n in model.graph.node if n.op_type == "Conv")
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
+    biases = [
+        t for t in copy.graph.initializer if list(t.dims) in ([len(wide.bias)], [len(wide.bias), 1])
+    ]
+    assert len(biases) == 1
     for tensor in copy.graph.initializer:
-        if tensor.name in node.input[1:]:
-            values = wide.weight if tensor.name == node.input[1] else wide.bias
-            tensor.CopyFrom(numpy_helper.from_array(values.numpy(), tensor.name))
+        if tensor.name == WEIGHTS or tensor is biases[0]:
+            values = wide.weight if tensor.name == WEIGHTS else wide.bias
+            array = values.detach().numpy().reshape(list(tensor.dims))
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
     options = ort.SessionOptions()
+    options.log_severity_level = 4
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     session = ort.InferenceSession(copy.SerializeToString(), options)
     feeds = {
-        node.input[0]: case.features[None].numpy(),
+        FEATURES: case.features[None].numpy(),
         "exclude": np.zeros((1, *case.size), np.uint8),
     }
     return session.run(["map"], feeds)[0][0]
 
 
+@pytest.mark.parametrize("layout", TARGETS)
 @pytest.mark.parametrize(("name", "classes"), features.CASES)
-def test_the_balent_map_is_the_oracles(name: str, classes: int, tail: Tail) -> None:
+def test_the_balent_map_is_the_oracles(name: str, classes: int, layout: str, tail: Tail) -> None:
     case = features.make(name, classes)
-    got = run(tail(classes), case)
+    got = run(tail(classes, layout), case)
     passes = case.probabilities()
     exact, floored = oracle.balent(passes), oracle.balent(passes, FLOOR)
     selectable = exact >= SELECTABLE

@@ -8,11 +8,11 @@ import photographs
 import pytest
 from onnx import numpy_helper
 
-from export.graph import classifier
-from export.verify import Verdict, verify
+from export.graph import pass_weights
+from export.verify import TOLERANCES, Verdict, verify
 from scorer.errors import BadGraph
 from scorer.pool import Pool, list_pool
-from scorer.runtime import OnnxRuntime
+from scorer.runtimes.cpu import OnnxRuntime
 from trainer.model import Card
 from trainer.network import BayesianNetwork
 
@@ -27,14 +27,13 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
 
 
 def verdict(path: Path, network: BayesianNetwork, pool: Pool) -> Verdict:
-    return verify(path, OnnxRuntime(path, threads=2), network, pool, images=4)
+    return verify(path, OnnxRuntime(path, workers=2), network, pool, images=4)
 
 
 def changed(source: Path, target: Path, change: str) -> Path:
     """A copy of a graph with one thing wrong in its widened classifier."""
     model = onnx.load(source)
-    node = classifier(model, OnnxRuntime(source, threads=1).contract)
-    (wide,) = (tensor for tensor in model.graph.initializer if tensor.name == node.input[1])
+    wide = pass_weights(model, OnnxRuntime(source, workers=1).contract)
     values = numpy_helper.to_array(wide).copy()
     if change == "dropout lost":
         values[:] = np.tile(values[:5], (len(values) // 5, 1, 1, 1))
@@ -49,7 +48,7 @@ def test_a_right_graph_passes_and_bad_images_are_passed_over(baked, network, poo
     found = verdict(baked(), network, pool)
     assert found.failures == []
     assert found.images == 3
-    assert found.spread > 0.01
+    assert found.spread > 0.001
 
 
 @pytest.mark.parametrize("acquisition", ["powerbald", "random", "margin"])
@@ -94,4 +93,6 @@ def test_numbers_that_are_no_numbers_fail() -> None:
     numbers = dict.fromkeys(
         ("map_difference", "map_difference_below", "regret", "labels", "spread"), nan
     )
-    assert len(Verdict(images=1, **numbers).failures) == len(numbers)
+    assert len(Verdict(images=1, tolerance=TOLERANCES["float32"], **numbers).failures) == len(
+        numbers
+    )

@@ -14,16 +14,18 @@ from torch import Tensor
 from scorer.contract import BALENT_FLOOR
 from trainer import beta
 from trainer.moments import Moments
+from trainer.sums import over_classes
 
 _TINY = 1e-30
+_LEAST_MEAN = beta.LEAST_MEAN
 _LEAST_BALD = 1e-4
 
-Map = Float[Tensor, "B H W"]
+Map = Float[Tensor, "B *P"]
 
 
-def entropy(mean: Float[Tensor, "B C H W"]) -> Map:
+def entropy(mean: Float[Tensor, "B C P"]) -> Map:
     """H = -sum_c mu_c ln mu_c of the mean prediction; 0 ≤ H ≤ ln C; 0 ln 0 = 0. Shannon 1948."""
-    return -(mean * mean.clamp(min=_TINY).log()).sum(dim=1)
+    return -over_classes(mean * mean.clamp(min=_LEAST_MEAN).log())[:, 0]
 
 
 def aleatoric(moments: Moments) -> Map:
@@ -43,8 +45,8 @@ def posterior(moments: Moments) -> Map:
     """sum_c mu_c h(P+_c) ≤ 0: entropy of the Beta that a class probability becomes once that
     class is observed. Woo 2023, section 3; a class with mu = 0 contributes 0.
     """
-    alpha, b = beta.fit(moments.mean, moments.within, moments.between)
-    return (moments.mean * beta.entropy(alpha, b)).sum(dim=1)
+    alpha, b = beta.fit(moments.mean, moments.variance)
+    return over_classes(moments.mean * beta.entropy(alpha, b))[:, 0]
 
 
 def balent(moments: Moments) -> Map:
@@ -63,12 +65,15 @@ def balentacq(value: Map) -> Map:
     return (1 / value.clamp(min=_TINY)).where(value >= 0, value)
 
 
-def margin(mean: Float[Tensor, "B C H W"]) -> Map:
+def margin(mean: Float[Tensor, "B C P"]) -> Map:
     """Largest minus second largest mean probability, 0 ≤ margin ≤ 1. Didari et al. take its
     smallest values inside a random pool of 10·n pixels, which the scorer draws.
     """
-    top = mean.topk(2, dim=1).values
-    return top[:, 0] - top[:, 1]
+    first = mean.amax(dim=1, keepdim=True)
+    leads = mean >= first
+    second = mean.masked_fill(leads, -1.0).amax(dim=1)
+    tied = over_classes(leads.to(mean.dtype))[:, 0] > 1
+    return (first[:, 0] - second).masked_fill(tied, 0.0)
 
 
 def powerbald(value: Map, noise: Map) -> Map:
@@ -82,29 +87,29 @@ def powerbald(value: Map, noise: Map) -> Map:
 
 @dataclass(frozen=True)
 class Acquisition:
-    """quantity(moments, noise) → map; score(map, noise) → what TopK sorts by.
+    """quantity(moments) → map, None where it is the noise itself; score(map, noise) → what TopK
+    sorts by.
 
     `noise`, uniform on (0, 1), is None unless the contract says that the acquisition is stochastic.
     """
 
-    quantity: Callable[[Moments, Map | None], Map]
+    quantity: Callable[[Moments], Map] | None
     score: Callable[[Map, Map | None], Map]
     needs_aleatoric: bool = False
 
 
-def _given(noise: Map | None) -> Map:
+def given(noise: Tensor | None) -> Tensor:
+    """The noise, which must be there."""
     assert noise is not None, "this acquisition draws at random: it needs noise"
     return noise
 
 
 ACQUISITIONS = {
-    "balentacq": Acquisition(lambda m, _: balent(m), lambda q, _: balentacq(q)),
-    "balent": Acquisition(lambda m, _: balent(m), lambda q, _: q),
-    "bald": Acquisition(lambda m, _: bald(m), lambda q, _: q, needs_aleatoric=True),
-    "powerbald": Acquisition(
-        lambda m, _: bald(m), lambda q, u: powerbald(q, _given(u)), needs_aleatoric=True
-    ),
-    "entropy": Acquisition(lambda m, _: entropy(m.mean), lambda q, _: q),
-    "margin": Acquisition(lambda m, _: margin(m.mean), lambda q, _: -q),
-    "random": Acquisition(lambda _, u: _given(u), lambda q, _: q),
+    "balentacq": Acquisition(balent, lambda q, _: balentacq(q)),
+    "balent": Acquisition(balent, lambda q, _: q),
+    "bald": Acquisition(bald, lambda q, _: q, needs_aleatoric=True),
+    "powerbald": Acquisition(bald, lambda q, u: powerbald(q, given(u)), needs_aleatoric=True),
+    "entropy": Acquisition(lambda m: entropy(m.mean), lambda q, _: q),
+    "margin": Acquisition(lambda m: margin(m.mean), lambda q, _: -q),
+    "random": Acquisition(None, lambda q, _: q),
 }

@@ -42,19 +42,16 @@ def masks(passes: int, channels: int, rate: float, seed: int) -> Float[Tensor, "
 
 
 def widen(classifier: nn.Conv2d, keep: Float[Tensor, "m K"], rate: float) -> nn.Conv2d:
-    """All passes as ONE convolution of (1 + m)·C outputs: the prediction without dropout, then
-    pass t = 1..m with the weights W · keep_t / (1 - rate).
-    """
-    scales = torch.cat((torch.ones(1, keep.shape[1]), keep / (1 - rate)))
+    """All passes as ONE convolution of m·C outputs; pass t has weights W · keep_t / (1 - rate)."""
     wide = nn.Conv2d(
         classifier.in_channels,
-        len(scales) * classifier.out_channels,
+        len(keep) * classifier.out_channels,
         kernel_size=classifier.weight.shape[2:],  # type: ignore[arg-type]
         padding=classifier.padding,  # type: ignore[arg-type]
         bias=classifier.bias is not None,
     ).requires_grad_(False)
-    scaled = classifier.weight.detach()[None] * scales[:, None, :, None, None]
-    wide.weight.copy_(scaled.flatten(0, 1))
+    scales = (keep / (1 - rate))[:, None, :, None, None]
+    wide.weight.copy_((classifier.weight.detach()[None] * scales).flatten(0, 1))
     if classifier.bias is not None and wide.bias is not None:
-        wide.bias.copy_(classifier.bias.detach().repeat(len(scales)))
+        wide.bias.copy_(classifier.bias.detach().repeat(len(keep)))
     return wide.eval()

@@ -1,108 +1,65 @@
-"""Mean and variances over the dropout passes, one pass at a time.
+"""Mean and variance of the class probabilities over the dropout passes, a few passes at a time.
 
-Never holds the probabilities of more than two passes: memory does not grow with m.
+Pixels are one axis P here: the formulas do not care how the grid is walked (trainer/raster.py).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from trainer.sums import over_classes, over_passes
+
 _LEAST_NORMALISER = 1e-37
 _HIGHEST_LIFT = 75.0  # exp(75) times any number of classes is still finite in float32
 
-Map = Float[Tensor, "B C H W"]
+Map = Float[Tensor, "B C P"]
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Of the class probabilities P over m passes.
+    """Of the class probabilities over m passes.
 
-    mean; within = mean of P (1 - P); between = population variance of P (ddof = 0); by the law of
-    total variance mean (1 - mean) = within + between. aleatoric [B, H, W], nats: the mean over the
+    mean; variance = that of the population (ddof = 0), which rounding may push 1e-14 below zero.
+    aleatoric [B, P], nats: the mean over the
     passes of the entropy of each pass, or None if it was not asked for.
     """
 
     mean: Map
-    within: Map
-    between: Map
-    aleatoric: Float[Tensor, "B H W"] | None
+    variance: Map
+    aleatoric: Float[Tensor, "B P"] | None
 
 
 def accumulate(
-    logits: Float[Tensor, "B nC h w"], passes: int, size: tuple[int, int], *, aleatoric: bool
+    groups: Iterable[Float[Tensor, "B _ C P"]], passes: int, *, aleatoric: bool
 ) -> Moments:
-    """Upsample the logits to `size`, pass by pass, soften them to probabilities, sum them up.
+    """Soften the logits of all passes to probabilities and sum them up, group by group.
 
-    `logits` holds 1 + m predictions of C classes: the one without dropout, which only serves as
-    the origin that deviations are taken from, and the m passes. Around zero, E[P²] - mu² would
-    lose everything below 1e-7 where P is near 1; around the first pass, everything where the first
-    pass happens to be the outlier.
+    Deviations are taken from the mean of the first group. Around zero, E[P²] - mu² would lose
+    everything below 1e-7 where P is near 1; around a single pass, everything where that pass
+    happens to be the outlier.
     """
-    origin, _ = _probabilities(logits, 0, passes, size, False)
-    shift, squares = torch.zeros_like(origin), torch.zeros_like(origin)
-    entropy = torch.zeros_like(origin[:, 0]) if aleatoric else None
-    for index in range(1, passes + 1):
-        probability, more = _probabilities(logits, index, passes, size, aleatoric)
-        deviation = probability - origin
-        shift = shift + deviation
-        squares = squares + deviation * deviation
-        entropy = None if entropy is None or more is None else entropy + more
-    return _moments(
-        origin, shift / passes, squares / passes, None if entropy is None else entropy / passes
-    )
+    stream = iter(groups)
+    probability, entropy = _softmax(next(stream), aleatoric)
+    origin = over_passes(probability, 1 / probability.shape[1])
+    deviation = probability - origin[:, None]
+    squares = over_passes(deviation * deviation, 1 / passes)
+    shift: Tensor | None = None
+    for logits in stream:
+        probability, more = _softmax(logits, aleatoric)
+        deviation = probability - origin[:, None]
+        shift = _plus(shift, over_passes(deviation, 1 / passes))
+        squares = squares + over_passes(deviation * deviation, 1 / passes)
+        entropy = None if more is None else _plus(entropy, more)
+    mean, variance = origin, squares
+    if shift is not None:
+        mean, variance = origin + shift, squares - shift * shift
+    return Moments(_whole(mean), variance, None if entropy is None else entropy / passes)
 
 
-def complement(mean: Map) -> Map:
-    """1 - mean of each class; of the leading class as the sum of the others, which is exact.
-
-    A mean of 0.9999 is known to 6e-8 in float32, so 1 - mean by subtraction keeps three digits.
-    """
-    leads = mean > 0.5  # at most one class can
-    others = mean.masked_fill(leads, 0.0).sum(dim=1, keepdim=True)
-    return others.where(leads, 1 - mean)
-
-
-def _moments(
-    origin: Map, shift: Map, squares: Map, aleatoric: Float[Tensor, "B H W"] | None
-) -> Moments:
-    mean = _whole(origin + shift)
-    between = (squares - shift * shift).clamp(min=0)
-    total = mean * complement(mean)
-    # E[P (1 - P)] twice: the difference is exact where passes agree, the sum where they flip.
-    flips = between > 0.5 * total
-    around_origin = origin * complement(origin) + (1 - 2 * origin) * shift - squares
-    return Moments(mean, around_origin.where(flips, total - between), between, aleatoric)
-
-
-def _whole(mean: Map) -> Map:
-    """Spread over all classes what underflow lost; nothing, short of logits beyond 300."""
-    lost = 1 - mean.sum(dim=1, keepdim=True)
-    return mean + F.threshold(lost, 1e-3, 0.0) / mean.shape[1]
-
-
-def _probabilities(
-    logits: Float[Tensor, "B nC h w"],
-    index: int,
-    passes: int,
-    size: tuple[int, int],
-    with_entropy: bool,
-) -> tuple[Map, Float[Tensor, "B H W"] | None]:
-    classes = logits.shape[1] // (passes + 1)
-    own = _lowered(logits[:, index * classes : (index + 1) * classes])
-    shifted = F.interpolate(own, size, mode="bilinear", align_corners=False)
-    exponential = shifted.exp()
-    normaliser = exponential.sum(dim=1, keepdim=True).clamp(min=_LEAST_NORMALISER)
-    probability = exponential / normaliser
-    if not with_entropy:
-        return probability, None
-    # -sum p ln p with ln p = shifted - ln normaliser: no logarithm of a zero.
-    return probability, normaliser.log()[:, 0] - (probability * shifted).sum(dim=1)
-
-
-def _lowered(logits: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
+def lowered(logits: Float[Tensor, "B m C h w"]) -> Float[Tensor, "B m C h w"]:
     """Logits less their maximum over the classes, before the upsampling and not after it.
 
     Upsampling is linear and softmax blind to a constant per pixel, so this changes nothing, cannot
@@ -110,6 +67,30 @@ def _lowered(logits: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
     different leaders all exponents are low; where the logits of a point spread over more than 60
     nats they are lifted by half of the rest, or everything would underflow there.
     """
-    highest = logits.amax(dim=1, keepdim=True)
-    spread = highest - logits.amin(dim=1, keepdim=True)
+    highest = logits.amax(dim=2, keepdim=True)
+    spread = highest - logits.amin(dim=2, keepdim=True)
     return logits - (highest - (0.5 * spread - 30).clamp(0.0, _HIGHEST_LIFT))
+
+
+def _softmax(
+    logits: Float[Tensor, "B g C P"], with_entropy: bool
+) -> tuple[Float[Tensor, "B g C P"], Float[Tensor, "B P"] | None]:
+    """Probabilities, and the sum of their entropies over the passes."""
+    exponential = logits.exp()
+    normaliser = over_classes(exponential).clamp(min=_LEAST_NORMALISER)
+    probability = exponential * normaliser.reciprocal()
+    if not with_entropy:
+        return probability, None
+    # -sum p ln p with ln p = logits - ln normaliser: no logarithm of a zero.
+    entropy = normaliser.log() - over_classes(probability * logits)
+    return probability, entropy[:, :, 0].sum(dim=1)
+
+
+def _plus(sums: Tensor | None, more: Tensor) -> Tensor:
+    return more if sums is None else sums + more
+
+
+def _whole(mean: Map) -> Map:
+    """Spread over all classes what underflow lost; nothing, short of logits beyond 300."""
+    lost = 1 - over_classes(mean)
+    return mean + F.threshold(lost, 1e-3, 0.0) / mean.shape[1]

@@ -72,6 +72,15 @@ def at_points(
     return sampled[..., 0].transpose(1, 2)
 
 
-def upsample(logits: Float[Tensor, "B C h w"], size: tuple[int, int]) -> Float[Tensor, "B C H W"]:
-    """Logits at every pixel of a `size` grid."""
-    return F.interpolate(logits, size, mode="bilinear", align_corners=False)
+def upsample(maps: Float[Tensor, "B C h w"], size: tuple[int, int]) -> Float[Tensor, "B C H W"]:
+    """Bilinear, pixel centres at i + 0.5.
+
+    Said as a factor where it is a whole one: in a graph a size depends on the batch and cannot be
+    known before the image is seen, which keeps runtimes from their fast ways.
+    """
+    if size == tuple(maps.shape[2:]):
+        return maps
+    factors = [big / small for big, small in zip(size, maps.shape[2:], strict=True)]
+    if all(factor.is_integer() for factor in factors):
+        return F.interpolate(maps, scale_factor=factors, mode="bilinear", align_corners=False)
+    return F.interpolate(maps, size, mode="bilinear", align_corners=False)

@@ -1,5 +1,6 @@
 """From an image to its K best pixels: the module that export traces, and its PyTorch reference."""
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -7,10 +8,11 @@ from jaxtyping import Float, Int32, UInt8
 from torch import Tensor, nn
 
 from scorer.contract import NO_PIXEL, NO_SCORE
-from trainer.acquisition import ACQUISITIONS
+from trainer.acquisition import ACQUISITIONS, given
 from trainer.dropout import masks, widen
-from trainer.moments import Moments, accumulate
+from trainer.moments import accumulate
 from trainer.network import BayesianNetwork
+from trainer.raster import Whole
 
 
 class Scores(NamedTuple):
@@ -29,6 +31,7 @@ class ScoringNetwork(nn.Module):
     """Network once, m passes as one widened classifier, moments, acquisition, TopK.
 
     Grafting and tests may hand in any trunk and classifier; the masks come from `mask_seed`.
+    `size` is that of the map: the grid, or every stride-th pixel of it. `raster`: Whole or Strips.
     """
 
     def __init__(
@@ -40,13 +43,14 @@ class ScoringNetwork(nn.Module):
         acquisition: str,
         size: tuple[int, int],
         top_k: int,
+        raster: Callable[[nn.Conv2d, int, tuple[int, int]], nn.Module] = Whole,
     ) -> None:
         super().__init__()
         rate = network.dropout.rate
         keep = masks(passes, network.classifier.in_channels, rate, mask_seed)
         self.network = network.eval()
-        self.wide_classifier = widen(network.classifier, keep, rate)
-        self.passes, self.size = passes, size
+        self.passes = passes
+        self.raster = raster(widen(network.classifier, keep, rate), passes, size)
         self.acquisition = ACQUISITIONS[acquisition]
         self.top_k = min(top_k, size[0] * size[1])
 
@@ -56,22 +60,30 @@ class ScoringNetwork(nn.Module):
         exclude: UInt8[Tensor, "B H W"],
         noise: Float[Tensor, "B H W"] | None = None,
     ) -> Scores:
-        moments = self.moments(image)
-        quantity = self.acquisition.quantity(moments, noise)
+        label, *rest = self.raster(self.network.features(image), self._pixelwise)
+        quantity = rest[0] if rest else given(noise)
         score = self.acquisition.score(quantity, noise)
-        return Scores(*_best(score, exclude, moments.mean, self.top_k), quantity)
+        return Scores(*_best(score, exclude, label, self.top_k), quantity)
 
-    def moments(self, image: UInt8[Tensor, "B H W 3"]) -> Moments:
-        """Mean and variances over the passes at every pixel of the grid."""
-        logits = self.wide_classifier(self.network.features(image))
-        with_entropy = self.acquisition.needs_aleatoric
-        return accumulate(logits, self.passes, self.size, aleatoric=with_entropy)
+    def mean(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B C H W"]:
+        """Mean class probabilities over the passes at every pixel of the map."""
+
+        def means(logits: Iterable[Float[Tensor, "B _ C P"]]) -> tuple[Tensor, ...]:
+            return accumulate(logits, self.passes, aleatoric=False).mean.unbind(dim=1)
+
+        return torch.stack(self.raster(self.network.features(image), means), dim=1)
+
+    def _pixelwise(self, logits: Iterable[Float[Tensor, "B _ C P"]]) -> tuple[Tensor, ...]:
+        moments = accumulate(logits, self.passes, aleatoric=self.acquisition.needs_aleatoric)
+        label = moments.mean.argmax(dim=1).int()
+        quantity = self.acquisition.quantity
+        return (label,) if quantity is None else (label, quantity(moments))
 
 
 def _best(
     score: Float[Tensor, "B H W"],
     exclude: UInt8[Tensor, "B H W"],
-    mean: Float[Tensor, "B C H W"],
+    label: Int32[Tensor, "B H W"],
     top_k: int,
 ) -> tuple[Float[Tensor, "B K"], Int32[Tensor, "B K 2"], Int32[Tensor, "B K"]]:
     width = score.shape[2]
@@ -79,11 +91,9 @@ def _best(
     best, index = eligible.topk(top_k, dim=1)
     row = torch.div(index, width, rounding_mode="trunc")
     pixel = torch.stack((row, index - row * width), dim=2)
-    chosen = mean.flatten(2).gather(2, index[:, None].expand(-1, mean.shape[1], -1))
-    label = chosen.argmax(dim=1)
     none_left = best <= NO_SCORE
     return (
         best,
         pixel.masked_fill(none_left[..., None], NO_PIXEL).int(),
-        label.masked_fill(none_left, NO_PIXEL).int(),
+        label.flatten(1).gather(1, index).masked_fill(none_left, NO_PIXEL),
     )

@@ -1,9 +1,10 @@
 """DeepLabV3+ (Chen et al. 2018) on any backbone that gives low- and high-level features."""
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from trainer.network import upsample
 
 _WIDTH = 256
 _LOW_WIDTH = 48
@@ -26,7 +27,7 @@ class DeepLabV3Plus(nn.Module):
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K h w"]:
         low, high = self.backbone(image)
-        wide = F.interpolate(self.aspp(high), low.shape[2:], mode="bilinear", align_corners=False)
+        wide = upsample(self.aspp(high), tuple(low.shape[2:]))
         features: Tensor = self.decoder(torch.cat((wide, self.low(low)), dim=1))
         return features
 

@@ -1,0 +1,185 @@
+"""What a graph costs on this machine: time, memory and processor time per image, in each runtime.
+
+Every runtime is measured in a process of its own, so that its peak memory is its own.
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
+
+import numpy as np
+import numpy.typing as npt
+
+from scorer.errors import BadImage, BadPool
+from scorer.images import load
+from scorer.job import Options, rank_to_file
+from scorer.noise import uniform
+from scorer.pool import Pool
+from scorer.runtime import Runtime
+from scorer.runtimes import open_graph
+
+_IN_MEMORY = 16  # photographs that the bare graph is fed with
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to measure: `graph` in one runtime, for so many seconds; with a pool, from its files."""
+
+    graph: Path
+    runtime: str
+    precision: str
+    workers: int
+    seconds: float
+    pool: Pool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Medians. alone: seconds per image, one at a time on one core. rate: images/s, one image per
+    core, from memory; files: the same from the pool's files to a ranking, or None. cpu: seconds of
+    processor time per image, what it costs in energy. opening: seconds. peak_memory: bytes of the
+    whole process, or None where the system does not say.
+    """
+
+    runtime: str
+    precision: str
+    alone: float
+    rate: float
+    files: float | None
+    cpu: float
+    opening: float
+    peak_memory: int | None
+
+    @property
+    def share(self) -> float | None:
+        """The part of the bare graph's rate that is left from files to a ranking."""
+        return None if self.files is None else self.files / self.rate
+
+
+def measure(plan: Plan) -> Cost:
+    """Measure in a process of its own; raises what opening the graph there raised."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(_measure, plan).result()
+
+
+def throughput(run: Callable[[int], object], workers: int, seconds: float) -> tuple[float, float]:
+    """Calls of `run` per second, and processor seconds per call, with `workers` at a time."""
+    begin, used = perf_counter(), process_time()
+
+    def work(worker: int) -> int:
+        count = 0
+        while perf_counter() - begin < seconds:
+            run(count * workers + worker)
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(workers) as threads:
+        calls = sum(threads.map(work, range(workers)))
+    return calls / (perf_counter() - begin), (process_time() - used) / calls
+
+
+def latency(run: Callable[[int], object], seconds: float) -> float:
+    """Median seconds of a call, after two that do not count."""
+    times = [_timed(run, index) for index in range(5)][2:]
+    while sum(times) < seconds:
+        times.append(_timed(run, len(times)))
+    return median(times)
+
+
+def peak_memory() -> int | None:
+    """Most bytes that this process has had in memory so far; None where the system hides it."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    if sys.platform == "win32":
+        return None
+    import resource  # noqa: PLC0415
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def _measure(plan: Plan) -> Cost:
+    begin = perf_counter()
+    runtime = open_graph(plan.runtime, plan.graph, workers=plan.workers, precision=plan.precision)
+    opening = perf_counter() - begin
+    run = _bare(runtime, plan.pool)
+    alone = latency(run, plan.seconds / 4)
+    throughput(run, plan.workers, plan.seconds / 8)  # every worker's buffers are made
+    rounds = [_round(runtime, run, plan, part) for part in _parts(plan.pool)]
+    rates, cpu, files = zip(*rounds, strict=True)
+    known = [value for value in files if value is not None]
+    return Cost(
+        runtime=plan.runtime,
+        precision=plan.precision,
+        alone=alone,
+        rate=median(rates),
+        files=median(known) if known else None,
+        cpu=median(cpu),
+        opening=opening,
+        peak_memory=peak_memory(),
+    )
+
+
+def _round(
+    runtime: Runtime, run: Callable[[int], object], plan: Plan, part: Pool | None
+) -> tuple[float, float, float | None]:
+    """Bare rate, processor seconds per image, and the rate from files, one after the other."""
+    rate, cpu = throughput(run, plan.workers, plan.seconds / _ROUNDS)
+    return rate, cpu, None if part is None else _from_files(runtime, part)
+
+
+def _parts(pool: Pool | None) -> Iterator[Pool | None]:
+    """A part of the pool for every round."""
+    for index in range(_ROUNDS):
+        names = pool.names[index::_ROUNDS] if pool else ()
+        yield replace(pool, names=names) if pool and names else None
+
+
+def _from_files(runtime: Runtime, pool: Pool) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        begin = perf_counter()
+        rank_to_file(runtime, pool, Path(folder) / "ranking.csv", Options(n=1))
+        return len(pool) / (perf_counter() - begin)
+
+
+def _bare(runtime: Runtime, pool: Pool | None) -> Callable[[int], object]:
+    """run(i): score one of a few images that are in memory already."""
+    contract = runtime.contract
+    images = list(_images(contract.grid, pool))
+    exclude = np.zeros((1, *contract.map), np.uint8)
+    noise = uniform(0, "", contract.map)[None] if contract.stochastic else None
+    return lambda index: runtime.run(images[index % len(images)], exclude, noise)
+
+
+def _images(grid: tuple[int, int], pool: Pool | None) -> Iterator[npt.NDArray[np.uint8]]:
+    if pool is None:
+        yield np.random.default_rng(0).integers(0, 256, (1, *grid, 3), dtype=np.uint8)
+        return
+    found = 0
+    for name in pool.names:
+        with suppress(BadImage):
+            yield load(pool.path(name), grid).pixels[None]
+            found += 1
+        if found == _IN_MEMORY:
+            return
+    if not found:
+        raise BadPool(
+            f"none of the {len(pool)} images in {pool.root} can be read",
+            remedy="give --pool a folder of photographs",
+        )
+
+
+def _timed(run: Callable[[int], object], index: int) -> float:
+    begin = perf_counter()
+    run(index)
+    return perf_counter() - begin

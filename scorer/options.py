@@ -1,0 +1,44 @@
+"""Options of the command line that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorer.runtimes import NAMES, PRECISIONS
+
+FILE = click.Path(path_type=Path)
+
+graph = click.option(
+    "--graph", type=FILE, default="scorer.onnx", show_default=True, help="The scoring graph."
+)
+runtime = click.option(
+    "--runtime",
+    type=click.Choice(("auto", *NAMES)),
+    default="auto",
+    show_default=True,
+    help="What runs the graph; auto: the fastest one installed.",
+)
+precision = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=PRECISIONS[0],
+    show_default=True,
+    help="Of the network in front of the scoring; bfloat16 needs openvino and such a processor.",
+)
+threads = click.option(
+    "--threads", type=click.IntRange(1), help="Images scored at a time.  [default: one per core]"
+)
+
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def pool(
+    text: str = "Folder of images (searched recursively), or a .txt list of paths.",
+) -> Decorator:
+    """--pool, with what the command does with it as its help."""
+    return click.option(
+        "--pool", "pool_path", type=FILE, default="images", show_default=True, help=text
+    )

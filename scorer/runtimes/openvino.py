@@ -1,0 +1,134 @@
+"""OpenVINO on the CPU, in float32, or with the network in bfloat16."""
+
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scorer.contract import EXCLUDE, FEATURES, IMAGE, LABEL, MAP, METADATA_KEY, NOISE, PIXEL, SCORE
+from scorer.errors import BadInput, MissingDependency
+from scorer.runtime import Engine, Scores, cannot_open, check_file, check_tensors, read_contract
+
+_HINTS = {"float32": "f32", "bfloat16": "bf16"}
+
+
+class OpenVino:
+    """A scoring graph in OpenVINO: one stream for each worker.
+
+    It is cut at the features. The network in front may run in bfloat16, which it was trained to
+    bear; the moments behind never do: a variance over the passes would not survive 8 bits.
+    """
+
+    def __init__(self, path: Path, *, workers: int, precision: str = "float32") -> None:
+        check_file(path)
+        core = _core()
+        if precision == "bfloat16" and "BF16" not in _capabilities(core):
+            raise BadInput("this processor has no bfloat16", remedy="choose --precision float32")
+        try:
+            model = core.read_model(path)
+        except Exception as error:  # OpenVINO raises RuntimeError and its own kinds
+            raise cannot_open(path, error) from error
+        self.contract = read_contract(_metadata(model), path)
+        check_tensors(self.contract, _shapes(model.inputs), _shapes(model.outputs), path)
+        model.reshape({entry: [1, *entry.get_partial_shape()[1:]] for entry in model.inputs})
+        threads = {"NUM_STREAMS": workers, "INFERENCE_NUM_THREADS": workers}
+        hint = {"INFERENCE_PRECISION_HINT": _HINTS[precision]}
+        trunk, tail = _halves(model)
+        try:
+            self._trunk = core.compile_model(trunk, "CPU", threads | hint)
+            self._tail = core.compile_model(
+                tail, "CPU", threads | {"INFERENCE_PRECISION_HINT": "f32"}
+            )
+        except Exception as error:
+            raise cannot_open(path, error) from error
+        self.name = f"openvino {precision}"
+        self.workers = workers
+        self._free: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
+        for _ in range(workers):
+            self._free.put((self._trunk.create_infer_request(), self._tail.create_infer_request()))
+
+    def run(
+        self,
+        image: npt.NDArray[np.uint8],
+        exclude: npt.NDArray[np.uint8],
+        noise: npt.NDArray[np.float32] | None = None,
+        *,
+        want_map: bool = False,
+    ) -> Scores:
+        given: dict[str, Any] = {EXCLUDE: exclude, NOISE: noise}
+        feeds = {name: given[name] for name in self.contract.inputs if name != IMAGE}
+        outputs = [SCORE, PIXEL, LABEL] + ([MAP] if want_map else [])
+        trunk, tail = self._free.get()
+        try:
+            alone = []
+            for i in range(len(image)):
+                features = trunk.infer([image[i : i + 1]])[0]
+                one = {name: values[i : i + 1] for name, values in feeds.items()}
+                found = tail.infer({FEATURES: features} | one)
+                alone.append([found[name].copy() for name in outputs])
+        finally:
+            self._free.put((trunk, tail))
+        score, pixel, label, *rest = (np.concatenate(parts) for parts in zip(*alone, strict=True))
+        return Scores(score, pixel, label, rest[0] if rest else None)
+
+
+def examine() -> Engine:
+    """OpenVINO as it is installed; bfloat16 where the processor computes in it."""
+    version = _package().__version__.partition("-")[0]
+    halved = "BF16" in _capabilities(_core())
+    return Engine(f"openvino {version}", ("float32", "bfloat16") if halved else ("float32",))
+
+
+def _package() -> Any:
+    try:
+        import openvino  # noqa: PLC0415
+        from openvino import Core  # noqa: F401, PLC0415  # absent where half removed
+    except ImportError as error:
+        raise MissingDependency(
+            "the runtime openvino needs OpenVINO", remedy="pip install 'balentacq[openvino]'"
+        ) from error
+    return openvino
+
+
+def _core() -> Any:
+    return _package().Core()
+
+
+def _capabilities(core: Any) -> list[str]:
+    return list(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+
+
+def _metadata(model: Any) -> str | None:
+    """OpenVINO keeps an ONNX file's metadata under "framework"."""
+    key = ["framework", METADATA_KEY]
+    return str(model.get_rt_info(key).value) if model.has_rt_info(key) else None
+
+
+def _shapes(entries: Any) -> dict[str, tuple[object, ...]]:
+    """By name; None for a dimension that is not fixed."""
+    return {
+        entry.get_any_name(): tuple(
+            side.get_length() if side.is_static else None for side in entry.get_partial_shape()
+        )
+        for entry in entries
+    }
+
+
+def _halves(model: Any) -> tuple[Any, Any]:
+    """Two models: from the image to the features, and from the features to the scores."""
+    import openvino as ov  # noqa: PLC0415
+
+    outputs = (output for node in model.get_ops() for output in node.outputs())
+    seam = next((output for output in outputs if FEATURES in output.get_names()), None)
+    if seam is None:
+        raise BadInput("the graph does not name its features", remedy="export it again")
+    features = ov.opset13.parameter(seam.get_shape(), np.float32, name=FEATURES)
+    features.output(0).set_names({FEATURES})
+    by_name = {node.get_friendly_name(): node for node in model.get_parameters()}
+    others = [node for name, node in by_name.items() if name != IMAGE]
+    for target in seam.get_target_inputs():
+        target.replace_source_output(features.output(0))
+    tail = ov.Model(model.get_results(), [features, *others], "tail")
+    return ov.Model([seam], [by_name[IMAGE]], "trunk"), tail

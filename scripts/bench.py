@@ -1,0 +1,327 @@
+"""Race the scoring graph against the bare network and against PyTorch, and print one table.
+
+Every contestant lives in a process of its own (its peak memory is its own) and is timed in turns
+with the bare network in ONNX Runtime: A B A B, the ratio pair by pair, the median told. So a
+machine whose speed drifts still gives the same ratios. Last line: everything as JSON.
+
+scripts/bench --out results.json      all of it, half an hour on two cores
+scripts/bench --quick                 one setting, few rounds
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+
+import contestants
+import numpy as np
+from contestants import Run, Setting
+
+from scorer import bench
+from scorer.console import cores
+from scorer.pool import list_pool
+
+ROOT = Path(__file__).parent.parent
+SETTINGS = (
+    Setting((256, 512), 19),
+    Setting((360, 480), 11),
+    Setting((320, 320), 150),
+)
+MANY = Setting((256, 512), 19, passes=100)
+PLAIN = "bare network, ONNX Runtime"
+# How the cores are shared: so many images at a time, so many threads for each.
+MODES = {"one image per core": (cores(), 1), "all cores on one image": (1, cores())}
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Somebody who runs; `make(workers, threads)` builds it, `modes` are those it can do."""
+
+    name: str
+    make: tuple[str, tuple[object, ...]]
+    modes: tuple[str, ...] = tuple(MODES)
+    rounds: int = 7
+
+
+@dataclass(frozen=True)
+class Result:
+    """Medians: ms per image, and as a multiple of the bare network timed in turns with it."""
+
+    setting: str
+    name: str
+    mode: str
+    ms: float
+    ratio: float
+    cpu_ms: float
+    peak_mb: float
+
+
+def main() -> None:
+    """Read the command line, race, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="the first setting, three rounds")
+    parser.add_argument("--only", help="contestants whose name contains this")
+    parser.add_argument("--no-pool", action="store_true", help="leave out the pools of files")
+    parser.add_argument("--out", type=Path, help="also write the JSON here")
+    args = parser.parse_args()
+    results: list[Result] = []
+    pools: dict[str, object] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for setting in SETTINGS[:1] if args.quick else (*SETTINGS, MANY):
+            _bake(setting, folder)
+            few = [c for c in _field(setting, folder) if not args.only or args.only in c.name]
+            results += _race(setting, few, folder, quick=args.quick)
+        if not args.no_pool:
+            pools = _pools(folder, quick=args.quick)
+    told = {
+        "machine": _machine(),
+        "date": date.today().isoformat(),
+        "commit": _commit(),
+        "results": [asdict(result) for result in results],
+        "pools": pools,
+    }
+    for key, value in pools.items():
+        print(f"{key}: {value}")
+    if args.out:
+        args.out.write_text(json.dumps(told, indent=1) + "\n")
+    print(json.dumps(told))
+
+
+def _bake(setting: Setting, folder: Path) -> None:
+    print(f"\n### {setting}\n", flush=True)
+    contestants.bake_plain(setting, _file(folder, setting, "plain"))
+    contestants.bake(setting, _file(folder, setting, "strips"))
+    if setting.passes == MANY.passes:
+        return
+    contestants.bake(setting, _file(folder, setting, "whole"), target="gpu")
+    for stride in (2, 4):
+        contestants.bake(setting, _file(folder, setting, f"stride{stride}"), stride=stride)
+
+
+def _field(setting: Setting, folder: Path) -> Iterator[Contestant]:
+    per_core = ("one image per core",)
+    plain, strips = _file(folder, setting, "plain"), _file(folder, setting, "strips")
+    yield Contestant("this graph, ONNX Runtime", ("onnxruntime", (strips,)))
+    if setting.passes == MANY.passes:
+        return
+    for stride in (2, 4):
+        path = _file(folder, setting, f"stride{stride}")
+        yield Contestant(f"this graph, stride {stride}, ONNX Runtime", ("onnxruntime", (path,)))
+    whole = _file(folder, setting, "whole")
+    yield Contestant("this graph, layout whole, ONNX Runtime", ("onnxruntime", (whole,)))
+    for precision in ("float32", "bfloat16"):
+        for name, path in (
+            ("bare network", plain),
+            ("this graph", strips),
+            ("this graph, stride 4", _file(folder, setting, "stride4")),
+            ("this graph, layout whole", whole),
+        ):
+            if precision == "float32" or "whole" not in name:
+                yield Contestant(
+                    f"{name}, OpenVINO {precision}", ("openvino", (path, precision)), per_core
+                )
+    yield Contestant("PyTorch, network m times", ("pytorch", (setting, "network")), rounds=3)
+    yield Contestant("PyTorch, last layer m times", ("pytorch", (setting, "layer")), rounds=3)
+    yield Contestant(
+        "PyTorch, last layer m times, torch.compile", ("pytorch", (setting, "compiled")), rounds=3
+    )
+    yield Contestant(
+        "baal (BALD)", ("baal", (setting,)), modes=("all cores on one image",), rounds=3
+    )
+
+
+def _race(
+    setting: Setting, few: list[Contestant], folder: Path, *, quick: bool
+) -> Iterator[Result]:
+    plain = Contestant(PLAIN, ("onnxruntime", (_file(folder, setting, "plain"),)))
+    print(f"| {'contestant':<44} | cores | ms/image | x bare | CPU ms | peak MB |")
+    print("|---|---|---|---|---|---|")
+    for mode in MODES:
+        with _started(plain, setting, mode) as ask_plain:
+            ask_plain()
+            own = [ask_plain() for _ in range(5)]
+            yield _told(setting, plain.name, mode, [(one, one) for one in own])
+            for contestant in few:
+                if mode not in contestant.modes:
+                    continue
+                with _started(contestant, setting, mode) as ask:
+                    ask()
+                    rounds = min(3, contestant.rounds) if quick else contestant.rounds
+                    pairs = [(ask(), ask_plain()) for _ in range(rounds)]
+                yield _told(setting, contestant.name, mode, pairs)
+
+
+def _told(
+    setting: Setting, name: str, mode: str, pairs: list[tuple[dict[str, float], dict[str, float]]]
+) -> Result:
+    result = Result(
+        setting=str(setting),
+        name=name,
+        mode=mode,
+        ms=median(one["ms"] for one, _ in pairs),
+        ratio=median(one["ms"] / plain["ms"] for one, plain in pairs),
+        cpu_ms=median(one["cpu_ms"] for one, _ in pairs),
+        peak_mb=max(one["peak_mb"] for one, _ in pairs),
+    )
+    short = "per core" if mode == "one image per core" else "all"
+    print(
+        f"| {name:<44} | {short} | {result.ms:.1f} | {result.ratio:.2f} | {result.cpu_ms:.0f} "
+        f"| {result.peak_mb:.0f} |",
+        flush=True,
+    )
+    return result
+
+
+@contextmanager
+def _started(
+    contestant: Contestant, setting: Setting, mode: str
+) -> Iterator[Callable[[], dict[str, float]]]:
+    """A process that runs the contestant for a while whenever it is asked to."""
+    context = get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(there, contestant, setting, mode))
+    process.start()
+
+    def ask() -> dict[str, float]:
+        here.send("go")
+        answer: dict[str, float] = here.recv()
+        return answer
+
+    try:
+        yield ask
+    finally:
+        here.send(None)
+        process.join()
+
+
+def _serve(pipe: Connection, contestant: Contestant, setting: Setting, mode: str) -> None:
+    workers, threads = MODES[mode]
+    kind, arguments = contestant.make
+    run = _made(kind, arguments, workers, threads)
+    images = np.random.default_rng(0).integers(0, 256, (4, 1, *setting.size, 3), dtype=np.uint8)
+    while pipe.recv() is not None:
+        rate, cpu = bench.throughput(lambda index: run(images[index % 4]), workers, 1.5)
+        most = bench.peak_memory() or 0
+        pipe.send({"ms": 1e3 / rate, "cpu_ms": cpu * 1e3, "peak_mb": most / 1e6})
+
+
+def _made(kind: str, arguments: tuple, workers: int, threads: int) -> Run:  # type: ignore[type-arg]
+    if kind == "onnxruntime":
+        return contestants.onnxruntime(*arguments, workers, threads)
+    if kind == "openvino":
+        path, precision = arguments
+        return contestants.openvino(path, workers, precision)
+    import torch  # PyTorch's threads are counted per thread that calls it
+
+    torch.set_num_threads(threads)
+    run = contestants.pytorch(*arguments) if kind == "pytorch" else contestants.baal(*arguments)
+
+    def counted(image: contestants.Image) -> object:
+        torch.set_num_threads(threads)
+        return run(image)
+
+    return counted
+
+
+def _pools(folder: Path, *, quick: bool) -> dict[str, object]:
+    """From files: images/s against the bare graph, and memory that must not grow."""
+    count = 60 if quick else 500
+    graph = folder / "pool.onnx"
+    shutil.copy(_file(folder, SETTINGS[0], "strips"), graph)
+    pool = _photographs(folder / "pool", count)
+    plan = bench.Plan(
+        graph=graph, runtime="cpu", precision="float32", workers=cores(), seconds=20, pool=pool
+    )
+    cost = bench.measure(plan)
+    size = median(pool.path(name).stat().st_size for name in pool.names)
+    found: dict[str, object] = {
+        f"images/s from {count} files of 2048x1024 JPEG ({size / 1e3:.0f} kB)": cost.files,
+        "images/s of the bare graph": cost.rate,
+        "share": cost.share,
+    }
+    for many in (20, 60) if quick else (200, 2000):
+        copies = folder / f"pool{many}"
+        copies.mkdir()
+        for index in range(many):
+            os.link(pool.path(pool.names[index % count]), copies / f"{index:05}.jpg")
+        found[f"peak MB of scorer rank over {many} files"] = _ranked(graph, copies)
+    if not quick:
+        heavy = SETTINGS[2]
+        found[f"peak MB of scorer rank at {heavy}"] = _ranked(
+            _file(folder, heavy, "strips"), folder / "pool200"
+        )
+    return found
+
+
+def _photographs(folder: Path, count: int):  # type: ignore[no-untyped-def]
+    """2048x1024 JPEGs of drawn streets, as noisy as a camera's; every drawing is used ten times."""
+    drawn = max(1, count // 25)
+    subprocess.run(
+        [sys.executable, ROOT / "scripts/streets.py", folder / "drawn", "--train", str(drawn),
+         "--val", "0", "--size", "1024x2048"],
+        check=True, stdout=sys.stderr,
+    )  # fmt: skip
+    images = folder / "images"
+    images.mkdir()
+    source = list_pool(folder / "drawn" / "images")
+    for index in range(count):
+        shutil.copy(source.path(source.names[index % drawn]), images / f"{index:04}.jpg")
+    return list_pool(images)
+
+
+_RANK_AND_TELL = """
+import sys
+from scorer.bench import peak_memory
+from scorer.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(peak_memory())
+"""
+
+
+def _ranked(graph: Path, pool: Path) -> float:
+    """Peak memory of `scorer rank`, in MB."""
+    process = subprocess.run(
+        [sys.executable, "-c", _RANK_AND_TELL, "rank", "--pool", pool, "--graph", graph,
+         "--runtime", "cpu", "--out", pool.with_suffix(".csv"), "--no-resume"],
+        check=True, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    return int(process.stdout) / 1e6
+
+
+def _file(folder: Path, setting: Setting, kind: str) -> Path:
+    height, width = setting.size
+    return folder / f"{kind}-{height}x{width}-{setting.classes}-{setting.passes}.onnx"
+
+
+def _machine() -> str:
+    name = platform.processor() or platform.machine()
+    with Path("/proc/cpuinfo").open() as file:
+        name = next((line.split(":")[1].strip() for line in file if "model name" in line), name)
+    return f"{name}, {cores()} cores, Python {platform.python_version()}"
+
+
+def _commit() -> str:
+    process = subprocess.run(
+        ["git", "-C", ROOT, "describe", "--always", "--dirty"],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    return process.stdout.strip()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""Every runtime gives PyTorch's answer, whatever the acquisition, the layout and the stride."""
+
+from collections.abc import Callable
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import photographs
+import pytest
+
+from export.verify import TOLERANCES, verify
+from scorer import runtimes
+from scorer.contract import ACQUISITIONS
+from scorer.errors import BadGraph, BadInput, MissingDependency
+from scorer.pool import Pool, list_pool
+from scorer.rank import rank
+from scorer.runtime import Engine, Runtime
+from scorer.runtimes import openvino
+from trainer.network import BayesianNetwork
+
+Graph = Callable[..., Path]
+
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "stride 2": {"stride": 2},
+    "stride 4": {"stride": 4},
+    "whole": {"target": "gpu"},
+}
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
+    folder = tmp_path_factory.mktemp("pool")
+    photographs.photographs(folder, 3, height=80, width=120)
+    return list_pool(folder)
+
+
+def opened(name: str, path: Path, *, workers: int = 1, precision: str = "float32") -> Runtime:
+    return runtimes.open_graph(name, path, workers=workers, precision=precision)
+
+
+def failures(
+    name: str, path: Path, network: BayesianNetwork, pool: Pool, precision: str = "float32"
+) -> list[str]:
+    runtime = opened(name, path, precision=precision)
+    tolerance = TOLERANCES[precision]
+    return verify(path, runtime, network, pool, images=3, tolerance=tolerance).failures
+
+
+@pytest.mark.parametrize("acquisition", ACQUISITIONS)
+def test_openvino_gives_pytorchs_pixels(
+    acquisition: str, baked: Graph, network: BayesianNetwork, pool: Pool
+) -> None:
+    assert failures("openvino", baked(acquisition), network, pool) == []
+
+
+@pytest.mark.parametrize("name", runtimes.NAMES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("acquisition", ["balentacq", "powerbald"])
+def test_every_layout_and_stride_gives_pytorchs_pixels(
+    acquisition: str, layout: str, name: str, baked: Graph, network: BayesianNetwork, pool: Pool
+) -> None:
+    assert failures(name, baked(acquisition, **LAYOUTS[layout]), network, pool) == []
+
+
+def test_the_layout_is_in_the_contract(baked: Graph) -> None:
+    assert opened("cpu", baked()).contract.layout == "strips"
+    assert opened("cpu", baked(target="gpu")).contract.layout == "whole"
+    assert opened("cpu", baked(stride=4)).contract.stride == 4
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_a_coarse_map_asks_for_pixels_of_the_photograph(
+    stride: int, baked: Graph, pool: Pool
+) -> None:
+    results = list(rank(opened("cpu", baked(stride=stride)), pool, n=5, want_map=True))
+    for result in results:
+        assert result.map.shape == (64 // stride, 96 // stride)
+        places = {(pixel.row, pixel.col) for pixel in result.pixels}
+        assert len(places) == 5
+        cells = {(row * 64 // 80 // stride, col * 96 // 120 // stride) for row, col in places}
+        assert len(cells) == 5  # one pixel of the map each
+        assert all(0 <= row < 80 and 0 <= col < 120 for row, col in places)
+
+
+@pytest.mark.parametrize("name", runtimes.NAMES)
+def test_several_workers_choose_what_one_does(name: str, baked: Graph, pool: Pool) -> None:
+    one, three = (
+        list(rank(opened(name, baked(), workers=workers), pool, n=5)) for workers in (1, 3)
+    )
+    assert one == three
+
+
+def test_bfloat16_stays_within_its_regret(
+    baked: Graph, network: BayesianNetwork, pool: Pool
+) -> None:
+    if "bfloat16" not in openvino.examine().precisions:
+        pytest.skip("this processor has no bfloat16")
+    found = failures("openvino", baked(), network, pool, "bfloat16")
+    assert "pixels were selected that the reference does not want" not in found
+    assert "all passes are equal: dropout was lost" not in found
+
+
+def test_bfloat16_is_refused_where_the_processor_has_none(
+    baked: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openvino, "_capabilities", lambda core: ["FP32"])
+    with pytest.raises(BadInput, match="no bfloat16"):
+        opened("openvino", baked(), precision="bfloat16")
+    assert openvino.examine().precisions == ("float32",)
+
+
+def test_auto_is_the_first_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert runtimes.choose("auto") == "cpu"
+    assert runtimes.choose("openvino") == "openvino"
+    assert runtimes.choose("auto", "bfloat16") == "openvino"
+    with pytest.raises(BadInput, match="float32 only"):
+        runtimes.choose("cpu", "bfloat16")
+    found = util.find_spec
+    monkeypatch.setattr(
+        runtimes, "find_spec", lambda name: None if name == "onnxruntime" else found(name)
+    )
+    assert runtimes.choose("auto") == "openvino"
+    monkeypatch.setattr(runtimes, "find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match="ONNX Runtime or OpenVINO"):
+        runtimes.choose("auto")
+
+
+@pytest.mark.parametrize("name", runtimes.NAMES)
+def test_what_is_no_scoring_graph_is_refused(name: str, baked: Graph, tmp_path: Path) -> None:
+    with pytest.raises(BadGraph, match="does not exist"):
+        opened(name, tmp_path / "none.onnx")
+    (tmp_path / "text.onnx").write_text("not a graph")
+    with pytest.raises(BadGraph, match="cannot be opened"):
+        opened(name, tmp_path / "text.onnx")
+    (tmp_path / "half.onnx").write_bytes(baked().read_bytes()[:100_000])
+    with pytest.raises(BadGraph, match="cannot be opened"):
+        opened(name, tmp_path / "half.onnx")
+    model = onnx.load(baked())
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "bare.onnx")
+    with pytest.raises(BadGraph, match="carries no"):
+        opened(name, tmp_path / "bare.onnx")
+
+
+def test_openvino_needs_the_seam(tiny: Graph) -> None:
+    with pytest.raises(BadInput, match="does not name its features"):
+        opened("openvino", tiny())
+
+
+@pytest.mark.parametrize("name", runtimes.NAMES)
+def test_a_batch_is_scored_image_by_image(name: str, baked: Graph) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 64, 96, 3), dtype=np.uint8)
+    exclude = np.zeros((3, 64, 96), np.uint8)
+    runtime = opened(name, baked())
+    together = runtime.run(images, exclude, want_map=True)
+    for index in range(3):
+        alone = runtime.run(images[index : index + 1], exclude[index : index + 1], want_map=True)
+        for whole, part in zip(vars(together).values(), vars(alone).values(), strict=True):
+            np.testing.assert_array_equal(whole[index : index + 1], part)
+
+
+def test_every_runtime_says_its_version() -> None:
+    for name in runtimes.NAMES:
+        engine = runtimes.examine(name)
+        assert isinstance(engine, Engine)
+        assert engine.precisions[0] == "float32"
