@@ -27,21 +27,23 @@ from trainer.scoring import Scores, ScoringNetwork
 
 # Pixels below are confident and never selected; their value is mostly the floor's.
 SELECTABLE = -8.0
-TIE = 1e-3  # of two classes whose mean probabilities differ by less, either may be predicted
 
 
 class Tolerance(NamedTuple):
-    """How far a runtime may be off: the map where pixels can be selected and below, the regret."""
+    """How far a runtime may be off: the map where pixels can be selected and below, the regret;
+    tie: of two classes whose mean probabilities differ by less, either may be predicted.
+    """
 
     map: float
     map_below: float
     regret: float
+    tie: float
 
 
 # bfloat16 keeps 8 bits of every feature, so that the network itself is another one by as much.
 TOLERANCES = {
-    "float32": Tolerance(1e-3, 5e-3, 2e-3),
-    "bfloat16": Tolerance(math.inf, math.inf, 5e-2),
+    "float32": Tolerance(1e-3, 5e-3, 2e-3, tie=1e-3),
+    "bfloat16": Tolerance(math.inf, math.inf, 5e-2, tie=5e-2),
 }
 
 
@@ -109,7 +111,7 @@ def verify(
     found: list[_Comparison] = []
     spread = _spread(path, contract)
     for photograph, name in _photographs(pool, contract, images, on_image):
-        found.append(_compare(module, runtime, photograph, name))
+        found.append(_compare(module, runtime, photograph, name, tolerance.tie))
     if not found:
         raise BadPool(
             f"none of the images tried in {pool.root} can be read",
@@ -146,7 +148,7 @@ def _photographs(
 
 @torch.inference_mode()
 def _compare(
-    module: ScoringNetwork, runtime: Runtime, image: npt.NDArray[np.uint8], name: str
+    module: ScoringNetwork, runtime: Runtime, image: npt.NDArray[np.uint8], name: str, tie: float
 ) -> _Comparison:
     contract = runtime.contract
     exclude = (np.indices(contract.map).sum(0) % 2).astype(np.uint8)[None]  # a chessboard
@@ -157,7 +159,7 @@ def _compare(
     quantity = expected.map[0]
     ranked = key(contract.acquisition, module, quantity, drawn)
     regret = _regret(ranked.masked_fill(torch.from_numpy(exclude[0]) != 0, -np.inf), got.pixel[0])
-    labels = _agreement(module, image, got)
+    labels = _agreement(module, image, got, tie)
     if got.map is None:
         return _Comparison(None, None, regret, labels)
     difference = (torch.from_numpy(got.map[0]) - quantity).abs()
@@ -168,14 +170,16 @@ def _compare(
     return _Comparison(above, below, regret, labels)
 
 
-def _agreement(module: ScoringNetwork, image: npt.NDArray[np.uint8], got: Found) -> float:
+def _agreement(
+    module: ScoringNetwork, image: npt.NDArray[np.uint8], got: Found, tie: float
+) -> float:
     """Share of the selected pixels whose label is the reference's, or tied with it."""
     chosen = got.pixel[0, :, 0] != NO_PIXEL
     rows, cols = got.pixel[0, chosen].T
     mean = module.mean(torch.from_numpy(image))[0][:, rows, cols]
     label = torch.from_numpy(got.label[0, chosen]).long()
     behind = mean.amax(dim=0) - mean.gather(0, label[None])[0]
-    return float((behind <= TIE).float().mean())
+    return float((behind <= tie).float().mean())
 
 
 def key(acquisition: str, module: ScoringNetwork, quantity: Tensor, noise: Tensor | None) -> Tensor:

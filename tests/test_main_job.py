@@ -16,6 +16,7 @@ import pytest
 
 from scorer.contract import BALENT_FLOOR, FEATURES, RELATIVE_SD_FLOOR
 from scorer.images import load
+from scorer.runtimes import examine
 from scorer.runtimes.cpu import OnnxRuntime
 from trainer.dropout import masks
 from trainer.model import load as load_model
@@ -102,9 +103,18 @@ def test_labelled_pixels_are_never_asked_again(work: Path) -> None:
     assert not known & {(row["image"], row["row"], row["col"]) for row in found}
 
 
-def test_the_graph_is_verified_against_pytorch(work: Path) -> None:
-    done = run("export", "verify", "--pool", str(Path(ROOT) / "val"), "--images", "4", folder=work)
+@pytest.mark.parametrize(
+    ("runtime", "precision"),
+    [("cpu", "float32"), ("openvino", "float32"), ("openvino", "bfloat16")],
+)
+def test_the_graph_is_verified_against_pytorch(runtime: str, precision: str, work: Path) -> None:
+    if precision not in examine(runtime).precisions:
+        pytest.skip("this processor has no bfloat16")
+    pool = ("--pool", str(Path(ROOT) / "val"), "--images", "4")
+    how = ("--runtime", runtime, "--precision", precision)
+    done = run("export", "verify", *pool, *how, folder=work)
     assert "PASS" in done.stderr
+    assert f"runtime {runtime} {precision}" in done.stderr
 
 
 def test_the_map_is_the_oracles_on_real_photographs(work: Path) -> None:

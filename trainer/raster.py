@@ -168,7 +168,7 @@ def _corners(
 def _upsampled(
     corners: Float[Tensor, "4 B m C X"], passes: int, factor: int
 ) -> Iterator[Float[Tensor, "B _ C P"]]:
-    weights = corner_weights(factor)
+    weights = corner_weights(factor).to(corners.dtype)
     for few in corners.split(passes, dim=2):
         yield (few.flatten(1).T @ weights).view(*few.shape[1:4], -1)
 

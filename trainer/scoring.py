@@ -57,15 +57,15 @@ class ScoringNetwork(nn.Module):
     def forward(
         self,
         image: UInt8[Tensor, "B H W 3"],
-        exclude: UInt8[Tensor, "B H W"],
-        noise: Float[Tensor, "B H W"] | None = None,
+        exclude: UInt8[Tensor, "B mapH mapW"],
+        noise: Float[Tensor, "B mapH mapW"] | None = None,
     ) -> Scores:
         label, *rest = self.raster(self.network.features(image), self._pixelwise)
         quantity = rest[0] if rest else given(noise)
         score = self.acquisition.score(quantity, noise)
         return Scores(*_best(score, exclude, label, self.top_k), quantity)
 
-    def mean(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B C H W"]:
+    def mean(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B C mapH mapW"]:
         """Mean class probabilities over the passes at every pixel of the map."""
 
         def means(logits: Iterable[Float[Tensor, "B _ C P"]]) -> tuple[Tensor, ...]:
