@@ -65,7 +65,7 @@ def bake_plain(setting: Setting, path: Path) -> None:
 
     image = torch.zeros(1, *setting.size, 3, dtype=torch.uint8)
     torch.onnx.export(
-        Plain(), (image,), path, dynamo=True, external_data=False, verbose=False,
+        Plain().eval(), (image,), path, dynamo=True, external_data=False, verbose=False,
         opset_version=18, input_names=["image"],
     )  # fmt: skip
 
