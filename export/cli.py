@@ -3,16 +3,23 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from export.options import needs_onnx, source
 from scorer import __version__, options
 from scorer.console import Program, Size, progress, say
-from scorer.contract import ACQUISITIONS, STRIDES
-from scorer.errors import MissingDependency
+from scorer.contract import ACQUISITIONS, ORIGINS, STRIDES, Contract
+from scorer.errors import BadInput
 from scorer.files import check_writable
 from scorer.pool import list_pool
 from scorer.runtimes import choose, open_graph
+
+if TYPE_CHECKING:
+    from export.source import Source
+    from trainer.model import Card
+    from trainer.network import Scorable
 
 _model = click.option(
     "--model",
@@ -20,6 +27,11 @@ _model = click.option(
     default="model.safetensors",
     show_default=True,
     help="From trainer fit.",
+)
+
+
+_network = click.option(
+    "--network", help="The code of yours, package.module:factory, that the model may run."
 )
 
 
@@ -35,6 +47,8 @@ def main() -> None:
 
 @main.command("onnx")
 @_model
+@_network
+@source
 @click.option(
     "--mc",
     "passes",
@@ -50,7 +64,11 @@ def main() -> None:
     show_default=True,
     help="What makes a pixel worth a click.",
 )
-@click.option("--size", type=Size(), help="Of the grid to score on.  [default: as in training]")
+@click.option(
+    "--size",
+    type=Size(),
+    help="Of the grid to score on.  [default: as in training, or that of the network's input]",
+)
 @click.option(
     "--stride",
     type=click.Choice([str(stride) for stride in STRIDES]),
@@ -91,6 +109,8 @@ def main() -> None:
 @click.option("--out", type=options.FILE, default="scorer.onnx", show_default=True)
 def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     model: Path,
+    network: str | None,
+    source: "Source | None",
     passes: int,
     acquisition: str,
     size: tuple[int, int] | None,
@@ -103,19 +123,23 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
 ) -> None:
     """Bake a model, its dropout passes and an acquisition into one ONNX graph.
 
+    With --from, the model is any segmentation network in an ONNX file: its last linear layer is
+    found, and what is behind it is replaced by the scoring head.
+
     \b
     Examples:
       python -m export onnx --mc 20
       python -m export onnx --acquisition bald --out bald.onnx
       python -m export onnx --size 512x1024 --top 256
       python -m export onnx --stride 4 --out coarse.onnx
+      python -m export onnx --from segformer.onnx --classes config.json
+      python -m export onnx --from unet.onnx --size 512x512 --mean 0,0,0 --std 1,1,1
     """
-    _needs_onnx()
+    needs_onnx()
     from export.graph import Options, bake, contract_of, save  # noqa: PLC0415
-    from trainer.model import load  # noqa: PLC0415
 
     check_writable(out)
-    network, card = load(model)
+    built, card = _opened(model, network, source, size)
     wanted = Options(
         passes=passes,
         acquisition=acquisition,
@@ -126,10 +150,10 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         mask_seed=mask_seed,
         with_map=with_map,
     )
-    contract = contract_of(network, card, wanted)
+    contract = contract_of(built, card, wanted)
     with progress("graphs") as bar:
         bar.add_task(f"tracing {passes} passes of {card.network}", total=None)
-        graph = bake(network, contract)
+        graph = bake(built, contract)
     save(graph, out)
     if card.dropout_kind != "channel":
         say("trained with elementwise dropout; the passes of a graph drop whole channels")
@@ -147,21 +171,31 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
 @main.command("verify")
 @options.graph
 @_model
+@_network
+@click.option(
+    "--from",
+    "foreign",
+    type=options.FILE,
+    help="The network that a grafted graph was made from, instead of a model.",
+)
 @options.pool("Photographs to compare on.")
 @options.runtime
 @options.precision
 @click.option("--images", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON on stdout.")
-def verify_command(
+def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     graph: Path,
     model: Path,
+    network: str | None,
+    foreign: Path | None,
     pool_path: Path,
     runtime: str,
     precision: str,
     images: int,
     as_json: bool,
 ) -> int:
-    """Compare a graph in a runtime with its PyTorch model, on photographs.
+    """Compare a graph in a runtime with its PyTorch model, or with the network that it was grafted
+    onto (--from), on photographs.
 
     Fails (exit code 1) if the maps differ, if it selects pixels that the reference would not, or if
     its passes are all the same.
@@ -171,23 +205,23 @@ def verify_command(
       python -m export verify
       python -m export verify --graph bald.onnx --pool ./images --images 20
       python -m export verify --runtime openvino --precision bfloat16
+      python -m export verify --from segformer.onnx
     """
-    _needs_onnx()
-    from export.verify import TOLERANCES, verify  # noqa: PLC0415
-    from trainer.model import load  # noqa: PLC0415
+    needs_onnx()
+    from export.verify import tolerance_of, verify  # noqa: PLC0415
 
     opened = open_graph(choose(runtime, precision), graph, workers=1, precision=precision)
-    network, _ = load(model)
+    built = _reopened(model, network, foreign, opened.contract)
     pool = list_pool(pool_path)
     with progress("images") as bar:
         task = bar.add_task("comparing", total=min(images, len(pool)))
         verdict = verify(
             graph,
             opened,
-            network,
+            built,
             pool,
             images=images,
-            tolerance=TOLERANCES[precision],
+            tolerance=tolerance_of(precision, built),
             on_image=lambda done: bar.update(task, completed=done),
         )
     numbers = asdict(verdict)
@@ -201,18 +235,40 @@ def verify_command(
     for failure in verdict.failures:
         say(f"FAIL: {failure}", style="bold red")
     if not verdict.failures:
-        say(f"PASS: {graph} does what {model} does", style="green")
+        say(f"PASS: {graph} does what {foreign or model} does", style="green")
     return 1 if verdict.failures else 0
 
 
-def _needs_onnx() -> None:
-    try:
-        import jaxtyping  # noqa: F401, PLC0415
-        import onnx  # noqa: F401, PLC0415
-        import onnxscript  # noqa: F401, PLC0415
-        import safetensors  # noqa: F401, PLC0415
-        import torch  # noqa: F401, PLC0415
-    except ImportError as error:
-        raise MissingDependency(
-            f"exporting needs {error.name}", remedy="pip install 'balentacq[export]'"
-        ) from error
+def _opened(
+    model: Path, network: str | None, source: "Source | None", size: tuple[int, int] | None
+) -> "tuple[Scorable, Card]":
+    """The network to bake, and its card; says what was found in somebody's."""
+    from export.source import open_network  # noqa: PLC0415
+    from trainer.model import load  # noqa: PLC0415
+
+    if source is None:
+        return load(model, network)
+    with progress("networks") as bar:
+        bar.add_task(f"looking for the classifier of {source.path}", total=None)
+        foreign, card, origin = open_network(source, size)
+    for line in foreign.findings():
+        say(line)
+    say(f"names of its {len(card.classes)} classes: {origin}")
+    return foreign, card
+
+
+def _reopened(
+    model: Path, network: str | None, foreign: Path | None, contract: Contract
+) -> "Scorable":
+    """What a graph was made from."""
+    from export.source import reopen  # noqa: PLC0415
+    from trainer.model import load  # noqa: PLC0415
+
+    if foreign is not None:
+        return reopen(foreign, contract)
+    if contract.origin == ORIGINS[1]:
+        raise BadInput(
+            f"the graph was grafted onto {contract.network}",
+            remedy=f"compare it with that network: --from {contract.network}",
+        )
+    return load(model, network)[0]

@@ -21,8 +21,7 @@ from scorer.noise import uniform
 from scorer.pool import Pool
 from scorer.runtime import Runtime
 from scorer.runtime import Scores as Found
-from trainer.model import weights_sha256
-from trainer.network import BayesianNetwork
+from trainer.network import Scorable
 from trainer.scoring import Scores, ScoringNetwork
 
 # Pixels below are confident and never selected; their value is mostly the floor's.
@@ -40,9 +39,11 @@ class Tolerance(NamedTuple):
     tie: float
 
 
-# bfloat16 keeps 8 bits of every feature, so that the network itself is another one by as much.
+# bfloat16 keeps 8 bits of every feature, so that the network itself is another one by as much;
+# float16 keeps 11, and where a runtime rounds to them is its own affair.
 TOLERANCES = {
     "float32": Tolerance(1e-3, 5e-3, 2e-3, tie=1e-3),
+    "float16": Tolerance(2e-2, 5e-2, 1e-2, tie=1e-2),
     "bfloat16": Tolerance(math.inf, math.inf, 5e-2, tie=5e-2),
 }
 
@@ -90,10 +91,15 @@ class Verdict:
         return found
 
 
+def tolerance_of(precision: str, network: Scorable) -> Tolerance:
+    """Of a runtime that computes in `precision`: no less than the network itself needs."""
+    return max(TOLERANCES[precision], TOLERANCES[network.precision], key=lambda one: one.regret)
+
+
 def verify(
     path: Path,
     runtime: Runtime,
-    network: BayesianNetwork,
+    network: Scorable,
     pool: Pool,
     *,
     images: int,
@@ -102,7 +108,7 @@ def verify(
 ) -> Verdict:
     """Run `images` photographs of the pool through both; bad ones are passed over."""
     contract = runtime.contract
-    if contract.weights_sha256 != weights_sha256(network):
+    if contract.weights_sha256 != network.sha256:
         raise BadGraph(
             f"{path} was exported from another model",
             remedy="give the model that it came from with --model, or export again",
@@ -190,7 +196,7 @@ def key(acquisition: str, module: ScoringNetwork, quantity: Tensor, noise: Tenso
     """
     if acquisition == "balentacq":
         return torch.where(quantity >= 0, 2 - quantity, quantity)
-    return module.acquisition.score(quantity[None], noise)[0]
+    return module.tail.acquisition.score(quantity[None], noise)[0]
 
 
 def _regret(ranked: Tensor, pixel: npt.NDArray[np.int32]) -> float:
@@ -214,6 +220,7 @@ def _spread(path: Path, contract: Contract) -> float:
 
     The range and not the deviation: of equal numbers it is exactly zero.
     """
-    weights = onnx.numpy_helper.to_array(pass_weights(onnx.load(path), contract))
+    parts = pass_weights(onnx.load(path), contract)
+    weights = np.concatenate([onnx.numpy_helper.to_array(part) for part in parts])
     passes = weights.reshape(contract.passes, len(contract.classes), -1)
     return float(np.ptp(passes, axis=0).mean())

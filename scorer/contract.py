@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from scorer.errors import BadGraph
+from scorer.preprocessing import AS_IT_IS, Preprocessing
 
-VERSION = 2
+VERSION = 3
 METADATA_KEY = "balentacq.contract"
 _REMEDY = "the file was edited or is of another version: export it again"
 
@@ -27,6 +28,8 @@ FEATURES = "features"  # the seam inside: what the dropout and the classifier se
 
 STRIDES = (1, 2, 4)
 LAYOUTS = ("strips", "whole")
+# Where the network came from: trained here, or somebody's ONNX file that the head was grafted onto.
+ORIGINS = ("trainer", "onnx")
 
 # What marks a place among the K that no eligible pixel was left for.
 NO_PIXEL = -1
@@ -40,7 +43,11 @@ RANDOM_POOL = {"margin": 10}
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """What a graph computes. Written by the exporter, read back from the file that is opened."""
+    """What a graph computes. Written by the exporter, read back from the file that is opened.
+
+    network, output: the trainer's name of it, or somebody's file and the output that was cut.
+    align_corners: how the class scores are enlarged, in PyTorch's words.
+    """
 
     acquisition: str
     passes: int
@@ -56,6 +63,10 @@ class Contract:
     weights_sha256: str
     stride: int = 1
     layout: str = "whole"
+    origin: str = ORIGINS[0]
+    output: str = ""
+    align_corners: bool = False
+    preprocessing: Preprocessing = AS_IT_IS
     resize: str = "fit"
     relative_sd_floor: float = RELATIVE_SD_FLOOR
     balent_floor: float = BALENT_FLOOR
@@ -102,6 +113,7 @@ class Contract:
         values = asdict(self) | {
             "classes": ", ".join(self.classes),
             "colours": " ".join("#{:02x}{:02x}{:02x}".format(*colour) for colour in self.colours),
+            "preprocessing": ", ".join(f"{k} {v}" for k, v in asdict(self.preprocessing).items()),
             "versions": ", ".join(f"{name} {value}" for name, value in self.versions.items()),
         }
         return [(name, str(value)) for name, value in (values | {"sha256": self.sha256}).items()]
@@ -126,6 +138,7 @@ class Contract:
         try:
             values["classes"] = tuple(values["classes"])
             values["colours"] = tuple(tuple(colour) for colour in values["colours"])
+            values["preprocessing"] = _preprocessing(values["preprocessing"])
             contract = cls(**values)
             contract._check()
         except (TypeError, ValueError) as error:
@@ -142,6 +155,7 @@ class Contract:
             "dropout": 0 < self.dropout < 1,
             "stride": self.stride in STRIDES,
             "layout": self.layout in LAYOUTS,
+            "origin": self.origin in ORIGINS,
             "top_k": 0 < self.top_k <= math.prod(self.map),
             "passes": self.passes > 0,
             "classes": len(self.classes) > 1 and all(isinstance(n, str) for n in self.classes),
@@ -150,3 +164,8 @@ class Contract:
         }
         if wrong := [name for name, right in checks.items() if not right]:
             raise ValueError(f"{wrong[0]} is out of range")
+
+
+def _preprocessing(values: dict[str, Any]) -> Preprocessing:
+    mean, std = (tuple(values[name]) for name in ("mean", "std"))
+    return Preprocessing(**values | {"mean": mean, "std": std})

@@ -7,7 +7,8 @@ Failure (1)
 │   ├── BadLabels           labels.csv
 │   ├── BadPool             the pool itself; ONE bad image is a `BadImage`, not an error
 │   ├── BadModel            model.safetensors, pre-trained weights
-│   └── BadGraph            scorer.onnx
+│   ├── BadGraph            scorer.onnx
+│   └── CannotGraft         somebody's segmentation.onnx
 ├── CannotWrite (6)         full disk, missing permission
 └── BadImage                a value for the caller to count: never ends a run
 
@@ -54,6 +55,10 @@ class BadModel(BadInput):
 
 
 class BadGraph(BadInput):
+    pass
+
+
+class CannotGraft(BadInput):
     pass
 
 

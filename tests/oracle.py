@@ -48,30 +48,35 @@ class Floor:
 # --- The network's last stage -----------------------------------------------------------------
 
 
-def _source_positions(size: int, new_size: int) -> tuple[Indices, Indices, Array]:
+def _source_positions(
+    size: int, new_size: int, align_corners: bool
+) -> tuple[Indices, Indices, Array]:
     """Lower neighbour, upper neighbour and weight of the upper one, for each output index i.
 
     The source position is (i + 1/2) size / new_size - 1/2 in pixels (half-pixel centres), clamped
-    to [0, size - 1]: outside the outermost centres the edge value is repeated.
+    to [0, size - 1]: outside the outermost centres the edge value is repeated. With align_corners
+    it is i (size - 1) / (new_size - 1): the outermost centres meet.
     """
     centre = (np.arange(new_size) + 0.5) * (size / new_size) - 0.5
+    if align_corners:
+        centre = np.arange(new_size) * ((size - 1) / max(new_size - 1, 1))
     position = np.clip(centre, 0.0, size - 1.0)
     lower = np.floor(position).astype(np.intp)
     upper = np.minimum(lower + 1, size - 1)
     return lower, upper, position - lower
 
 
-def upsample(x: npt.ArrayLike, height: int, width: int) -> Array:
+def upsample(x: npt.ArrayLike, height: int, width: int, *, align_corners: bool = False) -> Array:
     """Bilinear resize of the last two axes to (height, width), in the unit of x.
 
-    Half-pixel centres (align_corners=False), edge clamped, no antialiasing: each axis is
+    Half-pixel centres unless align_corners, edge clamped, no antialiasing: each axis is
     (1 - w) x[lower] + w x[upper]. The range never exceeds that of x. Shrinking only samples.
     """
     x = np.asarray(x, dtype=np.float64)
-    lower, upper, weight = _source_positions(x.shape[-2], height)
+    lower, upper, weight = _source_positions(x.shape[-2], height, align_corners)
     weight = weight[:, np.newaxis]
     rows = (1.0 - weight) * x[..., lower, :] + weight * x[..., upper, :]
-    lower, upper, weight = _source_positions(x.shape[-1], width)
+    lower, upper, weight = _source_positions(x.shape[-1], width, align_corners)
     return (1.0 - weight) * rows[..., lower] + weight * rows[..., upper]
 
 
@@ -112,6 +117,8 @@ def probabilities(
     rate: float,
     height: int,
     width: int,
+    *,
+    align_corners: bool = False,
 ) -> Array:
     """P [m, C, height, width] in [0, 1], one pass for each row of the 0/1 masks [m, K].
 
@@ -125,7 +132,8 @@ def probabilities(
     result = np.empty((masks.shape[0], weight.shape[0], height, width))
     for t, mask in enumerate(masks):
         kept = features * mask[:, np.newaxis, np.newaxis] / (1.0 - rate)
-        result[t] = _softmax(upsample(_classify(kept, weight, bias), height, width))
+        logits = _classify(kept, weight, bias)
+        result[t] = _softmax(upsample(logits, height, width, align_corners=align_corners))
     return result
 
 

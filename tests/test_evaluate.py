@@ -41,7 +41,7 @@ class Means(nn.Module):
 def nearest_colour(bias: float = 0.0) -> BayesianNetwork:
     """Logits that prefer the class whose paint is nearest; gold is what nobody has seen."""
     network = BayesianNetwork(
-        Means(), 4, FeatureDropout(0.5), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)
+        Means(), nn.Conv2d(3, 4, 1), FeatureDropout(0.5), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)
     )
     paints = torch.tensor([*trees.PAINTS, (255, 255, 0)]) / 255
     with torch.no_grad():

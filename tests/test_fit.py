@@ -15,7 +15,6 @@ from trainer.clicks import Sample
 from trainer.dataset import Dataset
 from trainer.evaluate import evaluate
 from trainer.fit import Progress, Recipe, fit, precision
-from trainer.model import weights_sha256
 from trainer.network import BayesianNetwork
 
 NAME = "deeplabv3plus-efficientnet-lite0"
@@ -53,7 +52,7 @@ def fitted(samples: list[Sample], recipe: Recipe = RECIPE) -> tuple[str, list[Pr
     """Hash of the weights after a whole run, and its epochs."""
     epochs: list[Progress] = []
     network = fit(new(), samples, recipe, size=SMALL, on_epoch=epochs.append)
-    return weights_sha256(network), epochs
+    return network.sha256, epochs
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +150,7 @@ def resumed(
         on_epoch=lambda progress: epochs.append(progress.epoch),
     )
     assert started == [recipe.epochs - len(epochs)]
-    return weights_sha256(network), epochs
+    return network.sha256, epochs
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])

@@ -27,7 +27,9 @@ class Plain(nn.Module):
 
 def plain(rate: float = 0.5, kind: str = "channel", repeats: int = 4) -> BayesianNetwork:
     torch.manual_seed(0)
-    return BayesianNetwork(Plain(repeats), 5, FeatureDropout(rate, kind), mean=MEAN, std=STD)
+    trunk = Plain(repeats)
+    head = nn.Conv2d(trunk.channels, 5, 1)
+    return BayesianNetwork(trunk, head, FeatureDropout(rate, kind), mean=MEAN, std=STD)
 
 
 def images(batch: int = 2, seed: int = 0) -> Tensor:

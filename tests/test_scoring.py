@@ -28,7 +28,7 @@ def score(module: ScoringNetwork, exclude: torch.Tensor) -> Scores:
 def test_the_best_pixels_are_those_of_the_map_in_order(scoring: ScoringNetwork) -> None:
     found = score(scoring, torch.zeros(2, *SIZE, dtype=torch.uint8))
     for index in range(2):
-        key = scoring.acquisition.score(found.map[index : index + 1], None)[0]
+        key = scoring.tail.acquisition.score(found.map[index : index + 1], None)[0]
         best = key.flatten().sort(descending=True).values[:16]
         rows, cols = found.pixel[index].T.long()
         assert torch.equal(found.score[index], best)
@@ -73,4 +73,4 @@ def test_more_places_than_pixels_are_cut(network: BayesianNetwork) -> None:
     module = ScoringNetwork(
         network, passes=2, mask_seed=0, acquisition="entropy", size=(32, 32), top_k=5000
     )
-    assert module.top_k == 1024
+    assert module.tail.top_k == 1024

@@ -55,7 +55,7 @@ def _tail(classes: int, layout: str) -> ModelProto:
     contract = contract_of(network, card, options)
     assert contract.layout == layout
     model = bake(network, contract)
-    wide = pass_weights(model, contract)
+    (wide,) = pass_weights(model, contract)
     wide.name, old = WEIGHTS, wide.name
     for node in _nodes(model.graph):
         node.input[:] = [WEIGHTS if name == old else name for name in node.input]

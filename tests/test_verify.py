@@ -33,7 +33,7 @@ def verdict(path: Path, network: BayesianNetwork, pool: Pool) -> Verdict:
 def changed(source: Path, target: Path, change: str) -> Path:
     """A copy of a graph with one thing wrong in its widened classifier."""
     model = onnx.load(source)
-    wide = pass_weights(model, OnnxRuntime(source, workers=1).contract)
+    (wide,) = pass_weights(model, OnnxRuntime(source, workers=1).contract)
     values = numpy_helper.to_array(wide).copy()
     if change == "dropout lost":
         values[:] = np.concatenate([values[:5]] * (len(values) // 5))

@@ -2,8 +2,9 @@
 
 import json
 import math
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,9 +19,23 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path)
 _NETWORKS = ("deeplabv3plus-efficientnet-lite0", "deeplabv3plus-mobilenetv2")
+_FACTORY = re.compile(r"[\w.]+:\w+")
 _data = click.option(
     "--data", type=_FILE, default="dataset.toml", show_default=True, help="What to learn from."
 )
+
+
+class Network(click.ParamType):  # type: ignore[type-arg]
+    """The name of a network of ours, or package.module:factory."""
+
+    name = "NAME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in _NETWORKS and not _FACTORY.fullmatch(value):
+            self.fail(
+                f"{value!r}: choose {', '.join(_NETWORKS)}, or package.module:factory", param, ctx
+            )
+        return str(value)
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,12 +93,20 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
     show_default=True,
     help="Pixels to draw at random from each mask, where there is no labels file.",
 )
-@click.option("--network", type=click.Choice(_NETWORKS), default=_NETWORKS[0], show_default=True)
+@click.option(
+    "--network",
+    type=Network(),
+    default=_NETWORKS[0],
+    show_default=True,
+    help=f"{' or '.join(_NETWORKS)}, or package.module:factory, your function of the number of "
+    "classes that gives a torch.nn.Module.",
+)
 @click.option(
     "--weights",
     default="auto",
     show_default=True,
-    help="Of the backbone: auto (ImageNet where installed), none, or a .pth/.safetensors file.",
+    help="Of the backbone, or of your own network as a whole: auto (ImageNet where installed), "
+    "none, or a .pth/.safetensors file.",
 )
 @click.option("--epochs", type=click.IntRange(1), default=50, show_default=True)
 @click.option("--batch", type=click.IntRange(2), default=4, show_default=True)
@@ -149,6 +172,7 @@ def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       trainer fit
       trainer fit --labels labels.csv --epochs 100
       trainer fit --network deeplabv3plus-mobilenetv2 --weights mobilenet_v2-b0353104.pth
+      trainer fit --network mynets.unet:build --weights unet.pth
     """
     _needs_torch()
     from dataclasses import replace  # noqa: PLC0415
@@ -179,9 +203,12 @@ def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
 @main.command("evaluate")
 @_data
 @click.option("--model", type=_FILE, default="model.safetensors", show_default=True)
+@click.option("--network", type=Network(), help="The code of yours that the model may run.")
 @click.option("--split", type=click.Choice(("val", "train")), default="val", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON on stdout.")
-def evaluate_command(data: Path, model: Path, split: str, as_json: bool) -> None:
+def evaluate_command(
+    data: Path, model: Path, network: str | None, split: str, as_json: bool
+) -> None:
     """Print intersection over union per class, and their mean.
 
     \b
@@ -196,8 +223,8 @@ def evaluate_command(data: Path, model: Path, split: str, as_json: bool) -> None
     from trainer.evaluate import evaluate  # noqa: PLC0415
     from trainer.model import load  # noqa: PLC0415
 
-    network, card = load(model)
-    network.to("cuda" if torch.cuda.is_available() else "cpu")
+    built, card = load(model, network)
+    built.to("cuda" if torch.cuda.is_available() else "cpu")
     described = dataset.read(data)
     part = described.val if split == "val" else described.train
     if part is None:
@@ -210,7 +237,7 @@ def evaluate_command(data: Path, model: Path, split: str, as_json: bool) -> None
     with progress("images") as bar:
         task = bar.add_task("evaluating", total=len(part.images))
         evaluation = evaluate(
-            network,
+            built,
             part,
             described.classes,
             card.size,

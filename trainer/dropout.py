@@ -47,7 +47,9 @@ def widen(classifier: nn.Conv2d, keep: Float[Tensor, "m K"], rate: float) -> nn.
         classifier.in_channels,
         len(keep) * classifier.out_channels,
         kernel_size=classifier.weight.shape[2:],  # type: ignore[arg-type]
+        stride=classifier.stride,  # type: ignore[arg-type]
         padding=classifier.padding,  # type: ignore[arg-type]
+        dilation=classifier.dilation,  # type: ignore[arg-type]
         bias=classifier.bias is not None,
     ).requires_grad_(False)
     scales = (keep / (1 - rate))[:, None, :, None, None]

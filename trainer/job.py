@@ -64,7 +64,7 @@ def train(dataset: Dataset, out: Path, options: Options, listener: Listener) -> 
     network = networks.build(
         options.network, len(dataset.classes), rate=options.dropout, kind=options.dropout_kind
     )
-    origin = weights.load(network.trunk.backbone, options.weights)  # type: ignore[arg-type]
+    origin = weights.load_network(network, options.weights)
     _tell_origin(origin, options, listener)
     resume = out.with_name(f"{out.name}.partial")
     if not options.resume:
@@ -185,7 +185,7 @@ def _tell_skipped(skipped: Sequence[tuple[str, str]], listener: Listener) -> Non
 
 def _tell_origin(origin: str, options: Options, listener: Listener) -> None:
     if origin != "random":
-        listener.tell(f"{options.network}, backbone weights: {origin}")
+        listener.tell(f"{options.network}, weights: {origin}")
         return
     listener.tell(
         f"{options.network} starts from RANDOM weights: expect much worse results. "

@@ -1,18 +1,17 @@
 """The model file: one safetensors file, its whole configuration in the header."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from scorer.errors import BadModel
 from scorer.files import replacing_path
 from trainer import networks
+from trainer.bayesian import is_factory
 from trainer.dropout import KINDS
 from trainer.network import BayesianNetwork
 
@@ -67,20 +66,29 @@ def save(path: Path, network: BayesianNetwork, card: Card) -> None:
     write_safetensors(path, network.state_dict(), {METADATA_KEY: text})
 
 
-def load(path: Path) -> tuple[BayesianNetwork, Card]:
-    """Read a model file; refuses a version, a network or a tensor that it does not know."""
+def load(path: Path, network: str | None = None) -> tuple[BayesianNetwork, Card]:
+    """Read a model file; refuses a version, a network or a tensor that it does not know.
+
+    A model of package.module:factory is built by code that the file only names: that code runs if
+    the caller gives the same name as `network`.
+    """
     metadata, tensors = read_safetensors(path, remedy=_REMEDY)
     if METADATA_KEY not in metadata:
         raise BadModel(
             f"{path} is a safetensors file, but not a model of this project", remedy=_REMEDY
         )
     card = _card(metadata[METADATA_KEY], path)
-    network = card.build()
+    if is_factory(card.network) and network != card.network:
+        raise BadModel(
+            f"{path} needs code of yours, {card.network}",
+            remedy=f"allow it to run with --network {card.network}",
+        )
+    built = card.build()
     try:
-        network.load_state_dict(tensors)
+        built.load_state_dict(tensors)
     except RuntimeError as error:
         raise BadModel(f"{path} does not fit its network {card.network}", remedy=_REMEDY) from error
-    return network.eval(), card
+    return built.eval(), card
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
@@ -106,15 +114,6 @@ def read_safetensors(path: Path, *, remedy: str) -> tuple[Mapping[str, str], dic
         raise BadModel(f"{path} is no whole safetensors file: {error}", remedy=remedy) from error
 
 
-def weights_sha256(network: torch.nn.Module) -> str:
-    """Hash over names and bytes of all tensors: what a graph records of the model it came from."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
 def _card(text: str, path: Path) -> Card:
     try:
         values: dict[str, Any] = json.loads(text)
@@ -128,7 +127,8 @@ def _card(text: str, path: Path) -> Card:
         )
     if (
         set(values) != {entry.name for entry in fields(Card)}
-        or values["network"] not in networks.NAMES
+        or not isinstance(values["network"], str)
+        or not (values["network"] in networks.NAMES or is_factory(values["network"]))
     ):
         raise BadModel(f"{path}: its configuration is not one of this version", remedy=_REMEDY)
     try:

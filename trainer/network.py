@@ -1,12 +1,14 @@
 """A backbone-independent Bayesian segmentation network: trunk → dropout → linear classifier."""
 
-from typing import Protocol
+import hashlib
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from scorer.preprocessing import Preprocessing
 from trainer.dropout import FeatureDropout
 
 
@@ -15,6 +17,32 @@ class Trunk(Protocol):
 
     channels: int
     backbone: nn.Module
+
+
+@runtime_checkable
+class Scorable(Protocol):
+    """A network whose dropout passes can be baked: one dropout layer before a linear classifier.
+
+    align_corners: how its class scores are enlarged. precision: of its features. sha256: of its
+    weights.
+    """
+
+    @property
+    def classifier(self) -> nn.Conv2d: ...
+    @property
+    def dropout(self) -> FeatureDropout: ...
+    @property
+    def preprocessing(self) -> Preprocessing: ...
+    @property
+    def align_corners(self) -> bool: ...
+    @property
+    def precision(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+
+    def features(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B K h w"]:
+        """What the dropout and the classifier see."""
+        ...
 
 
 class BayesianNetwork(nn.Module):
@@ -26,11 +54,13 @@ class BayesianNetwork(nn.Module):
 
     image_mean: Tensor
     image_std: Tensor
+    align_corners = False
+    precision = "float32"
 
     def __init__(
         self,
         trunk: nn.Module,
-        classes: int,
+        classifier: nn.Conv2d,
         dropout: FeatureDropout,
         *,
         mean: tuple[float, float, float],
@@ -39,7 +69,7 @@ class BayesianNetwork(nn.Module):
         super().__init__()
         self.trunk = trunk
         self.dropout = dropout
-        self.classifier = nn.Conv2d(int(trunk.channels), classes, kernel_size=1)  # type: ignore[arg-type]
+        self.classifier = classifier
         self.register_buffer("image_mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("image_std", 255 * torch.tensor(std).view(1, 3, 1, 1))
 
@@ -48,6 +78,21 @@ class BayesianNetwork(nn.Module):
         upright = image.permute(0, 3, 1, 2).to(self.image_mean.dtype)
         features: Tensor = self.trunk((upright - self.image_mean) / self.image_std)
         return features
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What `features` does to the image first."""
+        mean, std = (tuple(v.flatten().tolist()) for v in (self.image_mean, self.image_std))
+        return Preprocessing(mean=mean, std=std)
+
+    @property
+    def sha256(self) -> str:
+        """Hash over names and bytes of all tensors: what a graph records of its model."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def forward(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B C h w"]:
         """Logits at feature resolution; dropped out in training mode."""
@@ -72,8 +117,10 @@ def at_points(
     return sampled[..., 0].transpose(1, 2)
 
 
-def upsample(maps: Float[Tensor, "B C h w"], size: tuple[int, int]) -> Float[Tensor, "B C H W"]:
-    """Bilinear, pixel centres at i + 0.5.
+def upsample(
+    maps: Float[Tensor, "B C h w"], size: tuple[int, int], *, align_corners: bool = False
+) -> Float[Tensor, "B C H W"]:
+    """Bilinear, pixel centres at i + 0.5, or outermost pixels on outermost pixels.
 
     Said as a factor where it is a whole one: in a graph a size depends on the batch and cannot be
     known before the image is seen, which keeps runtimes from their fast ways.
@@ -81,6 +128,5 @@ def upsample(maps: Float[Tensor, "B C h w"], size: tuple[int, int]) -> Float[Ten
     if size == tuple(maps.shape[2:]):
         return maps
     factors = [big / small for big, small in zip(size, maps.shape[2:], strict=True)]
-    if all(factor.is_integer() for factor in factors):
-        return F.interpolate(maps, scale_factor=factors, mode="bilinear", align_corners=False)
-    return F.interpolate(maps, size, mode="bilinear", align_corners=False)
+    whole = {"scale_factor": factors} if all(f.is_integer() for f in factors) else {"size": size}
+    return F.interpolate(maps, mode="bilinear", align_corners=align_corners, **whole)

@@ -39,24 +39,48 @@ class Raster(Protocol):
 
 
 class Whole(nn.Module):
-    """The grid as one piece."""
+    """The grid as one piece, whatever the sizes and the classifier."""
 
-    def __init__(self, classifier: nn.Conv2d, passes: int, size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        classifier: nn.Conv2d,
+        passes: int,
+        size: tuple[int, int],
+        *,
+        align_corners: bool = False,
+    ) -> None:
         super().__init__()
         self.classifier, self.passes, self.size = classifier, passes, size
+        self.align_corners = align_corners
 
     def forward(
         self, features: Float[Tensor, "B K h w"], pixelwise: Pixelwise
     ) -> tuple[Tensor, ...]:
         """Maps [B, H, W] of what `pixelwise` gives."""
-        logits = lowered(self.classifier(features).unflatten(1, (self.passes, -1)))
-        maps = pixelwise(self._upsampled(logits))
+        maps = pixelwise(self._upsampled(features))
         return tuple(values.unflatten(1, self.size) for values in maps)
 
-    def _upsampled(self, logits: Float[Tensor, "B m C h w"]) -> Iterator[Float[Tensor, "B _ C P"]]:
-        for few in logits.split(_WHOLE, dim=1):
-            full = upsample(few.flatten(1, 2), self.size)
+    def _upsampled(self, features: Float[Tensor, "B K h w"]) -> Iterator[Float[Tensor, "B _ C P"]]:
+        for few in self._logits(features):
+            full = upsample(few.flatten(1, 2), self.size, align_corners=self.align_corners)
             yield full.flatten(2).unflatten(1, few.shape[1:3])
+
+    def _logits(self, features: Float[Tensor, "B K h w"]) -> Iterator[Float[Tensor, "B _ C h w"]]:
+        """A few passes at a time; where features are smaller than the map, from one convolution."""
+        if features.shape[2] < self.size[0]:
+            logits = lowered(self.classifier(features).unflatten(1, (self.passes, -1)))
+            yield from logits.split(_WHOLE, dim=1)
+            return
+        # As large as the map: all passes of all classes must not exist at once.
+        head = self.classifier
+        classes = head.out_channels // self.passes
+        for start in range(0, head.out_channels, _WHOLE * classes):
+            part = slice(start, start + _WHOLE * classes)
+            bias = None if head.bias is None else head.bias[part]
+            few = F.conv2d(
+                features, head.weight[part], bias, head.stride, head.padding, head.dilation
+            )
+            yield lowered(few.unflatten(1, (-1, classes)))
 
 
 class Strips(nn.Module):
@@ -66,8 +90,16 @@ class Strips(nn.Module):
     whole multiple of the feature grid: the upsampling is one matrix product with four columns.
     """
 
-    def __init__(self, classifier: nn.Conv2d, passes: int, size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        classifier: nn.Conv2d,
+        passes: int,
+        size: tuple[int, int],
+        *,
+        align_corners: bool = False,
+    ) -> None:
         super().__init__()
+        assert not align_corners, "cells share their weights only between pixel centres"
         self.passes, self.size = passes, size
         # As a matrix from the start: the scan must take initializers as they are (_scan).
         self.weight = nn.Parameter(classifier.weight.detach().flatten(1))

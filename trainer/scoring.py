@@ -1,7 +1,7 @@
-"""From an image to its K best pixels: the module that export traces, and its PyTorch reference."""
+"""From features to the K best pixels: the module that export traces, and its PyTorch reference."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int32, UInt8
@@ -11,7 +11,7 @@ from scorer.contract import NO_PIXEL, NO_SCORE
 from trainer.acquisition import ACQUISITIONS, given
 from trainer.dropout import masks, widen
 from trainer.moments import accumulate
-from trainer.network import BayesianNetwork
+from trainer.network import Scorable
 from trainer.raster import Whole
 
 
@@ -27,32 +27,77 @@ class Scores(NamedTuple):
     map: Float[Tensor, "B H W"]
 
 
-class ScoringNetwork(nn.Module):
-    """Network once, m passes as one widened classifier, moments, acquisition, TopK.
+class ScoringTail(nn.Module):
+    """All that is behind the features: m passes as one widened classifier, moments, acquisition,
+    TopK.
 
-    Grafting and tests may hand in any trunk and classifier; the masks come from `mask_seed`.
-    `size` is that of the map: the grid, or every stride-th pixel of it. `raster`: Whole or Strips.
+    The masks come from `rate` and `mask_seed`. `size` is that of the map: the grid, or every
+    stride-th pixel of it. `raster`: Whole or Strips. `align_corners`: how logits are enlarged.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one per entry of the contract
         self,
-        network: BayesianNetwork,
+        classifier: nn.Conv2d,
         *,
+        rate: float,
         passes: int,
         mask_seed: int,
         acquisition: str,
         size: tuple[int, int],
         top_k: int,
-        raster: Callable[[nn.Conv2d, int, tuple[int, int]], nn.Module] = Whole,
+        align_corners: bool = False,
+        raster: Callable[..., nn.Module] = Whole,
     ) -> None:
         super().__init__()
-        rate = network.dropout.rate
-        keep = masks(passes, network.classifier.in_channels, rate, mask_seed)
-        self.network = network.eval()
+        keep = masks(passes, classifier.in_channels, rate, mask_seed)
+        wide = widen(classifier, keep, rate)
         self.passes = passes
-        self.raster = raster(widen(network.classifier, keep, rate), passes, size)
+        self.raster = raster(wide, passes, size, align_corners=align_corners)
         self.acquisition = ACQUISITIONS[acquisition]
         self.top_k = min(top_k, size[0] * size[1])
+
+    def forward(
+        self,
+        features: Float[Tensor, "B K h w"],
+        exclude: UInt8[Tensor, "B mapH mapW"],
+        noise: Float[Tensor, "B mapH mapW"] | None = None,
+    ) -> Scores:
+        label, *rest = self.raster(features, self._pixelwise)
+        quantity = rest[0] if rest else given(noise)
+        score = self.acquisition.score(quantity, noise)
+        return Scores(*_best(score, exclude, label, self.top_k), quantity)
+
+    def mean(self, features: Float[Tensor, "B K h w"]) -> Float[Tensor, "B C mapH mapW"]:
+        """Mean class probabilities over the passes at every pixel of the map."""
+
+        def means(logits: Iterable[Float[Tensor, "B _ C P"]]) -> tuple[Tensor, ...]:
+            return accumulate(logits, self.passes, aleatoric=False).mean.unbind(dim=1)
+
+        return torch.stack(self.raster(features, means), dim=1)
+
+    def _pixelwise(self, logits: Iterable[Float[Tensor, "B _ C P"]]) -> tuple[Tensor, ...]:
+        moments = accumulate(logits, self.passes, aleatoric=self.acquisition.needs_aleatoric)
+        label = moments.mean.argmax(dim=1).int()
+        quantity = self.acquisition.quantity
+        return (label,) if quantity is None else (label, quantity(moments))
+
+
+class ScoringNetwork(nn.Module):
+    """A network, once, and its scoring tail: the reference that graphs are compared with.
+
+    `options` are those of ScoringTail beside the classifier, the rate and align_corners, which
+    are the network's own.
+    """
+
+    def __init__(self, network: Scorable, **options: Any) -> None:
+        super().__init__()
+        self.network = network
+        self.tail = ScoringTail(
+            network.classifier,
+            rate=network.dropout.rate,
+            align_corners=network.align_corners,
+            **options,
+        ).eval()
 
     def forward(
         self,
@@ -60,24 +105,12 @@ class ScoringNetwork(nn.Module):
         exclude: UInt8[Tensor, "B mapH mapW"],
         noise: Float[Tensor, "B mapH mapW"] | None = None,
     ) -> Scores:
-        label, *rest = self.raster(self.network.features(image), self._pixelwise)
-        quantity = rest[0] if rest else given(noise)
-        score = self.acquisition.score(quantity, noise)
-        return Scores(*_best(score, exclude, label, self.top_k), quantity)
+        scores: Scores = self.tail(self.network.features(image), exclude, noise)
+        return scores
 
     def mean(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B C mapH mapW"]:
         """Mean class probabilities over the passes at every pixel of the map."""
-
-        def means(logits: Iterable[Float[Tensor, "B _ C P"]]) -> tuple[Tensor, ...]:
-            return accumulate(logits, self.passes, aleatoric=False).mean.unbind(dim=1)
-
-        return torch.stack(self.raster(self.network.features(image), means), dim=1)
-
-    def _pixelwise(self, logits: Iterable[Float[Tensor, "B _ C P"]]) -> tuple[Tensor, ...]:
-        moments = accumulate(logits, self.passes, aleatoric=self.acquisition.needs_aleatoric)
-        label = moments.mean.argmax(dim=1).int()
-        quantity = self.acquisition.quantity
-        return (label,) if quantity is None else (label, quantity(moments))
+        return self.tail.mean(self.network.features(image))
 
 
 def _best(

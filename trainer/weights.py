@@ -8,12 +8,40 @@ import torch
 from torch import Tensor, nn
 
 from scorer.errors import BadModel, MissingDependency
+from trainer.bayesian import ReadyTrunk
 from trainer.model import read_safetensors
+from trainer.network import BayesianNetwork
 from trainer.networks.efficientnet import EfficientNetLite0
 
 _LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 # Of a classifier that segmentation has no use for: ours stop before it.
+_CHECKPOINT_KEYS = ("state_dict", "model")
+_PARALLEL = "module."  # what DataParallel puts before every name
 _HEADS = ("classifier.", "features.18.", "_conv_head.", "_bn1.", "_fc.")
+
+
+def load_network(network: BayesianNetwork, choice: str) -> str:
+    """Load weights into a network before its training; in words where they came from.
+
+    Of a network of ours the backbone, as `load`; of somebody's all of it, under its own names. A
+    classifier of other classes is passed over.
+    """
+    trunk = network.trunk
+    if not isinstance(trunk, ReadyTrunk):
+        return load(trunk.backbone, choice)  # type: ignore[arg-type]
+    if choice in ("auto", "none"):
+        return "as its factory makes it"
+    path, own = Path(choice), f"{trunk.classifier_name}."
+    state = _read(path)
+    head = {n.removeprefix(own): value for n, value in state.items() if n.startswith(own)}
+    _fill(trunk.module, {n: v for n, v in state.items() if n in trunk.module.state_dict()}, choice)
+    origin = f"{path.name} (sha256 {_sha256(path)[:16]})"
+    if {n: v.shape for n, v in head.items()} != {
+        n: v.shape for n, v in network.classifier.state_dict().items()
+    }:
+        return f"{origin}, with a new classifier"
+    network.classifier.load_state_dict(head)
+    return origin
 
 
 def load(backbone: nn.Module, choice: str) -> str:
@@ -57,10 +85,15 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever its unpickler says, the file is of no use
         raise BadModel(f"{path} cannot be read as weights", remedy=remedy) from error
+    for key in _CHECKPOINT_KEYS:  # a checkpoint: the weights, and what else a trainer kept
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     ):
         raise BadModel(f"{path} is not a state dict of tensors", remedy=remedy)
+    if all(name.startswith(_PARALLEL) for name in state):
+        return {name.removeprefix(_PARALLEL): value for name, value in state.items()}
     return state
 
 

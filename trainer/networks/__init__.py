@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from torch import nn
 
+from scorer.errors import BadInput
+from trainer import bayesian
 from trainer.dropout import FeatureDropout
 from trainer.network import BayesianNetwork
 from trainer.networks.deeplab import DeepLabV3Plus
@@ -18,12 +20,31 @@ NAMES = tuple(BACKBONES)
 
 
 def build(name: str, classes: int, *, rate: float, kind: str) -> BayesianNetwork:
-    """A network with random weights; `rate` and `kind` are those of its dropout."""
+    """A network as it is before training; `rate` and `kind` are those of its dropout.
+
+    `name`: one of NAMES, or package.module:factory, which is imported and called with the number of
+    classes: only ever build what the user named.
+    """
+    dropout = FeatureDropout(rate, kind)
+    if bayesian.is_factory(name):
+        return _ready_made(name, classes, dropout)
     backbone = BACKBONES[name]()
+    trunk = DeepLabV3Plus(backbone)
     return BayesianNetwork(
-        DeepLabV3Plus(backbone),
-        classes,
-        FeatureDropout(rate, kind),
+        trunk,
+        nn.Conv2d(trunk.channels, classes, kernel_size=1),
+        dropout,
         mean=backbone.mean,  # type: ignore[arg-type]
         std=backbone.std,  # type: ignore[arg-type]
     )
+
+
+def _ready_made(name: str, classes: int, dropout: FeatureDropout) -> BayesianNetwork:
+    network = bayesian.make_bayesian(bayesian.made(name, classes), dropout)
+    if network.classifier.out_channels != classes:
+        raise BadInput(
+            f"--network {name}: its classifier has {network.classifier.out_channels} outputs, the "
+            f"dataset {classes} classes",
+            remedy="the factory must build a network for the number of classes that it is given",
+        )
+    return network

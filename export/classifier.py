@@ -1,0 +1,134 @@
+"""A linear classifier in somebody's graph, whatever operator says it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from onnx import NodeProto
+
+from export.constants import Array, Constants, attribute
+from export.nodes import called
+from scorer.errors import CannotGraft
+
+KINDS = frozenset({"Conv", "MatMul", "Gemm"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classifier:
+    """logits = weight [C, K, kh, kw] * features + bias [C].
+
+    features: the tensors that it reads: one, or several whose results are summed; K is theirs
+    together. logits: the tensor in which its result stands.
+    order: of the axes of features: "grid" [B, K, h, w], "last" [..., K], "first" [B, K, N].
+    pads: of the convolution: top, left, bottom, right.
+    """
+
+    features: tuple[str, ...]
+    logits: str
+    weight: Array
+    bias: Array
+    order: str = "grid"
+    pads: tuple[int, ...] = (0, 0, 0, 0)
+    strides: tuple[int, ...] = (1, 1)
+    dilations: tuple[int, ...] = (1, 1)
+
+    @property
+    def classes(self) -> int:
+        """How many scores it gives; a single one tells two classes apart."""
+        return len(self.weight)
+
+    @property
+    def uneven(self) -> bool:
+        """Whether it pads more on one side than on the other, which PyTorch cannot."""
+        return self.pads[:2] != self.pads[2:]
+
+    def scaled(self, scale: Array, shift: Array) -> "Classifier":
+        """Of scale * logits + shift, each [C]."""
+        weight = self.weight * scale[:, None, None, None]
+        return replace(self, weight=weight, bias=self.bias * scale + shift)
+
+
+def read(node: NodeProto, constants: Constants) -> Classifier:
+    """The classifier that a Conv, MatMul or Gemm is; CannotGraft where it is none."""
+    known = [constants.value(name) is not None for name in node.input[:2]]
+    if not any(known):
+        raise CannotGraft(
+            f"{called(node)} multiplies two activations: class scores are no linear function of "
+            "features that could be dropped"
+        )
+    return _conv(node, constants) if node.op_type == "Conv" else _product(node, constants)
+
+
+def summed(parts: list[Classifier], logits: str) -> Classifier | None:
+    """The sum of classifiers of one shape is one classifier of all their features; else None."""
+    first = parts[0]
+    if first.order != "grid" or any(_shape(part) != _shape(first) for part in parts):
+        return None
+    return replace(
+        first,
+        features=tuple(name for part in parts for name in part.features),
+        logits=logits,
+        weight=np.concatenate([part.weight for part in parts], axis=1),
+        bias=np.sum([part.bias for part in parts], axis=0, dtype=np.float32),
+    )
+
+
+def _shape(part: Classifier) -> tuple[object, ...]:
+    kernel = part.weight.shape[2:]
+    return part.order, part.classes, kernel, part.pads, part.strides, part.dilations
+
+
+def _conv(node: NodeProto, constants: Constants) -> Classifier:
+    weight = constants.value(node.input[1])
+    if weight is None or weight.ndim != 4 or attribute(node, "group", 1) != 1:
+        raise CannotGraft(f"{called(node)} is no convolution of all channels of a picture at once")
+    dilations = tuple(attribute(node, "dilations", [1, 1]))
+    return Classifier(
+        features=(node.input[0],),
+        logits=node.output[0],
+        weight=weight,
+        bias=_bias(node, constants, len(weight)),
+        pads=_pads(node, weight.shape[2:], dilations),
+        strides=tuple(attribute(node, "strides", [1, 1])),
+        dilations=dilations,
+    )
+
+
+def _product(node: NodeProto, constants: Constants) -> Classifier:
+    """MatMul or Gemm: a convolution of 1x1."""
+    left, right = (constants.value(name) for name in node.input[:2])
+    gemm = node.op_type == "Gemm"
+    weight = left if right is None else right.T
+    if weight is None or weight.ndim != 2 or (gemm and (right is None or _turned(node, "transA"))):
+        raise CannotGraft(f"{called(node)} multiplies with something else than weights of classes")
+    if gemm:
+        weight = attribute(node, "alpha", 1.0) * (weight.T if _turned(node, "transB") else weight)
+    return Classifier(
+        features=(node.input[0 if left is None else 1],),
+        logits=node.output[0],
+        weight=weight[:, :, None, None],
+        bias=attribute(node, "beta", 1.0) * _bias(node, constants, len(weight)),
+        order="last" if left is None else "first",
+    )
+
+
+def _turned(node: NodeProto, name: str) -> bool:
+    return bool(attribute(node, name, 0))
+
+
+def _bias(node: NodeProto, constants: Constants, classes: int) -> Array:
+    if len(node.input) < 3 or not node.input[2]:
+        return np.zeros(classes, np.float32)
+    bias = constants.value(node.input[2])
+    if bias is None or bias.size not in (1, classes):
+        raise CannotGraft(f"{called(node)} adds something else than one constant per class")
+    return np.array(np.broadcast_to(bias.ravel(), classes))
+
+
+def _pads(node: NodeProto, kernel: tuple[int, ...], dilations: tuple[int, ...]) -> tuple[int, ...]:
+    """Explicit, whatever the node says; SAME as for a stride of one."""
+    auto = attribute(node, "auto_pad", "NOTSET")
+    if auto in ("NOTSET", "VALID"):
+        return tuple(attribute(node, "pads", [0, 0, 0, 0]))
+    total = [dilation * (side - 1) for dilation, side in zip(dilations, kernel, strict=True)]
+    less, more = [side // 2 for side in total], [side - side // 2 for side in total]
+    return (*less, *more) if auto == "SAME_UPPER" else (*more, *less)

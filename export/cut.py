@@ -1,0 +1,112 @@
+"""The part of somebody's network that goes into a graph: from the image to the features."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from export import nodes
+from export.classifier import Classifier
+from export.foreign import Foreign
+from scorer.contract import FEATURES, IMAGE
+from scorer.preprocessing import Preprocessing
+
+
+def cut(
+    foreign: Foreign,
+    model: ModelProto,
+    found: Classifier,
+    preprocessing: Preprocessing,
+    tokens: tuple[int, int],
+) -> ModelProto:
+    """IMAGE to FEATURES: preprocessing, the network's own nodes and initializers, untouched, and
+    what the classifier reads as float32 [B, K, h, w].
+
+    tokens: the rows and columns in which features that are no picture are laid out.
+    """
+    trunk = ModelProto()
+    trunk.ir_version = model.ir_version
+    trunk.opset_import.extend(model.opset_import)
+    graph = trunk.graph
+    graph.CopyFrom(model.graph)
+    nodes.keep_only(graph, found.features)
+    *sides, colours = (*_grid(foreign, model), 3)
+    before = _before(foreign, preprocessing)
+    behind = _behind(found, tokens)
+    own = list(graph.node)
+    for field in ("node", "input", "output"):
+        graph.ClearField(field)
+    graph.node.extend([*before.node, *own, *behind.node])
+    graph.initializer.extend([*before.initializer, *behind.initializer])
+    shape = [foreign.batch or "B", *sides, colours]
+    graph.input.append(helper.make_tensor_value_info(IMAGE, TensorProto.UINT8, shape))
+    graph.output.append(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, None))
+    nodes.strip(trunk)
+    return trunk
+
+
+def _grid(foreign: Foreign, model: ModelProto) -> tuple[int, int]:
+    entry = next(entry for entry in model.graph.input if entry.name == foreign.image.name)
+    sides = [dim.dim_value for dim in entry.type.tensor_type.shape.dim]
+    return (sides[2], sides[3]) if foreign.layout == "nchw" else (sides[1], sides[2])
+
+
+def _before(foreign: Foreign, given: Preprocessing) -> GraphProto:
+    """From IMAGE to the network's own input."""
+    chain = _Chain([IMAGE], "preprocessing/")
+    if given.channels == "bgr":
+        chain.add("Gather", np.array([2, 1, 0], np.int64), axis=3)
+    if foreign.kind != TensorProto.UINT8:
+        chain.add("Cast", to=TensorProto.FLOAT)
+        if any(given.mean):
+            chain.add("Sub", np.array(given.mean, np.float32))
+        if set(given.std) != {1.0}:
+            chain.add("Div", np.array(given.std, np.float32))
+    if foreign.layout == "nchw":
+        chain.add("Transpose", perm=[0, 3, 1, 2])
+    chain.add("Cast", to=foreign.kind)
+    return chain.ending_in(foreign.image.name)
+
+
+def _behind(found: Classifier, tokens: tuple[int, int]) -> GraphProto:
+    """From what the classifier reads to FEATURES."""
+    chain = _Chain(found.features, "features/")
+    channels = found.weight.shape[1]
+    if len(found.features) > 1:
+        chain.add("Concat", axis=1)
+    if found.order == "last":
+        chain.add("Reshape", np.array([-1, *tokens, channels], np.int64))
+        chain.add("Transpose", perm=[0, 3, 1, 2])
+    elif found.order == "first":
+        chain.add("Reshape", np.array([-1, channels, *tokens], np.int64))
+    if found.uneven:
+        top, left, bottom, right = found.pads
+        chain.add("Pad", np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
+    chain.add("Cast", to=TensorProto.FLOAT)
+    return chain.ending_in(FEATURES)
+
+
+class _Chain:
+    """Nodes one after the other, each with at most one constant."""
+
+    def __init__(self, start: Sequence[str], prefix: str) -> None:
+        self._inputs, self._prefix = list(start), prefix
+        self._graph = onnx.GraphProto()
+
+    def add(self, kind: str, constant: npt.NDArray[Any] | None = None, **attributes: Any) -> None:
+        """A node that reads what is there so far, and a constant."""
+        name = f"{self._prefix}{len(self._graph.node)}-{kind.lower()}"
+        if constant is not None:
+            self._graph.initializer.append(numpy_helper.from_array(constant, f"{name}/constant"))
+            self._inputs.append(f"{name}/constant")
+        node: NodeProto = helper.make_node(kind, self._inputs, [name], name=name, **attributes)
+        self._graph.node.append(node)
+        self._inputs = [name]
+
+    def ending_in(self, name: str) -> GraphProto:
+        """All of it, with the last output called `name`."""
+        self._graph.node[-1].output[0] = name
+        return self._graph

@@ -1,0 +1,157 @@
+"""Somebody's network as this project sees one: features, dropout, linear classifier."""
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from onnx import ModelProto
+from torch import Tensor, nn
+
+from export.agreement import agree, check_dropout
+from export.cut import cut
+from export.foreign import Foreign
+from export.head import Head, find
+from export.nodes import called
+from export.probe import Array, Probe
+from scorer.errors import CannotGraft
+from scorer.preprocessing import Preprocessing
+from trainer.dropout import FeatureDropout
+
+
+class ForeignNetwork(nn.Module):
+    """`features` runs the untouched file in ONNX Runtime; `trunk` is what of it goes into a graph.
+
+    Raises CannotGraft where dropout and scoring cannot take the place of its end.
+    """
+
+    def __init__(
+        self,
+        foreign: Foreign,
+        *,
+        preprocessing: Preprocessing,
+        grid: tuple[int, int],
+        rate: float,
+        output: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.foreign, self.preprocessing, self.grid = foreign, preprocessing, grid
+        self.model = foreign.sized(grid)
+        self.head: Head = find(self.model, output)
+        self.dropout = FeatureDropout(rate)
+        self.classifier = _as_convolution(self.head)
+        self.probe = Probe(foreign, self.model, self.head, preprocessing, grid)
+        seen, names = self.probe.seen, self.head.classifier
+        scores = self._as_grid(torch.from_numpy(seen[names.logits].astype(np.float32)))
+        features = self._features(seen)
+        self.agreement = agree(self.head, self.classifier, features, scores, seen[self.head.output])
+        check_dropout(self.head, self.classifier, self.dropout, features)
+
+    @property
+    def sha256(self) -> str:
+        return self.foreign.sha256
+
+    @property
+    def align_corners(self) -> bool:
+        return self.head.align_corners
+
+    @property
+    def precision(self) -> str:
+        """In which its features are computed: float16, bfloat16 or float32."""
+        kind = str(self.probe.seen[self.head.classifier.features[0]].dtype)
+        return kind if kind in ("float16", "bfloat16") else "float32"
+
+    @property
+    def classes(self) -> int:
+        """How many the network tells apart."""
+        return self.classifier.out_channels
+
+    def features(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B K h w"]:
+        """What the classifier reads, as the file itself computes it."""
+        return torch.cat([self._features(self.probe.run(one.numpy())) for one in image])
+
+    def trunk(self) -> ModelProto:
+        """IMAGE to FEATURES as a graph."""
+        found = self.head.classifier
+        return cut(self.foreign, self.model, found, self.preprocessing, self._tokens)
+
+    def findings(self) -> list[str]:
+        """What was found, in lines for people."""
+        found, given = self.head.classifier, self.preprocessing
+        kernel = "x".join(map(str, found.weight.shape[2:]))
+        lines = [
+            f"output {self.head.output!r}: {kernel} classifier of {found.weight.shape[1]} channels "
+            f"in {found.logits!r}, {self.classes} classes, images of {self.grid[0]}x{self.grid[1]}",
+            f"images: {given.channels}, (pixel - mean) / std with mean {_short(given.mean)}, std "
+            f"{_short(given.std)} of 255: is that how it was trained?",
+        ]
+        if self.agreement.labels is not None:
+            share = f"{self.agreement.labels:.1%}"
+            lines.append(f"{share} of the pixels of a test image keep the network's own class")
+        return lines + [
+            f"{called(node)} is replaced by bilinear enlarging" for node in self.head.replaced
+        ]
+
+    def _features(self, found: dict[str, Array]) -> Float[Tensor, "1 K h w"]:
+        names = self.head.classifier.features
+        parts = [torch.from_numpy(found[name].astype(np.float32)) for name in names]
+        whole = self._as_grid(torch.cat(parts, dim=1) if len(parts) > 1 else parts[0])
+        if not self.head.classifier.uneven:
+            return whole
+        top, left, bottom, right = self.head.classifier.pads
+        return F.pad(whole, (left, right, top, bottom))
+
+    def _as_grid(self, values: Float[Tensor, "..."]) -> Float[Tensor, "1 _ h w"]:
+        order = self.head.classifier.order
+        if order == "grid":
+            return values
+        rows, columns = self._tokens
+        if order == "first":
+            return values.reshape(1, -1, rows, columns)
+        return values.reshape(1, rows, columns, -1).permute(0, 3, 1, 2)
+
+    @cached_property
+    def _tokens(self) -> tuple[int, int]:
+        """Rows and columns in which the network lays out tokens behind its classifier."""
+        found = self.head.classifier
+        if found.order == "grid":
+            return 0, 0
+        shapes = {name: value.shape for name, value in self.probe.seen.items()}
+        count = math.prod(shapes[found.logits]) // found.classes
+        for name in (found.logits, *(node.output[0] for node in self.head.behind)):
+            shape = shapes[name]
+            for sides in (shape[2:], shape[1:3]) if len(shape) == 4 else ():
+                if math.prod(shape) == count * found.classes and math.prod(sides) == count:
+                    return sides[0], sides[1]
+        raise CannotGraft(
+            f"the classifier {found.logits!r} scores {count} tokens, which the network never lays "
+            "out as a picture: boxes or queries, perhaps",
+            remedy="expected class scores [batch, classes, height, width] or a map of labels",
+        )
+
+
+def _as_convolution(head: Head) -> nn.Conv2d:
+    """The classifier in PyTorch. One score tells two classes apart: sigmoid(z) = softmax(0, z)."""
+    found = head.classifier
+    weight, bias = (torch.from_numpy(np.array(v)) for v in (found.weight, found.bias))
+    if found.classes == 1:
+        weight = torch.cat((torch.zeros_like(weight), weight))
+        bias = torch.cat((torch.zeros_like(bias), bias))
+    layer = nn.Conv2d(
+        weight.shape[1],
+        len(weight),
+        kernel_size=tuple(weight.shape[2:]),  # type: ignore[arg-type]
+        stride=found.strides,  # type: ignore[arg-type]
+        padding=0 if found.uneven else found.pads[:2],  # type: ignore[arg-type]
+        dilation=found.dilations,  # type: ignore[arg-type]
+    ).requires_grad_(False)
+    layer.weight.copy_(weight)
+    layer.bias.copy_(bias)  # type: ignore[union-attr]
+    return layer.eval()
+
+
+def _short(values: Sequence[float]) -> str:
+    return " ".join(f"{value:g}" for value in values)

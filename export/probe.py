@@ -1,0 +1,100 @@
+"""Somebody's network as it is, in ONNX Runtime, with what happens inside for all to see."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+import torch.nn.functional as F
+from onnx import ModelProto, TensorProto, helper
+
+from export.foreign import Foreign
+from export.head import Head
+from scorer.errors import CannotGraft, MissingDependency
+from scorer.preprocessing import Preprocessing
+
+Array = npt.NDArray[Any]
+
+
+class Probe:
+    """Runs the untouched network of `model`, prepared for images of `grid`, one image at a time.
+
+    It gives the tensors that matter: what the classifier reads, its scores, and all behind them.
+    """
+
+    def __init__(
+        self,
+        foreign: Foreign,
+        model: ModelProto,
+        head: Head,
+        preprocessing: Preprocessing,
+        grid: tuple[int, int],
+    ) -> None:
+        self.path, self.kind, self.layout = foreign.path, foreign.kind, foreign.layout
+        self.input = foreign.image.name
+        self.preprocessing, self.grid = preprocessing, grid
+        found = head.classifier
+        behind = (node.output[0] for node in head.behind)
+        self.names = list(dict.fromkeys([*found.features, found.logits, *behind, head.output]))
+        self._session = self._open(model)
+
+    def run(self, image: npt.NDArray[np.uint8]) -> dict[str, Array]:
+        """The tensors for an image [H, W, 3], by name."""
+        feeds = {self.input: self._prepared(image)}
+        try:
+            found = self._session.run(self.names, feeds)
+        except Exception as error:
+            raise self._cannot_run(error) from error
+        return dict(zip(self.names, found, strict=True))
+
+    @cached_property
+    def seen(self) -> dict[str, Array]:
+        """What the network makes of a test image: blurred and fine noise."""
+        rng = np.random.default_rng(0)
+        coarse = torch.from_numpy(rng.random((1, 3, 9, 11), np.float32))
+        smooth = F.interpolate(coarse, self.grid, mode="bicubic")[0].permute(1, 2, 0).numpy()
+        noise = rng.normal(0, 0.1, (*self.grid, 3))
+        return self.run((255 * np.clip(smooth + noise, 0, 1)).astype(np.uint8))
+
+    def _prepared(self, image: npt.NDArray[np.uint8]) -> Array:
+        """Said once more than in the graph, and in other words: the graph is compared with it."""
+        given = self.preprocessing
+        pixels: Array = image if given.channels == "rgb" else image[..., ::-1]
+        if self.kind != TensorProto.UINT8:
+            mean, std = np.array(given.mean, np.float32), np.array(given.std, np.float32)
+            pixels = (pixels.astype(np.float32) - mean) / std
+        if self.layout == "nchw":
+            pixels = pixels.transpose(2, 0, 1)
+        return np.ascontiguousarray(pixels[None].astype(helper.tensor_dtype_to_np_dtype(self.kind)))
+
+    def _open(self, model: ModelProto) -> Any:
+        try:
+            import onnxruntime as ort  # noqa: PLC0415
+        except ImportError as error:
+            raise MissingDependency(
+                "--from runs the network in ONNX Runtime to check what it found",
+                remedy="pip install 'balentacq[cpu,export]'",
+            ) from error
+        watched = ModelProto()
+        watched.CopyFrom(model)
+        there = {entry.name for entry in model.graph.output}
+        watched.graph.output.extend(
+            onnx.ValueInfoProto(name=name) for name in self.names if name not in there
+        )
+        options = ort.SessionOptions()
+        options.log_severity_level = 4  # what goes wrong is raised
+        try:
+            return ort.InferenceSession(
+                watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
+            raise self._cannot_run(error) from error
+
+    def _cannot_run(self, error: Exception) -> CannotGraft:
+        return CannotGraft(
+            f"{self.path} does not run at {self.grid[0]}x{self.grid[1]} in ONNX Runtime: "
+            f"{str(error).splitlines()[0]}",
+            remedy="choose a --size that the network takes: often a multiple of 32",
+        )

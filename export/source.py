@@ -1,0 +1,102 @@
+"""Somebody's network as the command line names it: a file, and how its images are prepared."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from onnx import TensorProto
+
+from export.classes import named
+from export.foreign import Foreign, read
+from export.graft import ForeignNetwork
+from scorer.contract import ORIGINS, Contract
+from scorer.errors import BadGraph, BadInput, CannotGraft
+from scorer.preprocessing import PRESETS, Preprocessing, Triple
+from trainer.dataset import default_colours
+from trainer.model import Card
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What a network's file does not say. None: as in the preset, or as the file suggests.
+
+    mean, std: in the network's order of channels, for values from 0 to 1 or to 255.
+    """
+
+    path: Path
+    output: str | None = None
+    preset: str | None = None
+    mean: Triple | None = None
+    std: Triple | None = None
+    channels: str | None = None
+    layout: str | None = None
+    classes: Path | None = None
+    dropout: float = 0.2
+
+    def preprocessing(self, foreign: Foreign) -> Preprocessing:
+        """What is done to an image before the network sees it."""
+        by_itself = foreign.kind == TensorProto.UINT8
+        mean, std, channels = PRESETS[self.preset or ("raw" if by_itself else "imagenet")]
+        found = Preprocessing.scaled(
+            self.mean or mean,
+            self.std or std,
+            channels=self.channels or channels,
+            layout=foreign.layout,
+        )
+        if by_itself and (any(found.mean) or set(found.std) != {1.0}):
+            raise CannotGraft(
+                f"{self.path} takes pixels of uint8 and must normalise them by itself",
+                remedy="leave --preset, --mean and --std away",
+            )
+        return found
+
+
+def open_network(source: Source, size: tuple[int, int] | None) -> tuple[ForeignNetwork, Card, str]:
+    """The network, what a model file would say of it, and where its classes' names come from."""
+    foreign = read(source.path, layout=source.layout)
+    grid = size or foreign.size
+    if grid[0] is None or grid[1] is None:
+        raise CannotGraft(
+            f"{source.path} takes images of any size",
+            remedy="say at which one to score with --size HEIGHTxWIDTH, best that of its training",
+        )
+    network = ForeignNetwork(
+        foreign,
+        preprocessing=source.preprocessing(foreign),
+        grid=(grid[0], grid[1]),
+        rate=source.dropout,
+        output=source.output,
+    )
+    names, origin = named(network.classes, foreign.metadata, source.classes)
+    card = Card(
+        network=source.path.name,
+        dropout=source.dropout,
+        dropout_kind="channel",
+        classes=names,
+        colours=default_colours(len(names)),
+        height=grid[0],
+        width=grid[1],
+        pretrained="",
+    )
+    return network, card, origin
+
+
+def reopen(path: Path, contract: Contract) -> ForeignNetwork:
+    """The network that a grafted graph was made from, as its contract says."""
+    if contract.origin != ORIGINS[1]:
+        raise BadInput(
+            "the graph was made from a trained model, not from somebody's network",
+            remedy="give the model with --model, and no --from",
+        )
+    foreign = read(path, layout=contract.preprocessing.layout)
+    if foreign.sha256 != contract.weights_sha256:
+        raise BadGraph(
+            f"the graph was not made from {path}, but from another {contract.network}",
+            remedy="give the file that it came from with --from, or export again",
+        )
+    return ForeignNetwork(
+        foreign,
+        preprocessing=contract.preprocessing,
+        grid=contract.grid,
+        rate=contract.dropout,
+        output=contract.output,
+    )

@@ -1,0 +1,52 @@
+"""What happens to an image between the file and the network: recorded in every contract."""
+
+from dataclasses import dataclass
+from typing import Self
+
+CHANNELS = ("rgb", "bgr")
+LAYOUTS = ("nchw", "nhwc")
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """The network sees (pixel - mean) / std of values from 0 to 255, in its own order of channels.
+
+    channels: the order in which the network takes them, and in which mean and std are given.
+    layout: of the network's input, "nchw" or "nhwc".
+    """
+
+    mean: Triple
+    std: Triple
+    channels: str = "rgb"
+    layout: str = "nchw"
+
+    def __post_init__(self) -> None:
+        """Refuse what no network can have been trained with."""
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(value > 0 for value in self.std):
+            raise ValueError("mean and std need three values each, std positive ones")
+        if self.channels not in CHANNELS or self.layout not in LAYOUTS:
+            raise ValueError(f"channels {self.channels!r}, layout {self.layout!r}")
+
+    @classmethod
+    def scaled(cls, mean: Triple, std: Triple, **others: str) -> Self:
+        """From mean and std as they are usually written down: for values from 0 to 1, or to 255.
+
+        Those of values from 0 to 1 are never above 1.
+        """
+        factor = 255.0 if max(*mean, *std) <= 1 else 1.0
+        times = [tuple(factor * float(value) for value in values) for values in (mean, std)]
+        return cls(mean=times[0], std=times[1], **others)  # type: ignore[arg-type]
+
+
+AS_IT_IS = Preprocessing(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+
+# As (mean, std, channels).
+PRESETS: dict[str, tuple[Triple, Triple, str]] = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "rgb"),
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "rgb"),  # -1 to 1
+    "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "rgb"),  # 0 to 1
+    "raw": ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255), "rgb"),  # 0 to 255
+    "caffe": ((103.939, 116.779, 123.68), (1.0, 1.0, 1.0), "bgr"),
+}

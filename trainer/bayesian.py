@@ -1,0 +1,179 @@
+"""Any PyTorch segmentation network whose last layer is a convolution becomes a Bayesian one."""
+
+import importlib
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from scorer.errors import BadInput
+from scorer.preprocessing import PRESETS
+from trainer.dropout import FeatureDropout
+from trainer.network import BayesianNetwork
+
+# What may stand behind the classifier, by the names of autograd's nodes.
+_MOVES = re.compile(
+    r"(Upsample\w+|\w*Softmax|Sigmoid|Unsafe\w+|\w*View|Reshape\w*|Permute|Transpose|Slice|Squeeze"
+    r"|Unsqueeze|Clone|ToCopy|Alias|ConstantPadNd)Backward\d*"
+)
+_CONVOLUTION = "ConvolutionBackward0"
+_IMAGENET = PRESETS["imagenet"]
+_REMEDY = (
+    "the network must end in a Conv2d, behind it at most upsampling and softmax; "
+    "other networks: export them to ONNX, then: python -m export onnx --from network.onnx"
+)
+
+
+class ReadyTrunk(nn.Module):
+    """Somebody's network up to its classifier: image → what the classifier would read.
+
+    What the network does behind its classifier is never run. `module` keeps its parameters' names.
+    """
+
+    def __init__(self, module: nn.Module, classifier: str) -> None:
+        super().__init__()
+        found = module.get_submodule(classifier)
+        assert isinstance(found, nn.Conv2d)
+        self.channels = found.in_channels
+        self.classifier_name = classifier
+        parent, _, own = classifier.rpartition(".")
+        setattr(module.get_submodule(parent), own, _Seam())
+        self.module = module
+
+    @property
+    def backbone(self) -> nn.Module:
+        """The part that learns more slowly: `backbone` or `encoder`, where there is one."""
+        for name in ("backbone", "encoder"):
+            if isinstance(part := getattr(self.module, name, None), nn.Module):
+                return part
+        return nn.Module()
+
+    def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K h w"]:
+        try:
+            self.module(image)
+        except _Reached as reached:
+            return reached.features
+        raise BadInput(f"{type(self.module).__name__} ends without its classifier", remedy=_REMEDY)
+
+
+class _Reached(Exception):
+    """Carries the features out of a network: nothing behind them is run."""
+
+    def __init__(self, features: Tensor) -> None:
+        super().__init__()
+        self.features = features
+
+
+class _Seam(nn.Module):
+    def forward(self, features: Tensor) -> Tensor:
+        raise _Reached(features)
+
+
+def make_bayesian(
+    module: nn.Module, dropout: FeatureDropout | None = None, *, size: tuple[int, int] = (128, 128)
+) -> BayesianNetwork:
+    """Insert dropout (channels, at a rate of 0.2, if none is given) before the last convolution.
+
+    `module` takes normalised images [B, 3, H, W] and is changed: its classifier moves into the
+    result. Its attributes mean and std, on the scale 0 to 1, are ImageNet's unless it has some.
+    It is run once, on an image of `size`. Raises BadInput, naming what is in the way, for a network
+    whose class scores are no upsampled convolution.
+    """
+    classifier = _classifier(module, size)
+    head = module.get_submodule(classifier)
+    assert isinstance(head, nn.Conv2d)
+    return BayesianNetwork(
+        ReadyTrunk(module, classifier),
+        head,
+        dropout or FeatureDropout(0.2),
+        mean=tuple(getattr(module, "mean", _IMAGENET[0])),
+        std=tuple(getattr(module, "std", _IMAGENET[1])),
+    )
+
+
+def is_factory(name: str) -> bool:
+    """Whether a network's name is package.module:factory."""
+    return ":" in name
+
+
+def made(name: str, classes: int) -> nn.Module:
+    """Import package.module:factory, also from the working directory, and call it."""
+    path, _, function = name.partition(":")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        factory = getattr(importlib.import_module(path), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise BadInput(
+            f"--network {name}: {error}",
+            remedy="expected package.module:factory, importable from here",
+        ) from error
+    module = factory(classes)
+    if not isinstance(module, nn.Module):
+        raise BadInput(
+            f"--network {name} gave a {type(module).__name__}",
+            remedy="expected a function of the number of classes that gives a torch.nn.Module",
+        )
+    return module
+
+
+def _classifier(module: nn.Module, size: tuple[int, int]) -> str:
+    """The name of the convolution that the class scores come from, by following gradients back."""
+    weights = {id(m.weight): n for n, m in module.named_modules() if isinstance(m, nn.Conv2d)}
+    with _watched(module):
+        node: Any = _scores(module(torch.zeros(1, 3, *size))).grad_fn
+    behind: list[str] = []
+    while node is not None and node.name() != _CONVOLUTION:
+        behind.append(node.name().removesuffix("0").removesuffix("Backward"))
+        if not _MOVES.fullmatch(node.name()):
+            raise BadInput(
+                f"{type(module).__name__}: {behind[-1]} changes the scores behind the last "
+                "convolution",
+                remedy=_REMEDY,
+            )
+        node = node.next_functions[0][0]
+    if node is None:
+        raise BadInput(f"{type(module).__name__} has no convolution at its end", remedy=_REMEDY)
+    weight = getattr(node.next_functions[1][0], "variable", None)
+    if id(weight) not in weights:
+        raise BadInput(
+            f"{type(module).__name__}: its last convolution is no Conv2d of its own, with a weight "
+            "used as it is",
+            remedy=_REMEDY,
+        )
+    return str(weights[id(weight)])
+
+
+def _scores(output: Any) -> Tensor:
+    """The class scores in what a network gives: a tensor, or the main one of several."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):  # also the outputs of transformers
+        named = (output[key] for key in ("out", "logits") if key in output)
+        return _scores(next(named, next(iter(output.values()))))
+    if isinstance(output, Sequence) and output:
+        return _scores(output[0])
+    raise BadInput(f"the network gives a {type(output).__name__}", remedy=_REMEDY)
+
+
+@contextmanager
+def _watched(module: nn.Module) -> Iterator[None]:
+    """In evaluation mode, with gradients for all weights; as it was afterwards."""
+    training = module.training
+    frozen = [parameter for parameter in module.parameters() if not parameter.requires_grad]
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+        module.eval()
+        with torch.enable_grad():
+            yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+        module.train(training)
