@@ -33,7 +33,7 @@ def cut(
     graph = trunk.graph
     graph.CopyFrom(model.graph)
     nodes.keep_only(graph, found.features)
-    *sides, colours = (*_grid(foreign, model), 3)
+    nodes.rename(graph, _apart)
     before = _before(foreign, preprocessing)
     behind = _behind(found, tokens)
     own = list(graph.node)
@@ -41,11 +41,16 @@ def cut(
         graph.ClearField(field)
     graph.node.extend([*before.node, *own, *behind.node])
     graph.initializer.extend([*before.initializer, *behind.initializer])
-    shape = [foreign.batch or "B", *sides, colours]
+    shape = [foreign.batch or "B", *_grid(foreign, model), 3]
     graph.input.append(helper.make_tensor_value_info(IMAGE, TensorProto.UINT8, shape))
     graph.output.append(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, None))
     nodes.strip(trunk)
     return trunk
+
+
+def _apart(name: str) -> str:
+    """A tensor of the network under a name that is free: nearly always its own."""
+    return f"network/{name}" if name in (IMAGE, FEATURES) else name
 
 
 def _grid(foreign: Foreign, model: ModelProto) -> tuple[int, int]:
@@ -68,12 +73,12 @@ def _before(foreign: Foreign, given: Preprocessing) -> GraphProto:
     if foreign.layout == "nchw":
         chain.add("Transpose", perm=[0, 3, 1, 2])
     chain.add("Cast", to=foreign.kind)
-    return chain.ending_in(foreign.image.name)
+    return chain.ending_in(_apart(foreign.image.name))
 
 
 def _behind(found: Classifier, tokens: tuple[int, int]) -> GraphProto:
     """From what the classifier reads to FEATURES."""
-    chain = _Chain(found.features, "features/")
+    chain = _Chain([_apart(name) for name in found.features], "features/")
     channels = found.weight.shape[1]
     if len(found.features) > 1:
         chain.add("Concat", axis=1)

@@ -1,12 +1,15 @@
 """Bakes a network, its dropout passes and an acquisition into one ONNX graph with its contract."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import onnx
 import torch
 from onnx import ModelProto, TensorProto
+from torch import nn
 
 from export import trace
 from export.graft import ForeignNetwork
@@ -17,7 +20,7 @@ from scorer.errors import BadGraph, BadInput
 from scorer.files import replacing_path
 from trainer.model import Card
 from trainer.network import Scorable
-from trainer.raster import Strips, Whole
+from trainer.raster import Coarse, Strips, Whole
 from trainer.scoring import ScoringNetwork
 
 OPSET = 18
@@ -81,7 +84,9 @@ def contract_of(network: Scorable, card: Card, options: Options) -> Contract:
     )
 
 
-def reference(network: Scorable, contract: Contract, layout: str = "whole") -> ScoringNetwork:
+def reference(
+    network: Scorable, contract: Contract, raster: Callable[..., nn.Module] = Whole
+) -> ScoringNetwork:
     """The PyTorch module that a contract describes: what verify compares to, in one piece."""
     return ScoringNetwork(
         network,
@@ -90,7 +95,7 @@ def reference(network: Scorable, contract: Contract, layout: str = "whole") -> S
         acquisition=contract.acquisition,
         size=contract.map,
         top_k=contract.top_k,
-        raster=Strips if layout == "strips" else Whole,
+        raster=raster,
     ).eval()
 
 
@@ -104,7 +109,12 @@ def bake(network: Scorable, contract: Contract) -> ModelProto:
     else:
         trunk = trace.trunk(network, contract, OPSET)
     features = _features(network, contract.grid)
-    behind = reference(network, contract, contract.layout).tail
+    rasters: dict[str, Callable[..., nn.Module]] = {
+        "strips": Strips,
+        "whole": Whole,
+        "coarse": partial(Coarse, factor=features[1] // contract.map[0]),
+    }
+    behind = reference(network, contract, rasters[contract.layout]).tail
     tail = trace.tail(behind, features, contract, opset(trunk))
     model = join(trunk, tail, contract)
     onnx.checker.check_model(model, full_check=True)
@@ -136,12 +146,16 @@ def save(model: ModelProto, path: Path) -> None:
 
 
 def _layout(network: Scorable, size: tuple[int, int], options: Options) -> str:
-    """Strips for CPUs, where the grid allows them."""
-    if options.target == "gpu" or network.align_corners:
+    """Where the grid allows it: coarse where features are finer than the map, strips for CPUs."""
+    if network.align_corners:
         return "whole"
+    head, features = network.classifier, _features(network, size)[1:]
     height, width = (side // options.stride for side in size)
-    fits = Strips.fits(network.classifier, _features(network, size)[1:], (height, width))
-    return "strips" if fits else "whole"
+    if Coarse.fits(head, features, (height, width)):
+        return "coarse"
+    if options.target == "cpu" and Strips.fits(head, features, (height, width)):
+        return "strips"
+    return "whole"
 
 
 def _features(network: Scorable, grid: tuple[int, int]) -> tuple[int, int, int]:

@@ -168,14 +168,13 @@ def _arithmetic(node: NodeProto, constants: Constants) -> tuple[str, Array, Arra
     if (left is None) == (right is None) or (node.op_type == "Div" and left is not None):
         return None
     constant = (right if left is None else left).ravel()  # type: ignore[union-attr]
+    source = node.input[0 if left is None else 1]
     one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
-    factor, addend = {
-        "Add": (one, constant),
-        "Sub": (one, -constant) if left is None else (-one, constant),
-        "Mul": (constant, zero),
-        "Div": (one / constant, zero),
-    }[node.op_type]
-    return node.input[0 if left is None else 1], factor, addend
+    if node.op_type in ("Mul", "Div"):
+        return source, constant if node.op_type == "Mul" else one / constant, zero
+    if node.op_type == "Add":
+        return source, one, constant
+    return (source, one, -constant) if left is None else (source, -one, constant)
 
 
 def _check_pixels(model: ModelProto, entry: ValueInfoProto) -> None:

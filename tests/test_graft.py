@@ -54,7 +54,7 @@ def grafted(folder: Path) -> Grafted:
     def make(name: str) -> tuple[zoo.Exported, Path]:
         if name not in done:
             torch.manual_seed(0)
-            exported = zoo.HAND_MADE[name](folder)
+            exported = zoo.ALL[name](folder)
             out = folder / f"{name}-graph.onnx"
             run("onnx", "--from", str(exported.path), "--mc", str(PASSES), "--dropout", str(RATE),
                 "--top", "16", "--out", str(out), *exported.options)  # fmt: skip
@@ -70,7 +70,7 @@ def pool(folder: Path) -> Path:
     return folder / "pool"
 
 
-@pytest.mark.parametrize("name", zoo.HAND_MADE)
+@pytest.mark.parametrize("name", zoo.ALL)
 def test_the_map_is_the_oracles(name: str, grafted: Grafted, pool: Path) -> None:
     exported, graph = grafted(name)
     runtime = open_graph("cpu", graph, workers=1)
@@ -135,7 +135,7 @@ def same(values: np.ndarray, weight: np.ndarray) -> bool:
     return values.shape == weight.shape and bool((values == weight).all())
 
 
-@pytest.mark.parametrize("name", zoo.HAND_MADE)
+@pytest.mark.parametrize("name", zoo.ALL)
 def test_the_graph_is_verified_and_ranks_photographs(
     name: str, grafted: Grafted, pool: Path
 ) -> None:

@@ -60,14 +60,79 @@ def test_a_classifier_without_bias_will_do() -> None:
 
 @pytest.mark.parametrize(
     ("size", "fits"),
-    [((8, 12), True), ((32, 48), True), ((4, 6), False), ((8, 18), False), ((9, 12), False)],
+    [((8, 12), True), ((32, 48), True), ((4, 6), True), ((8, 18), False), ((9, 12), False)],
 )
 def test_strips_fit_whole_multiples_only(size: tuple[int, int], fits: bool) -> None:
     assert raster.Strips.fits(classifier(), (4, 6), size) == fits
 
 
-def test_strips_do_not_fit_a_wider_classifier() -> None:
-    assert not raster.Strips.fits(nn.Conv2d(CHANNELS, 6, 3, padding=1), (4, 6), (8, 12))
+@pytest.mark.parametrize(
+    ("head", "fits"),
+    [
+        (nn.Conv2d(CHANNELS, 6, 3, padding=1), True),
+        (nn.Conv2d(CHANNELS, 6, 3, padding=2, dilation=2), True),
+        (nn.Conv2d(CHANNELS, 6, 3), False),
+        (nn.Conv2d(CHANNELS, 6, 1, stride=2), False),
+        (nn.Conv2d(CHANNELS, 6, 2), False),
+        (nn.Conv2d(CHANNELS, 6, 3, padding="same"), True),
+        (nn.Conv2d(CHANNELS, 6, 2, padding="same"), False),
+    ],
+    ids=["3x3", "dilated", "valid", "stride", "even", "same", "even same"],
+)
+def test_strips_fit_classifiers_that_keep_the_size(head: nn.Conv2d, fits: bool) -> None:
+    assert raster.Strips.fits(head, (4, 6), (8, 12)) == fits
+
+
+@pytest.mark.parametrize(
+    "kernel", [((1, 1), 1), ((3, 3), 1), ((3, 1), 2), ((1, 5), 1), ((5, 3), 1)], ids=str
+)
+@pytest.mark.parametrize("factor", [1, 2, 4])
+@pytest.mark.parametrize("kind", [raster.Whole, raster.Strips])
+def test_wide_classifiers_and_equal_grids_are_right_too(
+    kind: type, factor: int, kernel: tuple[tuple[int, int], int]
+) -> None:
+    sides, dilation = kernel
+    torch.manual_seed(0)
+    padding = [dilation * (side - 1) // 2 for side in sides]
+    head = nn.Conv2d(CHANNELS, PASSES * CLASSES, sides, padding=padding, dilation=dilation)
+    head = head.double().requires_grad_(False)
+    features = torch.rand(2, CHANNELS, 11, 9, dtype=torch.float64)
+    size = (11 * factor, 9 * factor)
+    logits = lowered(head(features).unflatten(1, (PASSES, CLASSES))).flatten(1, 2)
+    expected = F.interpolate(logits, size, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(maps(kind, features, size, head), expected)
+
+
+@pytest.mark.parametrize("factor", [2, 4, 6])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_a_coarse_map_is_the_reduced_logits(kernel: int, factor: int) -> None:
+    torch.manual_seed(0)
+    head = nn.Conv2d(CHANNELS, PASSES * CLASSES, kernel, padding=kernel // 2).double()
+    head.requires_grad_(False)
+    features, size = (
+        torch.rand(2, CHANNELS, 12, 24, dtype=torch.float64),
+        (12 // factor, 24 // factor),
+    )
+    assert raster.Coarse.fits(head, (12, 24), size)
+    reduced = F.interpolate(head(features), size, mode="bilinear", align_corners=False)
+    expected = lowered(reduced.unflatten(1, (PASSES, CLASSES))).flatten(1, 2)
+    found = raster.Coarse(head, PASSES, size, factor=factor)(features, everything)
+    torch.testing.assert_close(torch.stack(found, dim=1), expected)
+
+
+def test_aligned_corners_are_enlarged_as_a_whole() -> None:
+    features, size, head = (
+        torch.rand(1, CHANNELS, 5, 7, dtype=torch.float64),
+        (20, 28),
+        classifier(),
+    )
+    logits = lowered(head(features).unflatten(1, (PASSES, CLASSES))).flatten(1, 2)
+    expected = F.interpolate(logits, size, mode="bilinear", align_corners=True)
+    found = raster.Whole(head, PASSES, size, align_corners=True)(features, everything)
+    torch.testing.assert_close(torch.stack(found, dim=1), expected)
+    for other in (raster.Strips, raster.Coarse):
+        with pytest.raises((AssertionError, TypeError)):
+            other(head, PASSES, size, align_corners=True)
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4, 8])

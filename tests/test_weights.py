@@ -105,7 +105,7 @@ def _misshapen(state: State) -> State:
 
 
 def _foreign(state: State) -> State:
-    return {f"module.{name}": value for name, value in state.items()}
+    return {f"net.{name}": value for name, value in state.items()}
 
 
 @pytest.mark.parametrize(

@@ -211,12 +211,18 @@ class Binary(nn.Module):
         return self.inner(x).sigmoid()
 
 
-def calibrated(network: nn.Module, *, nhwc: bool = False, spread: float = 1.0) -> nn.Module:
+def calibrated(
+    network: nn.Module,
+    *,
+    nhwc: bool = False,
+    spread: float = 1.0,
+    size: tuple[int, int] = SIZE,
+) -> nn.Module:
     """BatchNorm's statistics set to those of one batch: or an untrained network sees nothing."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
-    noise = F.interpolate(torch.rand(4, 3, 8, 12), SIZE, mode="bicubic").clamp(0, 1)
+    noise = F.interpolate(torch.rand(4, 3, 8, 12), size, mode="bicubic").clamp(0, 1)
     noise = (noise - 0.45) / 0.225 * spread
     with torch.no_grad():
         network.train()(noise.permute(0, 2, 3, 1) if nhwc else noise)
@@ -381,3 +387,115 @@ HAND_MADE: dict[str, Callable[[Path], Exported]] = {
         segmenter, flat, binary, newest,
     )
 }  # fmt: skip
+
+
+class Logits(nn.Module):
+    """A network of transformers as its own documentation exports it: pixels to logits."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(pixel_values=x).logits
+
+
+def segformer(folder: Path) -> Exported:
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+    config = SegformerConfig(
+        num_labels=CLASSES, depths=[1, 1, 1, 1], hidden_sizes=[16, 24, 32, 48],
+        num_attention_heads=[1, 1, 2, 3], decoder_hidden_size=32,
+    )  # fmt: skip
+    network = SegformerForSemanticSegmentation(config)
+    return _transformer(network, network.decode_head.classifier, folder)
+
+
+def upernet(folder: Path) -> Exported:
+    from transformers import ConvNextConfig, UperNetConfig, UperNetForSemanticSegmentation
+
+    backbone = ConvNextConfig(
+        depths=[1, 1, 1, 1], hidden_sizes=[12, 16, 24, 32],
+        out_features=["stage1", "stage2", "stage3", "stage4"],
+    )  # fmt: skip
+    config = UperNetConfig(
+        backbone_config=backbone, num_labels=CLASSES, hidden_size=24, pool_scales=[1, 2],
+        auxiliary_in_channels=24, auxiliary_channels=16,
+    )  # fmt: skip
+    network = UperNetForSemanticSegmentation(config)
+    return _transformer(network, network.decode_head.classifier, folder)
+
+
+def dpt(folder: Path) -> Exported:
+    from transformers import DPTConfig, DPTForSemanticSegmentation
+
+    config = DPTConfig(
+        num_labels=CLASSES, hidden_size=32, num_hidden_layers=4, num_attention_heads=2,
+        intermediate_size=48, image_size=64, patch_size=16, backbone_out_indices=[0, 1, 2, 3],
+        neck_hidden_sizes=[12, 16, 24, 32], fusion_hidden_size=24, use_auxiliary_head=False,
+        semantic_classifier_dropout=0.1,
+    )  # fmt: skip
+    network = DPTForSemanticSegmentation(config)
+    return _transformer(network, network.head.head[-2], folder, size=(64, 64), corners=True)
+
+
+def mobilevit(folder: Path) -> Exported:
+    from transformers import MobileViTConfig, MobileViTForSemanticSegmentation
+
+    config = MobileViTConfig(
+        num_labels=CLASSES, hidden_sizes=[24, 32, 40],
+        neck_hidden_sizes=[8, 12, 16, 24, 32, 40, 64],
+        num_attention_heads=2, aspp_out_channels=24, atrous_rates=[2, 3, 4], output_stride=16,
+    )  # fmt: skip
+    network = MobileViTForSemanticSegmentation(config)
+    return _transformer(network, network.segmentation_head.classifier.convolution, folder)
+
+
+def mobilenetv2(folder: Path) -> Exported:
+    from transformers import MobileNetV2Config, MobileNetV2ForSemanticSegmentation
+
+    config = MobileNetV2Config(num_labels=CLASSES, depth_multiplier=0.35, output_stride=16)
+    network = MobileNetV2ForSemanticSegmentation(config)
+    return _transformer(network, network.segmentation_head.classifier.convolution, folder)
+
+
+def beit(folder: Path) -> Exported:
+    from transformers import BeitConfig, BeitForSemanticSegmentation
+
+    config = BeitConfig(
+        num_labels=CLASSES, hidden_size=32, num_hidden_layers=4, num_attention_heads=2,
+        intermediate_size=48, image_size=64, patch_size=16, out_indices=[1, 2, 3, 4],
+        use_auxiliary_head=False, pool_scales=[1, 2], use_relative_position_bias=True,
+    )  # fmt: skip
+    network = BeitForSemanticSegmentation(config)
+    return _transformer(network, network.decode_head.classifier, folder, size=(64, 64), opset=17)
+
+
+def _transformer(
+    network: nn.Module,
+    head: nn.Module,
+    folder: Path,
+    *,
+    size: tuple[int, int] = SIZE,
+    corners: bool = False,
+    opset: int = 18,
+) -> Exported:
+    """Normalisation layers get the statistics of noise, the scores a spread of about two nats."""
+    calibrated(Logits(network), size=size)
+    seen: list[Tensor] = []
+    hook = head.register_forward_hook(lambda _, given, found: seen.append(given[0]))
+    image = torch.rand(1, 3, *size)
+    with torch.no_grad():
+        network(pixel_values=image * 4 - 2)
+    hook.remove()
+    size_of_features = seen[0].square().mean().sqrt()
+    nn.init.normal_(head.weight, std=float(2 / size_of_features) / head.in_channels**0.5)
+    path = folder / f"{type(network).__name__}.onnx"
+    export(Logits(network), path, image=image, dynamo=opset >= 18, opset=opset, outputs=("logits",))
+    return Exported(path, (head,), align_corners=corners)
+
+
+TRANSFORMERS: dict[str, Callable[[Path], Exported]] = {
+    maker.__name__: maker for maker in (segformer, upernet, dpt, mobilevit, mobilenetv2, beit)
+}
+ALL = HAND_MADE | TRANSFORMERS

@@ -4,7 +4,7 @@ import importlib
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,8 @@ class ReadyTrunk(nn.Module):
         self.channels = found.in_channels
         self.classifier_name = classifier
         parent, _, own = classifier.rpartition(".")
-        setattr(module.get_submodule(parent), own, _Seam())
+        self._caught = _Caught()
+        setattr(module.get_submodule(parent), own, _Seam(self._caught, found.out_channels))
         self.module = module
 
     @property
@@ -55,24 +56,42 @@ class ReadyTrunk(nn.Module):
         return nn.Module()
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K h w"]:
-        try:
+        with suppress(_Enough):
             self.module(image)
-        except _Reached as reached:
-            return reached.features
-        raise BadInput(f"{type(self.module).__name__} ends without its classifier", remedy=_REMEDY)
+        return self._caught.taken()
 
 
-class _Reached(Exception):
-    """Carries the features out of a network: nothing behind them is run."""
+class _Enough(Exception):
+    """The features are known: nothing behind them need be run."""
 
-    def __init__(self, features: Tensor) -> None:
-        super().__init__()
-        self.features = features
+
+class _Caught:
+    """Carries the features out of a network."""
+
+    def __init__(self) -> None:
+        self.features: Tensor | None = None
+
+    def taken(self) -> Tensor:
+        """The features of the run that has just ended."""
+        found, self.features = self.features, None
+        if found is None:
+            raise BadInput("the network ended without its classifier", remedy=_REMEDY)
+        return found
 
 
 class _Seam(nn.Module):
+    """In the classifier's place."""
+
+    def __init__(self, caught: _Caught, classes: int) -> None:
+        super().__init__()
+        self._caught, self.classes = caught, classes
+
     def forward(self, features: Tensor) -> Tensor:
-        raise _Reached(features)
+        self._caught.features = features
+        if not torch.compiler.is_exporting():
+            raise _Enough
+        # A tracer must see every module end; what follows leads nowhere, and it drops it.
+        return features[:, :1].expand(-1, self.classes, -1, -1)
 
 
 def make_bayesian(
