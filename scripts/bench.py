@@ -4,8 +4,9 @@ Every contestant lives in a process of its own (its peak memory is its own) and 
 with the bare network in ONNX Runtime: A B A B, the ratio pair by pair, the median told. So a
 machine whose speed drifts still gives the same ratios. Last line: everything as JSON.
 
-scripts/bench --out results.json      all of it, half an hour on two cores
+scripts/bench --out results.json      all of it, an hour on two cores
 scripts/bench --quick                 one setting, few rounds
+scripts/bench --setting 3             one setting: 320x320 with 150 classes
 """
 
 import argparse
@@ -72,6 +73,7 @@ def main() -> None:
     """Read the command line, race, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="the first setting, three rounds")
+    parser.add_argument("--setting", type=int, help="only this one of the settings, from 1 on")
     parser.add_argument("--only", help="contestants whose name contains this")
     parser.add_argument("--no-pool", action="store_true", help="leave out the pools of files")
     parser.add_argument("--out", type=Path, help="also write the JSON here")
@@ -80,11 +82,13 @@ def main() -> None:
     pools: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for setting in SETTINGS[:1] if args.quick else (*SETTINGS, MANY):
+        settings = (*SETTINGS, MANY)
+        chosen = slice(args.setting - 1, args.setting) if args.setting else slice(None)
+        for setting in SETTINGS[:1] if args.quick else settings[chosen]:
             _bake(setting, folder)
             few = [c for c in _field(setting, folder) if not args.only or args.only in c.name]
             results += _race(setting, few, folder, quick=args.quick)
-        if not args.no_pool:
+        if not args.no_pool and not args.setting:
             pools = _pools(folder, quick=args.quick)
     told = {
         "machine": _machine(),
