@@ -157,8 +157,8 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     save(graph, out)
     if card.dropout_kind != "channel":
         say("trained with elementwise dropout; the passes of a graph drop whole channels")
-    if target == "cpu" and contract.layout == "whole" and stride != "4":
-        say("the grid is no whole multiple of the features: it is scored in one piece, slower")
+    if target == "cpu" and contract.layout == "whole":
+        say("this classifier is scored in one piece, slower and with more memory")
     other = "" if out.name == "scorer.onnx" else f" --graph {out}"
     say(
         f"wrote {out}: {acquisition} over {passes} passes at {contract.height}x{contract.width}"

@@ -18,10 +18,12 @@ from scorer import __version__
 from scorer.contract import ORIGINS, Contract
 from scorer.errors import BadGraph, BadInput
 from scorer.files import replacing_path
+from trainer.bands import Bands
 from trainer.model import Card
 from trainer.network import Scorable
-from trainer.raster import Coarse, Strips, Whole
+from trainer.raster import Coarse, Whole
 from trainer.scoring import ScoringNetwork
+from trainer.strips import Strips
 
 OPSET = 18
 MOST_TOP = 3839  # TensorRT's TopK takes K < 3840
@@ -111,6 +113,7 @@ def bake(network: Scorable, contract: Contract) -> ModelProto:
     features = _features(network, contract.grid)
     rasters: dict[str, Callable[..., nn.Module]] = {
         "strips": Strips,
+        "bands": partial(Bands, features=features[1:]),
         "whole": Whole,
         "coarse": partial(Coarse, factor=features[1] // contract.map[0]),
     }
@@ -146,16 +149,17 @@ def save(model: ModelProto, path: Path) -> None:
 
 
 def _layout(network: Scorable, size: tuple[int, int], options: Options) -> str:
-    """Where the grid allows it: coarse where features are finer than the map, strips for CPUs."""
-    if network.align_corners:
-        return "whole"
+    """The cheapest that the sizes, the classifier and the target allow."""
     head, features = network.classifier, _features(network, size)[1:]
     height, width = (side // options.stride for side in size)
-    if Coarse.fits(head, features, (height, width)):
+    asked = (head, features, (height, width))
+    if Coarse.fits(*asked) and not network.align_corners:
         return "coarse"
-    if options.target == "cpu" and Strips.fits(head, features, (height, width)):
+    if options.target == "gpu":
+        return "whole"
+    if Strips.fits(*asked) and (features == (height, width) or not network.align_corners):
         return "strips"
-    return "whole"
+    return "bands" if Bands.fits(*asked) else "whole"
 
 
 def _features(network: Scorable, grid: tuple[int, int]) -> tuple[int, int, int]:

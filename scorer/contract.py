@@ -27,7 +27,7 @@ SCORE, PIXEL, LABEL, MAP = "score", "pixel", "label", "map"
 FEATURES = "features"  # the seam inside: what the dropout and the classifier see
 
 STRIDES = (1, 2, 4)
-LAYOUTS = ("strips", "whole", "coarse")
+LAYOUTS = ("strips", "bands", "whole", "coarse")
 # Where the network came from: trained here, or somebody's ONNX file that the head was grafted onto.
 ORIGINS = ("trainer", "onnx")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 # Before trainer is imported, here or by a test: shapes in signatures are checked under pytest.
 jaxtyping.install_import_hook(["trainer"], "beartype.beartype")
-torch.set_num_threads(2)
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 # The same examples in every run, however slow the machine is.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)

@@ -14,9 +14,9 @@ import onnxruntime as ort
 import oracle
 import pytest
 
-from scorer.contract import BALENT_FLOOR, FEATURES, RELATIVE_SD_FLOOR
+from scorer.contract import ACQUISITIONS, BALENT_FLOOR, FEATURES, RELATIVE_SD_FLOOR
 from scorer.images import load
-from scorer.runtimes import examine
+from scorer.runtimes import NAMES, examine
 from scorer.runtimes.cpu import OnnxRuntime
 from trainer.dropout import masks
 from trainer.model import load as load_model
@@ -115,6 +115,33 @@ def test_the_graph_is_verified_against_pytorch(runtime: str, precision: str, wor
     done = run("export", "verify", *pool, *how, folder=work)
     assert "PASS" in done.stderr
     assert f"runtime {runtime} {precision}" in done.stderr
+
+
+LAYOUTS = {
+    "strips": (),
+    "stride 2": ("--stride", "2"),
+    "stride 4": ("--stride", "4"),
+    "whole": ("--target", "gpu"),
+    "whole, stride 2": ("--target", "gpu", "--stride", "2"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("acquisition", ACQUISITIONS)
+def test_every_acquisition_layout_and_stride_is_verified_in_every_runtime(
+    acquisition: str, layout: str, work: Path
+) -> None:
+    out = ("--out", "each.onnx")
+    run("export", "onnx", "--acquisition", acquisition, *LAYOUTS[layout], *out, folder=work)
+    verified = 0
+    for runtime in NAMES:
+        for precision in examine(runtime).precisions:
+            pool = ("--pool", str(Path(ROOT) / "val"), "--images", "4", "--graph", "each.onnx")
+            how = ("--runtime", runtime, "--precision", precision)
+            assert "PASS" in run("export", "verify", *pool, *how, folder=work).stderr
+            verified += 1
+    assert verified >= len(NAMES)
 
 
 def test_the_map_is_the_oracles_on_real_photographs(work: Path) -> None:

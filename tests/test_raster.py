@@ -5,8 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer import raster
+from trainer import raster, rows
+from trainer.bands import Bands
 from trainer.moments import lowered
+from trainer.strips import Strips, corner_weights
 
 PASSES, CLASSES, CHANNELS = 4, 3, 6
 
@@ -21,13 +23,16 @@ def everything(groups):  # type: ignore[no-untyped-def]
     return torch.cat(list(groups), dim=1).flatten(1, 2).unbind(dim=1)
 
 
-def maps(kind: type, features: Tensor, size: tuple[int, int], head: nn.Conv2d) -> Tensor:
-    return torch.stack(kind(head, PASSES, size)(features, everything), dim=1)
+def maps(
+    kind: type, features: Tensor, size: tuple[int, int], head: nn.Conv2d, **options: bool
+) -> Tensor:
+    extra = {"features": tuple(features.shape[2:])} if kind is Bands else {}
+    return torch.stack(kind(head, PASSES, size, **extra, **options)(features, everything), dim=1)
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4, 8])
 @pytest.mark.parametrize("height", [1, 2, 5, 13])
-@pytest.mark.parametrize("kind", [raster.Whole, raster.Strips])
+@pytest.mark.parametrize("kind", [raster.Whole, Strips, Bands])
 def test_the_logits_are_those_of_interpolate(kind: type, height: int, factor: int) -> None:
     features = torch.rand(2, CHANNELS, height, 7, dtype=torch.float64)
     size, head = (height * factor, 7 * factor), classifier()
@@ -41,20 +46,21 @@ def test_the_logits_are_those_of_interpolate(kind: type, height: int, factor: in
     [(1, 1, 1), (400, 10**9, 10**9), (10**9, 500, 10**9), (10**9, 10**9, 2000), (900, 300, 600)],
     ids=["least", "strips", "blocks", "passes", "all"],
 )
+@pytest.mark.parametrize("kind", [Strips, Bands])
 def test_how_the_grid_is_cut_changes_nothing(
-    strip: int, block: int, largest: int, monkeypatch: pytest.MonkeyPatch
+    kind: type, strip: int, block: int, largest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     features, size = torch.rand(1, CHANNELS, 9, 7, dtype=torch.float64), (36, 28)
-    expected = maps(raster.Strips, features, size, classifier())
-    monkeypatch.setattr(raster, "_STRIP", strip)
-    monkeypatch.setattr(raster, "_BLOCK", block)
-    monkeypatch.setattr(raster, "_LARGEST", largest)
-    torch.testing.assert_close(maps(raster.Strips, features, size, classifier()), expected)
+    expected = maps(kind, features, size, classifier())
+    monkeypatch.setattr(rows, "STRIP", strip)
+    monkeypatch.setattr(rows, "BLOCK", block)
+    monkeypatch.setattr(rows, "LARGEST", largest)
+    torch.testing.assert_close(maps(kind, features, size, classifier()), expected)
 
 
 def test_a_classifier_without_bias_will_do() -> None:
     features, head = torch.rand(1, CHANNELS, 3, 4, dtype=torch.float64), classifier(bias=False)
-    one, other = (maps(kind, features, (12, 16), head) for kind in (raster.Whole, raster.Strips))
+    one, other = (maps(kind, features, (12, 16), head) for kind in (raster.Whole, Strips))
     torch.testing.assert_close(one, other)
 
 
@@ -63,7 +69,7 @@ def test_a_classifier_without_bias_will_do() -> None:
     [((8, 12), True), ((32, 48), True), ((4, 6), True), ((8, 18), False), ((9, 12), False)],
 )
 def test_strips_fit_whole_multiples_only(size: tuple[int, int], fits: bool) -> None:
-    assert raster.Strips.fits(classifier(), (4, 6), size) == fits
+    assert Strips.fits(classifier(), (4, 6), size) == fits
 
 
 @pytest.mark.parametrize(
@@ -80,14 +86,14 @@ def test_strips_fit_whole_multiples_only(size: tuple[int, int], fits: bool) -> N
     ids=["3x3", "dilated", "valid", "stride", "even", "same", "even same"],
 )
 def test_strips_fit_classifiers_that_keep_the_size(head: nn.Conv2d, fits: bool) -> None:
-    assert raster.Strips.fits(head, (4, 6), (8, 12)) == fits
+    assert Strips.fits(head, (4, 6), (8, 12)) == fits
 
 
 @pytest.mark.parametrize(
     "kernel", [((1, 1), 1), ((3, 3), 1), ((3, 1), 2), ((1, 5), 1), ((5, 3), 1)], ids=str
 )
 @pytest.mark.parametrize("factor", [1, 2, 4])
-@pytest.mark.parametrize("kind", [raster.Whole, raster.Strips])
+@pytest.mark.parametrize("kind", [raster.Whole, Strips, Bands])
 def test_wide_classifiers_and_equal_grids_are_right_too(
     kind: type, factor: int, kernel: tuple[tuple[int, int], int]
 ) -> None:
@@ -120,24 +126,31 @@ def test_a_coarse_map_is_the_reduced_logits(kernel: int, factor: int) -> None:
     torch.testing.assert_close(torch.stack(found, dim=1), expected)
 
 
-def test_aligned_corners_are_enlarged_as_a_whole() -> None:
-    features, size, head = (
-        torch.rand(1, CHANNELS, 5, 7, dtype=torch.float64),
-        (20, 28),
-        classifier(),
-    )
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("size", [(20, 28), (5, 7), (17, 30), (6, 61), (33, 7)])
+@pytest.mark.parametrize("kind", [raster.Whole, Bands])
+def test_any_size_and_aligned_corners_are_right(
+    kind: type, size: tuple[int, int], align_corners: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "STRIP", 200)
+    monkeypatch.setattr(rows, "BLOCK", 150)
+    features, head = torch.rand(2, CHANNELS, 5, 7, dtype=torch.float64), classifier()
     logits = lowered(head(features).unflatten(1, (PASSES, CLASSES))).flatten(1, 2)
-    expected = F.interpolate(logits, size, mode="bilinear", align_corners=True)
-    found = raster.Whole(head, PASSES, size, align_corners=True)(features, everything)
-    torch.testing.assert_close(torch.stack(found, dim=1), expected)
-    for other in (raster.Strips, raster.Coarse):
-        with pytest.raises((AssertionError, TypeError)):
-            other(head, PASSES, size, align_corners=True)
+    expected = F.interpolate(logits, size, mode="bilinear", align_corners=align_corners)
+    found = maps(kind, features, size, head, align_corners=align_corners)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "fits"), [((5, 7), True), ((6, 9), True), ((50, 70), True), ((4, 70), False)]
+)
+def test_bands_fit_maps_no_smaller_than_the_features(size: tuple[int, int], fits: bool) -> None:
+    assert Bands.fits(classifier(), (5, 7), size) == fits
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4, 8])
 def test_the_corners_of_a_cell_share_every_pixel(factor: int) -> None:
-    weights = raster.corner_weights(factor)
+    weights = corner_weights(factor)
     assert weights.shape == (4, factor**2)
     assert (weights >= 0).all()
     torch.testing.assert_close(weights.sum(0), torch.ones(factor**2))
