@@ -30,6 +30,7 @@ _model = click.option(
 )
 
 
+_PRECISIONS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 _network = click.option(
     "--network", help="The code of yours, package.module:factory, that the model may run."
 )
@@ -84,6 +85,11 @@ def main() -> None:
     help="What will run the graph; the same arithmetic in another layout.",
 )
 @click.option(
+    "--precision",
+    type=click.Choice(tuple(_PRECISIONS)),
+    help="Of the network in the graph; what is behind it stays in fp32.  [default: its own]",
+)
+@click.option(
     "--top",
     "top_k",
     type=click.IntRange(1),
@@ -116,6 +122,7 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     size: tuple[int, int] | None,
     stride: str,
     target: str,
+    precision: str | None,
     top_k: int,
     mask_seed: int,
     with_map: bool,
@@ -132,6 +139,7 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export onnx --acquisition bald --out bald.onnx
       python -m export onnx --size 512x1024 --top 256
       python -m export onnx --stride 4 --out coarse.onnx
+      python -m export onnx --target gpu --precision fp16
       python -m export onnx --from segformer.onnx --classes config.json
       python -m export onnx --from unet.onnx --size 512x512 --mean 0,0,0 --std 1,1,1
     """
@@ -146,6 +154,7 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         size=size,
         stride=int(stride),
         target=target,
+        precision=None if precision is None else _PRECISIONS[precision],
         top_k=top_k,
         mask_seed=mask_seed,
         with_map=with_map,
@@ -221,7 +230,7 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
             built,
             pool,
             images=images,
-            tolerance=tolerance_of(precision, built),
+            tolerance=tolerance_of(precision, opened.contract),
             on_image=lambda done: bar.update(task, completed=done),
         )
     numbers = asdict(verdict)

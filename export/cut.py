@@ -62,14 +62,15 @@ def _grid(foreign: Foreign, model: ModelProto) -> tuple[int, int]:
 def _before(foreign: Foreign, given: Preprocessing) -> GraphProto:
     """From IMAGE to the network's own input."""
     chain = _Chain([IMAGE], "preprocessing/")
+    if foreign.kind != TensorProto.UINT8:
+        # First of all: TensorRT takes bytes as an input, and only to cast them.
+        chain.add("Cast", to=TensorProto.FLOAT)
     if given.channels == "bgr":
         chain.add("Gather", np.array([2, 1, 0], np.int64), axis=3)
-    if foreign.kind != TensorProto.UINT8:
-        chain.add("Cast", to=TensorProto.FLOAT)
-        if any(given.mean):
-            chain.add("Sub", np.array(given.mean, np.float32))
-        if set(given.std) != {1.0}:
-            chain.add("Div", np.array(given.std, np.float32))
+    if any(given.mean):
+        chain.add("Sub", np.array(given.mean, np.float32))
+    if set(given.std) != {1.0}:
+        chain.add("Div", np.array(given.std, np.float32))
     if foreign.layout == "nchw":
         chain.add("Transpose", perm=[0, 3, 1, 2])
     chain.add("Cast", to=foreign.kind)

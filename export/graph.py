@@ -20,12 +20,13 @@ from scorer.errors import BadGraph, BadInput
 from scorer.files import replacing_path
 from trainer.bands import Bands
 from trainer.model import Card
-from trainer.network import Scorable
+from trainer.network import BayesianNetwork, Scorable
 from trainer.raster import Coarse, Whole
 from trainer.scoring import ScoringNetwork
 from trainer.strips import Strips
 
-OPSET = 18
+# In bfloat16 no older operators take a convolution.
+OPSETS = {"float32": 18, "float16": 18, "bfloat16": 22}
 MOST_TOP = 3839  # TensorRT's TopK takes K < 3840
 
 
@@ -34,7 +35,8 @@ class Options:
     """What to bake. `size` is the grid (height, width); None: the size of training.
 
     stride: one pixel of the map for every stride x stride pixels of the grid. target: "cpu" or
-    "gpu", which decides how the same formulas are laid out (trainer/raster.py).
+    "gpu", which decides how the same formulas are laid out (trainer/raster.py). precision: of the
+    network; None: its own.
     """
 
     passes: int = 20
@@ -42,6 +44,7 @@ class Options:
     size: tuple[int, int] | None = None
     stride: int = 1
     target: str = "cpu"
+    precision: str | None = None
     top_k: int = 64
     mask_seed: int = 0
     with_map: bool = True
@@ -80,6 +83,7 @@ def contract_of(network: Scorable, card: Card, options: Options) -> Contract:
         network=card.network,
         output=network.head.output if isinstance(network, ForeignNetwork) else "",
         align_corners=network.align_corners,
+        precision=_precision(network, options.precision),
         preprocessing=network.preprocessing,
         weights_sha256=network.sha256,
         versions={"balentacq": __version__, "torch": torch.__version__, "onnx": onnx.__version__},
@@ -109,7 +113,8 @@ def bake(network: Scorable, contract: Contract) -> ModelProto:
     if isinstance(network, ForeignNetwork):
         trunk = network.trunk()
     else:
-        trunk = trace.trunk(network, contract, OPSET)
+        assert isinstance(network, BayesianNetwork), "a network of this project or somebody's file"
+        trunk = trace.trunk(network, contract, OPSETS[contract.precision])
     features = _features(network, contract.grid)
     rasters: dict[str, Callable[..., nn.Module]] = {
         "strips": Strips,
@@ -146,6 +151,18 @@ def save(model: ModelProto, path: Path) -> None:
     """Write a graph; the file appears whole or not at all."""
     with replacing_path(path) as temporary:
         temporary.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _precision(network: Scorable, asked: str | None) -> str:
+    own = network.precision
+    if asked in (None, own):
+        return own
+    if isinstance(network, ForeignNetwork):
+        raise BadInput(
+            f"--precision {asked}: {network.foreign.path} is a network in {own}",
+            remedy="halve it where it was made, and export that; a file is not converted here",
+        )
+    return asked
 
 
 def _layout(network: Scorable, size: tuple[int, int], options: Options) -> str:

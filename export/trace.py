@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
+import ml_dtypes
 import torch
-from onnx import ModelProto
+from onnx import ModelProto, TensorProto, numpy_helper
 from torch import Tensor, nn
 
 from export import nodes
 from scorer.contract import EXCLUDE, FEATURES, IMAGE, LABEL, MAP, NOISE, PIXEL, SCORE, Contract
-from trainer.network import Scorable
+from trainer.network import BayesianNetwork
 from trainer.scoring import ScoringTail
 
 
 class _Trunk(nn.Module):
-    def __init__(self, network: Scorable) -> None:
+    def __init__(self, network: BayesianNetwork) -> None:
         super().__init__()
         self.network = network
 
@@ -26,11 +27,16 @@ class _Trunk(nn.Module):
         return self.network.features(image)
 
 
-def trunk(network: Scorable, contract: Contract, opset: int) -> ModelProto:
+def trunk(network: BayesianNetwork, contract: Contract, opset: int) -> ModelProto:
     """IMAGE to FEATURES."""
     # Two images: the exporter would take a batch of one for a constant.
     image = torch.zeros(2, *contract.grid, 3, dtype=torch.uint8)
-    return _exported(_Trunk(network).eval(), {IMAGE: image}, [FEATURES], opset)
+    if contract.precision != network.precision:
+        network = network.halved(contract.precision)
+    model = _exported(_Trunk(network).eval(), {IMAGE: image}, [FEATURES], opset)
+    if contract.precision == "bfloat16":
+        _round_weights(model)
+    return model
 
 
 def tail(
@@ -47,6 +53,18 @@ def tail(
     if not contract.has_map:
         del model.graph.output[-1]
     return model
+
+
+def _round_weights(model: ModelProto) -> None:
+    """The exporter folds BatchNorm into bfloat16 convolutions in float32, and leaves them there."""
+    of_convolutions = {
+        name for node in model.graph.node if node.op_type == "Conv" for name in node.input[1:]
+    }
+    for tensor in model.graph.initializer:
+        if tensor.name in of_convolutions and tensor.data_type == TensorProto.FLOAT:
+            values = numpy_helper.to_array(tensor).astype(ml_dtypes.bfloat16)
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    del model.graph.value_info[:]  # where they were float32
 
 
 def _exported(

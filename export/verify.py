@@ -91,9 +91,9 @@ class Verdict:
         return found
 
 
-def tolerance_of(precision: str, network: Scorable) -> Tolerance:
+def tolerance_of(precision: str, contract: Contract) -> Tolerance:
     """Of a runtime that computes in `precision`: no less than the network itself needs."""
-    return max(TOLERANCES[precision], TOLERANCES[network.precision], key=lambda one: one.regret)
+    return max(TOLERANCES[precision], TOLERANCES[contract.precision], key=lambda one: one.regret)
 
 
 def verify(

@@ -13,7 +13,7 @@ from typing import Any, Self
 from scorer.errors import BadGraph
 from scorer.preprocessing import AS_IT_IS, Preprocessing
 
-VERSION = 3
+VERSION = 4
 METADATA_KEY = "balentacq.contract"
 _REMEDY = "the file was edited or is of another version: export it again"
 
@@ -28,6 +28,7 @@ FEATURES = "features"  # the seam inside: what the dropout and the classifier se
 
 STRIDES = (1, 2, 4)
 LAYOUTS = ("strips", "bands", "whole", "coarse")
+PRECISIONS = ("float32", "float16", "bfloat16")
 # Where the network came from: trained here, or somebody's ONNX file that the head was grafted onto.
 ORIGINS = ("trainer", "onnx")
 
@@ -46,7 +47,8 @@ class Contract:
     """What a graph computes. Written by the exporter, read back from the file that is opened.
 
     network, output: the trainer's name of it, or somebody's file and the output that was cut.
-    align_corners: how the class scores are enlarged, in PyTorch's words.
+    align_corners: how the class scores are enlarged, in PyTorch's words. precision: of the network
+    in the graph; what is behind its features is always float32.
     """
 
     acquisition: str
@@ -66,6 +68,7 @@ class Contract:
     origin: str = ORIGINS[0]
     output: str = ""
     align_corners: bool = False
+    precision: str = PRECISIONS[0]
     preprocessing: Preprocessing = AS_IT_IS
     resize: str = "fit"
     relative_sd_floor: float = RELATIVE_SD_FLOOR
@@ -156,6 +159,7 @@ class Contract:
             "stride": self.stride in STRIDES,
             "layout": self.layout in LAYOUTS,
             "origin": self.origin in ORIGINS,
+            "precision": self.precision in PRECISIONS,
             "top_k": 0 < self.top_k <= math.prod(self.map),
             "passes": self.passes > 0,
             "classes": len(self.classes) > 1 and all(isinstance(n, str) for n in self.classes),

@@ -66,6 +66,11 @@ def check_file(path: Path) -> None:
 def cannot_open(path: Path, error: Exception) -> BadGraph:
     """What a runtime says of a file that it cannot read, in one line."""
     lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    if "NOT_IMPLEMENTED" in lines[0]:
+        return BadGraph(
+            f"{path}: this runtime lacks one of its operators: {lines[0]}",
+            remedy="bfloat16 needs --runtime openvino or a GPU; --precision fp16 runs everywhere",
+        )
     return BadGraph(
         f"{path} cannot be opened: {lines[0]}",
         remedy="is it a whole scorer.onnx? make it again with: python -m export onnx",

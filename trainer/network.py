@@ -1,5 +1,6 @@
 """A backbone-independent Bayesian segmentation network: trunk → dropout → linear classifier."""
 
+import copy
 import hashlib
 from typing import Protocol, runtime_checkable
 
@@ -75,9 +76,16 @@ class BayesianNetwork(nn.Module):
 
     def features(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B K h w"]:
         """What the dropout and the classifier see."""
-        upright = image.permute(0, 3, 1, 2).to(self.image_mean.dtype)
+        # Cast first: TensorRT takes bytes as an input, and only to cast them.
+        upright = image.to(self.image_mean.dtype).permute(0, 3, 1, 2)
         features: Tensor = self.trunk((upright - self.image_mean) / self.image_std)
         return features
+
+    def halved(self, precision: str) -> "BayesianNetwork":
+        """A copy whose trunk computes in float16 or bfloat16; images and features stay float32."""
+        other = copy.deepcopy(self)
+        other.trunk = _Halved(other.trunk, getattr(torch, precision))
+        return other
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -98,6 +106,18 @@ class BayesianNetwork(nn.Module):
         """Logits at feature resolution; dropped out in training mode."""
         logits: Tensor = self.classifier(self.dropout(self.features(image)))
         return logits
+
+
+class _Halved(nn.Module):
+    """A trunk in half precision between seams of full precision."""
+
+    def __init__(self, trunk: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.trunk, self.dtype = trunk.to(dtype), dtype
+
+    def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K h w"]:
+        features: Tensor = self.trunk(image.to(self.dtype)).to(image.dtype)
+        return features
 
 
 def at_points(

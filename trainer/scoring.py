@@ -120,7 +120,7 @@ def _best(
     top_k: int,
 ) -> tuple[Float[Tensor, "B K"], Int32[Tensor, "B K 2"], Int32[Tensor, "B K"]]:
     width = score.shape[2]
-    eligible = score.masked_fill(exclude != 0, NO_SCORE).flatten(1)
+    eligible = score.masked_fill(exclude.int() != 0, NO_SCORE).flatten(1)
     best, index = eligible.topk(top_k, dim=1)
     row = torch.div(index, width, rounding_mode="trunc")
     pixel = torch.stack((row, index - row * width), dim=2)
