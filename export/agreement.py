@@ -1,7 +1,7 @@
 """Proof that a classifier was understood: its scores against those of the network as a whole."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +16,13 @@ from scorer.errors import CannotGraft
 from trainer.dropout import FeatureDropout, masks, widen
 from trainer.network import upsample
 
-# Share of the pixels of a test image that must keep the class that the whole network gives them;
-# where its way of enlarging is replaced by a bilinear step, pixels along borders may change.
+# Largest error of scores, relative to the largest: of networks in float32, and in less.
+_LARGEST_ERROR, _LARGEST_ERROR_IN_HALF = 1e-3, 2e-2
+# Where its way of enlarging is replaced by a bilinear step: the least correlation of scores (of
+# white noise, enlarged by the nearest pixel, it is 0.84).
+_LEAST_CORRELATION = 0.75
+# Share of the pixels of a test image that must keep the class that the whole network gives them.
 _LEAST, _LEAST_IF_REPLACED = 0.98, 0.6
-_LARGEST_ERROR = 2e-2  # float16 networks are right to about 1e-3
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Of a test image: the largest difference of logits, relative to the largest logit, and the
-    share of pixels whose class is that of the whole network; None: its output names none.
-    """
-
-    error: float
-    labels: float | None
 
 
 @torch.inference_mode()
@@ -38,32 +31,37 @@ def agree(
     classifier: nn.Conv2d,
     features: Float[Tensor, "1 K h w"],
     scores: Float[Tensor, "1 _ h w"],
-    output: Array,
-) -> Agreement:
-    """Compare classifier(features) with the network's own scores at its classifier, and its
-    enlargement with the network's output; raises CannotGraft where they differ.
+    seen: Mapping[str, Array],
+) -> float | None:
+    """Compare classifier(features) with the network's own scores, at its classifier and enlarged,
+    before softmax or ArgMax; raises CannotGraft where they differ.
+
+    Returns the share of pixels of the test image that keep their class; None where the network's
+    output is no map of them.
     """
     logits = classifier(features)
     error = _error(head, logits, scores)
-    if not error <= _LARGEST_ERROR:
+    if not error <= _most(head, seen):
         raise CannotGraft(
             f"the classifier {head.classifier.logits!r} was not understood: its scores are not the "
             f"network's (off by {error:.1%})",
-            remedy="please report it, with the network's last layers",
+            remedy="expected a plain Conv, MatMul or Gemm: export the network anew, at opset 18",
         )
-    expected = _labels(head, output)
+    if max(logits.shape[2:]) == 1:
+        raise CannotGraft(
+            f"the classifier {head.classifier.logits!r} gives one label for the whole image",
+            remedy="expected class scores [batch, classes, height, width] or a map of labels",
+        )
+    _check_crops(head, seen)
+    _check_enlarged(head, logits, seen)
+    expected = _labels(head, seen[head.output])
     if expected is None:
-        return Agreement(error, None)
+        return None
     full = upsample(logits, expected.shape, align_corners=head.align_corners)
     share = float((full[0].argmax(dim=0).numpy() == expected).mean())
     if share < (_LEAST_IF_REPLACED if head.replaced else _LEAST):
-        raise CannotGraft(
-            f"what the network does behind its classifier changes the class of {1 - share:.0%} of "
-            f"the pixels of a test image: {', '.join(called(node) for node in head.behind)}",
-            remedy="expected nothing but enlarging, softmax and argmax; a crop or a pad is gone "
-            "at a --size that the network need not pad",
-        )
-    return Agreement(error, share)
+        raise _changed(head, f"changes the class of {1 - share:.0%} of the pixels of a test image")
+    return share
 
 
 @torch.inference_mode()
@@ -75,6 +73,7 @@ def check_dropout(
 ) -> None:
     """Raise CannotGraft unless two passes differ somewhere in the test image."""
     keep = masks(2, classifier.in_channels, dropout.rate, seed=0)
+    keep[1] = 1 - keep[0]  # of few channels two masks are often the same
     one, other = widen(classifier, keep, dropout.rate)(features).chunk(2, dim=1)
     if torch.equal(one, other):
         raise CannotGraft(
@@ -84,13 +83,99 @@ def check_dropout(
         )
 
 
+def _check_crops(head: Head, seen: Mapping[str, Array]) -> None:
+    before = head.classifier.logits
+    for node in head.behind:
+        if node.op_type in ("Slice", "Pad") and seen[before].shape != seen[node.output[0]].shape:
+            raise CannotGraft(
+                f"{called(node)} behind the classifier makes {_sizes(seen[node.output[0]])} of "
+                f"{_sizes(seen[before])}: pixels or classes would be lost or moved",
+                remedy="expected nothing but enlarging, softmax and argmax; a crop or a pad is "
+                "gone at a --size that the network need not pad",
+            )
+        before = node.output[0]
+
+
+def _check_enlarged(
+    head: Head, logits: Float[Tensor, "1 C h w"], seen: Mapping[str, Array]
+) -> None:
+    """The scores that reach softmax, ArgMax or the output are those of the classifier, enlarged."""
+    own = logits[:, -head.classifier.classes :]
+    readings = list(_readings(seen[head.before_ending], own))
+    if not readings:
+        raise _changed(
+            head,
+            f"makes {_sizes(seen[head.before_ending])} of the scores of {own.shape[1]} classes: "
+            "they are not classes of pixels any more",
+        )
+    enlarged = [
+        (
+            upsample(own, (shown.shape[1], shown.shape[2]), align_corners=head.align_corners)[0],
+            shown,
+        )
+        for shown in readings
+    ]
+    if head.replaced:
+        if max(_correlation(full, shown) for full, shown in enlarged) < _LEAST_CORRELATION:
+            raise _changed(head, "moves or mixes the scores of a test image")
+        return
+    off = min(_relative(full, shown) for full, shown in enlarged)
+    if not off <= _most(head, seen):
+        raise _changed(head, f"changes the scores of a test image by {off:.1%}")
+
+
+def _most(head: Head, seen: Mapping[str, Array]) -> float:
+    single = seen[head.classifier.features[0]].dtype in (np.float32, np.float64)
+    return _LARGEST_ERROR if single else _LARGEST_ERROR_IN_HALF
+
+
+def _readings(values: Array, own: Float[Tensor, "1 C h w"]) -> Iterator[Float[Tensor, "C H W"]]:
+    """The ways in which an array can be read as scores of these classes."""
+    classes, *sides = own.shape[1:]
+    found = torch.from_numpy(values.astype(np.float32))
+    if found.ndim == 3 and classes == 1:
+        yield found
+    elif found.ndim == 3:  # tokens
+        for axis in (1, 2):
+            tokens = found.movedim(axis, 1)
+            if tokens.shape[1:] == (classes, math.prod(sides)):
+                yield tokens[0].unflatten(1, tuple(sides))
+    elif found.ndim == 4:
+        for axis in (1, 3):
+            if found.shape[axis] == classes:
+                yield found.movedim(axis, 1)[0]
+
+
+def _relative(own: Tensor, expected: Tensor) -> float:
+    return float((own - expected).abs().max() / expected.abs().max().clamp(min=1e-6))
+
+
+def _correlation(own: Float[Tensor, "C H W"], expected: Float[Tensor, "C H W"]) -> float:
+    """Over the pixels, of all classes together, each less its mean."""
+    one, other = (values - values.mean(dim=(1, 2), keepdim=True) for values in (own, expected))
+    norm = (one.square().sum() * other.square().sum()).sqrt().clamp(min=1e-12)
+    return float((one * other).sum() / norm)
+
+
+def _changed(head: Head, what: str) -> CannotGraft:
+    behind = ", ".join(called(node) for node in head.behind)
+    return CannotGraft(
+        f"what the network does behind its classifier {what}: {behind}",
+        remedy="expected nothing but enlarging, softmax and argmax",
+    )
+
+
+def _sizes(values: Array) -> str:
+    return "x".join(map(str, values.shape))
+
+
 def _error(head: Head, logits: Float[Tensor, "1 C h w"], scores: Float[Tensor, "1 _ h w"]) -> float:
     scale, shift = (torch.from_numpy(v)[:, None, None] for v in (head.scale, head.shift))
     expected = scores * scale + shift
     own = logits[:, -head.classifier.classes :]  # of a single score's two classes the second
     if own.shape != expected.shape:
         return math.inf
-    return float((own - expected).abs().max() / expected.abs().max().clamp(min=1e-6))
+    return _relative(own, expected)
 
 
 def _labels(head: Head, output: Array) -> npt.NDArray[np.int64] | None:
@@ -104,5 +189,7 @@ def _labels(head: Head, output: Array) -> npt.NDArray[np.int64] | None:
         return (flat > border).astype(np.int64) if flat.ndim == 2 else None
     if flat.ndim != 3 or classes not in (flat.shape[0], flat.shape[2]):
         return None
+    if flat.shape[0] == flat.shape[2]:
+        return None  # either could be the classes; their scores have been compared
     axis = 0 if flat.shape[0] == classes else 2
     return np.asarray(flat.argmax(axis), np.int64)

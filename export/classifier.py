@@ -63,12 +63,18 @@ def summed(parts: list[Classifier], logits: str) -> Classifier | None:
     first = parts[0]
     if first.order != "grid" or any(_shape(part) != _shape(first) for part in parts):
         return None
+    features = [name for part in parts for name in part.features]
+    weights, bias = [part.weight for part in parts], np.sum([part.bias for part in parts], axis=0)
+    if all(part.features == first.features for part in parts):
+        return replace(first, logits=logits, weight=np.sum(weights, axis=0), bias=bias)
+    if len(set(features)) < len(features):
+        return None  # a channel dropped in one would be kept in the other
     return replace(
         first,
-        features=tuple(name for part in parts for name in part.features),
+        features=tuple(features),
         logits=logits,
-        weight=np.concatenate([part.weight for part in parts], axis=1),
-        bias=np.sum([part.bias for part in parts], axis=0, dtype=np.float32),
+        weight=np.concatenate(weights, axis=1),
+        bias=bias,
     )
 
 
@@ -129,6 +135,8 @@ def _pads(node: NodeProto, kernel: tuple[int, ...], dilations: tuple[int, ...]) 
     auto = attribute(node, "auto_pad", "NOTSET")
     if auto in ("NOTSET", "VALID"):
         return tuple(attribute(node, "pads", [0, 0, 0, 0]))
+    if max(attribute(node, "strides", [1, 1])) > 1:
+        raise CannotGraft(f"{called(node)} has a stride and pads {auto}: say its pads in numbers")
     total = [dilation * (side - 1) for dilation, side in zip(dilations, kernel, strict=True)]
     less, more = [side // 2 for side in total], [side - side // 2 for side in total]
     return (*less, *more) if auto == "SAME_UPPER" else (*more, *less)

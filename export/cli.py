@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from export.deploy import tensorrt_command, triton_command
 from export.options import needs_onnx, source
 from scorer import __version__, options
 from scorer.console import Program, Size, progress, say
@@ -44,6 +45,10 @@ def main() -> None:
     In a shell `export` is a builtin: type `python -m export`. Any command takes --verbose to show
     the traceback of an error.
     """
+
+
+main.add_command(tensorrt_command)
+main.add_command(triton_command)
 
 
 @main.command("onnx")
@@ -141,7 +146,7 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export onnx --stride 4 --out coarse.onnx
       python -m export onnx --target gpu --precision fp16
       python -m export onnx --from segformer.onnx --classes config.json
-      python -m export onnx --from unet.onnx --size 512x512 --mean 0,0,0 --std 1,1,1
+      python -m export onnx --from unet.onnx --size 512x512 --preset unit
     """
     needs_onnx()
     from export.graph import Options, bake, contract_of, save  # noqa: PLC0415
@@ -219,7 +224,7 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     needs_onnx()
     from export.verify import tolerance_of, verify  # noqa: PLC0415
 
-    opened = open_graph(choose(runtime, precision), graph, workers=1, precision=precision)
+    opened = open_graph(choose(runtime, precision, graph), graph, workers=1, precision=precision)
     built = _reopened(model, network, foreign, opened.contract)
     pool = list_pool(pool_path)
     with progress("images") as bar:
@@ -257,6 +262,9 @@ def _opened(
 
     if source is None:
         return load(model, network)
+    given = click.get_current_context().get_parameter_source("model")
+    if network is not None or given is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--from takes the place of --model and --network: leave them away")
     with progress("networks") as bar:
         bar.add_task(f"looking for the classifier of {source.path}", total=None)
         foreign, card, origin = open_network(source, size)

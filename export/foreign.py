@@ -71,11 +71,19 @@ def read(path: Path, *, layout: str | None = None) -> Foreign:
             f"{path} is a scoring graph already", remedy="give the network that it came from"
         )
     digest = _sha256(path, model)
-    external_data_helper.load_external_data_for_model(model, str(path.parent))
+    try:
+        external_data_helper.load_external_data_for_model(model, str(path.parent))
+    except (onnx.checker.ValidationError, ValueError, OSError) as error:
+        raise CannotGraft(
+            f"the weights of {path} cannot be read: {str(error).splitlines()[0]}",
+            remedy="they must lie in its folder, whole: copy them again",
+        ) from error
     model = _modern(model, path)
     image = _image_input(model, path)
     found = _layout(image, layout, path)
-    batch, *sides = (dim.dim_value or None for dim in image.type.tensor_type.shape.dim)
+    batch, *sides = (
+        dim.dim_value if dim.dim_value > 0 else None for dim in image.type.tensor_type.shape.dim
+    )
     if batch not in (None, 1):
         raise CannotGraft(
             f"{path} takes {batch} images at once",
@@ -100,11 +108,14 @@ def _loaded(path: Path) -> ModelProto:
     if path.stat().st_size > _LARGEST:
         raise CannotGraft(f"{path} is larger than 2 GB", remedy="an ONNX file must be smaller")
     try:
-        model = onnx.load(path, load_external_data=False)
+        model = onnx.load(path, format="protobuf", load_external_data=False)
     except (DecodeError, OSError) as error:
         raise CannotGraft(f"{path} is no ONNX file: {error}", remedy="is it complete?") from error
-    if not model.graph.output or not model.opset_import:
-        raise CannotGraft(f"{path} is no ONNX network: it has no outputs", remedy="is it complete?")
+    domains = {entry.domain for entry in model.opset_import}
+    if not model.graph.output or not domains & {"", "ai.onnx"}:
+        raise CannotGraft(
+            f"{path} is no ONNX network: it has no outputs or operators", remedy="is it complete?"
+        )
     sizes = [path.stat().st_size]
     for data in _external(path, model):
         # onnx refuses a path that leaves the folder when it loads the data

@@ -47,7 +47,7 @@ class ForeignNetwork(nn.Module):
         seen, names = self.probe.seen, self.head.classifier
         scores = self._as_grid(torch.from_numpy(seen[names.logits].astype(np.float32)))
         features = self._features(seen)
-        self.agreement = agree(self.head, self.classifier, features, scores, seen[self.head.output])
+        self.kept = agree(self.head, self.classifier, features, scores, seen)
         check_dropout(self.head, self.classifier, self.dropout, features)
 
     @property
@@ -88,9 +88,14 @@ class ForeignNetwork(nn.Module):
             f"images: {given.channels}, (pixel - mean) / std with mean {_short(given.mean)}, std "
             f"{_short(given.std)} of 255: is that how it was trained?",
         ]
-        if self.agreement.labels is not None:
-            share = f"{self.agreement.labels:.1%}"
-            lines.append(f"{share} of the pixels of a test image keep the network's own class")
+        if self.kept is not None:
+            lines.append(
+                f"{self.kept:.1%} of the pixels of a test image keep the network's own class"
+            )
+        if found.classes == 1 and not self.head.ends_with("Sigmoid"):
+            lines.append("one score per pixel: above 0 is taken as foreground")
+        if self.head.softens_first:
+            lines.append("it enlarges probabilities; the graph enlarges scores, and softens then")
         return lines + [
             f"{called(node)} is replaced by bilinear enlarging" for node in self.head.replaced
         ]
@@ -98,6 +103,12 @@ class ForeignNetwork(nn.Module):
     def _features(self, found: dict[str, Array]) -> Float[Tensor, "1 K h w"]:
         names = self.head.classifier.features
         parts = [torch.from_numpy(found[name].astype(np.float32)) for name in names]
+        if len({part.shape[2:] for part in parts}) > 1:
+            sizes = ", ".join("x".join(map(str, part.shape[2:])) for part in parts)
+            raise CannotGraft(
+                f"{self.head.classifier.logits!r} sums classifiers of features of {sizes}",
+                remedy="expected features of one size",
+            )
         whole = self._as_grid(torch.cat(parts, dim=1) if len(parts) > 1 else parts[0])
         if not self.head.classifier.uneven:
             return whole
@@ -123,8 +134,8 @@ class ForeignNetwork(nn.Module):
         count = math.prod(shapes[found.logits]) // found.classes
         for name in (found.logits, *(node.output[0] for node in self.head.behind)):
             shape = shapes[name]
-            for sides in (shape[2:], shape[1:3]) if len(shape) == 4 else ():
-                if math.prod(shape) == count * found.classes and math.prod(sides) == count:
+            for axis, sides in ((1, shape[2:]), (3, shape[1:3])) if len(shape) == 4 else ():
+                if shape[axis] == found.classes and math.prod(sides) == count:
                     return sides[0], sides[1]
         raise CannotGraft(
             f"the classifier {found.logits!r} scores {count} tokens, which the network never lays "

@@ -60,6 +60,12 @@ def contract_of(network: Scorable, card: Card, options: Options) -> Contract:
             f"--stride {stride}: the grid {height}x{width} is not a whole multiple of it",
             remedy="choose another --size or --stride 1",
         )
+    if stride > 1 and network.align_corners:
+        raise BadInput(
+            f"--stride {stride}: {card.network} enlarges with aligned corners, where the middle of "
+            "a block of pixels lies elsewhere",
+            remedy="choose --stride 1",
+        )
     most = min(MOST_TOP, height * width // stride**2)
     if options.top_k > most:
         raise BadInput(

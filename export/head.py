@@ -13,8 +13,12 @@ from scorer.errors import CannotGraft
 
 # What may stand behind a classifier: it moves class scores about, or keeps their order.
 _MOVES = frozenset(
-    {"Resize", "Upsample", "Transpose", "Identity", "Cast", "Slice", "Reshape", "Pad", "Squeeze",
+    {"Resize", "Transpose", "Identity", "Cast", "Slice", "Reshape", "Pad", "Squeeze",
      "Unsqueeze", "Flatten", "Dropout"}
+)  # fmt: skip
+_RANDOM = frozenset(
+    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
+     "RandomUniformLike"}
 )  # fmt: skip
 _ENDINGS = frozenset({"Softmax", "LogSoftmax", "Sigmoid", "ArgMax"})
 _EXPECTED = (
@@ -43,7 +47,7 @@ class Head:
     @property
     def resizes(self) -> list[NodeProto]:
         """The nodes that enlarge the scores."""
-        return [node for node in self.behind if node.op_type in ("Resize", "Upsample")]
+        return [node for node in self.behind if node.op_type == "Resize"]
 
     @property
     def align_corners(self) -> bool:
@@ -56,6 +60,23 @@ class Head:
         """What enlarges the scores in another way than one bilinear step, which takes its place."""
         once = len(self.resizes) == 1
         return [node for node in self.resizes if not (once and _bilinear(node))]
+
+    @property
+    def before_ending(self) -> str:
+        """The tensor that reaches softmax, ArgMax or the output."""
+        name = self.classifier.logits
+        for node in self.behind:
+            if node.op_type in _ENDINGS:
+                break
+            name = node.output[0]
+        return name
+
+    @property
+    def softens_first(self) -> bool:
+        """Whether it enlarges what has gone through softmax already."""
+        kinds = [node.op_type for node in self.behind]
+        ended = next((i for i, kind in enumerate(kinds) if kind in _ENDINGS), len(kinds))
+        return "Resize" in kinds[ended:] and kinds[ended] != "ArgMax"
 
     def ends_with(self, kind: str) -> bool:
         """Whether an operator of this kind is behind the classifier."""
@@ -92,9 +113,13 @@ def _walk(model: ModelProto, output: str) -> Head:
         node = _producer(made_by, name, output)
         if step := _arithmetic(node, constants):
             name, factor, addend = step
+            if len({scale.size, shift.size, factor.size, addend.size} - {1}) > 1:
+                raise CannotGraft(f"{called(node)} adds or multiplies what is no value per class")
             scale, shift = scale * factor, scale * addend + shift
         elif node.op_type in _ENDINGS:
-            # What comes later cannot change the order of the classes.
+            if scale.size > 1 or shift.size > 1 or scale[0] <= 0:
+                raise CannotGraft(f"behind {called(node)} the classes are weighed anew")
+            # The same for all classes: their order stays.
             scale, shift = np.ones(1, np.float32), np.zeros(1, np.float32)
             name = node.input[0]
         elif node.op_type in _MOVES:
@@ -141,6 +166,8 @@ def _linear(
         return replace(_linear(node.input[0], made_by, constants, output), logits=name)
     if step := _arithmetic(node, constants):
         inner = _linear(step[0], made_by, constants, output)
+        if not {step[1].size, step[2].size} <= {1, inner.classes}:
+            raise CannotGraft(f"{called(node)} adds or multiplies what is no value per class")
         factor, addend = (np.broadcast_to(value, inner.classes) for value in step[1:])
         return replace(inner.scaled(factor, addend), logits=name)
     if node.op_type == "Add":
@@ -214,12 +241,28 @@ def _check_effect(model: ModelProto, head: Head) -> None:
             f"the classifier reads {features[0]!r}, which does not depend on the image: dropout "
             "there would have no effect"
         )
+    constants = Constants(model)
+    for node in nodes.leading_to(model.graph, features):
+        if any(one.op_type in _RANDOM or _drops(one, constants) for one in nodes.family(node)):
+            raise CannotGraft(
+                f"{called(node)} in front of the classifier draws at random: the same image would "
+                "get other pixels every time",
+                remedy="export the network in evaluation mode",
+            )
     if not head.classifier.weight.any():
         raise CannotGraft(
             f"all weights of the classifier {head.classifier.logits!r} are zero: dropout before it "
             "would have no effect",
             remedy="export the network with its trained weights",
         )
+
+
+def _drops(node: NodeProto, constants: Constants) -> bool:
+    """Whether it is a dropout that is, or may be, in training mode."""
+    if node.op_type != "Dropout" or len(node.input) < 3 or not node.input[2]:
+        return False
+    training = constants.value(node.input[2])
+    return training is None or bool(training.any())
 
 
 def _coordinates(node: NodeProto) -> str:

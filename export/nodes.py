@@ -14,12 +14,17 @@ def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
         yield from attribute.graphs
 
 
+def family(node: NodeProto) -> Iterator[NodeProto]:
+    """A node and all nodes inside it."""
+    yield node
+    for inner in subgraphs(node):
+        yield from every(inner)
+
+
 def every(graph: GraphProto) -> Iterator[NodeProto]:
     """All nodes of a graph and of the graphs inside."""
     for node in graph.node:
-        yield node
-        for inner in subgraphs(node):
-            yield from every(inner)
+        yield from family(node)
 
 
 def reads(node: NodeProto) -> Iterator[str]:

@@ -36,12 +36,24 @@ class Source:
         """What is done to an image before the network sees it."""
         by_itself = foreign.kind == TensorProto.UINT8
         mean, std, channels = PRESETS[self.preset or ("raw" if by_itself else "imagenet")]
-        found = Preprocessing.scaled(
-            self.mean or mean,
-            self.std or std,
-            channels=self.channels or channels,
-            layout=foreign.layout,
-        )
+        if self.channels not in (None, channels):
+            mean, std = mean[::-1], std[::-1]  # in the network's own order
+        if self.mean == (0, 0, 0) and self.std == (1, 1, 1):
+            raise BadInput(
+                "--mean 0,0,0 --std 1,1,1: of values from 0 to 1, or from 0 to 255?",
+                remedy="say --preset unit (0 to 1) or --preset raw (0 to 255)",
+            )
+        try:
+            found = Preprocessing.scaled(
+                self.mean or mean,
+                self.std or std,
+                channels=self.channels or channels,
+                layout=foreign.layout,
+            )
+        except ValueError as error:
+            raise BadInput(
+                f"--mean, --std: {error}", remedy="such as --mean 0.485,0.456,0.406"
+            ) from error
         if by_itself and (any(found.mean) or set(found.std) != {1.0}):
             raise CannotGraft(
                 f"{self.path} takes pixels of uint8 and must normalise them by itself",
@@ -90,7 +102,7 @@ def reopen(path: Path, contract: Contract) -> ForeignNetwork:
     foreign = read(path, layout=contract.preprocessing.layout)
     if foreign.sha256 != contract.weights_sha256:
         raise BadGraph(
-            f"the graph was not made from {path}, but from another {contract.network}",
+            f"the graph was not made from {path}, but from a file called {contract.network}",
             remedy="give the file that it came from with --from, or export again",
         )
     return ForeignNetwork(

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scorer import __version__, doctor, labels, options, ranking
+from scorer import __version__, doctor, labels, options, ranking, sidecar
 from scorer.console import Number, Program, cores, progress, say
 from scorer.contract import Contract
 from scorer.errors import SOME_SKIPPED, MissingDependency
 from scorer.job import Options, Summary, rank_to_file, skipped_path
 from scorer.pool import Pool, list_pool
-from scorer.runtimes import NAMES, choose, examine, open_graph
+from scorer.runtime import check_file
+from scorer.runtimes import AUTO, NAMES, choose, examine, open_graph
 
 if TYPE_CHECKING:
     from scorer.bench import Cost
@@ -106,7 +107,10 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     """
     ranking.check_suffix(out)
     opened = open_graph(
-        choose(runtime, precision), graph, workers=threads or cores(), precision=precision
+        choose(runtime, precision, graph),
+        graph,
+        workers=threads or cores(),
+        precision=precision,
     )
     contract = opened.contract
     pool = list_pool(pool_path)
@@ -144,7 +148,7 @@ def inspect_command(graph: Path, as_json: bool) -> None:
       scorer inspect
       scorer inspect --graph scorer.onnx --json
     """
-    contract = open_graph(choose("auto"), graph, workers=1).contract
+    contract = _contract(graph)
     if as_json:
         click.echo(contract.to_json())
         return
@@ -165,18 +169,19 @@ def doctor_command(as_json: bool) -> int:
       scorer doctor --json
     """
     findings = doctor.examine()
-    chosen = next((finding.runtime for finding in findings if finding.ready), None)
+    ready = [finding.runtime for finding in findings if finding.ready]
+    chosen = next((name for name in AUTO if name in ready), None)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings]))
     else:
         for finding in findings:
             state = "ready" if finding.ready else "missing"
-            click.echo(f"{finding.runtime:<10}{state:<9}{_found(finding, chosen)}")
-    if problem := doctor.clash():
+            click.echo(f"{finding.runtime:<14}{state:<9}{_found(finding, chosen)}")
+    for problem, remedy in doctor.clashes():
         say(problem, style="yellow")
-        say("  pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'balentacq[cpu]'")
+        say(f"  {remedy}")
     say(f"{cores()} cores: {cores()} images at a time unless --threads says otherwise")
-    return 0 if chosen else MissingDependency.exit_code
+    return 0 if ready else MissingDependency.exit_code
 
 
 @main.command("bench")
@@ -230,7 +235,7 @@ def bench_command(
     from scorer import bench  # noqa: PLC0415
 
     pool = _few(list_pool(pool_path), images) if pool_path else None
-    combinations = _combinations(runtime)
+    combinations = _combinations(runtime, graph)
     costs = []
     with progress("runtimes") as bar:
         task = bar.add_task("measuring", total=len(combinations))
@@ -280,13 +285,16 @@ def _row(cells: tuple[str, ...]) -> str:
     return " ".join(f"{cell:<13}" for cell in cells).rstrip()
 
 
-def _combinations(runtime: str) -> list[tuple[str, str]]:
+def _combinations(runtime: str, graph: Path) -> list[tuple[str, str]]:
     """The runtimes and precisions to measure: all that are ready, or all of one."""
+    if graph.suffix == sidecar.SUFFIX:
+        runtime = "tensorrt"
     if runtime != "all":
         return [(runtime, precision) for precision in examine(runtime).precisions]
     found = [
         (finding.runtime, precision)
         for finding in doctor.examine()
+        if finding.runtime != "tensorrt"
         for precision in finding.precisions
     ]
     if not found:
@@ -303,6 +311,14 @@ def _found(finding: doctor.Finding, chosen: str | None) -> str:
         return f"{finding.detail}: {finding.remedy}"
     auto = "; --runtime auto takes it" if finding.runtime == chosen else ""
     return f"{finding.detail}; precision {', '.join(finding.precisions)}{auto}"
+
+
+def _contract(graph: Path) -> Contract:
+    """Of a graph, which any runtime reads, or of an engine, whose sidecar has it."""
+    check_file(graph)
+    if graph.suffix == sidecar.SUFFIX:
+        return sidecar.read(graph, graph.read_bytes()).contract
+    return open_graph(choose("auto"), graph, workers=1).contract
 
 
 def _in_words(contract: Contract) -> str:

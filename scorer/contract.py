@@ -98,6 +98,23 @@ class Contract:
         """Height and width of the map: a pixel for every stride × stride pixels of the grid."""
         return self.height // self.stride, self.width // self.stride
 
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of every input and output, behind the batch."""
+        known: dict[str, tuple[int, ...]] = {
+            IMAGE: (*self.grid, 3),
+            SCORE: (self.top_k,),
+            PIXEL: (self.top_k, 2),
+            LABEL: (self.top_k,),
+        }
+        return {name: known.get(name, self.map) for name in self.inputs + self.outputs}
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """NumPy's name for the type of every input and output."""
+        known = {IMAGE: "uint8", EXCLUDE: "uint8", PIXEL: "int32", LABEL: "int32"}
+        return {name: known.get(name, "float32") for name in self.inputs + self.outputs}
+
     def random_pool(self, n: int) -> int | None:
         """How many random pixels of an image compete for n places; None: all of them."""
         factor = RANDOM_POOL.get(self.acquisition)

@@ -1,5 +1,8 @@
 """Which runtimes this machine can rank with, and what would install those that it lacks."""
 
+import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -8,6 +11,10 @@ from scorer.errors import MissingDependency
 
 # Two builds of ONNX Runtime that own the same import folder.
 _BUILDS = ("onnxruntime", "onnxruntime-gpu")
+# ONNX Runtime's TensorRT provider loads libnvinfer.so.10; `pip install tensorrt` gives 11.
+_PROVIDERS_TENSORRT = 10
+_ON_GPU = ("cuda", "ort-tensorrt", "tensorrt")
+_TIMEOUT_S = 120
 
 
 @dataclass(frozen=True)
@@ -22,19 +29,66 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Open every runtime that there could be, in the order in which "auto" would choose."""
-    return [_finding(name) for name in runtimes.NAMES]
+    """Open every runtime that there could be, those first that "auto" would choose.
+
+    Those of a GPU each in a process of its own: TensorRT without a GPU crashes it.
+    """
+    return [_apart(name) if name in _ON_GPU else finding(name) for name in runtimes.NAMES]
 
 
-def clash() -> str | None:
-    """What is wrong where two builds of one package have overwritten each other, or None."""
-    found = [f"{name} {version}" for name in _BUILDS if (version := _version(name))]
-    if len(found) < len(_BUILDS):
-        return None
-    return f"{' and '.join(found)} are both installed, in one folder: each overwrote the other"
+def clashes() -> list[tuple[str, str]]:
+    """What is wrong between packages that are installed, each with the command that cures it."""
+    found = []
+    builds = [f"{name} {version}" for name in _BUILDS if (version := _version(name))]
+    if len(builds) == len(_BUILDS):
+        found.append(
+            (
+                f"{' and '.join(builds)} are both installed, in one folder: each overwrote the "
+                "other",
+                "pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'balentacq[cpu]'",
+            )
+        )
+    tensorrt = _version("tensorrt") or _version("tensorrt-cu13")
+    if (
+        tensorrt
+        and _version("onnxruntime-gpu")
+        and int(tensorrt.split(".")[0]) > _PROVIDERS_TENSORRT
+    ):
+        found.append(
+            (
+                f"TensorRT {tensorrt} beside onnxruntime-gpu, whose TensorRT provider loads "
+                f"version {_PROVIDERS_TENSORRT}: --runtime ort-tensorrt cannot work",
+                "pip install 'balentacq[ort-tensorrt]' for that runtime, or use --runtime tensorrt",
+            )
+        )
+    return found
 
 
-def _finding(name: str) -> Finding:
+def _apart(name: str) -> Finding:
+    program = (
+        "import json; from dataclasses import asdict; from scorer import doctor; "
+        f"print(json.dumps(asdict(doctor.finding({name!r}))))"
+    )
+    try:
+        done = subprocess.run(  # noqa: S603  # this program, with a name of its own
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Finding(name, False, f"does not answer within {_TIMEOUT_S} s", remedy="nvidia-smi")
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        detail = f"crashed (exit status {done.returncode}): {last}"
+        return Finding(name, False, detail, remedy="nvidia-smi shows whether there is a GPU")
+    values = json.loads(done.stdout.splitlines()[-1])
+    return Finding(**values | {"precisions": tuple(values["precisions"])})
+
+
+def finding(name: str) -> Finding:
+    """What there is of one runtime, found in this process."""
     try:
         found = runtimes.examine(name)
     except MissingDependency as error:

@@ -2,6 +2,7 @@
 
 Failure (1)
 ├── MissingDependency (3)   a package is not installed; the remedy is the pip command
+│   └── NoGpu               there is no GPU here
 ├── BadInput (5)            something the user gave cannot be used
 │   ├── BadDataset          dataset.toml, a mask
 │   ├── BadLabels           labels.csv
@@ -32,6 +33,10 @@ class Failure(Exception):
 
 class MissingDependency(Failure):
     exit_code = 3
+
+
+class NoGpu(MissingDependency):
+    pass
 
 
 class BadInput(Failure):

@@ -33,11 +33,20 @@ class Preprocessing:
     def scaled(cls, mean: Triple, std: Triple, **others: str) -> Self:
         """From mean and std as they are usually written down: for values from 0 to 1, or to 255.
 
-        Those of values from 0 to 1 are never above 1.
+        Those of values from 0 to 1 are never above 1. A std of ones goes with its mean. Raises
+        ValueError for means that no pixels have.
         """
-        factor = 255.0 if max(*mean, *std) <= 1 else 1.0
-        times = [tuple(factor * float(value) for value in values) for values in (mean, std)]
-        return cls(mean=times[0], std=times[1], **others)  # type: ignore[arg-type]
+        of_bytes = max(mean) > 1
+        factor = 255.0 if not of_bytes else 1.0
+        own = max(std) > 1 or (of_bytes and set(std) == {1.0})
+        if not all(0 <= factor * value <= 255 for value in mean):
+            raise ValueError(f"a mean of {mean} is none of pixels")
+        return cls(mean=_times(mean, factor), std=_times(std, 1.0 if own else 255.0), **others)
+
+
+def _times(values: Triple, factor: float) -> Triple:
+    first, second, third = (round(factor * value, 9) for value in values)
+    return first, second, third
 
 
 AS_IT_IS = Preprocessing(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))

@@ -210,7 +210,7 @@ def test_other_acquisitions_and_strides_are_verified_too(
     cases: list[tuple[str, dict[str, Any]]] = [
         ("unet", {"--stride": "4", "--acquisition": "bald"}),
         ("unet", {"--stride": "2", "--target": "gpu"}),
-        ("fpn", {"--stride": "2", "--acquisition": "powerbald"}),
+        ("deeplab", {"--stride": "2", "--acquisition": "powerbald"}),
         ("fcn", {"--stride": "4", "--acquisition": "margin"}),
         ("pspnet", {"--target": "gpu"}),
     ]

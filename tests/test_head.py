@@ -179,7 +179,7 @@ REFUSED: dict[str, tuple[Build, str, str]] = {
         "expected class scores",
     ),
     "one label per image": (exported(Whole), "does not score every pixel: it is 1x5", "expected"),
-    "cropped": (exported(Cropped), "behind its classifier changes the class", "Slice"),
+    "cropped": (exported(Cropped), "Slice", "a crop or a pad is gone at a --size"),
 }
 
 

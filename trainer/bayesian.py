@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from scorer.errors import BadInput
 from scorer.preprocessing import PRESETS
 from trainer.dropout import FeatureDropout
-from trainer.network import BayesianNetwork
+from trainer.network import BayesianNetwork, upsample
 
 # What may stand behind the classifier, by the names of autograd's nodes.
 _MOVES = re.compile(
@@ -24,6 +24,7 @@ _MOVES = re.compile(
 )
 _CONVOLUTION = "ConvolutionBackward0"
 _IMAGENET = PRESETS["imagenet"]
+_LEAST_ALIKE = 0.75  # enlarging by the nearest pixel, of white noise: 0.84
 _REMEDY = (
     "the network must end in a Conv2d, behind it at most upsampling and softmax; "
     "other networks: export them to ONNX, then: python -m export onnx --from network.onnx"
@@ -104,16 +105,19 @@ def make_bayesian(
     It is run once, on an image of `size`. Raises BadInput, naming what is in the way, for a network
     whose class scores are no upsampled convolution.
     """
-    classifier = _classifier(module, size)
+    image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    classifier, scores = _classifier(module, image)
     head = module.get_submodule(classifier)
     assert isinstance(head, nn.Conv2d)
-    return BayesianNetwork(
+    made = BayesianNetwork(
         ReadyTrunk(module, classifier),
         head,
         dropout or FeatureDropout(0.2),
-        mean=tuple(getattr(module, "mean", _IMAGENET[0])),
-        std=tuple(getattr(module, "std", _IMAGENET[1])),
+        mean=_triple(module, "mean", _IMAGENET[0]),
+        std=_triple(module, "std", _IMAGENET[1]),
     )
+    _check(made, image, scores, type(module).__name__)
+    return made
 
 
 def is_factory(name: str) -> bool:
@@ -133,7 +137,13 @@ def made(name: str, classes: int) -> nn.Module:
             f"--network {name}: {error}",
             remedy="expected package.module:factory, importable from here",
         ) from error
-    module = factory(classes)
+    try:
+        module = factory(classes)
+    except Exception as error:  # it is somebody's code
+        raise BadInput(
+            f"--network {name} failed: {error!r}",
+            remedy="it is called with the number of classes; --verbose shows where it failed",
+        ) from error
     if not isinstance(module, nn.Module):
         raise BadInput(
             f"--network {name} gave a {type(module).__name__}",
@@ -142,11 +152,60 @@ def made(name: str, classes: int) -> nn.Module:
     return module
 
 
-def _classifier(module: nn.Module, size: tuple[int, int]) -> str:
-    """The name of the convolution that the class scores come from, by following gradients back."""
+def _triple(module: nn.Module, name: str, default: tuple[float, float, float]) -> Any:
+    found = getattr(module, name, default)
+    values = tuple(float(value) for value in torch.as_tensor(found).flatten())
+    if len(values) != 3 or not all(0 <= value <= 1 for value in values):
+        raise BadInput(
+            f"{type(module).__name__}.{name} is {values}",
+            remedy="expected three numbers from 0 to 1, of pixels from 0 to 1",
+        )
+    return values
+
+
+@torch.no_grad()
+def _check(made: BayesianNetwork, image: Tensor, scores: Tensor, name: str) -> None:
+    """What the module gave must be its classifier's scores, enlarged, perhaps softened."""
+    made.trunk.eval()
+    logits = made.classifier(made.trunk(image))
+    made.trunk.train()
+    same = scores.ndim == 4 and scores.shape[1] == logits.shape[1]
+    if same:
+        size = (scores.shape[2], scores.shape[3])
+        readings = [upsample(logits, size, align_corners=corners) for corners in (False, True)]
+        readings += [upsample(logits, size).softmax(1), upsample(logits, size).log_softmax(1)]
+        same = max(_alike(reading, scores) for reading in readings) > _LEAST_ALIKE
+    if not same:
+        raise BadInput(
+            f"{name} changes the scores of its last convolution: {tuple(logits.shape[1:])} become "
+            f"{tuple(scores.shape[1:])}, and not by enlarging or softmax over the classes",
+            remedy=_REMEDY,
+        )
+
+
+def _alike(one: Tensor, other: Tensor) -> float:
+    """Correlation over the pixels, of all classes together, each less its mean."""
+    left, right = (v - v.mean(dim=(2, 3), keepdim=True) for v in (one, other))
+    norm = (left.square().sum() * right.square().sum()).sqrt()
+    return float((left * right).sum() / norm) if norm > 0 else 1.0
+
+
+def _classifier(module: nn.Module, image: Tensor) -> tuple[str, Tensor]:
+    """The name of the convolution that the class scores come from, by following gradients back,
+    and the scores of an image.
+    """
     weights = {id(m.weight): n for n, m in module.named_modules() if isinstance(m, nn.Conv2d)}
-    with _watched(module):
-        node: Any = _scores(module(torch.zeros(1, 3, *size))).grad_fn
+    try:
+        with _watched(module):
+            scores = _scores(module(image))
+    except BadInput:
+        raise
+    except Exception as error:  # it is somebody's code
+        raise BadInput(
+            f"{type(module).__name__} does not run on images {tuple(image.shape)}: {error}",
+            remedy=_REMEDY,
+        ) from error
+    node: Any = scores.grad_fn
     behind: list[str] = []
     while node is not None and node.name() != _CONVOLUTION:
         behind.append(node.name().removesuffix("0").removesuffix("Backward"))
@@ -160,13 +219,20 @@ def _classifier(module: nn.Module, size: tuple[int, int]) -> str:
     if node is None:
         raise BadInput(f"{type(module).__name__} has no convolution at its end", remedy=_REMEDY)
     weight = getattr(node.next_functions[1][0], "variable", None)
-    if id(weight) not in weights:
+    own = module.get_submodule(weights[id(weight)]) if id(weight) in weights else None
+    if isinstance(own, nn.Conv2d) and (own.padding_mode != "zeros" or own.groups != 1):
+        raise BadInput(
+            f"{type(module).__name__}: its last convolution, {weights[id(weight)]}, has groups "
+            f"{own.groups} and pads {own.padding_mode}",
+            remedy="expected one group, and zeros around",
+        )
+    if own is None:
         raise BadInput(
             f"{type(module).__name__}: its last convolution is no Conv2d of its own, with a weight "
             "used as it is",
             remedy=_REMEDY,
         )
-    return str(weights[id(weight)])
+    return str(weights[id(weight)]), scores.detach()
 
 
 def _scores(output: Any) -> Tensor:

@@ -197,6 +197,7 @@ def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     if evaluation is not None:
         say(f"mIoU {evaluation.miou:.4f} on {evaluation.images} validation images")
     other = "" if out.name == "model.safetensors" else f" --model {out}"
+    other += f" --network {network}" if ":" in network else ""
     say(f"wrote {out}; next: python -m export onnx --mc 20{other}", style="green")
 
 

@@ -68,6 +68,8 @@ class RowClassifier(nn.Module):
 def keeps_size(classifier: nn.Conv2d) -> bool:
     """Whether a convolution has as many outputs as inputs, with zeros around them."""
     padding = padding_of(classifier)
+    if not all(side % 2 for side in classifier.kernel_size):
+        return False
     reach = [d * (k - 1) for d, k in zip(classifier.dilation, classifier.kernel_size, strict=True)]
     return tuple(classifier.stride) == (1, 1) and [2 * side for side in padding] == reach
 

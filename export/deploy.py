@@ -1,0 +1,181 @@
+"""The command line that puts a scoring graph on a GPU or behind a server."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from export.options import needs_onnx
+from scorer import options, sidecar
+from scorer.console import progress, say
+from scorer.errors import BadInput
+from scorer.files import check_writable
+from scorer.sidecar import FLAVOURS, Sidecar
+
+_source = click.argument("graph", type=options.FILE, default="scorer.onnx")
+
+
+class Batches(click.ParamType):  # type: ignore[type-arg]
+    """Such as 1:8:32."""
+
+    name = "least:usual:most"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int, int]:
+        if isinstance(value, tuple):
+            return value
+        parts = value.split(":")
+        if len(parts) == 1:
+            parts *= 3
+        if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+            self.fail(f"{value!r}: write three numbers, such as 1:8:32, or one", param, ctx)
+        least, usual, most = map(int, parts)
+        return least, usual, most
+
+
+@click.command("tensorrt")
+@_source
+@click.option("--out", type=options.FILE, default="scorer.engine", show_default=True)
+@click.option(
+    "--flavour",
+    type=click.Choice(tuple(FLAVOURS)),
+    default="tensorrt",
+    show_default=True,
+    help="rtx: TensorRT-RTX, for workstations; it builds without a GPU.",
+)
+@click.option(
+    "--gpu",
+    default="current",
+    show_default=True,
+    help="Architecture to build for, with rtx, such as sm89; current: that of this machine.",
+)
+@click.option(
+    "--batch",
+    type=Batches(),
+    default="1:8:32",
+    show_default=True,
+    help="Images at a time: least, usual and most.",
+)
+@click.option("--workspace", type=click.IntRange(1), help="MB of scratch memory.  [default: all]")
+@click.option("--timing-cache", type=options.FILE, help="Read and written: faster next time.")
+@click.option("--tf32/--no-tf32", default=False, show_default=True, help="Round fp32 products.")
+@click.option("--refittable", is_flag=True, help="So that --refit can give it other weights.")
+@click.option("--refit", type=options.FILE, help="Put this graph's weights into an older engine.")
+@click.option("--version-compatible", is_flag=True, help="For other versions of TensorRT, too.")
+@click.option("--hardware-compatible", is_flag=True, help="For all GPUs since Ampere.")
+def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
+    graph: Path,
+    out: Path,
+    flavour: str,
+    gpu: str,
+    batch: tuple[int, int, int],
+    workspace: int | None,
+    timing_cache: Path | None,
+    tf32: bool,
+    refittable: bool,
+    refit: Path | None,
+    version_compatible: bool,
+    hardware_compatible: bool,
+) -> None:
+    """Build a TensorRT engine from a scoring graph, with a sidecar that says what it is.
+
+    Precision is the graph's: python -m export onnx --target gpu --precision fp16.
+
+    \b
+    Examples:
+      python -m export tensorrt scorer.onnx
+      python -m export tensorrt scorer.onnx --batch 1:16:64 --refittable
+      python -m export tensorrt next.onnx --refit scorer.engine --out next.engine
+      python -m export tensorrt scorer.onnx --flavour rtx --gpu sm89
+    """
+    needs_onnx()
+    from export import engine  # noqa: PLC0415
+
+    if out.suffix != sidecar.SUFFIX:
+        raise BadInput(f"--out {out}: engines end in {sidecar.SUFFIX}", remedy="rename it")
+    check_writable(out)
+    if refit is not None:
+        built = engine.refit(graph, refit, out)
+    else:
+        wanted = engine.Options(
+            flavour=flavour,
+            gpu=gpu,
+            batch=batch,
+            workspace_mb=workspace,
+            timing_cache=timing_cache,
+            tf32=tf32,
+            refittable=refittable,
+            version_compatible=version_compatible,
+            hardware_compatible=hardware_compatible,
+        )
+        with progress("steps") as bar:
+            task = bar.add_task("reading the graph", total=None)
+            built = engine.build(
+                graph,
+                out,
+                wanted,
+                lambda phase, done, total: bar.update(
+                    task, description=phase, completed=done, total=total
+                ),
+            )
+    _tell(built, out)
+
+
+@click.command("triton")
+@_source
+@click.option(
+    "--repository",
+    type=options.FILE,
+    default="models",
+    show_default=True,
+    help="Folder of the model repository; the graph becomes its model's next version.",
+)
+@click.option("--name", default="scorer", show_default=True, help="Of the model.")
+@click.option(
+    "--batch", type=click.IntRange(1), default=32, show_default=True, help="Most images at a time."
+)
+@click.option(
+    "--delay-us",
+    type=click.IntRange(0),
+    default=2000,
+    show_default=True,
+    help="How long a request waits for others to join its batch.",
+)
+@click.option(
+    "--instances", type=click.IntRange(1), default=1, show_default=True, help="Copies of the model."
+)
+@click.option("--device", type=click.Choice(("gpu", "cpu")), default="gpu", show_default=True)
+def triton_command(  # one parameter per option
+    graph: Path, repository: Path, name: str, batch: int, delay_us: int, instances: int, device: str
+) -> None:
+    """Write a model repository for NVIDIA's Triton Inference Server.
+
+    GRAPH is a scoring graph or a TensorRT engine. Batching, warm-up and instances are set; running
+    servers take a new version by themselves.
+
+    \b
+    Examples:
+      python -m export triton scorer.onnx --repository models
+      python -m export triton scorer.engine --repository models --batch 32 --instances 2
+      python -m export triton scorer.onnx --device cpu
+      tritonserver --model-repository=$PWD/models
+    """
+    needs_onnx()
+    from export import triton  # noqa: PLC0415
+
+    wanted = triton.Options(
+        name=name, most=batch, delay_us=delay_us, instances=instances, device=device
+    )
+    version = triton.write(graph, repository, wanted)
+    say(f"wrote {version}; next: tritonserver --model-repository={repository}", style="green")
+
+
+def _tell(built: Sidecar, out: Path) -> None:
+    layers = ", ".join(f"{count} {kind}" for kind, count in built.precisions.items())
+    say(f"layers by type: {layers}")
+    say(
+        f"wrote {out} for {built.gpu or 'GPUs since Ampere'}, {out.stat().st_size / 1e6:.1f} MB; "
+        f"next: scorer rank --graph {out} --pool ./images --n 5",
+        style="green",
+    )

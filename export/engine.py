@@ -1,0 +1,294 @@
+"""From a scoring graph to an engine of TensorRT or TensorRT-RTX, with its sidecar."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from scorer import gpu, sidecar
+from scorer.contract import METADATA_KEY, Contract
+from scorer.errors import BadGraph, BadInput, Failure, NoGpu
+from scorer.files import replacing_path
+from scorer.runtime import check_file, read_contract
+from scorer.runtimes import tensorrt
+from scorer.sidecar import Sidecar
+
+# Phase, steps done, steps in all.
+OnStep = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to build. batch: least, usual and most images at a time.
+
+    gpu: "current", or for RTX one of its own names, such as sm89. workspace_mb: scratch memory on
+    the GPU; None: all of it. timing_cache: a file that makes the next build faster.
+    """
+
+    flavour: str = "tensorrt"
+    gpu: str = "current"
+    batch: tuple[int, int, int] = (1, 8, 32)
+    workspace_mb: int | None = None
+    timing_cache: Path | None = None
+    tf32: bool = False
+    refittable: bool = False
+    version_compatible: bool = False
+    hardware_compatible: bool = False
+
+    def __post_init__(self) -> None:
+        least, usual, most = self.batch
+        if not 1 <= least <= usual <= most:
+            raise BadInput(
+                f"--batch {least}:{usual}:{most}: expected least ≤ usual ≤ most",
+                remedy="such as --batch 1:8:32",
+            )
+        if self.flavour == "tensorrt" and self.gpu != "current":
+            raise BadInput(
+                f"--gpu {self.gpu}: TensorRT builds for the GPU of this machine only",
+                remedy="choose --flavour rtx, or build on that machine",
+            )
+
+
+def build(graph: Path, out: Path, options: Options, on_step: OnStep = lambda *_: None) -> Sidecar:
+    """Build an engine and write it with its sidecar.
+
+    Raises MissingDependency and NoGpu where that cannot be done here, BadGraph where TensorRT does
+    not take the graph. KeyboardInterrupt aborts the build, and nothing is written.
+    """
+    contract = contract_of(graph)
+    card = _card(options)
+    trt = tensorrt.package(options.flavour)
+    log = _log(trt)
+    builder = trt.Builder(log)
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    _parse(trt, network, log, graph)
+    config = _config(trt, builder, network, options)
+    config.progress_monitor = monitor = _monitor(trt, on_step)
+    plan = _interruptible(lambda: builder.build_serialized_network(network, config), monitor)
+    if plan is None:
+        raise Failure(
+            f"TensorRT could not build {graph}: {log.last()}",
+            remedy="with less at a time (--batch, --size, --target gpu) it may fit",
+        )
+    _keep_timing_cache(config, options.timing_cache)
+    data = bytes(plan)
+    built = Sidecar(
+        contract=contract,
+        engine_sha256=sidecar.sha256(data),
+        flavour=options.flavour,
+        tensorrt=trt.__version__,
+        gpu="" if options.hardware_compatible else (card or options.gpu),
+        batch=options.batch,
+        precisions=_precisions(network),
+        refittable=options.refittable,
+    )
+    write(out, data, built)
+    return built
+
+
+def refit(graph: Path, old: Path, out: Path) -> Sidecar:
+    """An engine with the weights of another graph of the same shape: seconds, not minutes."""
+    contract = contract_of(graph)
+    check_file(old)
+    data = old.read_bytes()
+    before = sidecar.read(old, data)
+    _check_refits(contract, before, old)
+    gpu.find()
+    trt = tensorrt.package(before.flavour)
+    log = _log(trt)
+    engine = trt.Runtime(log).deserialize_cuda_engine(data)
+    if engine is None:
+        raise BadGraph(f"{old} cannot be opened here: {log.last()}", remedy="build it again")
+    refitter = trt.Refitter(engine, log)
+    parser = trt.OnnxParserRefitter(refitter, log)
+    if not parser.refit_from_file(str(graph)) or not refitter.refit_cuda_engine():
+        raise BadGraph(
+            f"{old} does not take the weights of {graph}: {log.last()}",
+            remedy="build it again, without --refit",
+        )
+    plan = bytes(engine.serialize())
+    values = {name: getattr(before, name) for name in before.__dataclass_fields__}
+    built = Sidecar(**values | {"contract": contract, "engine_sha256": sidecar.sha256(plan)})
+    write(out, plan, built)
+    return built
+
+
+def contract_of(graph: Path) -> Contract:
+    """The contract of an ONNX graph."""
+    check_file(graph)
+    try:
+        model = onnx.load(graph, format="protobuf", load_external_data=False)
+    except Exception as error:  # protobuf's DecodeError and others, without a common base
+        raise BadGraph(f"{graph} is not an ONNX graph", remedy="give a scorer.onnx") from error
+    texts = [entry.value for entry in model.metadata_props if entry.key == METADATA_KEY]
+    return read_contract(texts[0] if texts else None, graph)
+
+
+def write(out: Path, data: bytes, built: Sidecar) -> None:
+    """The engine, then its sidecar; each appears whole, and they know each other by a hash."""
+    for path, content in ((out, data), (sidecar.path_of(out), built.to_json().encode())):
+        with replacing_path(path) as temporary:
+            temporary.write_bytes(content)
+
+
+def _card(options: Options) -> str | None:
+    """The architecture to build for where that is this machine's GPU, which there must be."""
+    if options.gpu != "current":
+        return None
+    try:
+        return gpu.find().architecture
+    except NoGpu as error:
+        remedy = (
+            "say for which GPU with --gpu, such as sm89: RTX builds without one"
+            if options.flavour == "rtx"
+            else "build on a machine with one, or without one with --flavour rtx --gpu sm89"
+        )
+        raise NoGpu(f"an engine is built on the GPU, and {error}", remedy=remedy) from error
+
+
+def _log(trt: Any) -> Any:
+    class Log(trt.ILogger):  # type: ignore[misc]
+        """Keeps what went wrong; TensorRT would print it into the progress bar."""
+
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+            self.errors: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
+                self.errors.append(message)
+
+        def last(self) -> str:
+            return self.errors[-1].splitlines()[0] if self.errors else "it does not say why"
+
+    return Log()
+
+
+def _parse(trt: Any, network: Any, log: Any, graph: Path) -> None:
+    parser = trt.OnnxParser(network, log)
+    if parser.parse_from_file(str(graph)):
+        return
+    errors = [parser.get_error(index) for index in range(parser.num_errors)]
+    if not errors:
+        raise BadGraph(f"TensorRT cannot read {graph}: {log.last()}", remedy="export it again")
+    first = errors[0]
+    raise BadGraph(
+        f"TensorRT does not take {first.node_operator()} {first.node_name()!r} of {graph}: "
+        f"{first.desc().splitlines()[0]}",
+        remedy="export with --target gpu; a grafted network may have operators that it lacks",
+    )
+
+
+def _config(trt: Any, builder: Any, network: Any, options: Options) -> Any:
+    config = builder.create_builder_config()
+    if options.flavour == "rtx":
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(_capability(trt, options.gpu), 0)
+    if options.workspace_mb is not None:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mb << 20)
+    flags = {
+        trt.BuilderFlag.REFIT: options.refittable,
+        trt.BuilderFlag.VERSION_COMPATIBLE: options.version_compatible,
+        trt.BuilderFlag.TF32: options.tf32,
+    }
+    for flag, wanted in flags.items():
+        (config.set_flag if wanted else config.clear_flag)(flag)
+    if options.hardware_compatible:
+        config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
+    if options.timing_cache is not None:
+        known = options.timing_cache.read_bytes() if options.timing_cache.is_file() else b""
+        config.set_timing_cache(config.create_timing_cache(known), ignore_mismatch=False)
+    profile = builder.create_optimization_profile()
+    for index in range(network.num_inputs):
+        entry = network.get_input(index)
+        sides = tuple(entry.shape)[1:]
+        profile.set_shape(entry.name, *((batch, *sides) for batch in options.batch))
+    config.add_optimization_profile(profile)
+    return config
+
+
+def _capability(trt: Any, name: str) -> Any:
+    known = {entry for entry in dir(trt.ComputeCapability) if entry.startswith("SM")}
+    if name == "current":
+        return trt.ComputeCapability.CURRENT
+    if name.upper() not in known:
+        raise BadInput(
+            f"--gpu {name}: this TensorRT-RTX builds for none such",
+            remedy=f"choose one of {', '.join(sorted(known)).lower()}, or current",
+        )
+    return getattr(trt.ComputeCapability, name.upper())
+
+
+def _monitor(trt: Any, on_step: OnStep) -> Any:
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+        """Tells of the outermost phases; the build ends where `stop` is set."""
+
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self.stop = threading.Event()
+            self.outer: dict[str, int] = {}
+
+        def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
+            if parent is None or parent not in self.outer:
+                self.outer[phase] = steps
+
+        def step_complete(self, phase: str, step: int) -> bool:
+            if phase in self.outer:
+                on_step(phase, step + 1, self.outer[phase])
+            return not self.stop.is_set()
+
+        def phase_finish(self, phase: str) -> None:
+            self.outer.pop(phase, None)
+
+    return Monitor()
+
+
+def _interruptible(work: Callable[[], Any], monitor: Any) -> Any:
+    """Run in a thread beside this one, which hears Ctrl-C and then has the build stopped."""
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(work()), daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(timeout=0.1)
+    except KeyboardInterrupt:
+        monitor.stop.set()
+        thread.join()
+        raise
+    return found[0] if found else None
+
+
+def _keep_timing_cache(config: Any, path: Path | None) -> None:
+    if path is not None and (cache := config.get_timing_cache()) is not None:
+        with replacing_path(path) as temporary:
+            temporary.write_bytes(bytes(cache.serialize()))
+
+
+def _precisions(network: Any) -> dict[str, int]:
+    """How many layers give each type. A strongly typed network is built as it is written."""
+    layers = (network.get_layer(index) for index in range(network.num_layers))
+    firsts = (layer.get_output(0) for layer in layers if layer.num_outputs)
+    # The end of a loop has an output in name only.
+    kinds = Counter(first.dtype.name.lower() for first in firsts if first is not None)
+    return dict(sorted(kinds.items()))
+
+
+def _check_refits(contract: Contract, before: Sidecar, old: Path) -> None:
+    if not before.refittable:
+        raise BadInput(
+            f"{old} was built to keep its weights", remedy="build it with --refittable once"
+        )
+    ignored = {"weights_sha256", "versions", "classes", "colours", "network", "mask_seed"}
+    names = [name for name in contract.__dataclass_fields__ if name not in ignored]
+    differing = [
+        name for name in names if getattr(contract, name) != getattr(before.contract, name)
+    ]
+    if differing:
+        raise BadInput(
+            f"{old} was built from a graph of another {', '.join(differing)}",
+            remedy="build another engine, without --refit",
+        )

@@ -1,0 +1,107 @@
+"""TensorRT's rules for operators, as far as a file can be held against them without TensorRT.
+
+From the operator list of NVIDIA's ONNX parser (github.com/onnx/onnx-tensorrt, docs/operators.md).
+"""
+
+from collections.abc import Iterator
+
+import onnx
+from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
+
+from export import nodes
+from export.join import opset
+
+_NEWEST_OPSET = 24
+_MOST_TOP = 3839
+_MOST_ELEMENTS = 2**31
+_UNKNOWN = frozenset(
+    {
+        "Bernoulli", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "Compress",
+        "CumSum", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
+        "RandomUniformLike", "StringNormalizer", "TfIdfVectorizer", "Unique",
+    }
+)  # fmt: skip
+_WIDE = {
+    TensorProto.DOUBLE: "float64",
+    TensorProto.COMPLEX64: "complex",
+    TensorProto.STRING: "text",
+}
+
+
+def violations(model: ModelProto, batch: int = 1) -> list[str]:
+    """What TensorRT would refuse in a graph, each with the node; empty: nothing that is known.
+
+    batch: the most images at a time, for the number of elements of a tensor.
+    """
+    return [*_of_opset(model), *_of_nodes(model), *_of_tensors(model, batch)]
+
+
+def _of_opset(model: ModelProto) -> Iterator[str]:
+    if opset(model) > _NEWEST_OPSET:
+        yield f"opset {opset(model)}: TensorRT reads up to {_NEWEST_OPSET}"
+    for entry in model.opset_import:
+        if entry.domain not in ("", "ai.onnx"):
+            yield f"operators of the domain {entry.domain!r}"
+    if model.functions:
+        yield f"local functions, such as {model.functions[0].name!r}"
+
+
+def _of_nodes(model: ModelProto) -> Iterator[str]:
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    bytes_in = {
+        entry.name
+        for entry in model.graph.input
+        if entry.type.tensor_type.elem_type == TensorProto.UINT8
+    }
+    for node in nodes.every(model.graph):
+        called = nodes.called(node)
+        if node.op_type in _UNKNOWN:
+            yield f"{called}: TensorRT has no such operator, or a wrong one"
+        if bytes_in & set(node.input) and node.op_type != "Cast":
+            yield f"{called} reads bytes: only Cast may"
+        if node.op_type == "Cast" and _given(node, "to") in _WIDE | {TensorProto.UINT8: ""}:
+            yield f"{called} makes a type that TensorRT does not compute in"
+        if node.op_type == "Dropout" and len(node.input) > 2 and node.input[2]:
+            yield f"{called} may be in training mode"
+        if node.op_type == "Resize":
+            yield from _of_resize(node, called)
+        if node.op_type == "TopK":
+            yield from _of_top(node, called, constants)
+        if node.op_type.startswith("Reduce") and set(node.input[1:]) - {"", *constants}:
+            yield f"{called}: its axes are not constant"
+
+
+def _of_resize(node: NodeProto, called: str) -> Iterator[str]:
+    mode = _given(node, "mode") or b"nearest"
+    if mode not in (b"nearest", b"linear"):
+        yield f"{called}: mode {mode!r}"
+    if _given(node, "antialias"):
+        yield f"{called}: antialias"
+
+
+def _of_top(node: NodeProto, called: str, constants: dict[str, TensorProto]) -> Iterator[str]:
+    if node.input[1] not in constants:
+        yield f"{called}: K is not constant"
+    elif (most := int(numpy_helper.to_array(constants[node.input[1]]).item())) > _MOST_TOP:
+        yield f"{called}: K is {most}, TensorRT takes up to {_MOST_TOP}"
+
+
+def _of_tensors(model: ModelProto, batch: int) -> Iterator[str]:
+    for tensor in model.graph.initializer:
+        if tensor.data_type in _WIDE:
+            yield f"{tensor.name!r} is {_WIDE[tensor.data_type]}"
+    known = onnx.shape_inference.infer_shapes(model).graph
+    for entry in (*known.value_info, *known.output):
+        kind = entry.type.tensor_type
+        if kind.elem_type in _WIDE:
+            yield f"{entry.name!r} is {_WIDE[kind.elem_type]}"
+        count = 1
+        for side in kind.shape.dim:
+            count *= side.dim_value if side.HasField("dim_value") else batch
+        if count >= _MOST_ELEMENTS:
+            yield f"{entry.name!r} has {count} elements: TensorRT takes less than 2^31"
+
+
+def _given(node: NodeProto, name: str) -> object:
+    values = [onnx.helper.get_attribute_value(a) for a in node.attribute if a.name == name]
+    return values[0] if values else None

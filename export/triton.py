@@ -1,0 +1,115 @@
+"""A model repository of NVIDIA's Triton Inference Server around a scoring graph or an engine.
+
+https://docs.nvidia.com/deeplearning/triton-inference-server (model repository, model configuration)
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.engine import contract_of
+from scorer import sidecar
+from scorer.contract import Contract
+from scorer.errors import BadInput
+from scorer.files import replacing_path
+from scorer.runtime import check_file
+
+_KINDS = {"uint8": "TYPE_UINT8", "int32": "TYPE_INT32", "float32": "TYPE_FP32"}
+_SET_BY_US = "# Written by balentacq: python -m export triton\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """name: of the model. most: images at a time; delay_us: how long a request waits for others.
+
+    instances: copies of the model, on each GPU or on the CPU (device "gpu" or "cpu").
+    """
+
+    name: str = "scorer"
+    most: int = 32
+    delay_us: int = 2000
+    instances: int = 1
+    device: str = "gpu"
+
+
+def write(source: Path, repository: Path, options: Options) -> Path:
+    """Add the graph as the next version of the model; returns the folder of that version."""
+    check_file(source)
+    is_engine = source.suffix == sidecar.SUFFIX
+    contract, options = _contract(source, options, is_engine=is_engine)
+    model = repository / options.name
+    version = model / str(1 + max(_versions(model), default=0))
+    config = model / "config.pbtxt"
+    if config.exists() and not config.read_text(encoding="utf-8").startswith(_SET_BY_US):
+        raise BadInput(f"{config} was not written by this program", remedy="choose another --name")
+    # Triton takes a folder for a version once it is there: it appears whole.
+    waiting = model / f".{version.name}.partial"
+    shutil.rmtree(waiting, ignore_errors=True)
+    waiting.mkdir(parents=True)
+    shutil.copyfile(source, waiting / ("model.plan" if is_engine else "model.onnx"))
+    waiting.rename(version)
+    with replacing_path(model / "labels.txt") as temporary:
+        temporary.write_text("\n".join(contract.classes) + "\n", encoding="utf-8")
+    with replacing_path(config) as temporary:
+        temporary.write_text(configuration(contract, options, is_engine=is_engine))
+    return version
+
+
+def configuration(contract: Contract, options: Options, *, is_engine: bool) -> str:
+    """The text of config.pbtxt."""
+    platform = 'backend: "tensorrt"' if is_engine else 'backend: "onnxruntime"'
+    where = {"gpu": "KIND_GPU", "cpu": "KIND_CPU"}[options.device]
+    lines = [
+        f'name: "{options.name}"',
+        platform,
+        f"max_batch_size: {options.most}",
+        *(_tensor("input", contract, name) for name in contract.inputs),
+        *(_tensor("output", contract, name) for name in contract.outputs),
+        f"dynamic_batching {{ max_queue_delay_microseconds: {options.delay_us} }}",
+        f"instance_group [{{ count: {options.instances} kind: {where} }}]",
+        _warmup(contract),
+        f'parameters {{ key: "contract_sha256" value {{ string_value: "{contract.sha256}" }} }}',
+    ]
+    return _SET_BY_US + "\n".join(lines) + "\n"
+
+
+def _tensor(kind: str, contract: Contract, name: str) -> str:
+    dims = ", ".join(map(str, contract.shapes[name]))
+    return f'{kind} [{{ name: "{name}" data_type: {_type(contract, name)} dims: [ {dims} ] }}]'
+
+
+def _type(contract: Contract, name: str) -> str:
+    return _KINDS[contract.kinds[name]]
+
+
+def _warmup(contract: Contract) -> str:
+    """A request of zeros, so that a server is ready only when the graph is."""
+    inputs = " ".join(
+        f'inputs {{ key: "{name}" value {{ data_type: {_type(contract, name)} '
+        f"dims: [ {', '.join(map(str, contract.shapes[name]))} ] zero_data: true }} }}"
+        for name in contract.inputs
+    )
+    return f'model_warmup [{{ name: "zeros" batch_size: 1 {inputs} }}]'
+
+
+def _contract(source: Path, options: Options, *, is_engine: bool) -> tuple[Contract, Options]:
+    if not is_engine:
+        return contract_of(source), options
+    built = sidecar.read(source, source.read_bytes())
+    if built.flavour != "tensorrt":
+        raise BadInput(
+            f"{source} is of TensorRT-RTX, which Triton does not run",
+            remedy="build it with --flavour tensorrt, or give the ONNX graph",
+        )
+    if options.most > built.batch[2]:
+        raise BadInput(
+            f"--batch {options.most}: {source} was built for up to {built.batch[2]}",
+            remedy=f"choose --batch {built.batch[2]}",
+        )
+    return built.contract, options
+
+
+def _versions(model: Path) -> list[int]:
+    if not model.is_dir():
+        return []
+    return [int(path.name) for path in model.iterdir() if path.name.isdecimal()]

@@ -1,0 +1,49 @@
+"""The first GPU of this machine, asked of NVIDIA's driver alone.
+
+TensorRT crashes the process where there is none, so it is asked before anything else is loaded.
+"""
+
+import ctypes
+import sys
+from dataclasses import dataclass
+
+from scorer.errors import NoGpu
+
+_DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+_MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*, cuda.h
+_REMEDY = "rank on the CPU with --runtime cpu, or on a machine with an NVIDIA GPU"
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """Its name, and its compute capability (major, minor)."""
+
+    name: str
+    capability: tuple[int, int]
+
+    @property
+    def architecture(self) -> str:
+        """Such as sm89."""
+        return "sm{}{}".format(*self.capability)
+
+
+def find() -> Gpu:
+    """The first GPU; raises NoGpu."""
+    try:
+        driver = ctypes.CDLL(_DRIVER)
+    except OSError as error:
+        raise NoGpu(f"no NVIDIA driver ({_DRIVER}) on this machine", remedy=_REMEDY) from error
+    if code := driver.cuInit(0):
+        raise NoGpu(f"the NVIDIA driver finds no GPU (cuInit: {code})", remedy=_REMEDY)
+    device, count = ctypes.c_int(), ctypes.c_int()
+    if driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
+        raise NoGpu("the NVIDIA driver lists no GPU", remedy=_REMEDY)
+    name = ctypes.create_string_buffer(256)
+    driver.cuDeviceGet(ctypes.byref(device), 0)
+    driver.cuDeviceGetName(name, len(name), device)
+    sides = []
+    for attribute in (_MAJOR, _MINOR):
+        value = ctypes.c_int()
+        driver.cuDeviceGetAttribute(ctypes.byref(value), attribute, device)
+        sides.append(value.value)
+    return Gpu(name.value.decode(errors="replace"), (sides[0], sides[1]))

@@ -1,0 +1,138 @@
+"""ONNX Runtime on a GPU: its CUDA provider, or its TensorRT provider with engines that are kept."""
+
+import hashlib
+import os
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scorer import gpu
+from scorer.contract import EXCLUDE, IMAGE, LABEL, MAP, METADATA_KEY, NOISE, PIXEL, SCORE, Contract
+from scorer.errors import Failure, MissingDependency
+from scorer.runtime import Engine, Scores, cannot_open, check_file, check_tensors, read_contract
+from scorer.runtimes import cpu
+
+PROVIDERS = {"cuda": "CUDAExecutionProvider", "ort-tensorrt": "TensorrtExecutionProvider"}
+_EXACT = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+_MOST = 32  # images at a time that the engines of ort-tensorrt are built for
+
+
+class OnnxRuntimeGpu:
+    """A scoring graph on the GPU: one session for each worker, a whole batch at a time.
+
+    Only what is asked for comes back from the GPU: the K best pixels, and perhaps the map.
+    """
+
+    def __init__(self, path: Path, *, workers: int, provider: str) -> None:
+        check_file(path)
+        examine(provider)
+        card = gpu.find()
+        plain = _open(path, (PROVIDERS["cuda"], _EXACT))
+        metadata = plain.get_modelmeta().custom_metadata_map
+        self.contract = read_contract(metadata.get(METADATA_KEY), path)
+        check_tensors(
+            self.contract,
+            {entry.name: tuple(entry.shape) for entry in plain.get_inputs()},
+            {entry.name: tuple(entry.shape) for entry in plain.get_outputs()},
+            path,
+        )
+        self.name = f"{provider} {self.contract.precision} on {card.name}"
+        self.workers = workers
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        if provider == "cuda":
+            self._free.put(plain)
+        chosen = (PROVIDERS[provider], options_of(provider, self.contract, card))
+        for _ in range(workers - self._free.qsize()):
+            self._free.put(_open(path, chosen))
+
+    def run(
+        self,
+        image: npt.NDArray[np.uint8],
+        exclude: npt.NDArray[np.uint8],
+        noise: npt.NDArray[np.float32] | None = None,
+        *,
+        want_map: bool = False,
+    ) -> Scores:
+        given: dict[str, Any] = {IMAGE: image, EXCLUDE: exclude, NOISE: noise}
+        session = self._free.get()
+        try:
+            binding = session.io_binding()
+            for name in self.contract.inputs:
+                binding.bind_cpu_input(name, np.ascontiguousarray(given[name]))
+            for name in [SCORE, PIXEL, LABEL] + ([MAP] if want_map else []):
+                binding.bind_output(name, "cpu")
+            session.run_with_iobinding(binding)
+            score, pixel, label, *rest = binding.copy_outputs_to_cpu()
+        finally:
+            self._free.put(session)
+        return Scores(score, pixel, label, rest[0] if rest else None)
+
+
+def examine(provider: str) -> Engine:
+    """The provider as it is installed; raises MissingDependency, NoGpu."""
+    found = cpu.examine()
+    import onnxruntime  # noqa: PLC0415
+
+    if PROVIDERS[provider] not in onnxruntime.get_available_providers():
+        extra = "gpu" if provider == "cuda" else "ort-tensorrt"
+        raise MissingDependency(
+            f"this {found.version} has no {PROVIDERS[provider]}",
+            remedy=f"pip uninstall onnxruntime; pip install 'balentacq[{extra}]'",
+        )
+    card = gpu.find()
+    return Engine(f"{found.version} on {card.name}", ("float32",))
+
+
+def options_of(provider: str, contract: Contract, card: gpu.Gpu) -> dict[str, str]:
+    """What the provider is told: exact arithmetic, and where engines are kept."""
+    if provider == "cuda":
+        return _EXACT
+    folder = str(engine_folder(contract, card))
+    shapes = {IMAGE: (*contract.grid, 3), EXCLUDE: contract.map, NOISE: contract.map}
+    profile = {
+        f"trt_profile_{which}_shapes": ",".join(
+            f"{name}:{'x'.join(map(str, (batch, *shapes[name])))}" for name in contract.inputs
+        )
+        for which, batch in (("min", 1), ("opt", 8), ("max", _MOST))
+    }
+    return profile | {
+        # Precision is the graph's own; the provider would halve the tail, too.
+        "trt_fp16_enable": "0",
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": folder,
+        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_path": folder,
+    }
+
+
+def engine_folder(contract: Contract, card: gpu.Gpu) -> Path:
+    """Where the engines of this graph, these versions and this GPU are kept."""
+    key = "|".join((contract.sha256, cpu.examine().version, card.name, card.architecture))
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "balentacq" / "engines" / hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _open(path: Path, provider: tuple[str, dict[str, str]]) -> Any:
+    import onnxruntime as ort  # noqa: PLC0415
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    name, given = provider
+    for key, value in given.items():
+        if key.endswith("_cache_path"):
+            Path(value).mkdir(parents=True, exist_ok=True)
+    # CUDA takes what TensorRT does not; neither falls back to the CPU in silence.
+    chain = [provider, (PROVIDERS["cuda"], _EXACT)] if "Tensorrt" in name else [provider]
+    try:
+        session = ort.InferenceSession(path, options, providers=chain, enable_fallback=0)
+    except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
+        raise cannot_open(path, error) from error
+    if session.get_providers()[0] != name:
+        raise Failure(
+            f"{path}: ONNX Runtime took {session.get_providers()[0]} instead of {name}",
+            remedy="its CUDA libraries do not load; see: scorer doctor",
+        )
+    return session

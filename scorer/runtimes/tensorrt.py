@@ -1,0 +1,171 @@
+"""TensorRT or TensorRT-RTX, natively: an engine and its sidecar, from python -m export tensorrt."""
+
+import ctypes
+import importlib
+import importlib.util
+import math
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scorer import gpu, sidecar
+from scorer.contract import EXCLUDE, IMAGE, LABEL, MAP, NOISE, PIXEL, SCORE, Contract
+from scorer.errors import BadGraph, BadInput, Failure, MissingDependency
+from scorer.runtime import Engine, Scores, check_file
+from scorer.sidecar import FLAVOURS, Sidecar
+
+
+class TensorRt:
+    """An engine: for each worker a context, a stream, and pinned memory of its own.
+
+    So the copies of one worker go on while another computes.
+    """
+
+    def __init__(self, path: Path, *, workers: int) -> None:
+        check_file(path)
+        data = path.read_bytes()
+        self.sidecar = sidecar.read(path, data)
+        self.contract = self.sidecar.contract
+        card = gpu.find()
+        trt = package(self.sidecar.flavour)
+        _check_fits(self.sidecar, path, card, trt.__version__)
+        self.name = f"{self.sidecar.flavour} {self.contract.precision} on {card.name}"
+        self.workers = workers
+        self._runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+        self._engine = self._runtime.deserialize_cuda_engine(data)
+        if self._engine is None:
+            raise BadGraph(
+                f"{path}: TensorRT {trt.__version__} on {card.name} does not take this engine",
+                remedy="build it on this machine: python -m export tensorrt scorer.onnx",
+            )
+        self._free: SimpleQueue[_Lane] = SimpleQueue()
+        for _ in range(workers):
+            self._free.put(_Lane(self._engine, self.contract, self.sidecar.batch[2]))
+
+    def run(
+        self,
+        image: npt.NDArray[np.uint8],
+        exclude: npt.NDArray[np.uint8],
+        noise: npt.NDArray[np.float32] | None = None,
+        *,
+        want_map: bool = False,
+    ) -> Scores:
+        least, _, most = self.sidecar.batch
+        if not least <= len(image) <= most:
+            raise BadInput(
+                f"{len(image)} images at a time; the engine was built for {least} to {most}",
+                remedy=f"choose --batch between {least} and {most}, or build another engine",
+            )
+        given: dict[str, Any] = {IMAGE: image, EXCLUDE: exclude, NOISE: noise}
+        feeds = {name: given[name] for name in self.contract.inputs}
+        lane = self._free.get()
+        try:
+            found = lane.run(feeds, [SCORE, PIXEL, LABEL] + ([MAP] if want_map else []))
+        finally:
+            self._free.put(lane)
+        return Scores(found[SCORE], found[PIXEL], found[LABEL], found.get(MAP))
+
+
+class _Lane:
+    """One execution context with its stream and buffers, for batches up to `most`."""
+
+    def __init__(self, engine: Any, contract: Contract, most: int) -> None:
+        self._cuda = _cuda()
+        self._context = engine.create_execution_context()
+        self._stream = self._asked("cudaStreamCreate")
+        self._shapes, self._kinds = contract.shapes, contract.kinds
+        self._device: dict[str, int] = {}
+        self._host: dict[str, npt.NDArray[Any]] = {}
+        for name, shape in self._shapes.items():
+            kind = np.dtype(self._kinds[name])
+            size = most * math.prod(shape) * kind.itemsize
+            self._device[name] = self._asked("cudaMalloc", size)
+            pinned = self._asked("cudaMallocHost", size)
+            self._host[name] = _array(pinned, size).view(kind).reshape(most, *shape)
+            self._context.set_tensor_address(name, int(self._device[name]))
+
+    def run(
+        self, feeds: dict[str, npt.NDArray[Any]], wanted: list[str]
+    ) -> dict[str, npt.NDArray[Any]]:
+        batch = len(feeds[IMAGE])
+        kinds = self._cuda.cudaMemcpyKind
+        for name, values in feeds.items():
+            self._host[name][:batch] = values
+            self._context.set_input_shape(name, (batch, *self._shapes[name]))
+            self._copy(name, batch, kinds.cudaMemcpyHostToDevice)
+        if not self._context.execute_async_v3(int(self._stream)):
+            raise Failure("TensorRT could not run the engine", remedy="see: scorer doctor")
+        for name in wanted:
+            self._copy(name, batch, kinds.cudaMemcpyDeviceToHost)
+        self._asked("cudaStreamSynchronize", self._stream)
+        return {name: self._host[name][:batch].copy() for name in wanted}
+
+    def _copy(self, name: str, batch: int, kind: Any) -> None:
+        host = self._host[name][:batch]
+        source, target = self._device[name], host.ctypes.data
+        if kind == self._cuda.cudaMemcpyKind.cudaMemcpyHostToDevice:
+            source, target = target, source
+        self._asked("cudaMemcpyAsync", target, source, host.nbytes, kind, self._stream)
+
+    def _asked(self, function: str, *arguments: Any) -> Any:
+        code, *found = getattr(self._cuda, function)(*arguments)
+        if int(code):
+            raise Failure(f"{function}: {code.name}", remedy="is the GPU's memory full?")
+        return found[0] if found else None
+
+
+def examine() -> Engine:
+    """TensorRT as it is installed; raises MissingDependency, NoGpu."""
+    found = [name for name in FLAVOURS if importlib.util.find_spec(FLAVOURS[name])]
+    if not found:
+        package("tensorrt")  # says what is missing
+    _cuda()
+    card = gpu.find()
+    versions = ", ".join(f"{name} {package(name).__version__}" for name in found)
+    return Engine(f"{versions} on {card.name}", ("float32",))
+
+
+def package(flavour: str) -> Any:
+    """The module of a flavour of TensorRT; raises MissingDependency."""
+    extra = "tensorrt" if flavour == "tensorrt" else "tensorrt-rtx"
+    try:
+        module = importlib.import_module(FLAVOURS[flavour])
+        module.Builder  # noqa: B018  # the package alone, without NVIDIA's libraries, has none
+    except (ImportError, AttributeError, OSError) as error:
+        raise MissingDependency(
+            f"needs {FLAVOURS[flavour]} and its libraries ({error})",
+            remedy=f"pip install 'balentacq[{extra}]'; the libraries of tensorrt come from "
+            "NVIDIA's own index, which must be in reach",
+        ) from error
+    return module
+
+
+def _check_fits(built: Sidecar, path: Path, card: gpu.Gpu, version: str) -> None:
+    if built.gpu and built.gpu != card.architecture:
+        raise BadGraph(
+            f"{path} was built for {built.gpu}, and {card.name} is {card.architecture}",
+            remedy="build it for this GPU: python -m export tensorrt scorer.onnx",
+        )
+    if built.tensorrt.split(".")[0] != version.split(".", maxsplit=1)[0]:
+        raise BadGraph(
+            f"{path} was built by TensorRT {built.tensorrt}, and {version} is installed",
+            remedy="build it again, with --version-compatible if versions differ between machines",
+        )
+
+
+def _cuda() -> Any:
+    try:
+        from cuda.bindings import runtime  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingDependency(
+            "engines need cuda-python", remedy="pip install 'balentacq[tensorrt]'"
+        ) from error
+    return runtime
+
+
+def _array(address: Any, size: int) -> npt.NDArray[np.uint8]:
+    """Memory that somebody else owns."""
+    return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(int(address)))
