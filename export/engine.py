@@ -70,9 +70,12 @@ def build(graph: Path, out: Path, options: Options, on_step: OnStep = lambda *_:
     config.progress_monitor = monitor = _monitor(trt, on_step)
     plan = _interruptible(lambda: builder.build_serialized_network(network, config), monitor)
     if plan is None:
+        needs_card = options.refittable and card is None
         raise Failure(
             f"TensorRT could not build {graph}: {log.last()}",
-            remedy="with less at a time (--batch, --size, --target gpu) it may fit",
+            remedy="a refittable engine is built on the GPU itself: --gpu current"
+            if needs_card
+            else "with less at a time (--batch, --size, --target gpu) it may fit",
         )
     _keep_timing_cache(config, options.timing_cache)
     data = bytes(plan)

@@ -15,6 +15,12 @@ _BUILDS = ("onnxruntime", "onnxruntime-gpu")
 _PROVIDERS_TENSORRT = 10
 _ON_GPU = ("cuda", "ort-tensorrt", "tensorrt")
 _TIMEOUT_S = 120
+_PROBE = """
+import json, sys
+from dataclasses import asdict
+from scorer import doctor
+print(json.dumps(asdict(doctor.finding(sys.argv[1]))))
+"""
 
 
 @dataclass(frozen=True)
@@ -65,13 +71,9 @@ def clashes() -> list[tuple[str, str]]:
 
 
 def _apart(name: str) -> Finding:
-    program = (
-        "import json; from dataclasses import asdict; from scorer import doctor; "
-        f"print(json.dumps(asdict(doctor.finding({name!r}))))"
-    )
     try:
         done = subprocess.run(  # noqa: S603  # this program, with a name of its own
-            [sys.executable, "-c", program],
+            [sys.executable, "-c", _PROBE, name],
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_S,

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from scorer import bench, doctor
 from scorer.cli import main
 from scorer.pool import list_pool
-from scorer.runtimes import cpu, openvino
+from scorer.runtimes import NAMES, cpu, openvino
 
 Graph = Callable[..., Path]
 
@@ -24,38 +24,63 @@ def absent(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
 
 def test_what_is_installed_is_ready() -> None:
     found = doctor.examine()
-    assert [finding.runtime for finding in found] == ["cpu", "openvino"]
-    assert all(finding.ready for finding in found)
-    assert found[0].detail == f"onnxruntime {metadata.version('onnxruntime')}"
+    assert tuple(finding.runtime for finding in found) == NAMES
+    ready = [finding for finding in found if finding.runtime in ("cpu", "openvino")]
+    assert all(finding.ready for finding in ready)
+    assert ready[0].detail == f"onnxruntime {metadata.version('onnxruntime')}"
 
 
 def test_a_missing_runtime_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     absent(monkeypatch, "openvino")
     result = CliRunner().invoke(main, ["doctor"])
     assert result.exit_code == 0
-    assert "openvino  missing  " in result.stdout
+    assert "openvino      missing  " in result.stdout
     assert "pip install 'balentacq[openvino]'" in result.stdout
-    assert "--runtime auto takes it" in result.stdout.splitlines()[0]
+    assert "--runtime auto takes it" in result.stdout.splitlines()[NAMES.index("cpu")]
 
 
 def test_no_runtime_at_all_is_exit_code_3(monkeypatch: pytest.MonkeyPatch) -> None:
     absent(monkeypatch, "onnxruntime", "openvino")
     result = CliRunner().invoke(main, ["doctor", "--json"])
     assert result.exit_code == 3
-    assert [finding["ready"] for finding in json.loads(result.stdout)] == [False, False]
+    assert not any(finding["ready"] for finding in json.loads(result.stdout))
 
 
 def test_a_half_removed_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Taking one of the two builds of ONNX Runtime away leaves an empty folder of that name."""
     absent(monkeypatch, "onnxruntime")
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", type(json)("onnxruntime"))
-    assert not doctor.examine()[0].ready
+    assert not doctor.finding("cpu").ready
+
+
+def test_a_tensorrt_too_new_for_the_provider_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"onnxruntime-gpu": "1.31.1", "tensorrt-cu13": "11.4.0.106"}
+
+    def version(name: str) -> str:
+        if name not in versions:
+            raise metadata.PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr(metadata, "version", version)
+    ((problem, remedy),) = doctor.clashes()
+    assert "TensorRT 11.4.0.106 beside onnxruntime-gpu" in problem
+    assert "ort-tensorrt" in remedy
+    versions["tensorrt-cu13"] = "10.15.1.29"
+    assert doctor.clashes() == []
+
+
+def test_a_probe_that_crashes_its_process_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = "import os, sys; print('no GPU', file=sys.stderr); os.abort()"
+    monkeypatch.setattr(doctor, "_PROBE", program)
+    found = doctor._apart("tensorrt")
+    assert not found.ready
+    assert "crashed (exit status -6): no GPU" in found.detail
 
 
 def test_two_builds_in_one_folder_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert doctor.clash() is None
+    assert doctor.clashes() == []
     monkeypatch.setattr(metadata, "version", lambda name: "1.2.3")
-    assert "onnxruntime 1.2.3 and onnxruntime-gpu 1.2.3" in (doctor.clash() or "")
+    assert "onnxruntime 1.2.3 and onnxruntime-gpu 1.2.3" in doctor.clashes()[0][0]
     result = CliRunner().invoke(main, ["doctor"])
     assert "pip uninstall -y onnxruntime onnxruntime-gpu" in result.stderr
 
@@ -114,5 +139,5 @@ def test_the_peak_grows_with_what_is_held() -> None:
     held = bytearray(b"x") * 300_000_000
     after = bench.peak_memory()
     assert after is not None
-    assert after - before > 100_000_000 or after > 300_000_000
+    assert after - before > 100_000_000 or before > 300_000_000
     del held
