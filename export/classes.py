@@ -68,7 +68,7 @@ def _parsed(text: str) -> Any:
             return parse(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
-    return [part.strip() for part in text.split(",")]
+    return [name for part in text.split(",") if (name := part.strip())]
 
 
 def _listed(content: Any) -> tuple[str, ...]:

@@ -151,6 +151,8 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     needs_onnx()
     from export.graph import Options, bake, contract_of, save  # noqa: PLC0415
 
+    if out.exists() and out.resolve() == (model if source is None else source.path).resolve():
+        raise BadInput(f"--out {out} would write over the network", remedy="choose another name")
     check_writable(out)
     built, card = _opened(model, network, source, size)
     wanted = Options(

@@ -80,7 +80,7 @@ def read(path: Path, *, layout: str | None = None) -> Foreign:
         ) from error
     model = _modern(model, path)
     image = _image_input(model, path)
-    found = _layout(image, layout, path)
+    found = _layout(model, image, layout, path)
     batch, *sides = (
         dim.dim_value if dim.dim_value > 0 else None for dim in image.type.tensor_type.shape.dim
     )
@@ -189,7 +189,7 @@ def _image_input(model: ModelProto, path: Path) -> ValueInfoProto:
     return pictures[0]
 
 
-def _layout(image: ValueInfoProto, wanted: str | None, path: Path) -> str:
+def _layout(model: ModelProto, image: ValueInfoProto, wanted: str | None, path: Path) -> str:
     sides = [dim.dim_value for dim in image.type.tensor_type.shape.dim]
     found = [name for name, axis in (("nchw", 1), ("nhwc", 3)) if sides[axis] == 3]
     if wanted is not None:
@@ -200,6 +200,9 @@ def _layout(image: ValueInfoProto, wanted: str | None, path: Path) -> str:
                 remedy="leave --layout away",
             )
         return wanted
+    readers = {node.op_type for node in model.graph.node if image.name in node.input}
+    if not found and readers == {"Conv"} and sides[1] <= 0:
+        return "nchw"  # a convolution reads the image itself
     if len(found) == 1:
         return found[0]
     raise CannotGraft(

@@ -92,6 +92,8 @@ class ForeignNetwork(nn.Module):
             lines.append(
                 f"{self.kept:.1%} of the pixels of a test image keep the network's own class"
             )
+        if self.head.ignored:
+            lines.insert(1, f"not looked at: {', '.join(self.head.ignored)}; --output follows one")
         if found.classes == 1 and not self.head.ends_with("Sigmoid"):
             lines.append("one score per pixel: above 0 is taken as foreground")
         if self.head.softens_first:

@@ -33,12 +33,14 @@ _CORNERS = "align_corners"
 class Head:
     """A classifier, and what the network does to its scores afterwards.
 
-    output: the graph's output that was followed. classifier: with scale and shift [C], which the
+    output: the graph's output that was followed; ignored: its other ones.
+    classifier: with scale and shift [C], which the
     network applies to its logits later on, already in its weights. behind: the nodes behind it, the
     nearest first.
     """
 
     output: str
+    ignored: tuple[str, ...]
     classifier: Classifier
     scale: Array
     shift: Array
@@ -92,11 +94,11 @@ def find(model: ModelProto, output: str | None = None) -> Head:
     if output is not None and output not in names:
         raise CannotGraft(f"it has no output {output!r}", remedy=f"it has {', '.join(names)}")
     chosen = output or names[0]
-    others = ", ".join(name for name in names if name != chosen)
-    hint = f"; --output chooses another output: {others}" if others else ""
+    others = tuple(name for name in names if name != chosen)
+    hint = f"; --output chooses another output: {', '.join(others)}" if others else ""
     try:
         _check_pixels(model, model.graph.output[names.index(chosen)])
-        head = _walk(model, chosen)
+        head = replace(_walk(model, chosen), ignored=others)
         _check_effect(model, head)
     except CannotGraft as error:
         raise CannotGraft(str(error), remedy=(error.remedy or _EXPECTED) + hint) from error
@@ -141,6 +143,7 @@ def _head(
     scale, shift = (np.array(np.broadcast_to(v, found.classes)) for v in (scale, shift))
     head = Head(
         output=output,
+        ignored=(),
         classifier=found.scaled(scale, shift),
         scale=scale,
         shift=shift,

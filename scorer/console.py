@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,19 +22,19 @@ from rich.text import Text
 
 from scorer.errors import INTERRUPTED, Failure
 
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def say(message: str, *, style: str = "") -> None:
-    """A line for people, on stderr. The text may hold square brackets."""
-    stderr.print(escape(message), style=style)
+    """A line for people, on stderr, printed as it is."""
+    stderr.print(message, style=style)
 
 
 def progress(unit: str) -> Progress:
     """A progress bar with count, rate in `unit`/s and time left, on stderr."""
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(unit),

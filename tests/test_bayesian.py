@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -78,6 +79,23 @@ class Ends(nn.Module):
         return self.ending(self.inner(x))
 
 
+class Last(nn.Module):
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 4, **options)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.first(x))
+
+
+@pytest.mark.parametrize(("name", "value"), [("mean", (0.5, 0.5)), ("std", (58.0, 57.0, 57.0))])
+def test_a_mean_that_is_none_is_refused(name: str, value: tuple[float, ...]) -> None:
+    module = zoo.UNet()
+    setattr(module, name, value)
+    with pytest.raises(BadInput, match=rf"UNet\.{name} is \("):
+        make_bayesian(module, size=zoo.SIZE)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -86,8 +104,28 @@ class Ends(nn.Module):
         (zoo.LRASPP, "Add changes the scores"),
         (zoo.Segmenter, "changes the scores"),
         (nn.Identity, "no convolution at its end"),
+        (lambda: Ends(lambda x: x[:, 1:]), "not by enlarging or softmax"),
+        (lambda: Ends(lambda x: x.flip(2)), "changes the scores"),
+        (lambda: Ends(torch.sigmoid), "ends in a Sigmoid over"),
+        (lambda: Ends(lambda x: x.softmax(2)), "not by enlarging or softmax"),
+        (lambda: Ends(lambda x: nn.functional.pad(x, (30, 0, 0, 0))), "not by enlarging"),
+        (lambda: Last(padding_mode="reflect", padding=1, kernel_size=3), "pads reflect"),
+        (lambda: Last(groups=2, kernel_size=1), "has groups 2"),
     ],
-    ids=["relu", "product", "sum", "tokens", "nothing"],
+    ids=[
+        "relu",
+        "product",
+        "sum",
+        "tokens",
+        "nothing",
+        "a class less",
+        "mirrored",
+        "several labels",
+        "softmax over rows",
+        "shifted",
+        "reflected",
+        "grouped",
+    ],
 )
 def test_what_ends_otherwise_is_refused(make: Callable[[], nn.Module], said: str) -> None:
     with pytest.raises(BadInput, match=said) as caught:

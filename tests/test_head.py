@@ -44,6 +44,13 @@ def network(body: str, output: str) -> Build:
         for name, value in values.items():
             tensor = numpy_helper.from_array(value.astype(np.float32), name)
             model.graph.initializer.append(tensor)
+        whole = {
+            "zero": [0], "one": [1], "two": [2], "three": [3], "last": [-1], "back": [-1],
+            "before": [-100], "shuffled": [1, 1, 64, 64],
+        }  # fmt: skip
+        for name, value in whole.items():
+            tensor = numpy_helper.from_array(np.array(value, np.int64), name)
+            model.graph.initializer.append(tensor)
         path = folder / "hand.onnx"
         onnx.save(model, path)
         return path
@@ -180,6 +187,62 @@ REFUSED: dict[str, tuple[Build, str, str]] = {
     ),
     "one label per image": (exported(Whole), "does not score every pixel: it is 1x5", "expected"),
     "cropped": (exported(Cropped), "Slice", "a crop or a pad is gone at a --size"),
+    "a class left out": (
+        network(
+            "f = Conv(image, w) l = Conv(f, v) out = Slice(l, zero, three, one)",
+            "float[1,3,32,32] out",
+        ),
+        "makes 1x3x32x32 of 1x4x32x32",
+        "expected nothing but enlarging",
+    ),
+    "mirrored": (
+        network(
+            "f = Conv(image, w) l = Conv(f, v) out = Slice(l, last, before, two, back)", SCORES
+        ),
+        "changes the scores of a test image",
+        "expected nothing but enlarging",
+    ),
+    "pixels out of channels": (
+        network(
+            "f = Conv(image, w) l = Conv(f, v) out = Reshape(l, shuffled)", "float[1,1,64,64] out"
+        ),
+        "makes 1x1x64x64 of the scores of 4 classes",
+        "expected nothing but enlarging",
+    ),
+    "weighed anew": (
+        network(
+            "f = Conv(image, w) l = Conv(f, v) p = Softmax<axis = 1>(l) out = Mul(p, g)", SCORES
+        ),
+        "behind Softmax 'p' the classes are weighed anew",
+        "expected",
+    ),
+    "drawn at random": (
+        network("n = RandomNormalLike(image) m = Add(image, n) out = Conv(m, w)", SCORES),
+        "RandomNormalLike 'n' in front of the classifier draws at random",
+        "evaluation mode",
+    ),
+    "one label for all": (
+        network("p = GlobalAveragePool(image) out = Conv(p, w)", "float[1,4,1,1] out"),
+        "gives one label for the whole image",
+        "expected class scores",
+    ),
+    "features of two sizes": (
+        network(
+            "f = Conv(image, w) p = GlobalAveragePool(f) l = Conv(f, v) k = Conv(p, v) "
+            "out = Add(l, k)",
+            SCORES,
+        ),
+        "sums classifiers of features of",
+        "expected features of one size",
+    ),
+    "a stride with pads unsaid": (
+        network(
+            'f = Conv(image, w) out = Conv<auto_pad = "SAME_UPPER", strides = [2, 2]>(f, v)',
+            "float[1,4,16,16] out",
+        ),
+        "has a stride and pads SAME_UPPER",
+        "expected",
+    ),
 }
 
 

@@ -106,7 +106,7 @@ def make_bayesian(
     whose class scores are no upsampled convolution.
     """
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
-    classifier, scores = _classifier(module, image)
+    classifier, scores, behind = _classifier(module, image)
     head = module.get_submodule(classifier)
     assert isinstance(head, nn.Conv2d)
     made = BayesianNetwork(
@@ -116,7 +116,7 @@ def make_bayesian(
         mean=_triple(module, "mean", _IMAGENET[0]),
         std=_triple(module, "std", _IMAGENET[1]),
     )
-    _check(made, image, scores, type(module).__name__)
+    _check(made, image, scores, type(module).__name__, softened=any("Softmax" in b for b in behind))
     return made
 
 
@@ -132,9 +132,9 @@ def made(name: str, classes: int) -> nn.Module:
         sys.path.insert(0, here)
     try:
         factory = getattr(importlib.import_module(path), function)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # importing runs somebody's code
         raise BadInput(
-            f"--network {name}: {error}",
+            f"--network {name}: {error or type(error).__name__}",
             remedy="expected package.module:factory, importable from here",
         ) from error
     try:
@@ -164,7 +164,9 @@ def _triple(module: nn.Module, name: str, default: tuple[float, float, float]) -
 
 
 @torch.no_grad()
-def _check(made: BayesianNetwork, image: Tensor, scores: Tensor, name: str) -> None:
+def _check(
+    made: BayesianNetwork, image: Tensor, scores: Tensor, name: str, *, softened: bool
+) -> None:
     """What the module gave must be its classifier's scores, enlarged, perhaps softened."""
     made.trunk.eval()
     logits = made.classifier(made.trunk(image))
@@ -173,8 +175,11 @@ def _check(made: BayesianNetwork, image: Tensor, scores: Tensor, name: str) -> N
     if same:
         size = (scores.shape[2], scores.shape[3])
         readings = [upsample(logits, size, align_corners=corners) for corners in (False, True)]
-        readings += [upsample(logits, size).softmax(1), upsample(logits, size).log_softmax(1)]
-        same = max(_alike(reading, scores) for reading in readings) > _LEAST_ALIKE
+        if softened:
+            readings = [*(r.softmax(1) for r in readings), *(r.log_softmax(1) for r in readings)]
+            sums = [scores.sum(dim=1), scores.exp().sum(dim=1)]
+            same = any(torch.allclose(one, one.new_ones(()), atol=1e-3) for one in sums)
+        same = same and max(_alike(reading, scores) for reading in readings) > _LEAST_ALIKE
     if not same:
         raise BadInput(
             f"{name} changes the scores of its last convolution: {tuple(logits.shape[1:])} become "
@@ -190,9 +195,9 @@ def _alike(one: Tensor, other: Tensor) -> float:
     return float((left * right).sum() / norm) if norm > 0 else 1.0
 
 
-def _classifier(module: nn.Module, image: Tensor) -> tuple[str, Tensor]:
+def _classifier(module: nn.Module, image: Tensor) -> tuple[str, Tensor, list[str]]:
     """The name of the convolution that the class scores come from, by following gradients back,
-    and the scores of an image.
+    the scores of an image, and what is behind the convolution.
     """
     weights = {id(m.weight): n for n, m in module.named_modules() if isinstance(m, nn.Conv2d)}
     try:
@@ -216,6 +221,11 @@ def _classifier(module: nn.Module, image: Tensor) -> tuple[str, Tensor]:
                 remedy=_REMEDY,
             )
         node = node.next_functions[0][0]
+    if "Sigmoid" in behind and scores.shape[1] > 1:
+        raise BadInput(
+            f"{type(module).__name__} ends in a Sigmoid over {scores.shape[1]} classes",
+            remedy=f"expected classes that exclude each other; {_REMEDY}",
+        )
     if node is None:
         raise BadInput(f"{type(module).__name__} has no convolution at its end", remedy=_REMEDY)
     weight = getattr(node.next_functions[1][0], "variable", None)
@@ -224,7 +234,7 @@ def _classifier(module: nn.Module, image: Tensor) -> tuple[str, Tensor]:
         raise BadInput(
             f"{type(module).__name__}: its last convolution, {weights[id(weight)]}, has groups "
             f"{own.groups} and pads {own.padding_mode}",
-            remedy="expected one group, and zeros around",
+            remedy=_REMEDY,
         )
     if own is None:
         raise BadInput(
@@ -232,7 +242,7 @@ def _classifier(module: nn.Module, image: Tensor) -> tuple[str, Tensor]:
             "used as it is",
             remedy=_REMEDY,
         )
-    return str(weights[id(weight)]), scores.detach()
+    return str(weights[id(weight)]), scores.detach(), behind
 
 
 def _scores(output: Any) -> Tensor:

@@ -113,7 +113,7 @@ def _fill(backbone: nn.Module, state: Mapping[str, Tensor], source: str) -> None
             raise BadModel(
                 f"{source} does not fit {type(backbone).__name__}: it {problem} {names[0]} "
                 f"({len(names)} tensors in all)",
-                remedy="its tensors must have torchvision's names for this network",
+                remedy="its tensors must be called as in the network (ours: as in torchvision)",
             )
     backbone.load_state_dict(found, strict=False)
 

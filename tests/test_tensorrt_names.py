@@ -1,0 +1,87 @@
+"""What cannot run without TensorRT's libraries: its names stand in NVIDIA's own bindings.
+
+The wheels of the bindings are fetched from the package index; their libraries are not needed.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from export import engine
+from scorer.runtimes import tensorrt
+
+VERSIONS = ("10.15.1.29", "11.0.0.114", "11.4.0.106")
+# Of Python, NumPy, CUDA and ourselves. Whatever else is asked of an object must be TensorRT's.
+OWN = {
+    "Any", "Event", "Gpu", "Module", "NDArray", "Options", "Thread", "__dataclass_fields__",
+    "__init__",
+    "__version__", "append", "array", "architecture", "as_array", "batch", "c_uint8", "capability",
+    "classes", "code", "colours", "contract", "copy", "ctypes", "data", "device", "dtype", "encode",
+    "engine_sha256", "errors", "find", "find_spec", "flavour", "format", "from_address", "get",
+    "gpu", "grid", "height", "import_module", "is_alive", "is_file", "items", "itemsize", "join",
+    "key", "kinds", "last", "load", "lower", "map", "metadata_props", "mode", "name", "nbytes",
+    "on_step", "outer", "pop", "precision", "precisions", "prod", "put", "queue", "read",
+    "read_bytes", "refittable", "reshape", "run", "runtime", "serialize", "set", "sha256", "shape",
+    "shapes", "sidecar", "sorted", "split", "splitlines", "start", "startswith", "stop", "tensorrt",
+    "tf32", "timing_cache", "to_json", "top_k", "upper", "util", "value", "version",
+    "version_compatible", "hardware_compatible", "view", "width", "with_name", "workers",
+    "workspace_mb", "write_bytes", "is_set", "path_of", "package", "ctypeslib", "getattr",
+    "generic", "ndarray", "uint8", "float32", "int32", "engine", "values",
+    "cudaMemcpyKind", "cudaMemcpyHostToDevice", "cudaMemcpyDeviceToHost",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def bindings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """One version's extension module, where names end in a zero."""
+    folder = tmp_path_factory.mktemp("bindings")
+    wheel = f"tensorrt-cu13-bindings=={request.param}"
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder), wheel]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip(f"the index has no {wheel} for this machine")
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        (library,) = (name for name in archive.namelist() if name.endswith("tensorrt.so"))
+        return archive.read(library)
+
+
+def asked() -> set[str]:
+    """Names that our code asks of TensorRT's objects."""
+    found: set[str] = set()
+    for module in (engine, tensorrt):
+        assert module.__file__
+        tree = ast.parse(Path(module.__file__).read_text())
+        found |= {
+            node.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and not node.attr.startswith("_")
+        }
+    return found - OWN
+
+
+def test_every_name_is_one_of_tensorrts(bindings: bytes) -> None:
+    only_rtx = {
+        "num_compute_capabilities",
+        "set_compute_capability",
+        "ComputeCapability",
+        "CURRENT",
+    }
+    names = asked() - only_rtx
+    assert len(names) > 35
+    assert [name for name in sorted(names) if f"{name}\0".encode() not in bindings] == []
+    assert b"platform_has_fast_int4\0" not in bindings
+
+
+def test_the_names_of_cuda_are_those_of_its_package() -> None:
+    runtime = pytest.importorskip("cuda.bindings.runtime", reason="cuda-python is not installed")
+    text = Path(tensorrt.__file__).read_text()
+    names = set(re.findall(r"\bcuda[A-Z]\w+", text))
+    assert len(names) > 6
+    kinds = {"cudaMemcpyHostToDevice", "cudaMemcpyDeviceToHost"}
+    assert all(hasattr(runtime, name) for name in names - kinds)
+    assert all(hasattr(runtime.cudaMemcpyKind, name) for name in kinds)
