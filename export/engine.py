@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,7 @@ def build(graph: Path, out: Path, options: Options, on_step: OnStep = lambda *_:
     builder = trt.Builder(log)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     _parse(trt, network, log, graph)
+    options = replace(options, batch=_batch(network, options))
     config = _config(trt, builder, network, options)
     config.progress_monitor = monitor = _monitor(trt, on_step)
     plan = _interruptible(lambda: builder.build_serialized_network(network, config), monitor)
@@ -75,7 +76,7 @@ def build(graph: Path, out: Path, options: Options, on_step: OnStep = lambda *_:
             f"TensorRT could not build {graph}: {log.last()}",
             remedy="a refittable engine is built on the GPU itself: --gpu current"
             if needs_card
-            else "with less at a time (--batch, --size, --target gpu) it may fit",
+            else "export the graph with --target gpu; with less at a time (--batch) it may fit",
         )
     _keep_timing_cache(config, options.timing_cache)
     data = bytes(plan)
@@ -212,6 +213,12 @@ def _config(trt: Any, builder: Any, network: Any, options: Options) -> Any:
         profile.set_shape(entry.name, *((batch, *sides) for batch in options.batch))
     config.add_optimization_profile(profile)
     return config
+
+
+def _batch(network: Any, options: Options) -> tuple[int, int, int]:
+    """As asked for, unless the network takes a certain number of images only."""
+    own = network.get_input(0).shape[0]
+    return options.batch if own < 0 else (own, own, own)
 
 
 def _capability(trt: Any, name: str) -> Any:

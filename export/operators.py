@@ -6,9 +6,10 @@ From the operator list of NVIDIA's ONNX parser (github.com/onnx/onnx-tensorrt, d
 from collections.abc import Iterator
 
 import onnx
-from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto
 
 from export import nodes
+from export.constants import Constants
 from export.join import opset
 
 _NEWEST_OPSET = 24
@@ -47,7 +48,7 @@ def _of_opset(model: ModelProto) -> Iterator[str]:
 
 
 def _of_nodes(model: ModelProto) -> Iterator[str]:
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    constants = Constants(model)
     bytes_in = {
         entry.name
         for entry in model.graph.input
@@ -67,7 +68,8 @@ def _of_nodes(model: ModelProto) -> Iterator[str]:
             yield from _of_resize(node, called)
         if node.op_type == "TopK":
             yield from _of_top(node, called, constants)
-        if node.op_type.startswith("Reduce") and set(node.input[1:]) - {"", *constants}:
+        axes = [name for name in node.input[1:] if name]
+        if node.op_type.startswith("Reduce") and any(constants.value(a) is None for a in axes):
             yield f"{called}: its axes are not constant"
 
 
@@ -79,11 +81,12 @@ def _of_resize(node: NodeProto, called: str) -> Iterator[str]:
         yield f"{called}: antialias"
 
 
-def _of_top(node: NodeProto, called: str, constants: dict[str, TensorProto]) -> Iterator[str]:
-    if node.input[1] not in constants:
+def _of_top(node: NodeProto, called: str, constants: Constants) -> Iterator[str]:
+    most = constants.value(node.input[1])
+    if most is None:
         yield f"{called}: K is not constant"
-    elif (most := int(numpy_helper.to_array(constants[node.input[1]]).item())) > _MOST_TOP:
-        yield f"{called}: K is {most}, TensorRT takes up to {_MOST_TOP}"
+    elif most.item() > _MOST_TOP:
+        yield f"{called}: K is {most.item():.0f}, TensorRT takes up to {_MOST_TOP}"
 
 
 def _of_tensors(model: ModelProto, batch: int) -> Iterator[str]:

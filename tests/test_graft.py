@@ -20,9 +20,11 @@ import zoo
 from click.testing import CliRunner
 from onnx import ModelProto, numpy_helper
 
+from export import engine, operators
 from export.cli import main
 from export.join import PREFIX
 from scorer.contract import BALENT_FLOOR, RELATIVE_SD_FLOOR
+from scorer.errors import BadGraph
 from scorer.images import load
 from scorer.pool import list_pool
 from scorer.rank import Ranked, rank
@@ -31,6 +33,7 @@ from trainer.dropout import masks
 
 PASSES, RATE = 6, 0.3
 FLOOR = oracle.Floor(relative_sd=RELATIVE_SD_FLOOR, balent_min=BALENT_FLOOR)
+RTX = engine.Options(flavour="rtx", gpu="sm89", batch=(1, 2, 4))
 Grafted = Callable[[str], tuple[zoo.Exported, Path]]
 
 
@@ -221,3 +224,21 @@ def test_other_acquisitions_and_strides_are_verified_too(
         source = ("--from", str(exported.path))
         run("onnx", *source, "--mc", "4", "--out", str(out), *words, *exported.options)
         assert "PASS" in run("verify", "--graph", str(out), *source, "--pool", str(pool))
+
+
+@pytest.mark.parametrize("name", zoo.ALL)
+def test_tensorrt_builds_it(name: str, grafted: Grafted, tmp_path: Path) -> None:
+    pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX has no build for this platform")
+    exported, graph = grafted(name)
+    if name == "uint8":  # the network itself works on bytes, which TensorRT does not
+        assert operators.violations(onnx.load(graph))
+        with pytest.raises(BadGraph, match="TensorRT does not take"):
+            engine.build(graph, tmp_path / "scorer.engine", RTX)
+        return
+    if engine.contract_of(graph).layout == "bands":  # a layout for CPUs
+        graph = tmp_path / "gpu.onnx"
+        run("onnx", "--from", str(exported.path), "--mc", "4", "--top", "16", "--target", "gpu",
+            "--out", str(graph), *exported.options)  # fmt: skip
+    assert operators.violations(onnx.load(graph)) == []
+    built = engine.build(graph, tmp_path / "scorer.engine", RTX)
+    assert built.contract.origin == "onnx"
