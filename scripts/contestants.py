@@ -29,7 +29,14 @@ class Setting:
         return f"{self.size[0]}x{self.size[1]}, {self.classes} classes, m = {self.passes}"
 
 
-def bake(setting: Setting, path: Path, *, target: str = "cpu", stride: int = 1) -> None:
+def bake(
+    setting: Setting,
+    path: Path,
+    *,
+    target: str = "cpu",
+    stride: int = 1,
+    precision: str = "float32",
+) -> None:
     """Export the scoring graph of a setting, with random weights: they don't change the cost."""
     from export import graph
     from trainer.model import Card
@@ -44,26 +51,29 @@ def bake(setting: Setting, path: Path, *, target: str = "cpu", stride: int = 1) 
         width=setting.size[1],
         pretrained="none",
     )
-    options = graph.Options(passes=setting.passes, stride=stride, target=target)
-    network = _network(setting)
+    options = graph.Options(
+        passes=setting.passes, stride=stride, target=target, precision=precision
+    )
+    network = network_of(setting)
     contract = graph.contract_of(network, card, options)
     graph.save(graph.bake(network, contract), path)
 
 
-def bake_plain(setting: Setting, path: Path) -> None:
-    """Export the bare network: from an image to its logits at the size of the features."""
+def bake_plain(setting: Setting, path: Path, *, batch: int = 1, precision: str = "float32") -> None:
+    """Export the bare network: from images to their logits at the size of the features."""
     import torch
 
     class Plain(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.network = _network(setting)
+            network = network_of(setting)
+            self.network = network if precision == "float32" else network.halved(precision)
 
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             logits: torch.Tensor = self.network.classifier(self.network.features(image))
             return logits
 
-    image = torch.zeros(1, *setting.size, 3, dtype=torch.uint8)
+    image = torch.zeros(batch, *setting.size, 3, dtype=torch.uint8)
     torch.onnx.export(
         Plain().eval(), (image,), path, dynamo=True, external_data=False, verbose=False,
         opset_version=18, input_names=["image"],
@@ -143,7 +153,7 @@ def pytorch(setting: Setting, kind: str) -> Run:
     import torch
     import torch.nn.functional as F
 
-    network = _network(setting)
+    network = network_of(setting)
 
     def probabilities(features: torch.Tensor) -> torch.Tensor:
         dropped = F.dropout2d(features, setting.rate, training=True)
@@ -178,7 +188,7 @@ def baal(setting: Setting) -> Run:
     from baal.bayesian.dropout import MCDropoutModule
     from baal.modelwrapper import ModelWrapper, TrainingArgs
 
-    network = _network(setting)
+    network = network_of(setting)
 
     class Logits(torch.nn.Module):
         def __init__(self) -> None:
@@ -219,7 +229,7 @@ def _balentacq(p, top_k):  # type: ignore[no-untyped-def]
     return score.flatten(1).topk(top_k).values
 
 
-def _network(setting: Setting):  # type: ignore[no-untyped-def]
+def network_of(setting: Setting):  # type: ignore[no-untyped-def]
     import torch
 
     from trainer import networks

@@ -30,7 +30,7 @@ class OnnxRuntimeGpu:
         check_file(path)
         examine(provider)
         card = gpu.find()
-        plain = _open(path, (PROVIDERS["cuda"], _EXACT))
+        plain = open_session(path, (PROVIDERS["cuda"], _EXACT))
         metadata = plain.get_modelmeta().custom_metadata_map
         self.contract = read_contract(metadata.get(METADATA_KEY), path)
         check_tensors(
@@ -46,7 +46,7 @@ class OnnxRuntimeGpu:
             self._free.put(plain)
         chosen = (PROVIDERS[provider], options_of(provider, self.contract, card))
         for _ in range(workers - self._free.qsize()):
-            self._free.put(_open(path, chosen))
+            self._free.put(open_session(path, chosen))
 
     def run(
         self,
@@ -115,7 +115,8 @@ def engine_folder(contract: Contract, card: gpu.Gpu) -> Path:
     return Path(home) / "balentacq" / "engines" / hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def _open(path: Path, provider: tuple[str, dict[str, str]]) -> Any:
+def open_session(path: Path, provider: tuple[str, dict[str, str]]) -> Any:
+    """A session of one provider, given its options; raises Failure where another took its place."""
     import onnxruntime as ort  # noqa: PLC0415
 
     options = ort.SessionOptions()
