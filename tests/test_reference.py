@@ -28,6 +28,8 @@ COMMANDS = (
     "trainer init",
     "trainer fit",
     "trainer evaluate",
+    "python -m export tensorrt",
+    "python -m export triton",
     "python -m export onnx",
     "python -m export verify",
     "scorer rank",
