@@ -5,6 +5,8 @@ looking for the classifier's weights. Masks, classifier, enlarging, softmax, mom
 follow in float64 in the oracle, and are compared with the graph that the command line made.
 """
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,11 @@ import zoo
 from click.testing import CliRunner
 from onnx import ModelProto, numpy_helper
 
-from export import engine, operators
+from export import engine, foreign, operators
 from export.cli import main
 from export.join import PREFIX
 from scorer.contract import BALENT_FLOOR, RELATIVE_SD_FLOOR
-from scorer.errors import BadGraph
+from scorer.errors import BadGraph, CannotGraft
 from scorer.images import load
 from scorer.pool import list_pool
 from scorer.rank import Ranked, rank
@@ -69,7 +71,13 @@ def grafted(folder: Path) -> Grafted:
 
 @pytest.fixture(scope="module")
 def pool(folder: Path) -> Path:
-    photographs.photographs(folder / "pool", 3, height=80, width=110)
+    """Three of CamVid's photographs where they are at hand, else drawn ones."""
+    if root := os.environ.get("CAMVID_ROOT"):
+        (folder / "pool").mkdir()
+        for path in sorted((Path(root) / "val").iterdir())[:3]:
+            shutil.copy(path, folder / "pool")
+    else:
+        photographs.photographs(folder / "pool", 3, height=80, width=110)
     return folder / "pool"
 
 
@@ -88,7 +96,9 @@ def test_the_map_is_the_oracles(name: str, grafted: Grafted, pool: Path) -> None
         selectable = exact >= -8
         assert selectable.mean() > 0.3
         assert found.map is not None
-        assert np.abs(found.map[0] - exact)[selectable].max() <= 1e-3
+        assert np.abs(found.map[0] - exact)[selectable].max() <= (
+            5e-3 if name == "half" else 1e-3
+        )  # float16 rounds as its runtime likes
         floored = oracle.balent(passes, FLOOR)
         assert np.abs(found.map[0] - floored)[~selectable].max(initial=0) <= 5e-3
         rows, columns = found.pixel[0].T
@@ -242,3 +252,40 @@ def test_tensorrt_builds_it(name: str, grafted: Grafted, tmp_path: Path) -> None
     assert operators.violations(onnx.load(graph)) == []
     built = engine.build(graph, tmp_path / "scorer.engine", RTX)
     assert built.contract.origin == "onnx"
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "remedy"),
+    [
+        (["--mean", "0.5,0.5,0.5"], "must normalise them by itself", "leave --preset"),
+        (["--size", "100x100"], "takes images of", "leave --size away"),
+    ],
+)
+def test_what_a_network_on_bytes_does_not_take(
+    words: list[str], said: str, remedy: str, grafted: Grafted, tmp_path: Path
+) -> None:
+    exported, _ = grafted("uint8")
+    command = ["onnx", "--from", str(exported.path), "--out", str(tmp_path / "x.onnx"), *words]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 5
+    assert said in result.output
+    assert remedy in result.output
+
+
+def test_a_network_too_large_for_a_file_is_refused(
+    grafted: Grafted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported, _ = grafted("unet")
+    monkeypatch.setattr(foreign, "_LARGEST", 1000)
+    with pytest.raises(CannotGraft, match="is larger than 2 GB"):
+        foreign.read(exported.path)
+
+
+def test_a_network_is_not_written_over(grafted: Grafted) -> None:
+    exported, _ = grafted("unet")
+    before = exported.path.read_bytes()
+    command = ["onnx", "--from", str(exported.path), "--out", str(exported.path)]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 5
+    assert "would write over the network" in result.output
+    assert exported.path.read_bytes() == before
