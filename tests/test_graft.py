@@ -5,8 +5,6 @@ looking for the classifier's weights. Masks, classifier, enlarging, softmax, mom
 follow in float64 in the oracle, and are compared with the graph that the command line made.
 """
 
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,13 +69,7 @@ def grafted(folder: Path) -> Grafted:
 
 @pytest.fixture(scope="module")
 def pool(folder: Path) -> Path:
-    """Three of CamVid's photographs where they are at hand, else drawn ones."""
-    if root := os.environ.get("CAMVID_ROOT"):
-        (folder / "pool").mkdir()
-        for path in sorted((Path(root) / "val").iterdir())[:3]:
-            shutil.copy(path, folder / "pool")
-    else:
-        photographs.photographs(folder / "pool", 3, height=80, width=110)
+    photographs.photographs(folder / "pool", 3, height=80, width=110)
     return folder / "pool"
 
 
