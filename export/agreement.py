@@ -14,13 +14,10 @@ from export.nodes import called
 from export.probe import Array
 from scorer.errors import CannotGraft
 from trainer.dropout import FeatureDropout, masks, widen
-from trainer.network import upsample
+from trainer.network import LEAST_CORRELATION, correlation, upsample
 
 # Largest error of scores, relative to the largest: of networks in float32, and in less.
 _LARGEST_ERROR, _LARGEST_ERROR_IN_HALF = 1e-3, 2e-2
-# Where its way of enlarging is replaced by a bilinear step: the least correlation of scores (of
-# white noise, enlarged by the nearest pixel, it is 0.84).
-_LEAST_CORRELATION = 0.75
 # Share of the pixels of a test image that must keep the class that the whole network gives them.
 _LEAST, _LEAST_IF_REPLACED = 0.98, 0.6
 
@@ -116,7 +113,7 @@ def _check_enlarged(
         for shown in readings
     ]
     if head.replaced:
-        if max(_correlation(full, shown) for full, shown in enlarged) < _LEAST_CORRELATION:
+        if not any(correlation(*pair) >= LEAST_CORRELATION for pair in enlarged):
             raise _changed(head, "moves or mixes the scores of a test image")
         return
     off = min(_relative(full, shown) for full, shown in enlarged)
@@ -148,13 +145,6 @@ def _readings(values: Array, own: Float[Tensor, "1 C h w"]) -> Iterator[Float[Te
 
 def _relative(own: Tensor, expected: Tensor) -> float:
     return float((own - expected).abs().max() / expected.abs().max().clamp(min=1e-6))
-
-
-def _correlation(own: Float[Tensor, "C H W"], expected: Float[Tensor, "C H W"]) -> float:
-    """Over the pixels, of all classes together, each less its mean."""
-    one, other = (values - values.mean(dim=(1, 2), keepdim=True) for values in (own, expected))
-    norm = (one.square().sum() * other.square().sum()).sqrt().clamp(min=1e-12)
-    return float((one * other).sum() / norm)
 
 
 def _changed(head: Head, what: str) -> CannotGraft:

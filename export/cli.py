@@ -11,7 +11,7 @@ from export.deploy import tensorrt_command, triton_command
 from export.options import needs_onnx, source
 from scorer import __version__, options
 from scorer.console import Program, Size, progress, say
-from scorer.contract import ACQUISITIONS, ORIGINS, STRIDES, Contract
+from scorer.contract import ACQUISITIONS, ORIGINS, PRECISIONS, STRIDES, Contract
 from scorer.errors import BadInput
 from scorer.files import check_writable
 from scorer.pool import list_pool
@@ -31,7 +31,7 @@ _model = click.option(
 )
 
 
-_PRECISIONS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+_PRECISIONS = dict(zip(("fp32", "fp16", "bf16"), PRECISIONS, strict=True))
 _network = click.option(
     "--network", help="The code of yours, package.module:factory, that the model may run."
 )

@@ -3,7 +3,8 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +116,7 @@ def refit(graph: Path, old: Path, out: Path) -> Sidecar:
             remedy="build it again, without --refit",
         )
     plan = bytes(engine.serialize())
-    values = {name: getattr(before, name) for name in before.__dataclass_fields__}
-    built = Sidecar(**values | {"contract": contract, "engine_sha256": sidecar.sha256(plan)})
+    built = replace(before, contract=contract, engine_sha256=sidecar.sha256(plan))
     write(out, plan, built)
     return built
 
@@ -259,17 +259,12 @@ def _monitor(trt: Any, on_step: OnStep) -> Any:
 
 def _interruptible(work: Callable[[], Any], monitor: Any) -> Any:
     """Run in a thread beside this one, which hears Ctrl-C and then has the build stopped."""
-    found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append(work()), daemon=True)
-    thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(timeout=0.1)
-    except KeyboardInterrupt:
-        monitor.stop.set()
-        thread.join()
-        raise
-    return found[0] if found else None
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            return thread.submit(work).result()
+        except KeyboardInterrupt:
+            monitor.stop.set()
+            raise
 
 
 def _keep_timing_cache(config: Any, path: Path | None) -> None:
@@ -293,9 +288,9 @@ def _check_refits(contract: Contract, before: Sidecar, old: Path) -> None:
             f"{old} was built to keep its weights", remedy="build it with --refittable once"
         )
     ignored = {"weights_sha256", "versions", "classes", "colours", "network", "mask_seed"}
-    names = [name for name in contract.__dataclass_fields__ if name not in ignored]
+    names = {entry.name for entry in fields(contract)} - ignored
     differing = [
-        name for name in names if getattr(contract, name) != getattr(before.contract, name)
+        name for name in sorted(names) if getattr(contract, name) != getattr(before.contract, name)
     ]
     if differing:
         raise BadInput(

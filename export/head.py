@@ -16,10 +16,6 @@ _MOVES = frozenset(
     {"Resize", "Transpose", "Identity", "Cast", "Slice", "Reshape", "Pad", "Squeeze",
      "Unsqueeze", "Flatten", "Dropout"}
 )  # fmt: skip
-_RANDOM = frozenset(
-    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
-     "RandomUniformLike"}
-)  # fmt: skip
 _ENDINGS = frozenset({"Softmax", "LogSoftmax", "Sigmoid", "ArgMax"})
 _EXPECTED = (
     "expected a Conv, MatMul or Gemm with constant weights, behind it only constants added or "
@@ -246,7 +242,7 @@ def _check_effect(model: ModelProto, head: Head) -> None:
         )
     constants = Constants(model)
     for node in nodes.leading_to(model.graph, features):
-        if any(one.op_type in _RANDOM or _drops(one, constants) for one in nodes.family(node)):
+        if any(one.op_type in nodes.RANDOM or _drops(one, constants) for one in nodes.family(node)):
             raise CannotGraft(
                 f"{called(node)} in front of the classifier draws at random: the same image would "
                 "get other pixels every time",

@@ -5,6 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from google.protobuf.message import Message
 from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
+# Operators that draw.
+RANDOM = frozenset(
+    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
+     "RandomUniformLike"}
+)  # fmt: skip
+
 
 def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
     """The graphs that a node carries, such as the body of a loop."""

@@ -9,19 +9,16 @@ import onnx
 from onnx import ModelProto, NodeProto, TensorProto
 
 from export import nodes
-from export.constants import Constants
+from export.constants import Constants, attribute
 from export.join import opset
 
 _NEWEST_OPSET = 24
 _MOST_TOP = 3839
 _MOST_ELEMENTS = 2**31
-_UNKNOWN = frozenset(
-    {
-        "Bernoulli", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "Compress",
-        "CumSum", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
-        "RandomUniformLike", "StringNormalizer", "TfIdfVectorizer", "Unique",
-    }
-)  # fmt: skip
+_UNKNOWN = nodes.RANDOM | {
+    "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "Compress", "CumSum",
+    "StringNormalizer", "TfIdfVectorizer", "Unique",
+}  # fmt: skip
 _WIDE = {
     TensorProto.DOUBLE: "float64",
     TensorProto.COMPLEX64: "complex",
@@ -60,7 +57,7 @@ def _of_nodes(model: ModelProto) -> Iterator[str]:
             yield f"{called}: TensorRT has no such operator, or a wrong one"
         if bytes_in & set(node.input) and node.op_type != "Cast":
             yield f"{called} reads bytes: only Cast may"
-        if node.op_type == "Cast" and _given(node, "to") in _WIDE | {TensorProto.UINT8: ""}:
+        if node.op_type == "Cast" and attribute(node, "to", 0) in _WIDE | {TensorProto.UINT8: ""}:
             yield f"{called} makes a type that TensorRT does not compute in"
         if node.op_type == "Dropout" and len(node.input) > 2 and node.input[2]:
             yield f"{called} may be in training mode"
@@ -74,10 +71,10 @@ def _of_nodes(model: ModelProto) -> Iterator[str]:
 
 
 def _of_resize(node: NodeProto, called: str) -> Iterator[str]:
-    mode = _given(node, "mode") or b"nearest"
-    if mode not in (b"nearest", b"linear"):
-        yield f"{called}: mode {mode!r}"
-    if _given(node, "antialias"):
+    mode = attribute(node, "mode", "nearest")
+    if mode not in ("nearest", "linear"):
+        yield f"{called}: mode {mode}"
+    if attribute(node, "antialias", 0):
         yield f"{called}: antialias"
 
 
@@ -103,8 +100,3 @@ def _of_tensors(model: ModelProto, batch: int) -> Iterator[str]:
             count *= side.dim_value if side.HasField("dim_value") else batch
         if count >= _MOST_ELEMENTS:
             yield f"{entry.name!r} has {count} elements: TensorRT takes less than 2^31"
-
-
-def _given(node: NodeProto, name: str) -> object:
-    values = [onnx.helper.get_attribute_value(a) for a in node.attribute if a.name == name]
-    return values[0] if values else None

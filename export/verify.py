@@ -21,6 +21,7 @@ from scorer.noise import uniform
 from scorer.pool import Pool
 from scorer.runtime import Runtime
 from scorer.runtime import Scores as Found
+from scorer.sidecar import SUFFIX
 from trainer.network import Scorable
 from trainer.scoring import Scores, ScoringNetwork
 
@@ -56,7 +57,8 @@ class Verdict:
     everywhere); map_difference_below: elsewhere. regret: by how much the worst selected pixel
     falls short, in the reference, of the last that the reference selects, with every second pixel
     excluded. labels: the share of selected pixels whose class is the reference's. spread: mean
-    range of the classifier's weights over the passes in the graph, zero where dropout is lost.
+    range of the classifier's weights over the passes in the graph, zero where dropout is lost; an
+    engine does not show them.
     """
 
     images: int
@@ -64,7 +66,7 @@ class Verdict:
     map_difference_below: float | None
     regret: float
     labels: float
-    spread: float
+    spread: float | None
     tolerance: Tolerance
 
     @property
@@ -86,7 +88,7 @@ class Verdict:
         found = [text for value, most, text in checks if value is not None and not value <= most]
         if self.labels != 1:
             found.append("the predicted classes of the selected pixels differ")
-        if not self.spread > 0:
+        if self.spread is not None and not self.spread > 0:
             found.append("all passes are equal: dropout was lost")
         return found
 
@@ -115,7 +117,7 @@ def verify(
         )
     module = reference(network, contract)
     found: list[_Comparison] = []
-    spread = _spread(path, contract)
+    spread = None if path.suffix == SUFFIX else _spread(path, contract)
     for photograph, name in _photographs(pool, contract, images, on_image):
         found.append(_compare(module, runtime, photograph, name, tolerance.tie))
     if not found:

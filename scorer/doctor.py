@@ -13,7 +13,6 @@ from scorer.errors import MissingDependency
 _BUILDS = ("onnxruntime", "onnxruntime-gpu")
 # ONNX Runtime's TensorRT provider loads libnvinfer.so.10; `pip install tensorrt` gives 11.
 _PROVIDERS_TENSORRT = 10
-_ON_GPU = ("cuda", "ort-tensorrt", "tensorrt")
 _TIMEOUT_S = 120
 _PROBE = """
 import json, sys
@@ -39,7 +38,7 @@ def examine() -> list[Finding]:
 
     Those of a GPU each in a process of its own: TensorRT without a GPU crashes it.
     """
-    return [_apart(name) if name in _ON_GPU else finding(name) for name in runtimes.NAMES]
+    return [finding(name) if name in runtimes.ON_CPU else _apart(name) for name in runtimes.NAMES]
 
 
 def clashes() -> list[tuple[str, str]]:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from scorer.contract import IMAGE, METADATA_KEY, SCORE, Contract
+from scorer.contract import EXCLUDE, IMAGE, LABEL, MAP, METADATA_KEY, NOISE, PIXEL, SCORE, Contract
 from scorer.errors import BadGraph
 
 
@@ -22,7 +22,7 @@ class Scores:
     score: npt.NDArray[np.float32]
     pixel: npt.NDArray[np.int32]
     label: npt.NDArray[np.int32]
-    map: npt.NDArray[np.float32] | None
+    map: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,22 @@ class Runtime(Protocol):
     ) -> Scores:
         """Score image [B, H, W, 3]; exclude and noise are [B, *map]."""
         ...
+
+
+def fed(
+    contract: Contract,
+    image: npt.NDArray[np.uint8],
+    exclude: npt.NDArray[np.uint8],
+    noise: npt.NDArray[np.float32] | None,
+) -> dict[str, npt.NDArray[Any]]:
+    """What a graph is given, by name; without the noise that it does not take."""
+    given: dict[str, Any] = {IMAGE: image, EXCLUDE: exclude, NOISE: noise}
+    return {name: given[name] for name in contract.inputs}
+
+
+def asked(want_map: bool) -> list[str]:
+    """The outputs that are wanted, in the order in which Scores takes them."""
+    return [SCORE, PIXEL, LABEL, MAP] if want_map else [SCORE, PIXEL, LABEL]
 
 
 def check_file(path: Path) -> None:

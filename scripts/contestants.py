@@ -144,16 +144,21 @@ def openvino(path: Path, workers: int, precision: str) -> Run:
     return run
 
 
-def pytorch(setting: Setting, kind: str) -> Run:
+def pytorch(setting: Setting, kind: str, device: str = "cpu") -> Run:
     """MC dropout as published code writes it, with the same Beta formulas by torch.lgamma.
 
     kind: "network" runs the whole network m times; "layer" runs it once and the dropout and the
-    classifier m times; "compiled" is "layer" behind torch.compile.
+    classifier m times; "compiled" is "layer" behind torch.compile; "bare" is the network alone. The
+    answer comes back from `device`.
     """
     import torch
     import torch.nn.functional as F
 
-    network = network_of(setting)
+    network = network_of(setting).to(device)
+
+    def bare(image: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = network.classifier(network.features(image))
+        return logits
 
     def probabilities(features: torch.Tensor) -> torch.Tensor:
         dropped = F.dropout2d(features, setting.rate, training=True)
@@ -170,13 +175,13 @@ def pytorch(setting: Setting, kind: str) -> Run:
         passes = [probabilities(features) for _ in range(setting.passes)]
         return _balentacq(torch.stack(passes), setting.top_k)
 
-    once: Callable[[torch.Tensor], torch.Tensor] = whole if kind == "network" else layer
-    if kind == "compiled":
-        once = torch.compile(layer)
+    once: Callable[[torch.Tensor], torch.Tensor] = {
+        "bare": bare, "network": whole, "layer": layer, "compiled": torch.compile(layer),
+    }[kind]  # fmt: skip
 
     def run(image: Image) -> object:
         with torch.inference_mode():
-            return once(torch.from_numpy(image))
+            return once(torch.from_numpy(image).to(device)).cpu()
 
     return run
 

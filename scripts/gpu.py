@@ -9,6 +9,8 @@ scripts/gpu --batch 16 --seconds 10
 import argparse
 import json
 import platform
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -23,8 +25,16 @@ from contestants import Setting
 
 from scorer import doctor, gpu, sidecar
 from scorer.errors import Failure, NoGpu
+from scorer.pool import Pool, list_pool
 
 SETTING = Setting((256, 512), 19)
+SMALL = Setting((96, 128), 5, passes=4)  # for parity, which the CPU computes, too
+PYTORCH = {
+    "bare": "bare network",
+    "network": "network m times",
+    "layer": "last layer m times",
+    "compiled": "last layer m times, torch.compile",
+}
 PRECISIONS = ("float32", "float16")
 
 
@@ -53,13 +63,13 @@ def main() -> None:
 
 
 def parity(folder: Path) -> Iterator[Row]:
-    """Largest difference of the map and regret, against PyTorch in float32 on the CPU."""
-    small = Setting((64, 96), 5, passes=4)
+    """What `export verify` says of every runtime, against PyTorch in float32 on the CPU."""
     from export import engine
 
+    pool = _drawn(folder / "streets")
     for precision in PRECISIONS:
         graph = folder / f"parity-{precision}.onnx"
-        contestants.bake(small, graph, target="gpu", precision=precision)
+        contestants.bake(SMALL, graph, target="gpu", precision=precision)
         for found in doctor.examine():
             name = f"parity {found.runtime} {precision}"
             if found.runtime == "tensorrt":
@@ -67,7 +77,7 @@ def parity(folder: Path) -> Iterator[Row]:
             if not found.ready:
                 yield Row(name, None, f"skipped: {found.detail}")
             else:
-                yield _parity(name, found.runtime, graph, small)
+                yield _parity(name, found.runtime, graph, pool)
         for flavour in sidecar.FLAVOURS:
             name, built = f"parity {flavour} {precision}", graph.with_suffix(f".{flavour}.engine")
             try:
@@ -75,32 +85,41 @@ def parity(folder: Path) -> Iterator[Row]:
             except Failure as error:
                 yield Row(name, None, f"skipped: {error}")
             else:
-                yield _parity(name, "tensorrt", built, small)
+                yield _parity(name, "tensorrt", built, pool)
 
 
-def _parity(name: str, runtime: str, graph: Path, setting: Setting) -> Row:
-    import torch
-
-    from export.graph import reference
+def _parity(name: str, runtime: str, graph: Path, pool: Pool) -> Row:
+    from export.verify import tolerance_of, verify
     from scorer.runtimes import open_graph
 
     try:
         opened = open_graph(runtime, graph, workers=1)
-        image = np.random.default_rng(0).integers(0, 256, (2, *setting.size, 3), np.uint8)
-        exclude = np.zeros((2, *opened.contract.map), np.uint8)
-        found = opened.run(image, exclude, want_map=True)
+        verdict = verify(
+            graph,
+            opened,
+            contestants.network_of(SMALL),
+            pool,
+            images=len(pool),
+            tolerance=tolerance_of("float32", opened.contract),
+        )
     except Failure as error:
         return Row(name, None, f"skipped: {error}")
-    with torch.inference_mode():
-        module = reference(contestants.network_of(setting), opened.contract)
-        expected = module(torch.from_numpy(image), torch.from_numpy(exclude))
-    assert found.map is not None
-    off = float(np.abs(found.map - expected.map.numpy()).max())
-    flat = expected.map.flatten(1).numpy()
-    picked = found.pixel[..., 0] * opened.contract.map[1] + found.pixel[..., 1]
-    least = np.sort(flat, axis=1)[:, -picked.shape[1]]
-    regret = float((least - np.take_along_axis(flat, picked, axis=1).min(axis=1)).max())
-    return Row(name, None, f"map differs by {off:.1e}, regret {max(regret, 0):.1e}")
+    judged = f"FAIL: {'; '.join(verdict.failures)}" if verdict.failures else "PASS"
+    return Row(
+        name,
+        None,
+        f"{judged}; map off by {verdict.map_difference:.1e}, regret {verdict.regret:.1e}",
+    )
+
+
+def _drawn(folder: Path) -> Pool:
+    """A few streets."""
+    subprocess.run(
+        [sys.executable, Path(__file__).parent / "streets.py", folder, "--train", "4", "--val", "1",
+         "--size", "96x128"],
+        check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    return list_pool(folder / "images")
 
 
 def speed(folder: Path, batch: int, seconds: float) -> Iterator[Row]:
@@ -165,44 +184,34 @@ def _of_pytorch(batch: int, seconds: float) -> Iterator[Row]:
     if not torch.cuda.is_available():
         yield Row("PyTorch", None, "skipped: this build of PyTorch finds no GPU")
         return
-    network = contestants.network_of(SETTING).cuda().eval()
-    image = torch.zeros(batch, *SETTING.size, 3, dtype=torch.uint8, device="cuda")
-
-    @torch.inference_mode()
-    def bare() -> None:
-        network.classifier(network.features(image))
-        torch.cuda.synchronize()
-
-    @torch.inference_mode()
-    def passes() -> None:
-        for _ in range(SETTING.passes):
-            logits = network.classifier(network.dropout.train()(network.features(image)))
-            torch.nn.functional.interpolate(logits, SETTING.size, mode="bilinear").softmax(1)
-        torch.cuda.synchronize()
-
-    alone = _timed(bare, batch, seconds)
-    yield Row("PyTorch float32, bare network", alone, "")
-    many = _timed(passes, batch, seconds)
-    yield Row("PyTorch float32, network m times", many, f"{many / alone:.1f} x bare")
-    yield from _ceilings(torch)
+    image = np.zeros((batch, *SETTING.size, 3), np.uint8)
+    alone = None
+    for kind, what in PYTORCH.items():
+        run = contestants.pytorch(SETTING, kind, device="cuda")
+        ms = _timed(lambda run=run: run(image), batch, seconds)
+        alone = alone or ms
+        yield Row(f"PyTorch float32, {what}", ms, f"{ms / alone:.1f} x bare")
+    yield from _ceilings()
 
 
-def _ceilings(torch: object) -> Iterator[Row]:
+def _ceilings() -> Iterator[Row]:
     """What the card reaches in the two things that bound a graph."""
-    side, torch_ = 8192, torch
-    left = torch_.ones(side, side, dtype=torch_.float16, device="cuda")  # type: ignore[attr-defined]
+    import torch
+
+    side = 8192
+    square = torch.ones(side, side, dtype=torch.float16, device="cuda")
 
     def product() -> None:
-        left @ left
-        torch_.cuda.synchronize()  # type: ignore[attr-defined]
+        square @ square
+        torch.cuda.synchronize()
 
     def copy() -> None:
-        left.clone()
-        torch_.cuda.synchronize()  # type: ignore[attr-defined]
+        square.clone()
+        torch.cuda.synchronize()
 
-    yield Row(
-        "ceiling", None, f"{2 * side**3 / _timed(product, 1, 2) / 1e9:.0f} TFLOP/s of float16"
-    )
+    rate = 2 * side**3 / _timed(product, 1, 2) / 1e9
+    yield Row("ceiling", None, f"{rate:.0f} TFLOP/s of float16")
+    # Read and written, two bytes each.
     yield Row("ceiling", None, f"{4 * side**2 / _timed(copy, 1, 2) / 1e6:.0f} GB/s of memory")
 
 

@@ -1,9 +1,15 @@
 """Engines: NVIDIA's own parser and builder take every graph that is exported, without a GPU."""
 
 import json
+import os
 import shutil
+import signal
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -177,8 +183,8 @@ def test_ctrl_c_stops_the_build_and_leaves_nothing(
     """The signal comes to the main thread while another one builds."""
     stopped: list[bool] = []
 
-    def interrupted(work: Callable[[], object], monitor: engine.threading.Thread) -> object:
-        monitor.stop.set()  # type: ignore[attr-defined]
+    def interrupted(work: Callable[[], object], monitor: Any) -> object:
+        monitor.stop.set()
         stopped.append(True)
         assert work() is None, "the builder heard it"
         raise KeyboardInterrupt
@@ -188,6 +194,34 @@ def test_ctrl_c_stops_the_build_and_leaves_nothing(
         engine.build(baked(), tmp_path / "x.engine", RTX)
     assert stopped
     assert not list(tmp_path.iterdir())
+
+
+def test_the_thread_that_waits_hears_ctrl_c_and_the_build_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monitor, ended = SimpleNamespace(stop=threading.Event()), threading.Event()
+
+    def work() -> None:
+        time.sleep(0.3)  # the main thread waits by then
+        os.kill(os.getpid(), signal.SIGINT)
+        assert monitor.stop.wait(timeout=30)
+        ended.set()
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            engine._interruptible(work, monitor)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ended.is_set()
+
+
+def test_what_goes_wrong_in_the_build_is_raised() -> None:
+    def work() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        engine._interruptible(work, SimpleNamespace())
 
 
 def test_engines_go_to_tensorrt_and_graphs_do_not() -> None:

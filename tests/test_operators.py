@@ -14,7 +14,7 @@ BROKEN = {
     "double": ("d = Cast<to = 11>(image) out = Relu(d)", "makes a type"),
     "back to bytes": ("f = Cast<to = 1>(image) out = Cast<to = 2>(f)", "makes a type"),
     "cubic": (
-        'f = Cast<to = 1>(image) out = Resize<mode = "cubic">(f, , , sizes)', "mode b'cubic'"
+        'f = Cast<to = 1>(image) out = Resize<mode = "cubic">(f, , , sizes)', "mode cubic"
     ),
     "antialias": (
         'f = Cast<to = 1>(image) out = Resize<mode = "linear", antialias = 1>(f, , , sizes)',

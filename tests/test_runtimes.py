@@ -20,7 +20,7 @@ from scorer.runtime import Engine, Runtime
 from scorer.runtimes import openvino
 from trainer.network import BayesianNetwork
 
-ON_CPU = ("cpu", "openvino")
+ON_CPU = tuple(runtimes.ON_CPU)
 Graph = Callable[..., Path]
 
 LAYOUTS: dict[str, dict[str, Any]] = {

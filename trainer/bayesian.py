@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from scorer.errors import BadInput
 from scorer.preprocessing import PRESETS
 from trainer.dropout import FeatureDropout
-from trainer.network import BayesianNetwork, upsample
+from trainer.network import LEAST_CORRELATION, BayesianNetwork, correlation, upsample
 
 # What may stand behind the classifier, by the names of autograd's nodes.
 _MOVES = re.compile(
@@ -24,7 +24,6 @@ _MOVES = re.compile(
 )
 _CONVOLUTION = "ConvolutionBackward0"
 _IMAGENET = PRESETS["imagenet"]
-_LEAST_ALIKE = 0.75  # enlarging by the nearest pixel, of white noise: 0.84
 _REMEDY = (
     "the network must end in a Conv2d, behind it at most upsampling and softmax; "
     "other networks: export them to ONNX, then: python -m export onnx --from network.onnx"
@@ -116,7 +115,7 @@ def make_bayesian(
         mean=_triple(module, "mean", _IMAGENET[0]),
         std=_triple(module, "std", _IMAGENET[1]),
     )
-    _check(made, image, scores, type(module).__name__, softened=any("Softmax" in b for b in behind))
+    _check(made, module, image, scores, softened=any("Softmax" in name for name in behind))
     return made
 
 
@@ -163,14 +162,12 @@ def _triple(module: nn.Module, name: str, default: tuple[float, float, float]) -
     return values
 
 
-@torch.no_grad()
 def _check(
-    made: BayesianNetwork, image: Tensor, scores: Tensor, name: str, *, softened: bool
+    made: BayesianNetwork, module: nn.Module, image: Tensor, scores: Tensor, *, softened: bool
 ) -> None:
     """What the module gave must be its classifier's scores, enlarged, perhaps softened."""
-    made.trunk.eval()
-    logits = made.classifier(made.trunk(image))
-    made.trunk.train()
+    with _watched(module):
+        logits = made.classifier(made.trunk(image)).detach()
     same = scores.ndim == 4 and scores.shape[1] == logits.shape[1]
     if same:
         size = (scores.shape[2], scores.shape[3])
@@ -179,20 +176,15 @@ def _check(
             readings = [*(r.softmax(1) for r in readings), *(r.log_softmax(1) for r in readings)]
             sums = [scores.sum(dim=1), scores.exp().sum(dim=1)]
             same = any(torch.allclose(one, one.new_ones(()), atol=1e-3) for one in sums)
-        same = same and max(_alike(reading, scores) for reading in readings) > _LEAST_ALIKE
+        # Constant scores, as of a classifier of zeros, cannot be compared and are taken.
+        unlike = all(correlation(one, scores) <= LEAST_CORRELATION for one in readings)
+        same = same and not unlike
     if not same:
         raise BadInput(
-            f"{name} changes the scores of its last convolution: {tuple(logits.shape[1:])} become "
-            f"{tuple(scores.shape[1:])}, and not by enlarging or softmax over the classes",
+            f"{type(module).__name__} changes the scores of its last convolution: "
+            f"{tuple(logits.shape[1:])} become {tuple(scores.shape[1:])}, and not by enlarging or softmax over the classes",
             remedy=_REMEDY,
         )
-
-
-def _alike(one: Tensor, other: Tensor) -> float:
-    """Correlation over the pixels, of all classes together, each less its mean."""
-    left, right = (v - v.mean(dim=(2, 3), keepdim=True) for v in (one, other))
-    norm = (left.square().sum() * right.square().sum()).sqrt()
-    return float((left * right).sum() / norm) if norm > 0 else 1.0
 
 
 def _classifier(module: nn.Module, image: Tensor) -> tuple[str, Tensor, list[str]]:

@@ -178,6 +178,7 @@ def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     from dataclasses import replace  # noqa: PLC0415
 
     from trainer import dataset, job  # noqa: PLC0415
+    from trainer.bayesian import is_factory  # noqa: PLC0415
     from trainer.fit import Recipe  # noqa: PLC0415
 
     described = dataset.read(data)
@@ -197,7 +198,7 @@ def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     if evaluation is not None:
         say(f"mIoU {evaluation.miou:.4f} on {evaluation.images} validation images")
     other = "" if out.name == "model.safetensors" else f" --model {out}"
-    other += f" --network {network}" if ":" in network else ""
+    other += f" --network {network}" if is_factory(network) else ""
     say(f"wrote {out}; next: python -m export onnx --mc 20{other}", style="green")
 
 

@@ -13,7 +13,8 @@ PRECISIONS = ("float32", "bfloat16")
 NAMES = ("cuda", "cpu", "openvino", "ort-tensorrt", "tensorrt")
 # What "auto" takes, fastest first (docs/benchmarks.md). TensorRT is asked for: it builds first.
 AUTO = NAMES[:3]
-_MODULES = {"cpu": "onnxruntime", "openvino": "openvino"}
+# Those that need no GPU, with the module of each.
+ON_CPU = {"cpu": "onnxruntime", "openvino": "openvino"}
 
 
 def present() -> list[str]:
@@ -71,8 +72,8 @@ def open_graph(name: str, path: Path, *, workers: int, precision: str = "float32
 def _installed(name: str) -> bool:
     """Whether a runtime is here; those of the CPU are not imported for it, which takes long."""
     try:
-        if name in _MODULES:
-            return find_spec(_MODULES[name]) is not None
+        if name in ON_CPU:
+            return find_spec(ON_CPU[name]) is not None
         cuda.examine(name)
     except (ImportError, MissingDependency):
         return False

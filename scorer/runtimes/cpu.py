@@ -7,9 +7,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scorer.contract import EXCLUDE, IMAGE, LABEL, MAP, METADATA_KEY, NOISE, PIXEL, SCORE
+from scorer.contract import METADATA_KEY, Contract
 from scorer.errors import MissingDependency
-from scorer.runtime import Engine, Scores, cannot_open, check_file, check_tensors, read_contract
+from scorer.runtime import (
+    Engine,
+    Scores,
+    asked,
+    cannot_open,
+    check_file,
+    check_tensors,
+    fed,
+    read_contract,
+)
 
 
 class OnnxRuntime:
@@ -25,14 +34,7 @@ class OnnxRuntime:
     def __init__(self, path: Path, *, workers: int) -> None:
         check_file(path)
         first = open_session(path)
-        metadata = first.get_modelmeta().custom_metadata_map
-        self.contract = read_contract(metadata.get(METADATA_KEY), path)
-        check_tensors(
-            self.contract,
-            {entry.name: tuple(entry.shape) for entry in first.get_inputs()},
-            {entry.name: tuple(entry.shape) for entry in first.get_outputs()},
-            path,
-        )
+        self.contract = contract_of(first, path)
         self.workers = workers
         self._free: SimpleQueue[Any] = SimpleQueue()
         for session in (first, *(open_session(path) for _ in range(workers - 1))):
@@ -46,26 +48,38 @@ class OnnxRuntime:
         *,
         want_map: bool = False,
     ) -> Scores:
-        given: dict[str, Any] = {IMAGE: image, EXCLUDE: exclude, NOISE: noise}
-        feeds = {name: given[name] for name in self.contract.inputs}
-        outputs = [SCORE, PIXEL, LABEL] + ([MAP] if want_map else [])
+        feeds = fed(self.contract, image, exclude, noise)
         session = self._free.get()
         try:
             # One by one: a convolution rounds differently in a batch, and a ranking must not
             # depend on it. On a CPU a batch saves nothing.
             alone = [
-                session.run(outputs, {name: values[i : i + 1] for name, values in feeds.items()})
+                session.run(
+                    asked(want_map), {name: values[i : i + 1] for name, values in feeds.items()}
+                )
                 for i in range(len(image))
             ]
         finally:
             self._free.put(session)
-        score, pixel, label, *rest = (np.concatenate(parts) for parts in zip(*alone, strict=True))
-        return Scores(score, pixel, label, rest[0] if rest else None)
+        return Scores(*(np.concatenate(parts) for parts in zip(*alone, strict=True)))
 
 
 def examine() -> Engine:
     """ONNX Runtime as it is installed."""
     return Engine(f"onnxruntime {_package().__version__}", ("float32",))
+
+
+def contract_of(session: Any, path: Path) -> Contract:
+    """The contract that a session's graph carries and keeps; BadGraph where it does not."""
+    metadata = session.get_modelmeta().custom_metadata_map
+    contract = read_contract(metadata.get(METADATA_KEY), path)
+    check_tensors(
+        contract,
+        {entry.name: tuple(entry.shape) for entry in session.get_inputs()},
+        {entry.name: tuple(entry.shape) for entry in session.get_outputs()},
+        path,
+    )
+    return contract
 
 
 def open_session(path: Path, threads: int = 1) -> Any:

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from scorer import gpu
-from scorer.contract import EXCLUDE, IMAGE, LABEL, MAP, METADATA_KEY, NOISE, PIXEL, SCORE, Contract
+from scorer.contract import Contract
 from scorer.errors import Failure, MissingDependency
-from scorer.runtime import Engine, Scores, cannot_open, check_file, check_tensors, read_contract
+from scorer.files import cannot_write
+from scorer.runtime import Engine, Scores, asked, cannot_open, check_file, fed
 from scorer.runtimes import cpu
 
 PROVIDERS = {"cuda": "CUDAExecutionProvider", "ort-tensorrt": "TensorrtExecutionProvider"}
@@ -31,14 +32,7 @@ class OnnxRuntimeGpu:
         examine(provider)
         card = gpu.find()
         plain = open_session(path, (PROVIDERS["cuda"], _EXACT))
-        metadata = plain.get_modelmeta().custom_metadata_map
-        self.contract = read_contract(metadata.get(METADATA_KEY), path)
-        check_tensors(
-            self.contract,
-            {entry.name: tuple(entry.shape) for entry in plain.get_inputs()},
-            {entry.name: tuple(entry.shape) for entry in plain.get_outputs()},
-            path,
-        )
+        self.contract = cpu.contract_of(plain, path)
         self.name = f"{provider} {self.contract.precision} on {card.name}"
         self.workers = workers
         self._free: SimpleQueue[Any] = SimpleQueue()
@@ -56,19 +50,17 @@ class OnnxRuntimeGpu:
         *,
         want_map: bool = False,
     ) -> Scores:
-        given: dict[str, Any] = {IMAGE: image, EXCLUDE: exclude, NOISE: noise}
         session = self._free.get()
         try:
             binding = session.io_binding()
-            for name in self.contract.inputs:
-                binding.bind_cpu_input(name, np.ascontiguousarray(given[name]))
-            for name in [SCORE, PIXEL, LABEL] + ([MAP] if want_map else []):
+            for name, values in fed(self.contract, image, exclude, noise).items():
+                binding.bind_cpu_input(name, np.ascontiguousarray(values))
+            for name in asked(want_map):
                 binding.bind_output(name, "cpu")
             session.run_with_iobinding(binding)
-            score, pixel, label, *rest = binding.copy_outputs_to_cpu()
+            return Scores(*binding.copy_outputs_to_cpu())
         finally:
             self._free.put(session)
-        return Scores(score, pixel, label, rest[0] if rest else None)
 
 
 def examine(provider: str) -> Engine:
@@ -90,11 +82,11 @@ def options_of(provider: str, contract: Contract, card: gpu.Gpu) -> dict[str, st
     """What the provider is told: exact arithmetic, and where engines are kept."""
     if provider == "cuda":
         return _EXACT
-    folder = str(engine_folder(contract, card))
-    shapes = {IMAGE: (*contract.grid, 3), EXCLUDE: contract.map, NOISE: contract.map}
+    folder = str(_engine_folder(contract, card))
     profile = {
         f"trt_profile_{which}_shapes": ",".join(
-            f"{name}:{'x'.join(map(str, (batch, *shapes[name])))}" for name in contract.inputs
+            f"{name}:{'x'.join(map(str, (batch, *contract.shapes[name])))}"
+            for name in contract.inputs
         )
         for which, batch in (("min", 1), ("opt", 8), ("max", _MOST))
     }
@@ -108,11 +100,14 @@ def options_of(provider: str, contract: Contract, card: gpu.Gpu) -> dict[str, st
     }
 
 
-def engine_folder(contract: Contract, card: gpu.Gpu) -> Path:
-    """Where the engines of this graph, these versions and this GPU are kept."""
+def _engine_folder(contract: Contract, card: gpu.Gpu) -> Path:
+    """Where the engines of this graph, these versions and this GPU are kept; it is made."""
     key = "|".join((contract.sha256, cpu.examine().version, card.name, card.architecture))
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "balentacq" / "engines" / hashlib.sha256(key.encode()).hexdigest()[:16]
+    folder = Path(home) / "balentacq" / "engines" / hashlib.sha256(key.encode()).hexdigest()[:16]
+    with cannot_write(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def open_session(path: Path, provider: tuple[str, dict[str, str]]) -> Any:
@@ -121,10 +116,7 @@ def open_session(path: Path, provider: tuple[str, dict[str, str]]) -> Any:
 
     options = ort.SessionOptions()
     options.log_severity_level = 4
-    name, given = provider
-    for key, value in given.items():
-        if key.endswith("_cache_path"):
-            Path(value).mkdir(parents=True, exist_ok=True)
+    name = provider[0]
     # CUDA takes what TensorRT does not; neither falls back to the CPU in silence.
     chain = [provider, (PROVIDERS["cuda"], _EXACT)] if "Tensorrt" in name else [provider]
     try:

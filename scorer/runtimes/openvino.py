@@ -7,9 +7,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scorer.contract import EXCLUDE, FEATURES, IMAGE, LABEL, MAP, METADATA_KEY, NOISE, PIXEL, SCORE
+from scorer.contract import FEATURES, IMAGE, METADATA_KEY
 from scorer.errors import BadInput, MissingDependency
-from scorer.runtime import Engine, Scores, cannot_open, check_file, check_tensors, read_contract
+from scorer.runtime import (
+    Engine,
+    Scores,
+    asked,
+    cannot_open,
+    check_file,
+    check_tensors,
+    fed,
+    read_contract,
+)
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
@@ -57,21 +66,19 @@ class OpenVino:
         *,
         want_map: bool = False,
     ) -> Scores:
-        given: dict[str, Any] = {EXCLUDE: exclude, NOISE: noise}
-        feeds = {name: given[name] for name in self.contract.inputs if name != IMAGE}
-        outputs = [SCORE, PIXEL, LABEL] + ([MAP] if want_map else [])
+        feeds = fed(self.contract, image, exclude, noise)
+        images = feeds.pop(IMAGE)
         trunk, tail = self._free.get()
         try:
             alone = []
-            for i in range(len(image)):
-                features = trunk.infer([image[i : i + 1]])[0]
+            for i in range(len(images)):
+                features = trunk.infer([images[i : i + 1]])[0]
                 one = {name: values[i : i + 1] for name, values in feeds.items()}
                 found = tail.infer({FEATURES: features} | one)
-                alone.append([found[name].copy() for name in outputs])
+                alone.append([found[name].copy() for name in asked(want_map)])
         finally:
             self._free.put((trunk, tail))
-        score, pixel, label, *rest = (np.concatenate(parts) for parts in zip(*alone, strict=True))
-        return Scores(score, pixel, label, rest[0] if rest else None)
+        return Scores(*(np.concatenate(parts) for parts in zip(*alone, strict=True)))
 
 
 def examine() -> Engine:

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from scorer import gpu, sidecar
-from scorer.contract import EXCLUDE, IMAGE, LABEL, MAP, NOISE, PIXEL, SCORE, Contract
+from scorer.contract import IMAGE, Contract
 from scorer.errors import BadGraph, BadInput, Failure, MissingDependency
-from scorer.runtime import Engine, Scores, check_file
+from scorer.runtime import Engine, Scores, asked, check_file, fed
 from scorer.sidecar import FLAVOURS, Sidecar
 
 
@@ -59,14 +59,12 @@ class TensorRt:
                 f"{len(image)} images at a time; the engine was built for {least} to {most}",
                 remedy=f"choose --batch between {least} and {most}, or build another engine",
             )
-        given: dict[str, Any] = {IMAGE: image, EXCLUDE: exclude, NOISE: noise}
-        feeds = {name: given[name] for name in self.contract.inputs}
+        feeds = fed(self.contract, image, exclude, noise)
         lane = self._free.get()
         try:
-            found = lane.run(feeds, [SCORE, PIXEL, LABEL] + ([MAP] if want_map else []))
+            return Scores(*lane.run(feeds, asked(want_map)))
         finally:
             self._free.put(lane)
-        return Scores(found[SCORE], found[PIXEL], found[LABEL], found.get(MAP))
 
 
 class _Lane:
@@ -87,9 +85,7 @@ class _Lane:
             self._host[name] = _array(pinned, size).view(kind).reshape(most, *shape)
             self._context.set_tensor_address(name, int(self._device[name]))
 
-    def run(
-        self, feeds: dict[str, npt.NDArray[Any]], wanted: list[str]
-    ) -> dict[str, npt.NDArray[Any]]:
+    def run(self, feeds: dict[str, npt.NDArray[Any]], wanted: list[str]) -> list[npt.NDArray[Any]]:
         batch = len(feeds[IMAGE])
         kinds = self._cuda.cudaMemcpyKind
         for name, values in feeds.items():
@@ -101,7 +97,7 @@ class _Lane:
         for name in wanted:
             self._copy(name, batch, kinds.cudaMemcpyDeviceToHost)
         self._asked("cudaStreamSynchronize", self._stream)
-        return {name: self._host[name][:batch].copy() for name in wanted}
+        return [self._host[name][:batch].copy() for name in wanted]
 
     def _copy(self, name: str, batch: int, kind: Any) -> None:
         host = self._host[name][:batch]
