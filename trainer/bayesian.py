@@ -182,7 +182,8 @@ def _check(
     if not same:
         raise BadInput(
             f"{type(module).__name__} changes the scores of its last convolution: "
-            f"{tuple(logits.shape[1:])} become {tuple(scores.shape[1:])}, and not by enlarging or softmax over the classes",
+            f"{tuple(logits.shape[1:])} become {tuple(scores.shape[1:])}, "
+            "and not by enlarging or softmax over the classes",
             remedy=_REMEDY,
         )
 
