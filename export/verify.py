@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from export.graph import pass_weights, reference
+from export.regret import regret
 from scorer.contract import NO_PIXEL, Contract
 from scorer.errors import BadGraph, BadImage, BadPool
 from scorer.images import load
@@ -54,11 +55,10 @@ class Verdict:
     """Largest values over all images; a field is None where the graph has no such thing.
 
     map_difference: of the map, where a pixel can be selected (BalEnt ≥ -8; other quantities:
-    everywhere); map_difference_below: elsewhere. regret: by how much the worst selected pixel
-    falls short, in the reference, of the last that the reference selects, with every second pixel
-    excluded. labels: the share of selected pixels whose class is the reference's. spread: mean
-    range of the classifier's weights over the passes in the graph, zero where dropout is lost; an
-    engine does not show them.
+    everywhere); map_difference_below: elsewhere. regret: in the reference, the best value left out
+    minus the worst selected (export/regret.py), with every second pixel excluded. labels: the share
+    of selected pixels whose class is the reference's. spread: mean range of the classifier's
+    weights over the passes in the graph, zero where dropout is lost; an engine does not show them.
     """
 
     images: int
@@ -165,17 +165,29 @@ def _compare(
     expected: Scores = module(torch.from_numpy(image), torch.from_numpy(exclude), drawn)
     got = runtime.run(image, exclude, noise, want_map=contract.has_map)
     quantity = expected.map[0]
-    ranked = key(contract.acquisition, module, quantity, drawn)
-    regret = _regret(ranked.masked_fill(torch.from_numpy(exclude[0]) != 0, -np.inf), got.pixel[0])
+    score = module.tail.acquisition.score(quantity, drawn if drawn is None else drawn[0])
+    falls_short = regret(
+        contract.acquisition,
+        quantity if contract.acquisition == "balentacq" else score,
+        _chosen(got, contract.map),
+        torch.from_numpy(exclude[0]) == 0,
+    )
     labels = _agreement(module, image, got, tie)
     if got.map is None:
-        return _Comparison(None, None, regret, labels)
+        return _Comparison(None, None, falls_short, labels)
     difference = (torch.from_numpy(got.map[0]) - quantity).abs()
     selectable = (
         quantity >= SELECTABLE if contract.acquisition.startswith("balent") else quantity > -np.inf
     )
     above, below = _most(difference[selectable]), _most(difference[~selectable])
-    return _Comparison(above, below, regret, labels)
+    return _Comparison(above, below, falls_short, labels)
+
+
+def _chosen(got: Found, size: tuple[int, int]) -> Tensor:
+    chosen = torch.zeros(size, dtype=torch.bool)
+    rows, cols = got.pixel[0, got.pixel[0, :, 0] != NO_PIXEL].T
+    chosen[rows, cols] = True
+    return chosen
 
 
 def _agreement(
@@ -188,24 +200,6 @@ def _agreement(
     label = torch.from_numpy(got.label[0, chosen]).long()
     behind = mean.amax(dim=0) - mean.gather(0, label[None])[0]
     return float((behind <= tie).float().mean())
-
-
-def key(acquisition: str, module: ScoringNetwork, quantity: Tensor, noise: Tensor | None) -> Tensor:
-    """A number per pixel that orders as the score does, without its pole.
-
-    1 / BalEnt is singular at 0, where two correct runtimes may order the best pixels differently;
-    2 - BalEnt orders the same and is bounded.
-    """
-    if acquisition == "balentacq":
-        return torch.where(quantity >= 0, 2 - quantity, quantity)
-    return module.tail.acquisition.score(quantity[None], noise)[0]
-
-
-def _regret(ranked: Tensor, pixel: npt.NDArray[np.int32]) -> float:
-    chosen = pixel[pixel[:, 0] != NO_PIXEL]
-    values = ranked[chosen[:, 0], chosen[:, 1]]
-    last = ranked.flatten().topk(len(chosen)).values[-1]
-    return float((last - values).clamp(min=0).max())
 
 
 def _most(values: Tensor) -> float | None:

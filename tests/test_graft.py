@@ -5,6 +5,8 @@ looking for the classifier's weights. Masks, classifier, enlarging, softmax, mom
 follow in float64 in the oracle, and are compared with the graph that the command line made.
 """
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,8 +71,15 @@ def grafted(folder: Path) -> Grafted:
 
 @pytest.fixture(scope="module")
 def pool(folder: Path) -> Path:
-    photographs.photographs(folder / "pool", 3, height=80, width=110)
-    return folder / "pool"
+    """Real photographs where they are at hand, else drawn ones."""
+    target = folder / "pool"
+    if root := os.environ.get("CAMVID_ROOT"):
+        target.mkdir()
+        for source in sorted(Path(root, "val").glob("*.png"))[::40]:
+            shutil.copy(source, target)
+    else:
+        photographs.photographs(target, 3, height=80, width=110)
+    return target
 
 
 @pytest.mark.parametrize("name", zoo.ALL)

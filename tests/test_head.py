@@ -302,6 +302,12 @@ def of_ours(model: ModelProto) -> None:
     onnx.helper.set_model_props(model, {"balentacq.contract": "{}"})
 
 
+def too_old(model: ModelProto) -> None:
+    """Of an opset whose Upsample must have scales."""
+    model.opset_import[0].version = 6
+    model.graph.node.append(helper.make_node("Upsample", ["r"], ["unread"]))
+
+
 FILES: dict[str, tuple[Build, tuple[str, ...], str]] = {
     "two inputs": (edited(two_inputs), (), "takes image, points; expected one input"),
     "grey": (edited(grey), (), "which axis are the three colours?"),
@@ -312,6 +318,7 @@ FILES: dict[str, tuple[Build, tuple[str, ...], str]] = {
     "no outputs": (edited(nothing_out), (), "no outputs"),
     "boxes": (edited(boxes), (), "NonMaxSuppression 'nms' makes boxes"),
     "a scoring graph": (edited(of_ours), (), "is a scoring graph already"),
+    "opset": (edited(too_old), (), "is of opset 6 and cannot be converted to 18"),
     "layout": (edited(lambda _: None), ("--layout", "nhwc"), "which is not nhwc"),
 }
 

@@ -1,0 +1,61 @@
+"""How much worse a selection is than the reference's own, in the units of the map."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor
+
+# Of bisection: the regret is known to 2^-40 of the largest value.
+_HALVINGS = 40
+
+Values = Float[Tensor, "*P"]
+# (value, tolerance) → the lowest and the highest key of all values within the tolerance.
+Reach = Callable[[Values, float], tuple[Values, Values]]
+
+
+def regret(
+    acquisition: str,
+    value: Values,
+    chosen: Bool[Tensor, "*P"],
+    eligible: Bool[Tensor, "*P"],
+) -> float:
+    """Best value left out minus worst value chosen, 0 where the choice is right.
+
+    `value`: of the reference; BalEnt for balentacq, else what TopK sorts by. More exactly, twice
+    the least e such that values moved by at most e each make the choice right: 1 / BalEnt jumps at
+    0, where two right runtimes may order pixels differently. A map that is off by e everywhere
+    therefore has a regret of at most 2e. Infinite where a chosen pixel is not eligible.
+    """
+    if bool((chosen & ~eligible).any()):
+        return float("inf")
+    taken, left = value[chosen], value[eligible & ~chosen]
+    if not len(taken) or not len(left):
+        return 0.0
+    reach = _balentacq if acquisition == "balentacq" else _as_it_is
+    low, high = 0.0, float(torch.cat((taken, left)).abs().max())
+    if _right(reach, taken, left, low):
+        return 0.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _right(reach, taken, left, middle) else (middle, high)
+    return 2 * high
+
+
+def _right(
+    reach: Reach, taken: Shaped[Tensor, " n"], left: Shaped[Tensor, " r"], tolerance: float
+) -> bool:
+    """Whether values within the tolerance can make the worst taken as good as the best left."""
+    return bool(reach(taken, tolerance)[1].min() >= reach(left, tolerance)[0].max())
+
+
+def _as_it_is(value: Values, tolerance: float) -> tuple[Values, Values]:
+    return value - tolerance, value + tolerance
+
+
+def _balentacq(value: Values, tolerance: float) -> tuple[Values, Values]:
+    """Bounds of a key that orders as BalEntAcq does, without its pole: 2 - BalEnt from 0 on, where
+    the smallest is the best, and BalEnt below.
+    """
+    least, most = value - tolerance, value + tolerance
+    return least.where(least < 0, 2 - most), (2 - least.clamp(min=0)).where(most >= 0, most)
