@@ -245,7 +245,7 @@ def _pools(folder: Path, *, quick: bool) -> dict[str, object]:
     count = 60 if quick else 500
     graph = folder / "pool.onnx"
     shutil.copy(_file(folder, SETTINGS[0], "strips"), graph)
-    pool = _photographs(folder / "pool", count)
+    pool = photographs(folder / "pool", count)
     plan = bench.Plan(
         graph=graph, runtime="cpu", precision="float32", workers=cores(), seconds=20, pool=pool
     )
@@ -270,7 +270,7 @@ def _pools(folder: Path, *, quick: bool) -> dict[str, object]:
     return found
 
 
-def _photographs(folder: Path, count: int):  # type: ignore[no-untyped-def]
+def photographs(folder: Path, count: int):  # type: ignore[no-untyped-def]
     """2048x1024 JPEGs of drawn streets, as noisy as a camera's; every drawing is used ten times."""
     drawn = max(1, count // 25)
     subprocess.run(

@@ -148,8 +148,8 @@ def pytorch(setting: Setting, kind: str, device: str = "cpu") -> Run:
     """MC dropout as published code writes it, with the same Beta formulas by torch.lgamma.
 
     kind: "network" runs the whole network m times; "layer" runs it once and the dropout and the
-    classifier m times; "compiled" is "layer" behind torch.compile; "bare" is the network alone. The
-    answer comes back from `device`.
+    classifier m times; "compiled" is "layer" behind torch.compile, "graphs" the same as CUDA
+    graphs; "bare" is the network alone. The answer comes back from `device`.
     """
     import torch
     import torch.nn.functional as F
@@ -177,6 +177,7 @@ def pytorch(setting: Setting, kind: str, device: str = "cpu") -> Run:
 
     once: Callable[[torch.Tensor], torch.Tensor] = {
         "bare": bare, "network": whole, "layer": layer, "compiled": torch.compile(layer),
+        "graphs": torch.compile(layer, mode="reduce-overhead"),
     }[kind]  # fmt: skip
 
     def run(image: Image) -> object:

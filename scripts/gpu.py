@@ -19,13 +19,16 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import bench
 import contestants
 import numpy as np
-from contestants import Setting
+from contestants import Image, Setting
 
 from scorer import doctor, gpu, sidecar
 from scorer.errors import Failure, NoGpu
+from scorer.job import Options, rank_to_file
 from scorer.pool import Pool, list_pool
+from scorer.runtime import Runtime
 
 SETTING = Setting((256, 512), 19)
 SMALL = Setting((96, 128), 5, passes=4)  # for parity, which the CPU computes, too
@@ -34,8 +37,10 @@ PYTORCH = {
     "network": "network m times",
     "layer": "last layer m times",
     "compiled": "last layer m times, torch.compile",
+    "graphs": "last layer m times, CUDA graphs",
 }
 PRECISIONS = ("float32", "float16")
+WORKERS = 2  # one prepares what the other computes
 
 
 @dataclass(frozen=True)
@@ -131,51 +136,96 @@ def speed(folder: Path, batch: int, seconds: float) -> Iterator[Row]:
         return
     yield Row("GPU", None, f"{card.name}, {card.architecture}")
     yield from _of_pytorch(batch, seconds)
+    photographs = bench.photographs(folder / "pool", 200)
     for precision in PRECISIONS:
         graph = folder / f"speed-{precision}.onnx"
         contestants.bake(SETTING, graph, target="gpu", precision=precision)
         plain = folder / f"plain-{precision}.onnx"
         contestants.bake_plain(SETTING, plain, batch=batch, precision=precision)
-        yield from _of_onnxruntime(graph, plain, precision, batch, seconds)
-        yield from _of_engines(graph, precision, batch, seconds)
+        race = Race(precision, batch, seconds, photographs, folder / "ranking.csv")
+        yield from _of_onnxruntime(graph, plain, race)
+        yield from _of_engines(graph, race)
 
 
-def _of_onnxruntime(
-    graph: Path, plain: Path, precision: str, batch: int, seconds: float
-) -> Iterator[Row]:
+@dataclass(frozen=True)
+class Race:
+    """What every runtime is timed on: batches from memory, and a pool of JPEG files."""
+
+    precision: str
+    batch: int
+    seconds: float
+    pool: Pool
+    ranking: Path
+
+    def bare(self, name: str, run: Callable[[Image], object]) -> Row:
+        """The network alone, and the part of the card's arithmetic that it uses."""
+        image = np.zeros((self.batch, *SETTING.size, 3), np.uint8)
+        ms = _timed(lambda: run(image), self.batch, self.seconds)
+        return Row(f"{name} {self.precision}, bare network", ms, _arithmetic(ms))
+
+    def scoring(self, name: str, opened: Runtime, bare: float | None) -> Iterator[Row]:
+        """Network and scoring: from memory, beside the bare network; and from files."""
+        image = np.zeros((self.batch, *SETTING.size, 3), np.uint8)
+        exclude = np.zeros((self.batch, *SETTING.size), np.uint8)
+        ms = _timed(lambda: opened.run(image, exclude), self.batch, self.seconds)
+        beside = "" if bare is None else f"{ms / bare:.2f} x bare, {_traffic(ms - bare)}"
+        yield Row(f"{name} {self.precision}, network and scoring", ms, beside)
+        begin = perf_counter()
+        rank_to_file(opened, self.pool, self.ranking, Options(batch=self.batch, resume=False))
+        took = 1e3 * (perf_counter() - begin) / len(self.pool)
+        said = (
+            f"{1e3 / took:.0f} images/s from JPEG files of 2048x1024, {ms / took:.0%} of memory's"
+        )
+        yield Row(f"{name} {self.precision}, from files", took, said)
+
+
+def _of_onnxruntime(graph: Path, plain: Path, race: Race) -> Iterator[Row]:
     from scorer.runtimes import cuda
 
-    image = np.zeros((batch, *SETTING.size, 3), np.uint8)
-    exclude = np.zeros((batch, *SETTING.size), np.uint8)
     for name, provider in cuda.PROVIDERS.items():
         try:
-            opened = cuda.OnnxRuntimeGpu(graph, workers=1, provider=name)
+            opened = cuda.OnnxRuntimeGpu(graph, workers=WORKERS, provider=name)
             session = cuda.open_session(plain, (provider, {"use_tf32": "0"}))
         except Failure as error:
-            yield Row(f"{name} {precision}", None, f"skipped: {error}")
+            yield Row(f"{name} {race.precision}", None, f"skipped: {error}")
             continue
-        bare = _timed(lambda s=session: s.run(None, {"image": image}), batch, seconds)
-        ours = _timed(lambda o=opened: o.run(image, exclude), batch, seconds)
-        yield Row(f"{name} {precision}, bare network", bare, "")
-        yield Row(f"{name} {precision}, network and scoring", ours, f"{ours / bare:.2f} x bare")
+        bare = race.bare(name, lambda image, s=session: s.run(None, {"image": image}))
+        yield bare
+        yield from race.scoring(name, opened, bare.ms)
 
 
-def _of_engines(graph: Path, precision: str, batch: int, seconds: float) -> Iterator[Row]:
+def _of_engines(graph: Path, race: Race) -> Iterator[Row]:
     from export import engine
     from scorer.runtimes.tensorrt import TensorRt
 
-    image = np.zeros((batch, *SETTING.size, 3), np.uint8)
-    exclude = np.zeros((batch, *SETTING.size), np.uint8)
     for flavour in sidecar.FLAVOURS:
         out = graph.with_suffix(f".{flavour}.engine")
+        profile = (1, race.batch, race.batch)
         try:
-            engine.build(graph, out, engine.Options(flavour=flavour, batch=(1, batch, batch)))
-            opened = TensorRt(out, workers=1)
+            engine.build(graph, out, engine.Options(flavour=flavour, batch=profile))
+            opened = TensorRt(out, workers=WORKERS)
         except Failure as error:
-            yield Row(f"{flavour} {precision}", None, f"skipped: {error}")
+            yield Row(f"{flavour} {race.precision}", None, f"skipped: {error}")
             continue
-        ours = _timed(lambda o=opened: o.run(image, exclude), batch, seconds)
-        yield Row(f"{flavour} {precision}, network and scoring", ours, "")
+        yield from race.scoring(flavour, opened, None)
+
+
+def _arithmetic(ms: float) -> str:
+    """Multiplications and additions of the bare network, by PyTorch's own count, per second."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    network = contestants.network_of(SETTING)
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        network(torch.zeros(1, *SETTING.size, 3, dtype=torch.uint8))
+    return f"{counter.get_total_flops() / ms / 1e9:.1f} TFLOP/s"
+
+
+def _traffic(ms: float) -> str:
+    """The least that scoring must move, features in and a map out, per second of its time."""
+    height, width = SETTING.size
+    moved = 4 * height * width * (256 / 16 + 1)  # 256 float32 features at a quarter of the sides
+    return f"scoring alone {ms:.3f} ms, at least {moved / max(ms, 1e-9) / 1e6:.0f} GB/s"
 
 
 def _of_pytorch(batch: int, seconds: float) -> Iterator[Row]:

@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import photographs
 import pytest
 
 from export.verify import verify
 from scorer import runtimes
 from scorer.contract import ACQUISITIONS
-from scorer.errors import BadGraph, BadInput, MissingDependency
+from scorer.errors import BadGraph, BadInput, Failure, MissingDependency
 from scorer.pool import Pool, list_pool
 from scorer.rank import rank
 from scorer.runtime import Engine, Runtime
-from scorer.runtimes import openvino
+from scorer.runtimes import cuda, openvino
 from trainer.network import BayesianNetwork
 
 ON_CPU = tuple(runtimes.ON_CPU)
@@ -153,3 +154,12 @@ def test_every_runtime_says_its_version() -> None:
         engine = runtimes.examine(name)
         assert isinstance(engine, Engine)
         assert engine.precisions[0] == "float32"
+
+
+def test_work_left_to_the_cpu_is_noticed(baked: Graph) -> None:
+    """A graph whose nodes all run on the CPU is what a GPU's provider must never be taken for."""
+    options = ort.SessionOptions()
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    session = ort.InferenceSession(baked(), options, providers=["CPUExecutionProvider"])
+    with pytest.raises(Failure, match=r"leaves .*Conv.*TopK.* to the CPU"):
+        cuda.check_placed(session, baked())

@@ -18,6 +18,11 @@ from scorer.runtimes import cpu
 
 PROVIDERS = {"cuda": "CUDAExecutionProvider", "ort-tensorrt": "TensorrtExecutionProvider"}
 _EXACT = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+# May stay on the CPU: arithmetic on shapes, of a few whole numbers.
+_OF_SHAPES = frozenset((
+    "Add", "Cast", "Concat", "Constant", "ConstantOfShape", "Div", "Expand", "Gather", "Identity",
+    "Mul", "Range", "Reshape", "Shape", "Slice", "Squeeze", "Sub", "Unsqueeze",
+))  # fmt: skip
 _MOST = 32  # images at a time that the engines of ort-tensorrt are built for
 
 
@@ -116,6 +121,7 @@ def open_session(path: Path, provider: tuple[str, dict[str, str]]) -> Any:
 
     options = ort.SessionOptions()
     options.log_severity_level = 4
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     name = provider[0]
     # CUDA takes what TensorRT does not; neither falls back to the CPU in silence.
     chain = [provider, (PROVIDERS["cuda"], _EXACT)] if "Tensorrt" in name else [provider]
@@ -128,4 +134,20 @@ def open_session(path: Path, provider: tuple[str, dict[str, str]]) -> Any:
             f"{path}: ONNX Runtime took {session.get_providers()[0]} instead of {name}",
             remedy="its CUDA libraries do not load; see: scorer doctor",
         )
+    check_placed(session, path)
     return session
+
+
+def check_placed(session: Any, path: Path) -> None:
+    """Raise Failure where work was left to the CPU in silence; shapes may be computed there."""
+    left = {
+        node.op_type
+        for part in session.get_provider_graph_assignment_info()
+        if part.ep_name == "CPUExecutionProvider"
+        for node in part.get_nodes()
+    }
+    if slow := sorted(left - _OF_SHAPES):
+        raise Failure(
+            f"{path}: ONNX Runtime leaves {', '.join(slow)} to the CPU",
+            remedy="export the graph with --target gpu, and update onnxruntime-gpu",
+        )
