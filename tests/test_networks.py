@@ -1,4 +1,4 @@
-"""The two networks against the papers' tables and against plain, undilated implementations."""
+"""The networks against the papers' tables and against plain, undilated implementations."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,6 +11,7 @@ from trainer import networks, weights
 from trainer.network import BayesianNetwork
 from trainer.networks.efficientnet import EfficientNetLite0
 from trainer.networks.mobilenet import MobileNetV2
+from trainer.networks.resnet import ResNet50
 
 SIZES = [(64, 32), (33, 47)]
 
@@ -30,32 +31,38 @@ def built(request: pytest.FixtureRequest) -> BayesianNetwork:
     return networks.build(request.param, 7, rate=0.2, kind="channel").eval()
 
 
-def test_there_are_the_two_networks_of_the_command_line() -> None:
+@pytest.fixture(scope="module", params=[n for n in networks.NAMES if n.startswith("deeplab")])
+def deeplab(request: pytest.FixtureRequest) -> BayesianNetwork:
+    torch.manual_seed(0)
+    return networks.build(request.param, 7, rate=0.2, kind="channel").eval()
+
+
+def test_there_are_the_networks_of_the_command_line() -> None:
     from trainer.cli import _NETWORKS
 
-    assert set(networks.NAMES) == set(_NETWORKS)
-    assert len(networks.NAMES) == 2
+    assert networks.NAMES == _NETWORKS
+    assert len(networks.NAMES) == 3
 
 
 @pytest.mark.parametrize("size", SIZES)
 @torch.inference_mode()
 def test_features_are_256_maps_at_a_quarter_of_the_size(
-    built: BayesianNetwork, size: tuple[int, int]
+    deeplab: BayesianNetwork, size: tuple[int, int]
 ) -> None:
     image = torch.randint(0, 256, (2, *size, 3), dtype=torch.uint8)
-    features = built.features(image)
+    features = deeplab.features(image)
     quarter = -(-size[0] // 4), -(-size[1] // 4)
     assert features.shape == (2, 256, *quarter)
     assert float(features.min()) == 0  # the last layer is a ReLU
-    assert built(image).shape == (2, 7, *quarter)
+    assert deeplab(image).shape == (2, 7, *quarter)
 
 
 @pytest.mark.parametrize("size", SIZES)
 @torch.inference_mode()
 def test_a_backbone_gives_24_maps_at_a_quarter_and_320_at_a_sixteenth(
-    built: BayesianNetwork, size: tuple[int, int]
+    deeplab: BayesianNetwork, size: tuple[int, int]
 ) -> None:
-    low, high = built.trunk.backbone(torch.randn(1, 3, *size))  # type: ignore[operator,union-attr]
+    low, high = deeplab.trunk.backbone(torch.randn(1, 3, *size))  # type: ignore[operator,union-attr]
     assert low.shape == (1, 24, -(-size[0] // 4), -(-size[1] // 4))
     assert high.shape == (1, 320, -(-size[0] // 16), -(-size[1] // 16))
 
@@ -358,3 +365,77 @@ def test_same_padding_of_a_stride_of_two_is_asymmetric_for_even_sizes(
     found = conv(image)
     assert found.shape == (2, 5, -(-length // 2), -(-(length + 1) // 2))
     torch.testing.assert_close(found, same(image, conv.weight, 2), rtol=1e-5, atol=1e-5)
+
+
+# --- FPN on ResNet50 ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", SIZES)
+@torch.inference_mode()
+def test_the_pyramid_gives_128_maps_at_full_size(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    built = networks.build("fpn-resnet50", 7, rate=0.2, kind="channel").eval()
+    image = torch.randint(0, 256, (1, *size, 3), dtype=torch.uint8)
+    features = built.features(image)
+    assert features.shape == (1, 128, *size)
+    assert float(features.min()) >= 0
+    assert built(image).shape == (1, 7, *size)
+
+
+def test_resnet50_has_torchvisions_names_and_shapes() -> None:
+    """torchvision's resnet50, of 25,557,032 parameters, without its classifier of 2,049,000."""
+    shapes: Shapes = {"conv1.weight": (64, 3, 7, 7)} | norm("bn1", 64)
+    channels = 64
+    for stage, (width, blocks) in enumerate(((64, 3), (128, 4), (256, 6), (512, 3)), start=1):
+        for block in range(blocks):
+            name = f"layer{stage}.{block}"
+            for place, (out, into, kernel) in enumerate(
+                ((width, channels, 1), (width, width, 3), (4 * width, width, 1)), start=1
+            ):
+                shapes |= {f"{name}.conv{place}.weight": (out, into, kernel, kernel)}
+                shapes |= norm(f"{name}.bn{place}", out)
+            if block == 0:
+                shapes |= {f"{name}.downsample.0.weight": (4 * width, channels, 1, 1)}
+                shapes |= norm(f"{name}.downsample.1", 4 * width)
+            channels = 4 * width
+    ours = {name: tuple(value.shape) for name, value in ResNet50().state_dict().items()}
+    assert ours == shapes
+    assert sum(p.numel() for p in ResNet50().parameters()) == 25_557_032 - 2_049_000
+
+
+@torch.inference_mode()
+def test_resnet50_computes_what_an_undilated_one_does_at_every_second_place() -> None:
+    """Beside the implementation in transformers: strides replaced by dilation leave every second
+    (in the last stage every fourth) place as it was.
+    """
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    theirs = transformers.ResNetModel(transformers.ResNetConfig()).eval()
+    for buffer in theirs.buffers():
+        if buffer.is_floating_point():
+            buffer.uniform_(0.5, 1.5)
+    ours = ResNet50().eval()
+    ours.load_state_dict(renamed(theirs.state_dict()))
+    image = torch.randn(1, 3, 96, 64)
+    expected = theirs(image, output_hidden_states=True).hidden_states[1:]
+    for stage, other, step in zip(ours(image), expected, (1, 1, 2, 4), strict=True):
+        found = stage[..., ::step, ::step]
+        torch.testing.assert_close(found, other, rtol=1e-3, atol=1e-4 * float(other.abs().max()))
+
+
+def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """transformers' names as torchvision's."""
+    found = {}
+    for name, value in state.items():
+        words = name.split(".")
+        kind, last = words[-2], words[-1]
+        if words[0] == "embedder":
+            found[f"{'conv1' if kind == 'convolution' else 'bn1'}.{last}"] = value
+            continue
+        start = f"layer{int(words[2]) + 1}.{words[4]}"
+        if words[5] == "shortcut":
+            found[f"{start}.downsample.{int(kind == 'normalization')}.{last}"] = value
+        else:
+            part = "conv" if kind == "convolution" else "bn"
+            found[f"{start}.{part}{int(words[6]) + 1}.{last}"] = value
+    return found

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trainer.evaluate import Evaluation
 
 _FILE = click.Path(path_type=Path)
-_NETWORKS = ("deeplabv3plus-efficientnet-lite0", "deeplabv3plus-mobilenetv2")
+_NETWORKS = ("deeplabv3plus-efficientnet-lite0", "deeplabv3plus-mobilenetv2", "fpn-resnet50")
 _FACTORY = re.compile(r"[\w.]+:\w+")
 _data = click.option(
     "--data", type=_FILE, default="dataset.toml", show_default=True, help="What to learn from."
@@ -98,7 +98,7 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
     type=Network(),
     default=_NETWORKS[0],
     show_default=True,
-    help=f"{' or '.join(_NETWORKS)}, or package.module:factory, your function of the number of "
+    help=f"{', '.join(_NETWORKS)}, or package.module:factory, your function of the number of "
     "classes that gives a torch.nn.Module.",
 )
 @click.option(

@@ -17,7 +17,7 @@ _LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77d
 # Of a classifier that segmentation has no use for: ours stop before it.
 _CHECKPOINT_KEYS = ("state_dict", "model")
 _PARALLEL = "module."  # what DataParallel puts before every name
-_HEADS = ("classifier.", "features.18.", "_conv_head.", "_bn1.", "_fc.")
+_HEADS = ("classifier.", "features.18.", "_conv_head.", "_bn1.", "_fc.", "fc.")
 
 
 def load_network(network: BayesianNetwork, choice: str) -> str:

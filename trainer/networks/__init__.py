@@ -10,13 +10,17 @@ from trainer.dropout import FeatureDropout
 from trainer.network import BayesianNetwork
 from trainer.networks.deeplab import DeepLabV3Plus
 from trainer.networks.efficientnet import EfficientNetLite0
+from trainer.networks.fpn import Fpn
 from trainer.networks.mobilenet import MobileNetV2
+from trainer.networks.resnet import ResNet50
 
-BACKBONES: dict[str, Callable[[], nn.Module]] = {
-    "deeplabv3plus-efficientnet-lite0": EfficientNetLite0,
-    "deeplabv3plus-mobilenetv2": MobileNetV2,
+# name → the trunk, and the backbone in it
+_PARTS: dict[str, tuple[Callable[[nn.Module], nn.Module], Callable[[], nn.Module]]] = {
+    "deeplabv3plus-efficientnet-lite0": (DeepLabV3Plus, EfficientNetLite0),
+    "deeplabv3plus-mobilenetv2": (DeepLabV3Plus, MobileNetV2),
+    "fpn-resnet50": (Fpn, ResNet50),
 }
-NAMES = tuple(BACKBONES)
+NAMES = tuple(_PARTS)
 
 
 def build(name: str, classes: int, *, rate: float, kind: str) -> BayesianNetwork:
@@ -28,11 +32,12 @@ def build(name: str, classes: int, *, rate: float, kind: str) -> BayesianNetwork
     dropout = FeatureDropout(rate, kind)
     if bayesian.is_factory(name):
         return _ready_made(name, classes, dropout)
-    backbone = BACKBONES[name]()
-    trunk = DeepLabV3Plus(backbone)
+    make_trunk, make_backbone = _PARTS[name]
+    backbone = make_backbone()
+    trunk = make_trunk(backbone)
     return BayesianNetwork(
         trunk,
-        nn.Conv2d(trunk.channels, classes, kernel_size=1),
+        nn.Conv2d(int(trunk.channels), classes, kernel_size=1),  # type: ignore[arg-type]
         dropout,
         mean=backbone.mean,  # type: ignore[arg-type]
         std=backbone.std,  # type: ignore[arg-type]
