@@ -35,6 +35,18 @@ def main() -> None:
 @main.command("rank")
 @options.pool()
 @click.option("--n", type=click.IntRange(1), default=5, show_default=True, help="Pixels per image.")
+@click.option(
+    "--budget",
+    type=click.IntRange(1),
+    help="Pixels of the whole pool: the best of all, n of an image at most.  [default: all]",
+)
+@click.option(
+    "--min-distance",
+    type=Number(0),
+    default=0.0,
+    show_default=True,
+    help="Of the pixels of an image from each other and from labelled ones, in its own pixels.",
+)
 @options.graph
 @click.option(
     "--labels",
@@ -52,7 +64,7 @@ def main() -> None:
 @click.option(
     "--overlay",
     type=options.FILE,
-    help="Folder for pictures: each photograph with its chosen pixels beside its map.",
+    help="Folder for pictures: each photograph with its n pixels beside its map.",
 )
 @click.option(
     "--seed",
@@ -81,6 +93,8 @@ def main() -> None:
 def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     pool_path: Path,
     n: int,
+    budget: int | None,
+    min_distance: float,
     graph: Path,
     labels_path: Path | None,
     out: Path,
@@ -99,6 +113,7 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     Examples:
       scorer rank --pool ./images --n 5
       scorer rank --pool ./images --labels labels.csv --overlay pictures
+      scorer rank --pool ./images --n 20 --budget 1000 --min-distance 12
       scorer rank --pool list.txt --out ranking.parquet
       scorer rank --pool ./images --json | head
       scorer rank --pool ./images --runtime openvino --precision bfloat16
@@ -116,6 +131,8 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     pool = list_pool(pool_path)
     wanted = Options(
         n=n,
+        budget=budget,
+        distance=min_distance,
         seed=seed,
         batch=batch,
         labels=labels.read(labels_path, contract.classes) if labels_path else None,
@@ -330,7 +347,7 @@ def _in_words(contract: Contract) -> str:
 def _tell(summary: Summary, out: Path, overlay: Path | None, *, seconds: float) -> None:
     done = summary.images - summary.kept
     rate = f" ({done / seconds:.1f} images/s)" if done else ""
-    say(f"{summary.pixels} pixels of {summary.ranked} images in {out}{rate}", style="green")
+    say(f"{summary.pixels} pixels of {summary.asked} images in {out}{rate}", style="green")
     if summary.kept:
         say(f"{summary.kept} images were done by an earlier run that was interrupted")
     if summary.short:

@@ -68,6 +68,17 @@ class Geometry:
             (col + 0.5) * self.content[1] / self.image[1] - 0.5,
         )
 
+    def near(self, row: int, col: int, distance: float) -> npt.NDArray[np.bool_]:
+        """Map pixels that stand for original pixels less than `distance` from (row, col)."""
+        rows, cols = self._places
+        return np.hypot(*np.ix_(rows - row, cols - col)) < distance
+
+    @cached_property
+    def _places(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """The original row of each row of the map, and the column of each column."""
+        rows, cols = (np.array([self._to_image(i, a) for i in range(self.map[a])]) for a in (0, 1))
+        return rows, cols
+
     def contains(self, row: int, col: int) -> bool:
         """Whether (row, col) is a pixel of the original image."""
         return 0 <= row < self.image[0] and 0 <= col < self.image[1]

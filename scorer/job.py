@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scorer import overlay, ranking
+from scorer.budget import within
 from scorer.contract import Contract
 from scorer.errors import BadImage, BadInput, BadLabels, BadPool
 from scorer.files import check_writable, replacing
@@ -21,9 +22,15 @@ from scorer.runtime import Runtime
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to rank and how; `pictures` is the folder for overlays."""
+    """What to rank and how; `pictures` is the folder for overlays.
+
+    budget: pixels of the whole pool, of n per image at most. distance: of the pixels of an image
+    from each other, in its own pixels.
+    """
 
     n: int = 5
+    budget: int | None = None
+    distance: float = 0.0
     seed: int = 0
     batch: int = 1
     labels: Labels | None = None
@@ -35,14 +42,15 @@ class Options:
 class Summary:
     """What a job did: every image of the pool is counted in `ranked` or in `skipped`.
 
-    kept: done by an earlier run; short: got fewer than n pixels; strangers: labelled images that
-    are not in the pool.
+    kept: done by an earlier run; asked: images in the ranking; short: images with fewer than n
+    pixels left; strangers: labelled images that are not in the pool.
     """
 
     images: int = 0
     kept: int = 0
     ranked: int = 0
     pixels: int = 0
+    asked: int = 0
     short: int = 0
     strangers: int = 0
     skipped: list[Skipped] = field(default_factory=list)
@@ -83,7 +91,9 @@ def rank_to_file(
                 f"none of the {len(pool)} images could be ranked: {_tally(summary)}",
                 remedy=f"each is named with its reason in {skipped_path(out)}",
             )
-        ranking.write(out, ranking.rows(_ranked(journal), runtime.contract.classes))
+        ranking.write(
+            out, ranking.rows(_chosen(journal, options, summary), runtime.contract.classes)
+        )
         journal.remove()
     return summary
 
@@ -122,6 +132,7 @@ def _fill(
         batch=options.batch,
         want_map=options.pictures is not None,
         start=journal.kept,
+        distance=options.distance,
     )
     for done, result in enumerate(results, start=journal.kept + 1):
         journal.append(_pictured(result, runtime.contract, pool, options.pictures))
@@ -144,6 +155,18 @@ def _ranked(journal: Journal) -> Iterator[Ranked]:
     return (result for result in journal.results() if isinstance(result, Ranked))
 
 
+def _chosen(journal: Journal, options: Options, summary: Summary) -> Iterator[Ranked]:
+    """What is asked for, counted."""
+    if options.budget is None:
+        chosen = _ranked(journal)
+    else:
+        chosen = within(options.budget, lambda: _ranked(journal))
+    for one in chosen:
+        summary.pixels += len(one.pixels)
+        summary.asked += bool(one.pixels)
+        yield one
+
+
 def _summarise(journal: Journal, n: int) -> Summary:
     summary = Summary(kept=journal.kept)
     for result in journal.results():
@@ -152,7 +175,6 @@ def _summarise(journal: Journal, n: int) -> Summary:
             summary.skipped.append(result)
         else:
             summary.ranked += 1
-            summary.pixels += len(result.pixels)
             summary.short += len(result.pixels) < n
     return summary
 
@@ -207,6 +229,7 @@ def _recipe(runtime: Runtime, pool: Pool, options: Options) -> dict[str, Any]:
         "pool": str(pool.root.resolve()),
         "n": options.n,
         "seed": options.seed,
+        "distance": options.distance,
         "runtime": runtime.name,
         "pictures": str(options.pictures),
         "labels": hashlib.sha256(flat.encode("utf-8", "surrogateescape")).hexdigest(),

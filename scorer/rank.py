@@ -1,10 +1,11 @@
 """Ranks the pixels of a pool: each worker decodes an image and scores it, beside the others."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from scorer.images import Photograph, load
 from scorer.labels import Labels
 from scorer.noise import uniform
 from scorer.pool import Pool, check_name
-from scorer.runtime import Runtime
+from scorer.runtime import Runtime, Scores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -60,7 +61,7 @@ class _Prepared:
     noise: npt.NDArray[np.float32] | None
 
 
-def rank(
+def rank(  # noqa: PLR0913  # what is chosen, and how it is run
     runtime: Runtime,
     pool: Pool,
     *,
@@ -70,20 +71,23 @@ def rank(
     batch: int = 1,
     want_map: bool = False,
     start: int = 0,
+    distance: float = 0,
 ) -> Iterator[Ranked | Skipped]:
     """Yield one result per image of the pool from index `start` on, in the pool's order.
 
-    The n best pixels of each image; those in `labels` are never chosen. The result of an image
+    The n best pixels of each image; those in `labels` are never chosen. Each is at least `distance`
+    pixels of the original image from those before it and from the labelled. The result of an image
     depends on the graph, the image, its labels, n and the seed: not on the order or the batch.
     """
     check(runtime.contract, n=n, want_map=want_map)
     labels = labels or Labels({})
 
     def prepare(name: str) -> _Prepared | Skipped:
-        return _prepare(runtime, pool, name, labels=labels, n=n, seed=seed)
+        return _prepare(runtime, pool, name, labels=labels, n=n, seed=seed, distance=distance)
 
     def score(names: Sequence[str]) -> list[Ranked | Skipped]:
-        return _score(runtime, [prepare(name) for name in names], n=n, want_map=want_map)
+        chunk = [prepare(name) for name in names]
+        return _score(runtime, chunk, n=n, want_map=want_map, distance=distance)
 
     with ThreadPoolExecutor(runtime.workers) as threads:
         ready = _ahead(threads, score, _chunks(pool.names[start:], batch), 2 * runtime.workers)
@@ -106,14 +110,21 @@ def check(contract: Contract, *, n: int, want_map: bool) -> None:
 
 
 def _prepare(
-    runtime: Runtime, pool: Pool, name: str, *, labels: Labels, n: int, seed: int
+    runtime: Runtime,
+    pool: Pool,
+    name: str,
+    *,
+    labels: Labels,
+    n: int,
+    seed: int,
+    distance: float,
 ) -> _Prepared | Skipped:
     contract = runtime.contract
     try:
         check_name(name)
         photograph = load(pool.path(name), contract.grid, stride=contract.stride)
         exclude = photograph.geometry.exclude()
-        _exclude_labelled(exclude, photograph.geometry, labels, name)
+        _exclude_labelled(exclude, photograph.geometry, labels, name, distance)
     except BadImage as error:
         return Skipped(name, error.reason, error.detail)
     if (size := contract.random_pool(n)) is not None:
@@ -123,7 +134,11 @@ def _prepare(
 
 
 def _exclude_labelled(
-    exclude: npt.NDArray[np.uint8], geometry: Geometry, labels: Labels, name: str
+    exclude: npt.NDArray[np.uint8],
+    geometry: Geometry,
+    labels: Labels,
+    name: str,
+    distance: float,
 ) -> None:
     for click in labels.of(name):
         if not geometry.contains(click.row, click.col):
@@ -131,6 +146,8 @@ def _exclude_labelled(
             place = f"row {click.row}, col {click.col} in an image of {height}x{width}"
             raise BadImage("label outside the image", place)
         exclude[geometry.to_map(click.row, click.col)] = 1
+        if distance:
+            exclude[geometry.near(click.row, click.col, distance)] = 1
 
 
 def _outside_random_pool(
@@ -165,15 +182,22 @@ def _ahead(
 
 
 def _score(
-    runtime: Runtime, chunk: Sequence[_Prepared | Skipped], *, n: int, want_map: bool
+    runtime: Runtime,
+    chunk: Sequence[_Prepared | Skipped],
+    *,
+    n: int,
+    want_map: bool,
+    distance: float,
 ) -> list[Ranked | Skipped]:
     prepared = [item for item in chunk if isinstance(item, _Prepared)]
-    found = iter(_run(runtime, prepared, n=n, want_map=want_map) if prepared else ())
+    found = iter(
+        _run(runtime, prepared, n=n, want_map=want_map, distance=distance) if prepared else ()
+    )
     return [item if isinstance(item, Skipped) else next(found) for item in chunk]
 
 
 def _run(
-    runtime: Runtime, prepared: Sequence[_Prepared], *, n: int, want_map: bool
+    runtime: Runtime, prepared: Sequence[_Prepared], *, n: int, want_map: bool, distance: float
 ) -> Iterator[Ranked]:
     noises = [item.noise for item in prepared if item.noise is not None]
     scores = runtime.run(
@@ -183,24 +207,14 @@ def _run(
         want_map=want_map,
     )
     for index, item in enumerate(prepared):
-        chosen = scores.pixel[index, :n, 0] != NO_PIXEL
-        places, values = scores.pixel[index, :n][chosen], scores.score[index, :n][chosen]
-        if not np.isfinite(values).all():
-            raise Failure(
-                f"{item.image}: the graph gave a score that is not a number",
-                remedy="compare it with its model: python -m export verify",
-            )
-        if not (scores.label[index, :n][chosen] < len(runtime.contract.classes)).all():
-            raise Failure(
-                f"{item.image}: the graph predicts a class that its contract does not name",
-                remedy="export the graph again",
-            )
+        found = _found(scores, index)
+        if distance:
+            found = _apart(runtime, item, found, n=n, distance=distance)
+        _check_found(found[:n], item.image, runtime.contract)
         geometry = item.photograph.geometry
         pixels = tuple(
-            Pixel(*geometry.to_image(int(row), int(col)), place, float(value), int(label))
-            for place, ((row, col), value, label) in enumerate(
-                zip(places, values, scores.label[index, :n][chosen], strict=True), start=1
-            )
+            Pixel(*geometry.to_image(one.row, one.col), place, one.score, one.label)
+            for place, one in enumerate(found[:n], start=1)
         )
         height, width = geometry.mapped
         yield Ranked(
@@ -208,4 +222,55 @@ def _run(
             geometry,
             pixels,
             None if scores.map is None else scores.map[index, :height, :width],
+        )
+
+
+class _Found(NamedTuple):
+    """A pixel of the map that a graph has found."""
+
+    row: int
+    col: int
+    score: float
+    label: int
+
+
+def _found(scores: Scores, index: int) -> list[_Found]:
+    """The eligible pixels among the K best of an image of the batch, best first."""
+    there = scores.pixel[index, :, 0] != NO_PIXEL
+    columns = (*scores.pixel[index].T, scores.score[index], scores.label[index])
+    return [_Found(*values) for values in zip(*(c[there].tolist() for c in columns), strict=True)]
+
+
+def _apart(
+    runtime: Runtime, item: _Prepared, found: list[_Found], *, n: int, distance: float
+) -> list[_Found]:
+    """The n best that keep their distance: where the K best are too few, the graph is asked again,
+    without what lies around those that were taken.
+    """
+    exclude, geometry = item.exclude.copy(), item.photograph.geometry
+    kept: list[_Found] = []
+    while True:
+        for one in found:
+            if len(kept) == n:
+                return kept
+            if not exclude[one.row, one.col]:
+                kept.append(one)
+                place = geometry.to_image(one.row, one.col)
+                exclude[geometry.near(*place, distance)] = 1
+        if len(found) < runtime.contract.top_k or len(kept) == n:
+            return kept
+        noise = None if item.noise is None else item.noise[None]
+        found = _found(runtime.run(item.photograph.pixels[None], exclude[None], noise), 0)
+
+
+def _check_found(found: Sequence[_Found], image: str, contract: Contract) -> None:
+    if not all(math.isfinite(one.score) for one in found):
+        raise Failure(
+            f"{image}: the graph gave a score that is not a number",
+            remedy="compare it with its model: python -m export verify",
+        )
+    if not all(one.label < len(contract.classes) for one in found):
+        raise Failure(
+            f"{image}: the graph predicts a class that its contract does not name",
+            remedy="export the graph again",
         )

@@ -358,3 +358,33 @@ def test_a_file_that_vanishes_between_listing_and_reading_is_a_value(
 ) -> None:
     pool = Pool(tmp_path, ("gone.png",))
     assert list(rank(opened(tiny()), pool, n=1)) == [Skipped("gone.png", "vanished")]
+
+
+@pytest.mark.parametrize("distance", [1, 1.5, 3, 5, 40])
+def test_the_chosen_keep_their_distance_and_are_the_best_that_do(
+    distance: float, tiny: Graph, tmp_path: Path
+) -> None:
+    """Beside a search over the whole map, on an image of the grid's own size: more asks than K."""
+    photographs.noisy(3, 8, 12).save(tmp_path / "a.png")
+    runtime, pool = opened(tiny()), list_pool(tmp_path)
+    labels = Labels({"a.png": [Click(7, 0, None)]})
+    (found,) = ranked(
+        list(rank(runtime, pool, n=4, labels=labels, distance=distance, want_map=True))
+    )
+    assert found.map is not None
+    left = {(row, col): float(found.map[row, col]) for row in range(8) for col in range(12)}
+    expected, taken = [], [(7, 0)]
+    while len(expected) < 4:
+        far = [p for p in left if all(np.hypot(p[0] - r, p[1] - c) >= distance for r, c in taken)]
+        if not far:
+            break
+        expected.append(max(far, key=left.__getitem__))
+        taken.append(expected[-1])
+    assert [(pixel.row, pixel.col) for pixel in found.pixels] == expected
+
+
+def test_distance_is_in_pixels_of_the_original(tiny: Graph, folder: Path) -> None:
+    for result in ranked(list(rank(opened(tiny()), list_pool(folder), n=4, distance=9))):
+        places = [(pixel.row, pixel.col) for pixel in result.pixels]
+        between = [np.hypot(a[0] - b[0], a[1] - b[1]) for a in places for b in places if a != b]
+        assert min(between, default=9) >= 9
