@@ -11,7 +11,7 @@ from export.graft import ForeignNetwork
 from scorer.contract import ORIGINS, Contract
 from scorer.errors import BadGraph, BadInput, CannotGraft
 from scorer.preprocessing import PRESETS, Preprocessing, Triple
-from trainer.dataset import default_colours
+from trainer.classes import default_colours
 from trainer.model import Card
 
 

@@ -6,7 +6,7 @@ import pytest
 import trees
 
 from scorer.errors import BadDataset
-from trainer import camvid
+from trainer.layouts import camvid
 
 PRESENT = ("a.png", "b.png", "c.png")
 
@@ -31,7 +31,7 @@ def test_camvid_is_recognised_by_images_and_masks_of_train(
 ) -> None:
     for name in folders:
         (tmp_path / name).mkdir()
-    assert camvid.is_camvid(tmp_path) is expected
+    assert (camvid.found(tmp_path) is not None) is expected
 
 
 @pytest.mark.parametrize(

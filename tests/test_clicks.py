@@ -15,7 +15,8 @@ from scorer.labels import Click, Labels
 from scorer.pool import Pool
 from trainer import clicks, dataset
 from trainer.clicks import Sample
-from trainer.dataset import Dataset, Split
+from trainer.dataset import Dataset
+from trainer.split import Split
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 import trees
 
 from scorer.errors import BadDataset
-from trainer import camvid, dataset
+from trainer import dataset
+from trainer.layouts import camvid
 
 
 def edited(root: Path, old: str, new: str) -> Path:

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from scorer.errors import BadDataset
 from scorer.pool import Pool, list_pool
-from trainer.dataset import Classes, Split, default_colours
+from trainer.classes import Classes, default_colours
 from trainer.dropout import FeatureDropout
 from trainer.evaluate import Evaluation, evaluate
 from trainer.network import BayesianNetwork
+from trainer.split import Split
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from scorer.errors import BadDataset, BadImage
 from trainer import masks
-from trainer.dataset import Classes
+from trainer.classes import Classes
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 CLASSES = Classes(names=("a", "b", "c"), colours=(RED, GREEN, BLUE), ignore=7)

@@ -11,6 +11,7 @@ from PIL import Image
 from scorer.errors import BadDataset
 from scorer.pool import Pool
 from trainer import survey
+from trainer.split import Split
 from trainer.survey import MaskValues
 
 
@@ -55,15 +56,18 @@ def test_a_pool_without_a_whole_image_is_refused_with_a_remedy(tmp_path: Path) -
 
 def test_only_the_first_files_are_opened(tmp_path: Path) -> None:
     count = survey.LOOKED_AT
-    assert len(list(survey.mask_files(tmp_path, pool(tmp_path, count + 1)))) == count
-    found = survey.mask_values(tmp_path, pool(tmp_path, count + 1))
+    assert (
+        len(list(survey.mask_files(Split(images=pool(tmp_path, count + 1), masks=tmp_path))))
+        == count
+    )
+    found = survey.mask_values(Split(images=pool(tmp_path, count + 1), masks=tmp_path))
     assert found.looked_at == count
     assert found.findings((), 255)[0].startswith(f"0 of the first {count} images")
 
 
 def test_a_mask_has_the_path_of_its_image_and_ends_in_png(tmp_path: Path) -> None:
     images = Pool(tmp_path, ("a/b.jpeg", "v1.2_a.jpg"))
-    assert list(survey.mask_files(tmp_path / "m", images)) == [
+    assert list(survey.mask_files(Split(images=images, masks=tmp_path / "m"))) == [
         tmp_path / "m" / "a" / "b.png",
         tmp_path / "m" / "v1.2_a.png",
     ]
@@ -73,19 +77,19 @@ def test_values_are_counted_over_all_masks(tmp_path: Path) -> None:
     mask(tmp_path, 0, [[0, 1, 1]])
     mask(tmp_path, 1, [[1, 255, 7]], np.uint16)
     mask(tmp_path, 2, [[True, False]], np.bool_)
-    found = survey.mask_values(tmp_path / "masks", pool(tmp_path, 4))
+    found = survey.mask_values(Split(images=pool(tmp_path, 4), masks=tmp_path / "masks"))
     assert found.counts == {0: 2, 1: 4, 7: 1, 255: 1}
     assert (found.looked_at, found.present, found.broken) == (4, 3, [])
 
 
 def test_without_a_folder_of_masks_nothing_is_counted(tmp_path: Path) -> None:
-    assert survey.mask_values(None, pool(tmp_path, 3)) == MaskValues()
+    assert survey.mask_values(Split(images=pool(tmp_path, 3), masks=None)) == MaskValues()
 
 
 def test_a_broken_mask_is_named_and_the_others_count(tmp_path: Path) -> None:
     mask(tmp_path, 0, [[0, 1]]).write_bytes(b"x")
     mask(tmp_path, 1, [[0, 1]])
-    found = survey.mask_values(tmp_path / "masks", pool(tmp_path, 2))
+    found = survey.mask_values(Split(images=pool(tmp_path, 2), masks=tmp_path / "masks"))
     assert found.present == 1
     [line] = [line for line in found.findings((), 255) if "unreadable" in line]
     assert "000.png" in line
@@ -94,7 +98,7 @@ def test_a_broken_mask_is_named_and_the_others_count(tmp_path: Path) -> None:
 def test_masks_that_are_all_broken_are_refused_with_a_remedy(tmp_path: Path) -> None:
     mask(tmp_path, 0, [[0, 1]]).write_bytes(b"x")
     with pytest.raises(BadDataset, match=r"none of the masks .* can be read: .*000\.png") as caught:
-        survey.mask_values(tmp_path / "masks", pool(tmp_path, 2))
+        survey.mask_values(Split(images=pool(tmp_path, 2), masks=tmp_path / "masks"))
     assert caught.value.remedy
 
 
@@ -108,7 +112,7 @@ def test_masks_of_anything_but_indices_are_refused_with_a_remedy(
 ) -> None:
     trees.save(tmp_path / "masks" / "000.png", values)
     with pytest.raises(BadDataset, match=r"000\.png is no mask of class indices") as caught:
-        survey.mask_values(tmp_path / "masks", pool(tmp_path, 1))
+        survey.mask_values(Split(images=pool(tmp_path, 1), masks=tmp_path / "masks"))
     assert "dataset.toml" in caught.value.remedy
 
 
@@ -133,7 +137,9 @@ def test_the_palette_is_that_of_the_first_mask_that_opens(tmp_path: Path) -> Non
     mask(tmp_path, 0, [[0, 1]]).write_bytes(b"x")
     with_palette(mask(tmp_path, 2, [[0, 1]]), *trees.PAINTS)
     with_palette(mask(tmp_path, 3, [[0, 1]]), *reversed(trees.PAINTS))
-    assert survey.palette(tmp_path / "masks", pool(tmp_path, 4), 2) == list(trees.PAINTS[:2])
+    assert survey.palette(Split(images=pool(tmp_path, 4), masks=tmp_path / "masks"), 2) == list(
+        trees.PAINTS[:2]
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,5 +151,5 @@ def test_grey_short_and_repeated_palettes_are_none(
     path = mask(tmp_path, 0, [[0, 1]])
     if colours:
         with_palette(path, *colours)
-    assert survey.palette(tmp_path / "masks", pool(tmp_path, 1), count) is None
-    assert survey.palette(None, pool(tmp_path, 1), count) is None
+    assert survey.palette(Split(images=pool(tmp_path, 1), masks=tmp_path / "masks"), count) is None
+    assert survey.palette(Split(images=pool(tmp_path, 1), masks=None), count) is None

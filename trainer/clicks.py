@@ -13,7 +13,9 @@ from scorer.labels import Click, Labels
 from scorer.noise import uniform
 from scorer.pool import check_name
 from trainer import masks
-from trainer.dataset import Classes, Dataset, Split
+from trainer.classes import Classes
+from trainer.dataset import Dataset
+from trainer.split import Split
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def _draw_one(split: Split, classes: Classes, name: str, pixels: int, seed: int)
     check_name(name)
     path = split.mask(name)
     assert path is not None
-    mask = masks.read(path, classes)
+    mask = masks.read(path, classes, split.ids)
     if mask.shape != (expected := size(split.images.path(name))):
         height, width = mask.shape
         raise BadImage("mask of another size", f"{height}x{width}, the image {expected}")

@@ -1,46 +1,20 @@
 """What dataset.toml says: where images, masks and labels lie, and what the classes are."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from scorer.console import parse_size
 from scorer.errors import BadDataset, BadPool
 from scorer.pool import Pool, list_pool
-from trainer import camvid
+from trainer import layouts
+from trainer.classes import Classes, Colour, default_colours
+from trainer.split import Split
 
 VERSION = 1
-LAYOUTS = ("folders", "camvid")
 _REMEDY = "trainer init writes a dataset.toml that works; its comments explain every line"
-
-Colour = tuple[int, int, int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Classes:
-    """Names and colours by class index, and the mask value that means 'not labelled'."""
-
-    names: tuple[str, ...]
-    colours: tuple[Colour, ...]
-    ignore: int
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Split:
-    """Images, and for each of them a mask in `masks`, clicks in `labels`, or neither."""
-
-    images: Pool
-    masks: Path | None
-    labels: Path | None = None
-
-    def mask(self, name: str) -> Path | None:
-        """The mask of an image: same path below the masks folder, with .png."""
-        return None if self.masks is None else (self.masks / name).with_suffix(".png")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +46,14 @@ def _dataset(table: Mapping[str, Any], folder: Path) -> Dataset:
     if table.get("version") != VERSION:
         raise BadDataset(f"version is {table.get('version')!r}, expected {VERSION}")
     layout, root = table.get("layout", "folders"), folder / str(table.get("root", "."))
-    if layout not in LAYOUTS:
-        raise BadDataset(f"layout is {layout!r}, expected one of {', '.join(LAYOUTS)}")
-    if layout == "camvid":
-        classes = _classes({**camvid.CLASSES, **_table(table, "classes")})
-        train, val = (_camvid_split(root, name, table) for name in ("train", "val"))
-    else:
+    if layout in layouts.KNOWN:
+        classes, train, val = _known_layout(layouts.KNOWN[layout], root, table)
+    elif layout == "folders":
         classes = _classes(_table(table, "classes"))
         train, val = (_split(root, _table(table, name), name) for name in ("train", "val"))
+    else:
+        known = ", ".join(("folders", *layouts.KNOWN))
+        raise BadDataset(f"layout is {layout!r}, expected one of {known}")
     if train is None:
         raise BadDataset("[train] is missing: where are the images?")
     return Dataset(classes=classes, size=_size(table), train=train, val=val)
@@ -140,17 +114,6 @@ def _colour(text: str) -> Colour:
     return red, green, blue
 
 
-def default_colours(count: int) -> tuple[Colour, ...]:
-    """Well separated colours for any number of classes: the bits of the index, spread out."""
-    colours = []
-    for index in range(1, count + 1):
-        channels = [0, 0, 0]
-        for bit in range(8):
-            channels[bit % 3] |= (index >> bit & 1) << (7 - bit // 3)
-        colours.append((channels[0], channels[1], channels[2]))
-    return tuple(colours)
-
-
 def _split(root: Path, table: Mapping[str, Any], name: str) -> Split | None:
     if not table:
         return None
@@ -172,16 +135,21 @@ def _masks(location: Path, name: str) -> Path:
     return location
 
 
-def _camvid_split(root: Path, name: str, table: Mapping[str, Any]) -> Split | None:
-    settings = _table(table, name)
-    _known(settings, {"labels"}, name)
-    if not (root / name).is_dir():
-        return None
-    pool = _pool(root / name, name)
-    names: Sequence[str] = camvid.listed(root / f"{name}.txt", pool.names)
-    labels = root / str(settings["labels"]) if "labels" in settings else None
-    masks = _masks(root / f"{name}annot", name)
-    return Split(images=Pool(pool.root, tuple(names)), masks=masks, labels=labels)
+def _known_layout(
+    layout: layouts.Layout, root: Path, table: Mapping[str, Any]
+) -> tuple[Classes, Split | None, Split | None]:
+    """Classes and splits of a published dataset; dataset.toml may add labels and rename classes."""
+    if not root.is_dir():
+        raise BadDataset(f"root: {root} is not a folder")
+    parts = []
+    for name in ("train", "val"):
+        settings = _table(table, name)
+        _known(settings, {"labels"}, name)
+        split = layout.split(root, name)
+        if split is not None and "labels" in settings:
+            split = replace(split, labels=root / str(settings["labels"]))
+        parts.append(split)
+    return _classes({**layout.classes(root), **_table(table, "classes")}), parts[0], parts[1]
 
 
 def _pool(location: Path, name: str) -> Pool:

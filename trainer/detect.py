@@ -7,8 +7,9 @@ from pathlib import Path
 
 from scorer.errors import BadDataset
 from scorer.pool import Pool, list_pool
-from trainer import camvid, survey
-from trainer.dataset import default_colours
+from trainer import layouts, survey
+from trainer.classes import default_colours, hexadecimal
+from trainer.split import Split
 
 _IMAGE_FOLDERS = ("images", "image", "img", "JPEGImages")
 _MASK_FOLDERS = ("masks", "mask", "annotations", "labels", "SegmentationClass")
@@ -31,21 +32,37 @@ def detect(root: Path, *, written_to: Path) -> Detection:
     """
     if not root.is_dir():
         raise BadDataset(f"{root} is not a folder", remedy="give the folder that holds images/")
-    same = root.resolve() == written_to.resolve()
-    start = "." if same else root.resolve().as_posix()
-    return _camvid(root, start) if camvid.is_camvid(root) else _folders(root, start)
+    for name, layout in layouts.KNOWN.items():
+        if (place := layout.found(root)) is not None:
+            return _published(name, layout, place, _start(place, written_to))
+    return _folders(root, _start(root, written_to))
 
 
-def _camvid(root: Path, start: str) -> Detection:
-    findings = ["layout: CamVid in the SegNet form (train/, trainannot/, ...)"]
-    for name in ("train", "val"):
-        if (root / name).is_dir():
-            pool = list_pool(root / name)
-            findings.append(f"{name}: {len(pool)} images, {survey.sizes(pool)}")
-    pool = list_pool(root / "train")
-    values = survey.mask_values(root / "trainannot", pool)
-    findings += values.findings(camvid.CLASSES["names"], camvid.CLASSES["ignore"])
-    return Detection(_CAMVID.format(root=_quoted(start), size=_suggested(pool)), findings)
+def _start(root: Path, written_to: Path) -> str:
+    """What dataset.toml says of where the data are."""
+    return "." if root.resolve() == written_to.resolve() else root.resolve().as_posix()
+
+
+def _published(name: str, layout: layouts.Layout, root: Path, start: str) -> Detection:
+    findings = [f"layout: {layout.title}"]
+    splits = {part: layout.split(root, part) for part in ("train", "val")}
+    for part, split in splits.items():
+        if split is not None:
+            told = survey.sizes(split.images)
+            findings.append(f"{part}: {len(split.images)} images, {told}")
+    train = splits["train"]
+    if train is None:
+        raise BadDataset(f"{root} has no split for training", remedy="is it whole?")
+    classes = layout.classes(root)
+    values = survey.mask_values(train)
+    findings += values.findings(classes["names"], classes["ignore"], train.ids)
+    text = _PUBLISHED.format(
+        name=name,
+        title=layout.title,
+        root=_quoted(start),
+        size=layout.size or _suggested(train.images),
+    )
+    return Detection(text, findings)
 
 
 def _folders(root: Path, start: str) -> Detection:
@@ -53,11 +70,13 @@ def _folders(root: Path, start: str) -> Detection:
     if images is None:
         raise BadDataset(
             f"{root} has no folder of images",
-            remedy=f"expected {', '.join(_IMAGE_FOLDERS)}, or CamVid's train/ and trainannot/",
+            remedy=f"expected {', '.join(_IMAGE_FOLDERS)}, or one of: "
+            + "; ".join(layout.title for layout in layouts.KNOWN.values()),
         )
     pool = list_pool(images)
     findings = ["layout: folders", f"{images.name}/: {len(pool)} images, {survey.sizes(pool)}"]
-    values = survey.mask_values(masks, pool)
+    split = Split(images=pool, masks=masks)
+    values = survey.mask_values(split)
     names, certain = _names(root, values)
     if masks is None:
         findings.append("no masks: labels must come from a CSV")
@@ -65,14 +84,14 @@ def _folders(root: Path, start: str) -> Detection:
         findings += [f"{masks.name}/:", *values.findings(names, _IGNORE)]
     if not certain:
         findings.append("class names are not known: edit [classes] in dataset.toml")
-    colours = survey.palette(masks, pool, len(names)) or default_colours(len(names))
+    colours = survey.palette(split, len(names)) or default_colours(len(names))
     text = _FOLDERS.format(
         root=_quoted(start),
         size=_suggested(pool),
         train=_split_lines(root, images, masks),
         val=_val_lines(root),
         names=_toml_list(names),
-        colours=_toml_list(["#{:02x}{:02x}{:02x}".format(*colour) for colour in colours]),
+        colours=_toml_list([hexadecimal(colour) for colour in colours]),
         ignore=_IGNORE,
     )
     return Detection(text, findings)
@@ -139,10 +158,10 @@ _SIZE = """\
 size = "{size}"
 """
 
-_CAMVID = f"""\
+_PUBLISHED = f"""\
 version = 1
-# CamVid as SegNet has it: train/ and trainannot/, val/ and valannot/, 11 classes, 11 = ignore.
-layout = "camvid"
+# {{title}}: its classes, folders and lists are known.
+layout = "{{name}}"
 # Where those folders are, relative to this file.
 root = {{root}}
 {_SIZE}

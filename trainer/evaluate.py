@@ -11,8 +11,9 @@ from torch import Tensor
 from scorer.errors import BadDataset, BadImage
 from scorer.images import load
 from trainer import masks
-from trainer.dataset import Classes, Split
+from trainer.classes import Classes
 from trainer.network import BayesianNetwork, upsample
+from trainer.split import Split
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def _predict(
     path = split.mask(name)
     if path is None:
         raise BadDataset("the split has no masks to compare with", remedy="add masks to [val]")
-    truth = torch.from_numpy(masks.read(path, classes))
+    truth = torch.from_numpy(masks.read(path, classes, split.ids))
     photograph = load(split.images.path(name), size)
     if truth.shape != photograph.geometry.image:
         raise BadImage("mask of another size", f"{tuple(truth.shape)}")

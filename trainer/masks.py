@@ -1,5 +1,6 @@
 """Ground-truth masks, as train ids: 0..C-1, and 255 where nothing is known."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image
 
 from scorer.errors import BadDataset, BadImage
 from scorer.images import MAX_PIXELS
-from trainer.dataset import Classes
+from trainer.classes import Classes
 
 IGNORE = 255
 _INDEXED = ("L", "P", "1", "I;16", "I")
@@ -16,15 +17,18 @@ _INDEXED = ("L", "P", "1", "I;16", "I")
 Mask = npt.NDArray[np.uint8]
 
 
-def read(path: Path, classes: Classes) -> Mask:
+def read(path: Path, classes: Classes, ids: Mapping[int, int] | None = None) -> Mask:
     """Read a mask of class indices (grey or palette PNG) or of class colours (RGB).
 
+    `ids`: classes by stored value, where the two differ (Split.ids).
     Raises BadImage for a file that is no whole image, BadDataset for a value that is no class:
     such a mask means that dataset.toml is wrong, not that one file is.
     """
     values = pixels(path)
     if values.ndim == 3:
         return _from_colours(values, classes, path)
+    if ids is not None:
+        return _translated(values, ids, path)
     known = (values < len(classes)) & (values != classes.ignore)
     unknown = ~known & (values != classes.ignore) & (values != IGNORE)
     if unknown.any():
@@ -34,6 +38,19 @@ def read(path: Path, classes: Classes) -> Mask:
             remedy="correct [classes] in dataset.toml",
         )
     return np.where(known, values, IGNORE).astype(np.uint8)
+
+
+def _translated(values: npt.NDArray[np.integer], ids: Mapping[int, int], path: Path) -> Mask:
+    unknown = set(np.unique(values).tolist()) - set(ids)
+    if unknown:
+        raise BadDataset(
+            f"{path} holds the value {min(unknown)}, which this dataset does not have",
+            remedy="is this its own file? trainer init says what it expects",
+        )
+    table = np.full(256, IGNORE, np.uint8)
+    table[list(ids)] = list(ids.values())
+    mask: Mask = table[values]
+    return mask
 
 
 def pixels(path: Path) -> npt.NDArray[np.integer]:

@@ -1,7 +1,7 @@
 """What lies in a folder of images and masks: sizes, mask values, palette, and what is broken."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from scorer.errors import BadDataset, BadImage
 from scorer.images import size
 from scorer.pool import Pool
 from trainer import masks
-from trainer.dataset import Colour
+from trainer.classes import Colour
+from trainer.split import Split
 
 LOOKED_AT = 200  # files that are opened to learn sizes and classes
 
@@ -59,10 +60,14 @@ class MaskValues:
     present: int = 0
     broken: list[str] = field(default_factory=list)
 
-    def findings(self, names: Sequence[str], ignore: int) -> list[str]:
-        """What was seen, line by line, with the names of the values."""
+    def findings(
+        self, names: Sequence[str], ignore: int, ids: Mapping[int, int] | None = None
+    ) -> list[str]:
+        """What was seen, line by line, with the names of the values; `ids` as in Split."""
         total = max(1, sum(self.counts.values()))
         known = dict(enumerate(names)) | {ignore: "ignored"}
+        if ids is not None:
+            known = {value: known.get(index, "ignored") for value, index in ids.items()}
         first = "the first " if self.looked_at == LOOKED_AT else ""
         lines = [f"{self.present} of {first}{self.looked_at} images have a mask; their pixels:"]
         lines += [
@@ -75,10 +80,10 @@ class MaskValues:
         return lines
 
 
-def mask_values(folder: Path | None, pool: Pool) -> MaskValues:
+def mask_values(split: Split) -> MaskValues:
     """Count the values of the masks; BadDataset where they are colours, or none can be read."""
     found = MaskValues()
-    for path in mask_files(folder, pool):
+    for path in mask_files(split):
         found.looked_at += 1
         if not path.is_file():
             continue
@@ -98,15 +103,15 @@ def mask_values(folder: Path | None, pool: Pool) -> MaskValues:
         found.counts.update({value: int(n) for value, n in enumerate(counted) if n})
     if found.broken and not found.present:
         raise BadDataset(
-            f"none of the masks in {folder} can be read: {found.broken[0]}",
+            f"none of the masks in {split.masks} can be read: {found.broken[0]}",
             remedy="masks are PNG files of class indices",
         )
     return found
 
 
-def palette(folder: Path | None, pool: Pool, count: int) -> Sequence[Colour] | None:
+def palette(split: Split, count: int) -> Sequence[Colour] | None:
     """The first `count` colours of the first palette mask, if they are all different."""
-    for path in mask_files(folder, pool):
+    for path in mask_files(split):
         try:
             with Image.open(path) as image:
                 entries = image.getpalette("RGB") if image.mode == "P" else None
@@ -119,7 +124,8 @@ def palette(folder: Path | None, pool: Pool, count: int) -> Sequence[Colour] | N
     return None
 
 
-def mask_files(folder: Path | None, pool: Pool) -> Iterator[Path]:
+def mask_files(split: Split) -> Iterator[Path]:
     """Where the masks of the first images are, or would be."""
-    if folder is not None:
-        yield from ((folder / name).with_suffix(".png") for name in pool.names[:LOOKED_AT])
+    for name in split.images.names[:LOOKED_AT]:
+        if (path := split.mask(name)) is not None:
+            yield path

@@ -1,10 +1,13 @@
 """CamVid in the form that SegNet made common: {train,val,test}/ and {train,val,test}annot/."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scorer.errors import BadDataset
+from scorer.pool import Pool, list_pool
+from trainer.layouts.layout import Layout
+from trainer.split import Split
 
 _REMEDY = "correct the list, or remove it to use every image of the folder"
 
@@ -39,9 +42,26 @@ CLASSES: dict[str, Any] = {
 }
 
 
-def is_camvid(root: Path) -> bool:
-    """Whether a folder holds images in train/ and their masks in trainannot/."""
-    return (root / "train").is_dir() and (root / "trainannot").is_dir()
+def found(root: Path) -> Path | None:
+    """A folder that holds images in train/ and their masks in trainannot/."""
+    return root if (root / "train").is_dir() and (root / "trainannot").is_dir() else None
+
+
+def classes(root: Path) -> Mapping[str, Any]:  # noqa: ARG001  # the same everywhere
+    """The eleven of SegNet."""
+    return CLASSES
+
+
+def split(root: Path, name: str) -> Split | None:
+    """The images that the split's list names, or all of its folder."""
+    if not (root / name).is_dir():
+        return None
+    pool = list_pool(root / name)
+    masks = root / f"{name}annot"
+    if not masks.is_dir():
+        raise BadDataset(f"[{name}] masks: {masks} is not a folder")
+    names = listed(root / f"{name}.txt", pool.names)
+    return Split(images=Pool(pool.root, tuple(names)), masks=masks)
 
 
 def listed(path: Path, present: Sequence[str]) -> Sequence[str]:
@@ -65,3 +85,12 @@ def listed(path: Path, present: Sequence[str]) -> Sequence[str]:
             remedy=_REMEDY,
         )
     return sorted(names)
+
+
+CAMVID = Layout(
+    title="CamVid in the SegNet form (train/, trainannot/, ...)",
+    size=None,
+    found=found,
+    classes=classes,
+    split=split,
+)

@@ -1,0 +1,77 @@
+"""ADE20K as the scene parsing benchmark has it: images/ and annotations/, 150 classes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from scorer.errors import BadDataset
+from scorer.pool import list_pool
+from trainer import masks
+from trainer.classes import default_colours, hexadecimal
+from trainer.layouts.layout import Layout
+from trainer.split import Split
+
+_COUNT = 150
+_FOLDERS = {"train": "training", "val": "validation"}
+_NAMES = "objectInfo150.txt"  # comes with the dataset
+# 0 is 'other'.
+_IDS = {0: masks.IGNORE, 255: masks.IGNORE} | {value + 1: value for value in range(_COUNT)}
+
+
+def found(root: Path) -> Path | None:
+    """ADEChallengeData2016 itself, or the folder that holds it."""
+    for place in (root, root / "ADEChallengeData2016"):
+        if all((place / kind / "training").is_dir() for kind in ("images", "annotations")):
+            return place
+    return None
+
+
+def classes(root: Path) -> Mapping[str, Any]:
+    """Names from the dataset's own list; numbers where it is not there."""
+    path = root / _NAMES
+    names = _names(path) if path.is_file() else [f"class {n}" for n in range(1, _COUNT + 1)]
+    colours = [hexadecimal(one) for one in default_colours(_COUNT)]
+    return {"names": names, "colours": colours, "ignore": 255}
+
+
+def split(root: Path, name: str) -> Split | None:
+    """Values count from 1."""
+    images = root / "images" / _FOLDERS[name]
+    if not images.is_dir():
+        return None
+    made = Split(images=list_pool(images), masks=root / "annotations" / _FOLDERS[name], ids=_IDS)
+    first = made.mask(made.images.names[0])
+    if first is None or not first.is_file():
+        raise BadDataset(f"the first mask, {first}, is missing", remedy="unpack it again")
+    values = masks.pixels(first)
+    if values.ndim == 3 or values.max() > _COUNT:
+        raise BadDataset(
+            f"{first} is no mask of the 150 classes: the full ADE20K has other files",
+            remedy="take ADEChallengeData2016.zip of the scene parsing benchmark",
+        )
+    return made
+
+
+def _names(path: Path) -> list[str]:
+    """Of the last column, the first of several words for one thing; made different where needed."""
+    try:
+        lines = path.read_text("utf-8").splitlines()[1:]
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadDataset(f"{path} cannot be read: {error}") from error
+    names: list[str] = []
+    for line in filter(str.strip, lines):
+        whole = line.split("\t")[-1].strip()
+        first = whole.split(",")[0].strip()
+        names.append(whole if first in names else first)
+    if len(names) != _COUNT or len(set(names)) < _COUNT:
+        raise BadDataset(f"{path} names {len(set(names))} different classes, expected {_COUNT}")
+    return names
+
+
+ADE20K = Layout(
+    title="ADE20K, SceneParse150 (images/, annotations/)",
+    size="320x320",
+    found=found,
+    classes=classes,
+    split=split,
+)

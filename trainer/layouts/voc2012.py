@@ -1,0 +1,69 @@
+"""PASCAL VOC 2012: JPEGImages/, SegmentationClass/ and lists in ImageSets/Segmentation/."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from scorer.errors import BadDataset
+from scorer.pool import Pool
+from trainer import masks
+from trainer.classes import default_colours, hexadecimal
+from trainer.layouts.layout import Layout
+from trainer.split import Split
+
+_IMAGES, _MASKS, _LISTS = "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"
+_NAMES = [
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car",
+    "cat", "chair", "cow", "diningtable", "dog", "horse", "motorbike",
+    "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+]  # fmt: skip
+
+
+def found(root: Path) -> Path | None:
+    """VOC2012 itself, VOCdevkit, or the folder that holds it."""
+    for place in (root, root / "VOC2012", root / "VOCdevkit" / "VOC2012"):
+        if (place / _LISTS).is_dir() and (place / _IMAGES).is_dir():
+            return place
+    return None
+
+
+def classes(root: Path) -> Mapping[str, Any]:  # noqa: ARG001  # the same everywhere
+    """Background and twenty things."""
+    colours = ((0, 0, 0), *default_colours(len(_NAMES) - 1))
+    return {"names": _NAMES, "colours": [hexadecimal(one) for one in colours], "ignore": 255}
+
+
+def split(root: Path, name: str) -> Split | None:
+    """The images that the list names."""
+    path = root / _LISTS / f"{name}.txt"
+    if not path.is_file():
+        return None
+    try:
+        names = sorted(f"{line.split()[0]}.jpg" for line in path.read_text().splitlines() if line)
+    except (OSError, UnicodeDecodeError, IndexError) as error:
+        raise BadDataset(f"{path} cannot be read: {error}") from error
+    if not names:
+        raise BadDataset(f"{path} names no image")
+    made = Split(images=Pool(root / _IMAGES, tuple(names)), masks=root / _MASKS)
+    for kind, first in (("image", made.images.path(names[0])), ("mask", made.mask(names[0]))):
+        if first is not None and not first.is_file():
+            raise BadDataset(
+                f"{path} names {names[0][:-4]}, whose {kind} {first} is missing",
+                remedy="unpack VOCtrainval_11-May-2012.tar again",
+            )
+    first = made.mask(names[0])
+    if first is not None and masks.pixels(first).ndim == 3:
+        raise BadDataset(
+            f"{first} is an RGB picture; VOC's own masks are palette PNGs, whose index counts",
+            remedy="take SegmentationClass from VOCtrainval_11-May-2012.tar",
+        )
+    return made
+
+
+VOC2012 = Layout(
+    title="PASCAL VOC 2012 (JPEGImages/, SegmentationClass/)",
+    size="496x496",
+    found=found,
+    classes=classes,
+    split=split,
+)

@@ -1,0 +1,31 @@
+"""A part of a dataset: images, and what is known of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from scorer.pool import Pool
+
+
+def as_png(name: str) -> str:
+    """The mask of an image where nothing else is said: same path, with .png."""
+    return PurePosixPath(name).with_suffix(".png").as_posix()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Images, and for each of them a mask in `masks`, clicks in `labels`, or neither.
+
+    mask_name: from the name of an image to that of its mask. ids: from the values of the masks to
+    classes, masks.IGNORE where there is none; None where they are classes already.
+    """
+
+    images: Pool
+    masks: Path | None
+    labels: Path | None = None
+    mask_name: Callable[[str], str] = as_png
+    ids: Mapping[int, int] | None = None
+
+    def mask(self, name: str) -> Path | None:
+        """The mask of an image."""
+        return None if self.masks is None else self.masks / self.mask_name(name)
