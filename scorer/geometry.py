@@ -73,6 +73,12 @@ class Geometry:
         rows, cols = self._places
         return np.hypot(*np.ix_(rows - row, cols - col)) < distance
 
+    def originals(self) -> tuple[npt.NDArray[np.intp], ...]:
+        """The original pixels that the map's show, as an index into the original image."""
+        rows, cols = self._places
+        height, width = self.mapped
+        return np.ix_(rows[:height], cols[:width])
+
     @cached_property
     def _places(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """The original row of each row of the map, and the column of each column."""

@@ -11,7 +11,7 @@ from PIL import Image
 
 from trainer import augment as module
 from trainer.augment import augment
-from trainer.clicks import Sample
+from trainer.sample import Masked, Sample
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,7 +28,7 @@ def view(sample: Sample, scale: float, flip: bool, seed: int) -> Sample:
     with (
         patch.object(module, "_SCALES", (scale, scale)),
         patch.object(module, "_P_FLIP", float(flip)),
-        patch.object(module, "_colour", lambda image, rng: image),
+        patch.object(module, "_colour", lambda image, rng, jitter: image),
     ):
         return augment(sample, np.random.default_rng(seed))
 
@@ -164,7 +164,7 @@ def test_a_sample_whose_points_all_leave_is_a_sample_without_points() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_colours_change_and_points_do_not(seed: int) -> None:
     coloured = augment(photograph(), np.random.default_rng(seed))
-    with patch.object(module, "_colour", lambda image, rng: image):
+    with patch.object(module, "_colour", lambda image, rng, jitter: image):
         plain = augment(photograph(), np.random.default_rng(seed))
     assert coloured.points.tobytes() == plain.points.tobytes()
     assert coloured.labels.tobytes() == plain.labels.tobytes()
@@ -179,7 +179,7 @@ def scaled_over(seeds: range) -> tuple[Floats, Floats]:
         np.array([[31, 31], [32, 32], [31, 32]], np.float32),
         np.arange(3),
     )
-    with patch.object(module, "_colour", lambda image, rng: image):
+    with patch.object(module, "_colour", lambda image, rng, jitter: image):
         for seed in seeds:
             seen = augment(square, np.random.default_rng(seed))
             if len(seen.points) == 3:
@@ -198,7 +198,7 @@ def test_scales_go_from_a_half_to_two_and_half_the_views_are_flipped() -> None:
 
 
 def colours_of(seed: int, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    image = module._colour(Image.fromarray(pixels), np.random.default_rng(seed))
+    image = module._colour(Image.fromarray(pixels), np.random.default_rng(seed), 0.8)
     return np.asarray(image)
 
 
@@ -227,3 +227,37 @@ def test_hues_turn_without_wrapping_the_brightness(level: int) -> None:
 def test_a_full_turn_of_the_hue_is_none() -> None:
     pixels = np.array([[(255, 0, 0), (0, 255, 0), (0, 0, 255)]], np.uint8)
     assert np.array_equal(np.asarray(module._turn_hue(Image.fromarray(pixels), 1.0)), pixels)
+
+
+def test_a_mask_of_few_labels_loses_them_when_shrunk_and_multiplies_them_when_enlarged() -> None:
+    """By the nearest pixel: at a half one of four is left, at two each becomes four (numerics of
+    nearest-neighbour scaling), which is why points are moved instead.
+    """
+    sample = every_pixel(np.zeros((64, 64, 3), np.uint8))
+    few = Sample("x", sample.pixels, sample.points, np.arange(64 * 64) % 200).masked()
+    assert few.points == 64 * 64
+    half, double = (masked_view(few, scale) for scale in (0.5, 2.0))
+    assert len(half.labels) == 32 * 32
+    assert len(double.labels) == 64 * 64
+    corner = np.full((64, 64), 255, np.uint8)
+    corner[30, 30] = 7
+    one = Masked("x", few.pixels, corner)
+    counts = {len(masked_view(one, 2.0, seed).labels) for seed in range(12)}
+    assert counts <= {0, 2, 4}
+    assert 4 in counts
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_mask_moves_with_its_image(seed: int) -> None:
+    mask = np.random.default_rng(seed).integers(0, 2, (4, 6), np.uint8).repeat(16, 0).repeat(16, 1)
+    pixels = np.repeat(255 * mask[..., None], 3, axis=2)
+    with patch.object(module, "_colour", lambda image, rng, jitter: image):
+        seen = augment(Masked("x", pixels, mask), np.random.default_rng(seed))
+    rows, cols = seen.points.astype(int).T
+    right = seen.labels == (seen.pixels[rows, cols, 0] > 127)
+    assert right.mean() > 0.9  # bilinear edges are another pixel's
+
+
+def masked_view(sample: Masked, scale: float, seed: int = 0) -> Sample:
+    with patch.object(module, "_SCALES", (scale, scale)):
+        return augment(sample, np.random.default_rng(seed))

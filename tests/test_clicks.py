@@ -14,8 +14,8 @@ from scorer.images import load
 from scorer.labels import Click, Labels
 from scorer.pool import Pool
 from trainer import clicks, dataset
-from trainer.clicks import Sample
 from trainer.dataset import Dataset
+from trainer.sample import Sample, Samples
 from trainer.split import Split
 
 
@@ -280,4 +280,4 @@ def test_a_label_outside_its_image_is_refused_with_image_and_place(
 
 def test_samples_count_their_points(toy: Dataset) -> None:
     labels, _ = clicks.draw(toy.train, toy.classes, pixels=5, seed=0)
-    assert clicks.Samples(gathered(toy.train, labels, (40, 56))).points == 20
+    assert Samples(gathered(toy.train, labels, (40, 56))).points == 20

@@ -11,11 +11,12 @@ import trees
 
 from scorer.errors import BadInput, Failure
 from trainer import clicks, dataset, networks, state, weights
-from trainer.clicks import Sample
 from trainer.dataset import Dataset
 from trainer.evaluate import evaluate
-from trainer.fit import Progress, Recipe, fit, precision
+from trainer.fit import Progress, fit, precision
 from trainer.network import BayesianNetwork
+from trainer.recipe import Recipe
+from trainer.sample import Sample
 
 NAME = "deeplabv3plus-efficientnet-lite0"
 SMALL = (32, 32)

@@ -38,9 +38,9 @@ def deeplab(request: pytest.FixtureRequest) -> BayesianNetwork:
 
 
 def test_there_are_the_networks_of_the_command_line() -> None:
-    from trainer.cli import _NETWORKS
+    from trainer.options import NETWORKS
 
-    assert networks.NAMES == _NETWORKS
+    assert networks.NAMES == NETWORKS
     assert len(networks.NAMES) == 3
 
 

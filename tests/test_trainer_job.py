@@ -14,7 +14,8 @@ from scorer import labels as label_files
 from scorer.errors import BadDataset, BadInput, BadLabels
 from trainer import dataset, job, model
 from trainer.dataset import Dataset
-from trainer.fit import Progress, Recipe
+from trainer.fit import Progress
+from trainer.recipe import Recipe
 
 RECIPE = Recipe(epochs=1, batch=2, seed=3, precision="32-true")
 OPTIONS = job.Options(recipe=RECIPE, weights="none")
@@ -97,6 +98,11 @@ def test_the_card_records_how_the_model_was_made(tmp_path: Path) -> None:
         "lr": 5e-4,
         "backbone_lr_factor": 0.1,
         "weight_decay": 2e-4,
+        "optimiser": "adam",
+        "momentum": 0.9,
+        "schedule": "poly",
+        "jitter": 0.8,
+        "augment_labels": "points",
         "power": 0.9,
         "seed": 3,
         "precision": "32-true",
@@ -289,3 +295,28 @@ def test_measuring_happens_ten_times_in_a_run_and_at_its_end(tmp_path: Path) -> 
     assert len(times) == 10
     assert times[-1] == 49
     assert job._is_time(24, 25)
+
+
+def test_supervised_training_takes_whole_masks(tmp_path: Path) -> None:
+    found, out = toy(tmp_path, val=1), tmp_path / "supervised.safetensors"
+    assert job.train(found, out, replace(OPTIONS, dense=True), heard := Heard()) is not None
+    _, card = model.load(out)
+    assert card.training["labels"] == 4 * 32 * 32
+    assert not job.labels_path(out).exists()
+    assert not any("drawn at random" in message for message in heard.messages)
+
+
+def test_supervised_training_needs_masks(tmp_path: Path) -> None:
+    found = toy(tmp_path)
+    found = replace(found, train=replace(found.train, masks=None))
+    with pytest.raises(BadDataset, match="has no masks"):
+        job.train(found, tmp_path / "m.safetensors", replace(OPTIONS, dense=True), Heard())
+
+
+def test_statistics_take_the_place_of_the_backbones(tmp_path: Path) -> None:
+    out = tmp_path / "m.safetensors"
+    statistics = (0.4, 0.5, 0.6), (0.1, 0.2, 0.3)
+    job.train(toy(tmp_path), out, replace(OPTIONS, statistics=statistics), Heard())
+    built, _ = model.load(out)
+    np.testing.assert_allclose(built.preprocessing.mean, np.multiply(255, statistics[0]), rtol=1e-6)
+    np.testing.assert_allclose(built.preprocessing.std, np.multiply(255, statistics[1]), rtol=1e-6)

@@ -2,40 +2,23 @@
 
 import json
 import math
-import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from scorer import __version__
-from scorer.console import Number, Program, Size, progress, say
-from scorer.errors import BadDataset, MissingDependency
+from scorer.console import Program, progress, say
+from scorer.errors import BadDataset
 from scorer.files import replacing
+from trainer import options
+from trainer.options import needs_torch
 from trainer.screen import Screen
 
 if TYPE_CHECKING:
+    from trainer import job
     from trainer.evaluate import Evaluation
-
-_FILE = click.Path(path_type=Path)
-_NETWORKS = ("deeplabv3plus-efficientnet-lite0", "deeplabv3plus-mobilenetv2", "fpn-resnet50")
-_FACTORY = re.compile(r"[\w.]+:\w+")
-_data = click.option(
-    "--data", type=_FILE, default="dataset.toml", show_default=True, help="What to learn from."
-)
-
-
-class Network(click.ParamType):  # type: ignore[type-arg]
-    """The name of a network of ours, or package.module:factory."""
-
-    name = "NAME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value not in _NETWORKS and not _FACTORY.fullmatch(value):
-            self.fail(
-                f"{value!r}: choose {', '.join(_NETWORKS)}, or package.module:factory", param, ctx
-            )
-        return str(value)
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,10 +31,10 @@ def main() -> None:
 
 
 @main.command("init")
-@click.argument("folder", type=_FILE, default=".")
+@click.argument("folder", type=options.FILE, default=".")
 @click.option(
     "--out",
-    type=_FILE,
+    type=options.FILE,
     help="Where to write it; paths in it then start from FOLDER.  [default: FOLDER/dataset.toml]",
 )
 @click.option("--force", is_flag=True, help="Replace a dataset.toml that is there already.")
@@ -80,87 +63,25 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
 
 
 @main.command("fit")
-@_data
+@options.data
 @click.option(
     "--labels",
-    type=_FILE,
+    type=options.FILE,
     help="CSV image,row,col,label of clicked pixels.  [default: drawn from the masks]",
 )
 @click.option(
     "--pixels",
     type=click.IntRange(1),
-    default=5,
-    show_default=True,
-    help="Pixels to draw at random from each mask, where there is no labels file.",
+    help="Pixels to draw at random from each mask, where there is no labels file.  [default: 5]",
 )
-@click.option(
-    "--network",
-    type=Network(),
-    default=_NETWORKS[0],
-    show_default=True,
-    help=f"{', '.join(_NETWORKS)}, or package.module:factory, your function of the number of "
-    "classes that gives a torch.nn.Module.",
-)
-@click.option(
-    "--weights",
-    default="auto",
-    show_default=True,
-    help="Of the backbone, or of your own network as a whole: auto (ImageNet where installed), "
-    "none, or a .pth/.safetensors file.",
-)
-@click.option("--epochs", type=click.IntRange(1), default=50, show_default=True)
-@click.option("--batch", type=click.IntRange(2), default=4, show_default=True)
-@click.option(
-    "--lr",
-    type=Number(0, min_open=True),
-    default=5e-4,
-    show_default=True,
-    help="Learning rate of the new layers; the backbone learns at a tenth of it.",
-)
-@click.option("--size", type=Size(), help="Of the network's grid.  [default: from dataset.toml]")
-@click.option(
-    "--dropout",
-    type=Number(0, 1, min_open=True, max_open=True),
-    default=0.2,
-    show_default=True,
-)
-@click.option(
-    "--dropout-kind",
-    type=click.Choice(("channel", "elementwise")),
-    default="channel",
-    show_default=True,
-)
-@click.option(
-    "--precision",
-    type=click.Choice(("auto", "32-true", "bf16-mixed", "16-mixed")),
-    default="auto",
-    show_default=True,
-)
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
-@click.option("--out", type=_FILE, default="model.safetensors", show_default=True)
-@click.option(
-    "--resume/--no-resume",
-    default=True,
-    show_default=True,
-    help="Go on from the last epoch of an interrupted run of the same command.",
-)
-def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
-    data: Path,
-    labels: Path | None,
-    pixels: int,
-    network: str,
-    weights: str,
-    epochs: int,
-    batch: int,
-    lr: float,
-    size: tuple[int, int] | None,
-    dropout: float,
-    dropout_kind: str,
-    precision: str,
-    seed: int,
-    out: Path,
-    resume: bool,
-) -> None:
+@options.training
+@options.seed
+@click.option("--out", type=options.FILE, default="model.safetensors", show_default=True)
+@options.resume
+def fit_command(
+    data: Path, labels: Path | None, pixels: int | None, seed: int, out: Path, resume: bool,
+    **settings: Any,
+) -> None:  # fmt: skip
     """Train on sparse labels and write ONE file with the model and its configuration.
 
     Labels come from --labels, from `labels` in dataset.toml, or are drawn at random from the masks
@@ -171,41 +92,60 @@ def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     Examples:
       trainer fit
       trainer fit --labels labels.csv --epochs 100
-      trainer fit --network deeplabv3plus-mobilenetv2 --weights mobilenet_v2-b0353104.pth
+      trainer fit --preset camvid --network deeplabv3plus-mobilenetv2
+      trainer fit --network fpn-resnet50 --weights resnet50-11ad3fa6.pth
       trainer fit --network mynets.unet:build --weights unet.pth
     """
-    _needs_torch()
-    from dataclasses import replace  # noqa: PLC0415
+    needs_torch()
+    size = settings.pop("size")
+    chosen = options.job(settings, seed=seed, labels=labels, pixels=pixels, resume=resume)
+    _train(data, out, size, chosen, f"python -m export onnx --mc 20{_model_words(out, chosen)}")
 
+
+@main.command("supervised")
+@options.data
+@options.training
+@options.seed
+@click.option("--out", type=options.FILE, default="supervised.safetensors", show_default=True)
+@options.resume
+def supervised_command(data: Path, seed: int, out: Path, resume: bool, **settings: Any) -> None:
+    """Train on the whole masks: what few labels are measured against.
+
+    \b
+    Examples:
+      trainer supervised
+      trainer supervised --preset camvid --size 180x240
+    """
+    needs_torch()
+    size = settings.pop("size")
+    chosen = options.job(settings, seed=seed, dense=True, resume=resume)
+    words = f" --network {chosen.network}" if ":" in chosen.network else ""
+    _train(data, out, size, chosen, f"trainer evaluate --model {out}{words}")
+
+
+def _train(
+    data: Path, out: Path, size: tuple[int, int] | None, chosen: "job.Options", following: str
+) -> None:
     from trainer import dataset, job  # noqa: PLC0415
-    from trainer.bayesian import is_factory  # noqa: PLC0415
-    from trainer.fit import Recipe  # noqa: PLC0415
 
     described = dataset.read(data)
-    described = replace(described, size=size or described.size)
-    options = job.Options(
-        network=network,
-        weights=weights,
-        labels=labels,
-        pixels=pixels,
-        dropout=dropout,
-        dropout_kind=dropout_kind,
-        recipe=Recipe(epochs=epochs, batch=batch, lr=lr, seed=seed, precision=precision),
-        resume=resume,
-    )
     with Screen() as screen:
-        evaluation = job.train(described, out, options, screen)
+        evaluation = job.train(replace(described, size=size or described.size), out, chosen, screen)
     if evaluation is not None:
         say(f"mIoU {evaluation.miou:.4f} on {evaluation.images} validation images")
-    other = "" if out.name == "model.safetensors" else f" --model {out}"
-    other += f" --network {network}" if is_factory(network) else ""
-    say(f"wrote {out}; next: python -m export onnx --mc 20{other}", style="green")
+    say(f"wrote {out}; next: {following}", style="green")
+
+
+def _model_words(out: Path, chosen: "job.Options") -> str:
+    """What a command must be told to find this model."""
+    words = "" if out.name == "model.safetensors" else f" --model {out}"
+    return words + (f" --network {chosen.network}" if ":" in chosen.network else "")
 
 
 @main.command("evaluate")
-@_data
-@click.option("--model", type=_FILE, default="model.safetensors", show_default=True)
-@click.option("--network", type=Network(), help="The code of yours that the model may run.")
+@options.data
+@click.option("--model", type=options.FILE, default="model.safetensors", show_default=True)
+@click.option("--network", type=options.Network(), help="The code of yours that the model may run.")
 @click.option("--split", type=click.Choice(("val", "train")), default="val", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON on stdout.")
 def evaluate_command(
@@ -218,7 +158,7 @@ def evaluate_command(
       trainer evaluate
       trainer evaluate --model other.safetensors --split train --json
     """
-    _needs_torch()
+    needs_torch()
     import torch  # noqa: PLC0415
 
     from trainer import dataset  # noqa: PLC0415
@@ -263,16 +203,3 @@ def _print(evaluation: "Evaluation", classes: tuple[str, ...], as_json: bool) ->
         click.echo(f"{name:<{width}}  " + ("absent" if math.isnan(iou) else f"{iou:.4f}"))
     click.echo(f"{'mIoU':<{width}}  {evaluation.miou:.4f}")
     click.echo(f"{'pixel accuracy':<{width}}  {evaluation.accuracy:.4f}")
-
-
-def _needs_torch() -> None:
-    try:
-        import jaxtyping  # noqa: F401, PLC0415
-        import lightning_fabric  # noqa: F401, PLC0415
-        import safetensors  # noqa: F401, PLC0415
-        import torch  # noqa: F401, PLC0415
-        import torchmetrics  # noqa: F401, PLC0415
-    except ImportError as error:
-        raise MissingDependency(
-            f"training needs {error.name}", remedy="pip install 'balentacq[train]'"
-        ) from error

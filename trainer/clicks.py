@@ -1,7 +1,6 @@
 """The few labelled pixels that a network learns from: read from people, or drawn from masks."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,32 +14,8 @@ from scorer.pool import check_name
 from trainer import masks
 from trainer.classes import Classes
 from trainer.dataset import Dataset
+from trainer.sample import Masked, Sample
 from trainer.split import Split
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One image on the network's grid: uint8 [H, W, 3]; points float [N, 2]; labels [N].
-
-    A point is the (row, column) of a labelled pixel's centre on the grid.
-    """
-
-    name: str
-    pixels: np.typing.NDArray[np.uint8]
-    points: np.typing.NDArray[np.float32]
-    labels: np.typing.NDArray[np.int64]
-
-
-@dataclass
-class Samples:
-    """All images with labels, decoded once; `skipped` names those that could not be used."""
-
-    samples: list[Sample] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-
-    @property
-    def points(self) -> int:
-        return sum(len(sample.labels) for sample in self.samples)
 
 
 def read(path: Path, dataset: Dataset) -> Labels:
@@ -81,15 +56,40 @@ def draw(
 
 def _draw_one(split: Split, classes: Classes, name: str, pixels: int, seed: int) -> list[Click]:
     check_name(name)
-    path = split.mask(name)
-    assert path is not None
-    mask = masks.read(path, classes, split.ids)
-    if mask.shape != (expected := size(split.images.path(name))):
-        height, width = mask.shape
-        raise BadImage("mask of another size", f"{height}x{width}, the image {expected}")
+    mask = _mask(split, classes, name, size(split.images.path(name)))
     rows, cols = np.nonzero(mask != masks.IGNORE)
     order = np.argsort(uniform(seed, f"pixels of {name}", rows.shape), kind="stable")[:pixels]
     return [Click(int(rows[i]), int(cols[i]), int(mask[rows[i], cols[i]])) for i in sorted(order)]
+
+
+def _mask(split: Split, classes: Classes, name: str, image: tuple[int, int]) -> masks.Mask:
+    """The mask of an image of the size `image`."""
+    path = split.mask(name)
+    assert path is not None
+    mask = masks.read(path, classes, split.ids)
+    if mask.shape != image:
+        height, width = mask.shape
+        raise BadImage("mask of another size", f"{height}x{width}, the image {image}")
+    return mask
+
+
+def dense(
+    split: Split, classes: Classes, grid: tuple[int, int]
+) -> Iterable[Masked | tuple[str, str]]:
+    """Every image with its whole mask; yields (name, reason) for one that cannot be used."""
+    for name in split.images.names:
+        try:
+            check_name(name)
+            photograph = load(split.images.path(name), grid)
+            geometry = photograph.geometry
+            mask = _mask(split, classes, name, geometry.image)
+        except BadImage as error:
+            yield name, str(error)
+        else:
+            small = np.full(grid, masks.IGNORE, np.uint8)
+            height, width = geometry.content
+            small[:height, :width] = mask[geometry.originals()]
+            yield Masked(name, photograph.pixels, small)
 
 
 def gather(

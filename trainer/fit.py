@@ -14,38 +14,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from scorer.errors import BadInput, Failure
+from scorer.errors import Failure
 from trainer import state
 from trainer.augment import augment
-from trainer.clicks import Sample
 from trainer.loss import sparse_cross_entropy
 from trainer.masks import IGNORE
 from trainer.network import BayesianNetwork
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How to train. Defaults as in PixelPick (Shin et al. 2021), whose settings the paper takes."""
-
-    epochs: int = 50
-    batch: int = 4
-    lr: float = 5e-4
-    backbone_lr_factor: float = 0.1
-    weight_decay: float = 2e-4
-    power: float = 0.9
-    seed: int = 0
-    precision: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "lr", "backbone_lr_factor", "power"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise BadInput(f"{name} is {getattr(self, name)}, expected a positive number")
-        if not 0 <= self.weight_decay < math.inf:
-            raise BadInput(f"weight_decay is {self.weight_decay}, expected 0 or more")
-        if self.batch < 2:
-            raise BadInput(f"batch is {self.batch}, BatchNorm needs at least 2 images")
-        if not 0 <= self.seed < 2**32:
-            raise BadInput(f"seed is {self.seed}, expected 0 to {2**32 - 1}")
+from trainer.recipe import Recipe
+from trainer.sample import Masked, Sample
 
 
 @dataclass(frozen=True)
@@ -64,7 +40,7 @@ Listener = Callable[[Progress], None]
 
 def fit(  # noqa: PLR0913  # three of them are who listens
     network: BayesianNetwork,
-    samples: Sequence[Sample],
+    samples: Sequence[Sample | Masked],
     recipe: Recipe,
     *,
     size: tuple[int, int],
@@ -88,7 +64,7 @@ def fit(  # noqa: PLR0913  # three of them are who listens
             accelerator="auto", devices=1, precision=precision(recipe.precision)
         )
     torch.use_deterministic_algorithms(True, warn_only=True)
-    optimiser = torch.optim.Adam(_groups(network, recipe), weight_decay=recipe.weight_decay)
+    optimiser = _optimiser(network, recipe)
     network.train().to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     identity = f"{recipe} {size} {identity}"
     done = 0 if resume is None else state.restore(resume, network, optimiser, identity)
@@ -163,17 +139,24 @@ def _groups(network: BayesianNetwork, recipe: Recipe) -> list[dict[str, Any]]:
     ]
 
 
+def _optimiser(network: BayesianNetwork, recipe: Recipe) -> torch.optim.Optimizer:
+    groups = _groups(network, recipe)
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(groups, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+    return torch.optim.Adam(groups, weight_decay=recipe.weight_decay)
+
+
 def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, done: float) -> None:
     for group in optimiser.param_groups:
-        group["lr"] = group["initial_lr"] * (1 - done) ** recipe.power
+        group["lr"] = group["initial_lr"] * recipe.rate(done)
 
 
-def _loader(samples: Sequence[Sample], recipe: Recipe, epoch: int) -> "DataLoader[Sample]":
+def _loader(samples: Sequence[Sample | Masked], recipe: Recipe, epoch: int) -> "DataLoader[Sample]":
     """One epoch: every sample once, in an order and with views that seed and epoch decide."""
     order = np.random.default_rng((recipe.seed, epoch)).permutation(len(samples))
     # Filled up from the front: BatchNorm needs whole batches, and no sample is left out.
     filled = np.resize(order, -(-len(order) // recipe.batch) * recipe.batch)
-    views = _Views(samples, filled, (recipe.seed, epoch))
+    views = _Views(samples, filled, recipe, epoch)
     return DataLoader(views, recipe.batch, collate_fn=_collate)  # type: ignore[arg-type]
 
 
@@ -181,16 +164,23 @@ class _Views:
     """Augmented samples by their place in the epoch."""
 
     def __init__(
-        self, samples: Sequence[Sample], order: np.typing.NDArray[np.intp], key: tuple[int, int]
+        self,
+        samples: Sequence[Sample | Masked],
+        order: np.typing.NDArray[np.intp],
+        recipe: Recipe,
+        epoch: int,
     ) -> None:
-        self._samples, self._order, self._key = samples, order, key
+        self._samples, self._order, self._recipe, self._epoch = samples, order, recipe, epoch
 
     def __len__(self) -> int:
         return len(self._order)
 
     def __getitem__(self, place: int) -> Sample:
-        rng = np.random.default_rng((*self._key, 1, place))
-        return augment(self._samples[self._order[place]], rng)
+        rng = np.random.default_rng((self._recipe.seed, self._epoch, 1, place))
+        sample = self._samples[self._order[place]]
+        if self._recipe.augment_labels == "mask" and isinstance(sample, Sample):
+            sample = sample.masked()
+        return augment(sample, rng, jitter=self._recipe.jitter)
 
 
 def _collate(samples: Sequence[Sample]) -> tuple[Tensor, Tensor, Tensor]:

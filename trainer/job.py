@@ -1,7 +1,7 @@
 """A model from start to file: labels, weights, training, measuring, saving."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,22 +15,28 @@ from scorer.errors import BadDataset, BadInput, BadLabels
 from scorer.files import check_writable
 from scorer.labels import Labels
 from trainer import clicks, model, networks, weights
-from trainer.clicks import Sample, Samples
 from trainer.dataset import Dataset
 from trainer.evaluate import Evaluation, evaluate
-from trainer.fit import Progress, Recipe, fit, precision
+from trainer.fit import Progress, fit, precision
 from trainer.model import Card
 from trainer.network import BayesianNetwork
+from trainer.recipe import Recipe
+from trainer.sample import Masked, Sample, Samples
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to train, on which labels. `pixels` are drawn per mask if there is no labels file."""
+    """What to train, on which labels. `pixels` are drawn per mask if there is no labels file.
+
+    dense: on whole masks instead. statistics: of the pixels, where the backbone's own don't hold.
+    """
 
     network: str = networks.NAMES[0]
     weights: str = "auto"
     labels: Path | None = None
     pixels: int = 5
+    dense: bool = False
+    statistics: networks.Statistics | None = None
     dropout: float = 0.2
     dropout_kind: str = "channel"
     recipe: Recipe = field(default_factory=Recipe)
@@ -59,10 +65,14 @@ def train(dataset: Dataset, out: Path, options: Options, listener: Listener) -> 
     """
     check_writable(out)
     torch.manual_seed(options.recipe.seed)
-    labels = _labels(dataset, out, options, listener)
+    labels = None if options.dense else _labels(dataset, out, options, listener)
     samples = _samples(dataset, labels, listener)
     network = networks.build(
-        options.network, len(dataset.classes), rate=options.dropout, kind=options.dropout_kind
+        options.network,
+        len(dataset.classes),
+        rate=options.dropout,
+        kind=options.dropout_kind,
+        statistics=options.statistics,
     )
     origin = weights.load_network(network, options.weights)
     _tell_origin(origin, options, listener)
@@ -157,10 +167,18 @@ def _check_kept(path: Path, drawn: Labels, dataset: Dataset) -> None:
             )
 
 
-def _samples(dataset: Dataset, labels: Labels, listener: Listener) -> Samples:
+def _samples(dataset: Dataset, labels: Labels | None, listener: Listener) -> Samples:
+    """Of the labels; without any of the whole masks."""
+    gathered: Iterable[Sample | Masked | tuple[str, str]]
+    if labels is not None:
+        gathered = clicks.gather(dataset.train, labels, dataset.size)
+    elif dataset.train.masks is not None:
+        gathered = clicks.dense(dataset.train, dataset.classes, dataset.size)
+    else:
+        raise BadDataset("[train] has no masks", remedy="supervised training needs whole masks")
     samples = Samples()
-    for found in clicks.gather(dataset.train, labels, dataset.size):
-        if isinstance(found, Sample):
+    for found in gathered:
+        if isinstance(found, Sample | Masked):
             samples.samples.append(found)
         else:
             samples.skipped.append(found)
@@ -170,7 +188,7 @@ def _samples(dataset: Dataset, labels: Labels, listener: Listener) -> Samples:
             "no image has a usable label",
             remedy="the label column must hold class names or indices",
         )
-    seen = {int(label) for sample in samples.samples for label in sample.labels}
+    seen = set().union(*(sample.present for sample in samples.samples))
     if absent := [n for i, n in enumerate(dataset.classes.names) if i not in seen]:
         listener.tell(f"no label yet of: {', '.join(absent)}", warning=True)
     return samples
@@ -199,10 +217,20 @@ def _is_time(epoch: int, epochs: int) -> bool:
     return (epoch + 1) % max(1, epochs // 10) == 0 or epoch + 1 == epochs
 
 
-def _identity(dataset: Dataset, labels: Labels, origin: str, options: Options) -> str:
+def _identity(dataset: Dataset, labels: Labels | None, origin: str, options: Options) -> str:
     """Hash of all that the weights depend on, beside the recipe: another run never goes on."""
-    flat = sorted((name, list(found)) for name, found in labels.clicks.items())
-    parts = (flat, origin, options.network, options.dropout, options.dropout_kind, dataset.classes)
+    flat = "whole masks"
+    if labels is not None:
+        flat = repr(sorted((name, list(found)) for name, found in labels.clicks.items()))
+    parts = (
+        flat,
+        options.statistics,
+        origin,
+        options.network,
+        options.dropout,
+        options.dropout_kind,
+        dataset.classes,
+    )
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 

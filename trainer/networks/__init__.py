@@ -23,8 +23,15 @@ _PARTS: dict[str, tuple[Callable[[nn.Module], nn.Module], Callable[[], nn.Module
 NAMES = tuple(_PARTS)
 
 
-def build(name: str, classes: int, *, rate: float, kind: str) -> BayesianNetwork:
+Statistics = tuple[tuple[float, float, float], tuple[float, float, float]]
+
+
+def build(
+    name: str, classes: int, *, rate: float, kind: str, statistics: Statistics | None = None
+) -> BayesianNetwork:
     """A network as it is before training; `rate` and `kind` are those of its dropout.
+
+    `statistics`: mean and standard deviation of pixels from 0 to 1, in place of the backbone's own.
 
     `name`: one of NAMES, or package.module:factory, which is imported and called with the number of
     classes: only ever build what the user named.
@@ -35,13 +42,18 @@ def build(name: str, classes: int, *, rate: float, kind: str) -> BayesianNetwork
     make_trunk, make_backbone = _PARTS[name]
     backbone = make_backbone()
     trunk = make_trunk(backbone)
+    mean, std = statistics or _own_statistics(backbone)
     return BayesianNetwork(
         trunk,
         nn.Conv2d(int(trunk.channels), classes, kernel_size=1),  # type: ignore[arg-type]
         dropout,
-        mean=backbone.mean,  # type: ignore[arg-type]
-        std=backbone.std,  # type: ignore[arg-type]
+        mean=mean,
+        std=std,
     )
+
+
+def _own_statistics(backbone: nn.Module) -> Statistics:
+    return backbone.mean, backbone.std  # type: ignore[return-value]
 
 
 def _ready_made(name: str, classes: int, dropout: FeatureDropout) -> BayesianNetwork:
