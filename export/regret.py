@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
@@ -20,33 +19,34 @@ def regret(
     chosen: Bool[Tensor, "*P"],
     eligible: Bool[Tensor, "*P"],
 ) -> float:
-    """Best value left out minus worst value chosen, 0 where the choice is right.
+    """By how much the worst of the n chosen falls short of the n-th best; 0 for a right choice.
 
     `value`: of the reference; BalEnt for balentacq, else what TopK sorts by. More exactly, twice
-    the least e such that values moved by at most e each make the choice right: 1 / BalEnt jumps at
-    0, where two right runtimes may order pixels differently. A map that is off by e everywhere
+    the least e such that it need not fall short where every value may be off by e: 1 / BalEnt jumps
+    at 0, where two right runtimes may order pixels differently. A map that is off by at most e
     therefore has a regret of at most 2e. Infinite where a chosen pixel is not eligible.
     """
     if bool((chosen & ~eligible).any()):
         return float("inf")
-    taken, left = value[chosen], value[eligible & ~chosen]
-    if not len(taken) or not len(left):
+    taken, there = value[chosen], value[eligible]
+    if not len(taken):
         return 0.0
     reach = _balentacq if acquisition == "balentacq" else _as_it_is
-    low, high = 0.0, float(torch.cat((taken, left)).abs().max())
-    if _right(reach, taken, left, low):
+    low, high = 0.0, float(there.abs().max())
+    if _right(reach, taken, there, low):
         return 0.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (low, middle) if _right(reach, taken, left, middle) else (middle, high)
+        low, high = (low, middle) if _right(reach, taken, there, middle) else (middle, high)
     return 2 * high
 
 
 def _right(
-    reach: Reach, taken: Shaped[Tensor, " n"], left: Shaped[Tensor, " r"], tolerance: float
+    reach: Reach, taken: Shaped[Tensor, " n"], there: Shaped[Tensor, " r"], tolerance: float
 ) -> bool:
-    """Whether values within the tolerance can make the worst taken as good as the best left."""
-    return bool(reach(taken, tolerance)[1].min() >= reach(left, tolerance)[0].max())
+    """Whether within the tolerance the worst of n taken can be as good as the n-th best."""
+    last = reach(there, tolerance)[0].topk(len(taken)).values[-1]
+    return bool(reach(taken, tolerance)[1].min() >= last)
 
 
 def _as_it_is(value: Values, tolerance: float) -> tuple[Values, Values]:

@@ -42,11 +42,11 @@ class Tolerance(NamedTuple):
 
 
 # bfloat16 keeps 8 bits of every feature, so that the network itself is another one by as much;
-# float16 keeps 11, and where a runtime rounds to them is its own affair.
+# float16 keeps 11. What was measured on CamVid stands in docs/numerics.md.
 TOLERANCES = {
     "float32": Tolerance(1e-3, 5e-3, 2e-3, tie=1e-3),
-    "float16": Tolerance(2e-2, 5e-2, 1e-2, tie=1e-2),
-    "bfloat16": Tolerance(math.inf, math.inf, 5e-2, tie=5e-2),
+    "float16": Tolerance(5e-1, 5e-1, 2e-2, tie=5e-2),
+    "bfloat16": Tolerance(math.inf, math.inf, 5e-1, tie=5e-1),
 }
 
 
@@ -55,10 +55,10 @@ class Verdict:
     """Largest values over all images; a field is None where the graph has no such thing.
 
     map_difference: of the map, where a pixel can be selected (BalEnt ≥ -8; other quantities:
-    everywhere); map_difference_below: elsewhere. regret: in the reference, the best value left out
-    minus the worst selected (export/regret.py), with every second pixel excluded. labels: the share
-    of selected pixels whose class is the reference's. spread: mean range of the classifier's
-    weights over the passes in the graph, zero where dropout is lost; an engine does not show them.
+    everywhere); map_difference_below: elsewhere. regret: by how much the worst selected falls short
+    in the reference (export/regret.py), with every second pixel excluded. labels: the share of
+    selected pixels whose class is the reference's. spread: mean range of the classifier's weights
+    over the passes in the graph, zero where dropout is lost; an engine does not show them.
     """
 
     images: int

@@ -55,6 +55,11 @@ def main() -> None:
     help="CSV image,row,col,label: pixels already asked, never chosen again.",
 )
 @click.option(
+    "--exclude",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of masks, <image>.png at the image's size: what is not 0 is never chosen.",
+)
+@click.option(
     "--out",
     type=options.FILE,
     default="ranking.csv",
@@ -97,6 +102,7 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     min_distance: float,
     graph: Path,
     labels_path: Path | None,
+    exclude: Path | None,
     out: Path,
     overlay: Path | None,
     seed: int,
@@ -136,6 +142,7 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         seed=seed,
         batch=batch,
         labels=labels.read(labels_path, contract.classes) if labels_path else None,
+        exclude=exclude,
         pictures=overlay,
         resume=resume,
     )

@@ -25,7 +25,7 @@ class Options:
     """What to rank and how; `pictures` is the folder for overlays.
 
     budget: pixels of the whole pool, of n per image at most. distance: of the pixels of an image
-    from each other, in its own pixels.
+    from each other, in its own pixels. exclude: a folder of masks of what is never chosen.
     """
 
     n: int = 5
@@ -34,6 +34,7 @@ class Options:
     seed: int = 0
     batch: int = 1
     labels: Labels | None = None
+    exclude: Path | None = None
     pictures: Path | None = None
     resume: bool = True
 
@@ -133,6 +134,7 @@ def _fill(
         want_map=options.pictures is not None,
         start=journal.kept,
         distance=options.distance,
+        exclude=options.exclude,
     )
     for done, result in enumerate(results, start=journal.kept + 1):
         journal.append(_pictured(result, runtime.contract, pool, options.pictures))
@@ -230,6 +232,7 @@ def _recipe(runtime: Runtime, pool: Pool, options: Options) -> dict[str, Any]:
         "n": options.n,
         "seed": options.seed,
         "distance": options.distance,
+        "exclude": str(options.exclude),
         "runtime": runtime.name,
         "pictures": str(options.pictures),
         "labels": hashlib.sha256(flat.encode("utf-8", "surrogateescape")).hexdigest(),

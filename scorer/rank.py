@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from scorer.contract import NO_PIXEL, Contract
 from scorer.errors import BadImage, BadInput, Failure
+from scorer.exclusion import Exclusion, outside_random_pool
 from scorer.geometry import Geometry
 from scorer.images import Photograph, load
 from scorer.labels import Labels
@@ -72,18 +74,20 @@ def rank(  # noqa: PLR0913  # what is chosen, and how it is run
     want_map: bool = False,
     start: int = 0,
     distance: float = 0,
+    exclude: Path | None = None,
 ) -> Iterator[Ranked | Skipped]:
     """Yield one result per image of the pool from index `start` on, in the pool's order.
 
     The n best pixels of each image; those in `labels` are never chosen. Each is at least `distance`
-    pixels of the original image from those before it and from the labelled. The result of an image
+    pixels of the original image from those before it and from the labelled. `exclude`: a folder of
+    masks (scorer/exclusion.py) whose pixels are never chosen. The result of an image
     depends on the graph, the image, its labels, n and the seed: not on the order or the batch.
     """
     check(runtime.contract, n=n, want_map=want_map)
-    labels = labels or Labels({})
+    barred = Exclusion(labels or Labels({}), distance, exclude)
 
     def prepare(name: str) -> _Prepared | Skipped:
-        return _prepare(runtime, pool, name, labels=labels, n=n, seed=seed, distance=distance)
+        return _prepare(runtime, pool, name, barred, n=n, seed=seed)
 
     def score(names: Sequence[str]) -> list[Ranked | Skipped]:
         chunk = [prepare(name) for name in names]
@@ -110,55 +114,19 @@ def check(contract: Contract, *, n: int, want_map: bool) -> None:
 
 
 def _prepare(
-    runtime: Runtime,
-    pool: Pool,
-    name: str,
-    *,
-    labels: Labels,
-    n: int,
-    seed: int,
-    distance: float,
+    runtime: Runtime, pool: Pool, name: str, barred: Exclusion, *, n: int, seed: int
 ) -> _Prepared | Skipped:
     contract = runtime.contract
     try:
         check_name(name)
         photograph = load(pool.path(name), contract.grid, stride=contract.stride)
-        exclude = photograph.geometry.exclude()
-        _exclude_labelled(exclude, photograph.geometry, labels, name, distance)
+        exclude = barred.of(name, photograph.geometry)
     except BadImage as error:
         return Skipped(name, error.reason, error.detail)
     if (size := contract.random_pool(n)) is not None:
-        exclude = _outside_random_pool(exclude, uniform(seed, name, contract.map), size)
+        exclude = outside_random_pool(exclude, uniform(seed, name, contract.map), size)
     noise = uniform(seed, name, contract.map) if contract.stochastic else None
     return _Prepared(name, photograph, exclude, noise)
-
-
-def _exclude_labelled(
-    exclude: npt.NDArray[np.uint8],
-    geometry: Geometry,
-    labels: Labels,
-    name: str,
-    distance: float,
-) -> None:
-    for click in labels.of(name):
-        if not geometry.contains(click.row, click.col):
-            height, width = geometry.image
-            place = f"row {click.row}, col {click.col} in an image of {height}x{width}"
-            raise BadImage("label outside the image", place)
-        exclude[geometry.to_map(click.row, click.col)] = 1
-        if distance:
-            exclude[geometry.near(click.row, click.col, distance)] = 1
-
-
-def _outside_random_pool(
-    exclude: npt.NDArray[np.uint8], noise: npt.NDArray[np.float32], size: int
-) -> npt.NDArray[np.uint8]:
-    """Keep only `size` randomly drawn eligible pixels eligible (margin: Shin et al. 2021)."""
-    draw = np.where(exclude == 0, noise, -1).ravel()
-    chosen = np.argsort(-draw, kind="stable")[:size]
-    outside = np.ones_like(exclude)
-    outside.ravel()[chosen] = exclude.ravel()[chosen]
-    return outside
 
 
 def _chunks(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:

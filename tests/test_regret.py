@@ -22,7 +22,8 @@ def of(acquisition: str, values: list[float], *chosen: int, barred: tuple[int, .
     ("values", "chosen", "expected"),
     [
         ([3.0, 2.0, 1.0], (0, 1), 0),
-        ([3.0, 2.0, 1.0], (1, 2), 2),  # the best is left out, the worst is taken
+        ([3.0, 2.0, 1.0], (1, 2), 1),  # of two the second best is 2
+        ([4.0, 2.0, 1.0], (2,), 3),
         ([3.0, 2.0, 2.0], (0, 2), 0),  # ties
         ([3.0, 2.0], (0, 1), 0),  # nothing is left
         ([3.0, 2.0], (), 0),

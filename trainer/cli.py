@@ -13,6 +13,7 @@ from scorer.console import Program, progress, say
 from scorer.errors import BadDataset
 from scorer.files import replacing
 from trainer import options
+from trainer.campaign_cli import simulate_command
 from trainer.options import needs_torch
 from trainer.screen import Screen
 
@@ -140,6 +141,9 @@ def _model_words(out: Path, chosen: "job.Options") -> str:
     """What a command must be told to find this model."""
     words = "" if out.name == "model.safetensors" else f" --model {out}"
     return words + (f" --network {chosen.network}" if ":" in chosen.network else "")
+
+
+main.add_command(simulate_command)
 
 
 @main.command("evaluate")

@@ -28,7 +28,8 @@ from trainer.sample import Masked, Sample, Samples
 class Options:
     """What to train, on which labels. `pixels` are drawn per mask if there is no labels file.
 
-    dense: on whole masks instead. statistics: of the pixels, where the backbone's own don't hold.
+    dense: on whole masks instead. measurements: how often in a run the validation split is
+    evaluated, its end always. statistics: of the pixels, where the backbone's own don't hold.
     """
 
     network: str = networks.NAMES[0]
@@ -41,6 +42,7 @@ class Options:
     dropout_kind: str = "channel"
     recipe: Recipe = field(default_factory=Recipe)
     resume: bool = True
+    measurements: int = 10
 
     def __post_init__(self) -> None:
         if not 0 < self.dropout < 1:
@@ -95,14 +97,14 @@ def _fit(
     resume: Path,
     identity: str,
 ) -> Evaluation | None:
-    """Train, and measure ten times on the way; the last measurement, if there is a split for it."""
+    """Train, and measure on the way; the last measurement, if there is a split for it."""
     epochs = options.recipe.epochs
     measured: Evaluation | None = None
 
     def on_epoch(progress: Progress) -> None:
         nonlocal measured
         measured = None
-        if dataset.val is not None and _is_time(progress.epoch, epochs):
+        if dataset.val is not None and _is_time(progress.epoch, epochs, options.measurements):
             measured = evaluate(network, dataset.val, dataset.classes, dataset.size)
         listener.epoch(progress, None if measured is None else measured.miou)
 
@@ -212,9 +214,9 @@ def _tell_origin(origin: str, options: Options, listener: Listener) -> None:
     )
 
 
-def _is_time(epoch: int, epochs: int) -> bool:
-    """Whether to measure after this epoch: ten times in a run, and at its end."""
-    return (epoch + 1) % max(1, epochs // 10) == 0 or epoch + 1 == epochs
+def _is_time(epoch: int, epochs: int, times: int) -> bool:
+    """Whether to measure after this epoch: so many times in a run, and at its end."""
+    return (epoch + 1) % max(1, epochs // times) == 0 or epoch + 1 == epochs
 
 
 def _identity(dataset: Dataset, labels: Labels | None, origin: str, options: Options) -> str:

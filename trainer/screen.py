@@ -9,6 +9,7 @@ from rich.progress import TaskID
 from scorer.console import progress, say
 
 if TYPE_CHECKING:
+    from trainer.campaign import Result
     from trainer.fit import Progress
 
 
@@ -52,3 +53,40 @@ class Screen:
     def epoch(self, progress: "Progress", miou: float | None) -> None:
         measured = "" if miou is None else f"  validation mIoU {miou:.4f}"
         say(f"epoch {progress.epoch + 1:3d}/{self._epochs}  loss {progress.loss:.4f}{measured}")
+
+
+class CampaignScreen(Screen):
+    """Listens to a campaign: a bar for what goes on, a line for a round that is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._where = ""
+
+    def begin(self, where: str) -> None:
+        self._where = where
+
+    def tell(self, message: str, *, warning: bool = False) -> None:
+        if warning:
+            say(f"{self._where}: {message}", style="yellow")
+
+    def start(self, epochs: int, done: int) -> None:
+        self._epochs = epochs
+
+    def step(self, progress: "Progress") -> None:
+        done = progress.epoch * progress.steps + progress.step
+        self._show(f"training, {self._where}", done, progress.steps * self._epochs)
+
+    def epoch(self, progress: "Progress", miou: float | None) -> None:
+        pass
+
+    def image(self, done: int, images: int) -> None:
+        self._show(f"asking, {self._where}", done, images)
+
+    def end(self, result: "Result") -> None:
+        share = f"{result.share:.3%} labelled"
+        say(f"{self._where}: {share}, mIoU {result.miou:.4f}")
+
+    def _show(self, text: str, done: int, total: int) -> None:
+        if self._task is None:
+            self._task = self._bar.add_task(text)
+        self._bar.update(self._task, description=text, completed=done, total=total)

@@ -1,0 +1,301 @@
+"""Active learning from start to end, with ground truth as annotator: Algorithm 1 of Didari et al.
+
+Everything that a round gives lies in a folder of its own, whose result.json is written last. So a
+campaign that was cut goes on where it stood, and one with more rounds, seeds or acquisitions keeps
+what is there. Round 0, random labels, is the same for all acquisitions of a seed.
+"""
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from scorer import labels as label_files
+from scorer.errors import BadDataset, BadInput
+from scorer.files import check_writable, replacing
+from scorer.labels import Labels
+from trainer import clicks, inquiry, job, model, oracle
+from trainer.choose import SHARED, WAYS, Question
+from trainer.dataset import Dataset
+from trainer.evaluate import Evaluation
+
+START = "start"  # the folder of round 0
+COLUMNS = (
+    "seed", "acquisition", "round", "labels", "share", "miou", "accuracy", "epistemic", "aleatoric",
+    "posterior", "nonnegative", "distance", "unique",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to simulate.
+
+    rounds: of queries, after the random one. n: pixels per image and round; budget: of the pool
+    per round, n per image at most; distance: as in scorer.rank. passes: m. The rest ends a run of
+    an acquisition early: most_labels, target (mIoU), patience (rounds without a better mIoU).
+    """
+
+    acquisitions: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    rounds: int = 5
+    n: int = 5
+    budget: int | None = None
+    distance: float = 0.0
+    passes: int = 20
+    stride: int = 1
+    scorer: str = "torch"
+    most_labels: int | None = None
+    target: float | None = None
+    patience: int | None = None
+    training: job.Options = field(default_factory=job.Options)
+
+    def __post_init__(self) -> None:
+        if self.scorer == "torch" and self.stride != 1:
+            raise BadInput("--stride needs --scorer graph: PyTorch scores every pixel")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A round, in numbers; iou by class. What was asked is described by the model that asked."""
+
+    seed: int
+    acquisition: str
+    round: int
+    labels: int
+    share: float
+    miou: float
+    accuracy: float
+    iou: tuple[float, ...]
+    epistemic: float = math.nan
+    aleatoric: float = math.nan
+    posterior: float = math.nan
+    nonnegative: float = math.nan
+    distance: float = math.nan
+    unique: float = math.nan
+
+
+class Listener(job.Listener):
+    """Who hears of a campaign: of every training in it, and of its rounds."""
+
+    def begin(self, where: str) -> None:
+        """Training or asking begins, of which seed, acquisition and round."""
+
+    def image(self, done: int, images: int) -> None:
+        """So many images of the pool have been asked about."""
+
+    def end(self, result: Result) -> None:
+        """A round is over."""
+
+
+def simulate(dataset: Dataset, out: Path, plan: Plan, listener: Listener) -> list[Result]:
+    """Run a plan into the folder `out`, whose results.csv has a row for every round so far."""
+    return Campaign(dataset, out, plan, listener).run()
+
+
+class Campaign:
+    """A plan being carried out in a folder."""
+
+    def __init__(self, dataset: Dataset, out: Path, plan: Plan, listener: Listener) -> None:
+        if dataset.train.masks is None or dataset.val is None:
+            raise BadDataset(
+                "a simulation needs masks in [train], its annotator, and [val] to measure on",
+                remedy="add them to dataset.toml",
+            )
+        self.dataset, self.out, self.plan, self.listener = dataset, out, plan, listener
+        check_writable(out / "results.csv")
+        self._check_same()
+        self.known = oracle.write_unknown(dataset.train, dataset.classes, self.unknown)
+
+    @property
+    def unknown(self) -> Path:
+        """Masks of the pixels that nobody can be asked for."""
+        return self.out / "unknown"
+
+    def run(self) -> list[Result]:
+        """All seeds and acquisitions; the table is written after every round."""
+        for seed in self.plan.seeds:
+            self._round(seed, START, 0)
+            for acquisition in self.plan.acquisitions:
+                for number in range(1, self.plan.rounds + 1):
+                    if self._ended(seed, acquisition):
+                        break
+                    self._round(seed, acquisition, number)
+        return self._write_table()
+
+    def results(self) -> Iterator[Result]:
+        """Of all rounds that are over, those of round 0 for every acquisition."""
+        for seed in self.plan.seeds:
+            for acquisition in self.plan.acquisitions:
+                yield from self._history(seed, acquisition)
+
+    def folder(self, seed: int, acquisition: str, number: int) -> Path:
+        """Where a round lies; round 0 is common to all acquisitions."""
+        name = START if number == 0 else acquisition
+        return self.out / f"seed-{seed}" / name / f"round-{number}"
+
+    def _history(self, seed: int, acquisition: str) -> list[Result]:
+        found = []
+        for number in range(self.plan.rounds + 1):
+            path = self.folder(seed, acquisition, number) / "result.json"
+            if not path.is_file():
+                break
+            values = json.loads(path.read_text())
+            iou = tuple(values.pop("iou"))
+            found.append(Result(**{**values, "iou": iou, "acquisition": acquisition}))
+        return found
+
+    def _ended(self, seed: int, acquisition: str) -> bool:
+        """Whether budget, target or patience say that it is enough."""
+        history = self._history(seed, acquisition)
+        plan, mious = self.plan, [one.miou for one in history]
+        if plan.most_labels is not None and history[-1].labels >= plan.most_labels:
+            return True
+        if plan.target is not None and max(mious) >= plan.target:
+            return True
+        best = mious.index(max(mious))
+        return plan.patience is not None and len(mious) - 1 - best >= plan.patience
+
+    def _round(self, seed: int, acquisition: str, number: int) -> None:
+        folder = self.folder(seed, acquisition, number)
+        if (folder / "result.json").is_file():
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        where = f"seed {seed}, {acquisition}, round {number}"
+        self.listener.begin(where)
+        labels, asked = self._labels(folder, seed, acquisition, number)
+        evaluation = self._train(folder, seed)
+        result = Result(
+            seed=seed,
+            acquisition=acquisition,
+            round=number,
+            labels=len(labels),
+            share=len(labels) / self.known,
+            miou=evaluation.miou,
+            accuracy=evaluation.accuracy,
+            iou=evaluation.iou,
+            **asked,
+        )
+        with replacing(folder / "result.json") as file:
+            file.write(json.dumps(asdict(result), indent=1) + "\n")
+        self._write_table()
+        self.listener.end(result)
+
+    def _train(self, folder: Path, seed: int) -> Evaluation:
+        options = replace(
+            self.plan.training,
+            labels=folder / "labels.csv",
+            recipe=replace(self.plan.training.recipe, seed=seed),
+            measurements=1,
+        )
+        found = job.train(self.dataset, folder / "model.safetensors", options, self.listener)
+        assert found is not None
+        return found
+
+    def _labels(
+        self, folder: Path, seed: int, acquisition: str, number: int
+    ) -> tuple[Labels, dict[str, float]]:
+        """All labels of a round, kept in its labels.csv, and what is to be told of the new ones."""
+        path, told = folder / "labels.csv", folder / "asked.json"
+        names = self.dataset.classes.names
+        if path.is_file() and told.is_file():
+            return label_files.read(path, names), json.loads(told.read_text())
+        if number == 0:
+            labels, _ = clicks.draw(
+                self.dataset.train, self.dataset.classes, pixels=self.plan.n, seed=seed
+            )
+            places = {
+                name: [(one.row, one.col) for one in found] for name, found in labels.clicks.items()
+            }
+            asked = {
+                "distance": inquiry.mean_distance(places),
+                "unique": inquiry.mean_unique(labels),
+            }
+        else:
+            before = self.folder(seed, acquisition, number - 1)
+            labels, asked = self._ask(before, folder, seed, acquisition)
+        label_files.write(path, labels, names)
+        with replacing(told) as file:
+            file.write(json.dumps(asked))
+        return labels, asked
+
+    def _ask(
+        self, before: Path, folder: Path, seed: int, acquisition: str
+    ) -> tuple[Labels, dict[str, float]]:
+        old = label_files.read(before / "labels.csv", self.dataset.classes.names)
+        pool = self.dataset.train.images
+        asked = WAYS[self.plan.scorer](
+            Question(
+                model=before / "model.safetensors",
+                network=self.plan.training.network,
+                labels=before / "labels.csv",
+                exclude=self.unknown,
+                work=folder,
+                pool=pool,
+                acquisition=acquisition,
+                seed=seed,
+                **{name: getattr(self.plan, name) for name in SHARED},
+            ),
+            lambda done: self.listener.image(done, len(pool)),
+        )
+        more = oracle.answer(self.dataset.train, self.dataset.classes, asked)
+        network, card = model.load(before / "model.safetensors", self.plan.training.network)
+        found = inquiry.uncertainty(
+            network, card, pool, asked, self.plan.passes,
+            lambda done: self.listener.image(done, len(pool)),
+        )  # fmt: skip
+        told = asdict(found) | {
+            "distance": inquiry.mean_distance(asked),
+            "unique": inquiry.mean_unique(more),
+        }
+        return oracle.added(old, more), told
+
+    def _write_table(self) -> list[Result]:
+        results = list(self.results())
+        names = self.dataset.classes.names
+        with replacing(self.out / "results.csv") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow((*COLUMNS, *(f"iou {name}" for name in names)))
+            for one in results:
+                values = asdict(one)
+                numbers = [*(values[name] for name in COLUMNS), *one.iou]
+                writer.writerow([_told(value) for value in numbers])
+        return results
+
+    def _check_same(self) -> None:
+        """Refuse a folder in which something else was begun."""
+        path, mine = self.out / "campaign.json", _identity(self.dataset, self.plan)
+        if path.is_file():
+            theirs = json.loads(path.read_text())
+            if changed := [name for name in mine if theirs.get(name) != mine[name]]:
+                raise BadInput(
+                    f"{self.out} holds a campaign with another {', '.join(changed)}",
+                    remedy="go on with the same settings, or choose another folder with --out",
+                )
+        with replacing(path) as file:
+            file.write(json.dumps(mine, indent=1, sort_keys=True) + "\n")
+
+
+def _identity(dataset: Dataset, plan: Plan) -> dict[str, Any]:
+    """All that a round depends on; seeds, acquisitions and where to stop may be changed."""
+    training = asdict(plan.training)
+    for name in ("labels", "resume", "measurements"):
+        del training[name]
+    training["recipe"].pop("seed")
+    images = hashlib.sha256("\n".join(dataset.train.images.names).encode("utf-8", "replace"))
+    values = {
+        "images": images.hexdigest(),
+        "classes": dataset.classes.names,
+        "size": dataset.size,
+        "training": training,
+        "scorer": plan.scorer,
+        **{name: getattr(plan, name) for name in SHARED},
+    }
+    return json.loads(json.dumps(values))  # type: ignore[no-any-return]
+
+
+def _told(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

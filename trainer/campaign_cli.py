@@ -1,0 +1,148 @@
+"""trainer simulate: active learning with ground truth as annotator, from the command line."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorer.console import Number, say
+from scorer.contract import ACQUISITIONS
+from trainer import options
+from trainer.screen import CampaignScreen
+
+
+class _Names(click.ParamType):  # type: ignore[type-arg]
+    """Acquisitions, divided by commas."""
+
+    name = "NAME,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(str(value).split(",")))
+        if unknown := [name for name in names if name not in ACQUISITIONS]:
+            self.fail(f"{unknown[0]!r}: choose among {', '.join(ACQUISITIONS)}", param, ctx)
+        return names
+
+
+class _Seeds(click.ParamType):  # type: ignore[type-arg]
+    """Whole numbers, divided by commas."""
+
+    name = "SEED,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        parts = str(value).split(",")
+        if not all(part.isdecimal() and int(part) < 2**32 for part in parts):
+            self.fail(f"{value!r}: expected seeds such as 0,1,2", param, ctx)
+        return tuple(dict.fromkeys(map(int, parts)))
+
+
+@click.command("simulate")
+@options.data
+@click.option(
+    "--acquisitions",
+    type=_Names(),
+    default="balentacq,random",
+    show_default=True,
+    help=f"Divided by commas, of {', '.join(ACQUISITIONS)}.",
+)
+@click.option("--seeds", type=_Seeds(), default="0", show_default=True, help="Divided by commas.")
+@click.option(
+    "--rounds", type=click.IntRange(1), default=5, show_default=True, help="After the random one."
+)
+@click.option("--n", type=click.IntRange(1), help="Pixels per image and round.  [default: 5]")
+@click.option(
+    "--budget",
+    type=click.IntRange(1),
+    help="Pixels of the whole pool per round, n of an image at most.  [default: all]",
+)
+@click.option(
+    "--min-distance",
+    type=Number(0),
+    default=0.0,
+    show_default=True,
+    help="Of the pixels of an image from each other and from labelled ones, in its own pixels.",
+)
+@click.option("--mc", "passes", type=click.IntRange(2), default=20, show_default=True)
+@click.option(
+    "--scorer",
+    type=click.Choice(("torch", "graph")),
+    default="graph",
+    show_default=True,
+    help="Score through export and scorer, as a team would, or in PyTorch.",
+)
+@click.option("--stride", type=click.Choice(("1", "2", "4")), default="1", show_default=True)
+@click.option("--most-labels", type=click.IntRange(1), help="Stop at so many labels.")
+@click.option("--target", type=Number(0, 1), help="Stop at this mIoU.")
+@click.option(
+    "--patience", type=click.IntRange(1), help="Stop after so many rounds without a better mIoU."
+)
+@click.option(
+    "--supervised",
+    type=options.FILE,
+    help="A model of trainer supervised: the line that the plots compare with.",
+)
+@options.training
+@click.option("--out", type=options.FILE, default="campaign", show_default=True, help="A folder.")
+def simulate_command(  # noqa: PLR0913, PLR0917  # one parameter per option
+    data: Path,
+    acquisitions: tuple[str, ...],
+    seeds: tuple[int, ...],
+    rounds: int,
+    n: int | None,
+    budget: int | None,
+    min_distance: float,
+    passes: int,
+    scorer: str,
+    stride: str,
+    most_labels: int | None,
+    target: float | None,
+    patience: int | None,
+    supervised: Path | None,
+    out: Path,
+    **settings: Any,
+) -> None:
+    """Simulate active learning: the masks of [train] answer in an annotator's place.
+
+    Round 0 labels n random pixels per image; every round trains from pre-trained weights on all
+    labels so far, and asks for the next pixels. OUT/results.csv has a row per round, OUT/*.png the
+    plots. The same command goes on where it was cut; with more rounds, seeds or acquisitions it
+    adds to what is there.
+
+    \b
+    Examples:
+      trainer simulate --acquisitions balentacq,random,entropy --rounds 5
+      trainer simulate --preset camvid --seeds 0,1,2 --supervised supervised.safetensors
+      trainer simulate --n 20 --budget 1000 --min-distance 12 --patience 2
+    """
+    options.needs_torch()
+    from trainer import campaign, dataset, plots  # noqa: PLC0415
+
+    size = settings.pop("size")
+    training = options.job(settings, seed=0, pixels=n)
+    plan = campaign.Plan(
+        acquisitions=acquisitions,
+        seeds=seeds,
+        rounds=rounds,
+        n=training.pixels,
+        budget=budget,
+        distance=min_distance,
+        passes=passes,
+        stride=int(stride),
+        scorer=scorer,
+        most_labels=most_labels,
+        target=target,
+        patience=patience,
+        training=training,
+    )
+    described = dataset.read(data)
+    described = replace(described, size=size or described.size)
+    line = plots.line_of(supervised, described) if supervised else None
+    with CampaignScreen() as screen:
+        results = campaign.simulate(described, out, plan, screen)
+    drawn = plots.draw(results, described.classes, out, line)
+    drawn += plots.draw_maps(described, out, plan)
+    say(f"wrote {out / 'results.csv'} and {', '.join(path.name for path in drawn)}", style="green")

@@ -1,0 +1,119 @@
+"""The next pixels to ask for: chosen in PyTorch, or by export and scorer as a team would."""
+
+import csv
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scorer import labels as label_files
+from scorer.budget import within
+from scorer.errors import Failure
+from scorer.pool import Pool, list_pool
+from scorer.rank import Ranked, rank
+from trainer import model
+from trainer.inquiry import Asked
+from trainer.pytorch import PyTorch
+
+SHARED = ("n", "budget", "distance", "passes", "stride")
+_SOME_SKIPPED = 4  # scorer rank's exit code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Of which pool, with which model, and what must not be asked. `work`: for files on the way.
+
+    The rest as in scorer.rank; passes: m; budget: pixels of the pool, n of an image at most.
+    """
+
+    model: Path
+    network: str
+    labels: Path
+    exclude: Path
+    work: Path
+    pool: Pool
+    acquisition: str
+    seed: int
+    n: int
+    budget: int | None
+    distance: float
+    passes: int
+    stride: int
+
+
+def in_pytorch(question: Question, on_image: Callable[[int], None]) -> Asked:
+    """The reference: the model as it is."""
+    network, card = model.load(question.model, question.network)
+    results = rank(
+        PyTorch(network, card, acquisition=question.acquisition, passes=question.passes),
+        question.pool,
+        n=question.n,
+        labels=label_files.read(question.labels, card.classes),
+        seed=question.seed,
+        distance=question.distance,
+        exclude=question.exclude,
+    )
+    ranked = []
+    for done, one in enumerate(results, start=1):
+        if isinstance(one, Ranked):
+            ranked.append(one)
+        on_image(done)
+    budget = question.budget
+    chosen = ranked if budget is None else within(budget, lambda: ranked)
+    return {one.image: [(pixel.row, pixel.col) for pixel in one.pixels] for one in chosen}
+
+
+def in_graph(question: Question, on_image: Callable[[int], None]) -> Asked:
+    """By the commands that a team would type."""
+    graph, ranking = question.work / "scorer.onnx", question.work / "ranking.csv"
+    own_code = ("--network", question.network) if ":" in question.network else ()
+    _command(
+        "export", "onnx", "--model", question.model, "--out", graph, "--mc", question.passes,
+        "--acquisition", question.acquisition, "--stride", question.stride,
+        "--top", max(64, question.n), *own_code,
+    )  # fmt: skip
+    budget = () if question.budget is None else ("--budget", question.budget)
+    _command(
+        "scorer", "rank", "--pool", _folder(question), "--graph", graph, "--n", question.n,
+        "--labels", question.labels, "--exclude", question.exclude, "--seed", question.seed,
+        "--min-distance", question.distance, "--out", ranking, *budget,
+    )  # fmt: skip
+    on_image(len(question.pool))
+    asked: dict[str, list[tuple[int, int]]] = {}
+    with ranking.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            asked.setdefault(row["image"], []).append((int(row["row"]), int(row["col"])))
+    return asked
+
+
+WAYS: dict[str, Callable[[Question, Callable[[int], None]], Asked]] = {
+    "torch": in_pytorch,
+    "graph": in_graph,
+}
+
+
+def _folder(question: Question) -> Path:
+    """A folder that holds the images of the pool and no others: links, where theirs has more."""
+    pool = question.pool
+    if list_pool(pool.root).names == pool.names:
+        return pool.root
+    links = question.work / "pool"
+    for name in pool.names:
+        link = links / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(pool.path(name).resolve())
+    return links
+
+
+def _command(*words: object) -> None:
+    """Run a command of ours; what it says on failure is the failure."""
+    found = subprocess.run(  # noqa: S603  # ourselves
+        [sys.executable, "-m", *map(str, words)], capture_output=True, text=True, check=False
+    )
+    if found.returncode not in (0, _SOME_SKIPPED):
+        raise Failure(
+            f"{' '.join(map(str, words))} failed:\n{found.stderr.strip()}",
+            remedy="run it by hand to see more",
+        )

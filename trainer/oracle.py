@@ -1,0 +1,60 @@
+"""Ground truth in an annotator's place: what a click on a pixel would answer."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from scorer.errors import BadImage
+from scorer.exclusion import mask_name
+from scorer.files import replacing_path
+from scorer.labels import Click, Labels
+from trainer import masks
+from trainer.classes import Classes
+from trainer.split import Split
+
+Places = Mapping[str, Iterable[tuple[int, int]]]
+
+
+def answer(split: Split, classes: Classes, asked: Places) -> Labels:
+    """The class of every pixel asked, by image, in the order in which they were asked."""
+    clicks = {}
+    for name, places in asked.items():
+        mask = _mask(split, classes, name)
+        values = [(row, col, int(mask[row, col])) for row, col in places]
+        clicks[name] = [Click(r, c, None if v == masks.IGNORE else v) for r, c, v in values]
+    return Labels(clicks)
+
+
+def added(before: Labels, more: Labels) -> Labels:
+    """Labels of both."""
+    names = {**before.clicks, **more.clicks}
+    return Labels({name: [*before.of(name), *more.of(name)] for name in names})
+
+
+def write_unknown(split: Split, classes: Classes, folder: Path) -> int:
+    """Write a mask for every image of what even the ground truth does not know, 255 there: nobody
+    is asked for it. Masks that are there already are kept. How many pixels are known.
+    """
+    known = 0
+    for name in split.images.names:
+        path = folder / mask_name(name)
+        try:
+            if path.is_file():
+                known += int((np.asarray(Image.open(path)) == 0).sum())
+                continue
+            unknown = _mask(split, classes, name) == masks.IGNORE
+        except BadImage:
+            continue  # it is skipped wherever it is used, with its reason
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing_path(path) as temporary:
+            Image.fromarray(255 * unknown.astype(np.uint8)).save(temporary, format="PNG")
+        known += int((~unknown).sum())
+    return known
+
+
+def _mask(split: Split, classes: Classes, name: str) -> masks.Mask:
+    path = split.mask(name)
+    assert path is not None
+    return masks.read(path, classes, split.ids)

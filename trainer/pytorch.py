@@ -1,0 +1,87 @@
+"""PyTorch as a runtime: a model scores photographs without any export."""
+
+import threading
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from scorer.contract import Contract
+from scorer.runtime import Scores
+from trainer.model import Card
+from trainer.network import BayesianNetwork
+from trainer.raster import Raster, Whole
+from trainer.scoring import ScoringNetwork
+from trainer.strips import Strips
+
+
+class PyTorch:
+    """The reference that graphs are compared with, behind the interface of every runtime."""
+
+    workers = 1
+
+    def __init__(
+        self,
+        network: BayesianNetwork,
+        card: Card,
+        *,
+        acquisition: str,
+        passes: int,
+        top_k: int = 64,
+        mask_seed: int = 0,
+    ) -> None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.name = f"torch {device}"
+        self.contract = Contract(
+            acquisition=acquisition,
+            passes=passes,
+            dropout=card.dropout,
+            mask_seed=mask_seed,
+            height=card.height,
+            width=card.width,
+            classes=card.classes,
+            colours=card.colours,
+            top_k=min(top_k, card.height * card.width),
+            has_map=True,
+            network=card.network,
+            weights_sha256=network.sha256,
+            preprocessing=network.preprocessing,
+        )
+        self.network = ScoringNetwork(
+            network,
+            passes=passes,
+            mask_seed=mask_seed,
+            acquisition=acquisition,
+            size=card.size,
+            top_k=self.contract.top_k,
+            raster=raster_of(network, card.size),
+        ).eval()
+        self.network.to(device)
+        self.device = device
+        self._one = threading.Lock()
+
+    @torch.inference_mode()
+    def run(
+        self,
+        image: npt.NDArray[np.uint8],
+        exclude: npt.NDArray[np.uint8],
+        noise: npt.NDArray[np.float32] | None = None,
+        *,
+        want_map: bool = False,
+    ) -> Scores:
+        """Score image [B, H, W, 3]; exclude and noise are [B, H, W]."""
+        given = (image, exclude) if noise is None else (image, exclude, noise)
+        with self._one:
+            found = self.network(*(torch.from_numpy(one).to(self.device) for one in given))
+        score, pixel, label, quantity = (values.cpu().numpy() for values in found)
+        return Scores(score, pixel, label, quantity if want_map else None)
+
+
+@torch.inference_mode()
+def raster_of(network: BayesianNetwork, size: tuple[int, int]) -> type[Raster]:
+    """On a CPU the grid in strips where that is possible, so that memory stays small."""
+    if torch.cuda.is_available():
+        return Whole
+    blank = torch.zeros(1, *size, 3, dtype=torch.uint8)
+    height, width = network.features(blank).shape[2:]
+    return Strips if Strips.fits(network.classifier, (height, width), size) else Whole
