@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from scorer import labels as label_files
 from scorer.errors import BadDataset, BadInput
@@ -78,17 +78,13 @@ class Result:
     unique: float = math.nan
 
 
-class Listener(job.Listener):
+@runtime_checkable
+class Listener(job.Listener, Protocol):
     """Who hears of a campaign: of every training in it, and of its rounds."""
 
-    def begin(self, where: str) -> None:
-        """Training or asking begins, of which seed, acquisition and round."""
-
-    def image(self, done: int, images: int) -> None:
-        """So many images of the pool have been asked about."""
-
-    def end(self, result: Result) -> None:
-        """A round is over."""
+    def begin(self, where: str) -> None: ...
+    def image(self, done: int, images: int) -> None: ...
+    def end(self, result: Result) -> None: ...
 
 
 def simulate(dataset: Dataset, out: Path, plan: Plan, listener: Listener) -> list[Result]:
@@ -132,15 +128,10 @@ class Campaign:
             for acquisition in self.plan.acquisitions:
                 yield from self._history(seed, acquisition)
 
-    def folder(self, seed: int, acquisition: str, number: int) -> Path:
-        """Where a round lies; round 0 is common to all acquisitions."""
-        name = START if number == 0 else acquisition
-        return self.out / f"seed-{seed}" / name / f"round-{number}"
-
     def _history(self, seed: int, acquisition: str) -> list[Result]:
         found = []
         for number in range(self.plan.rounds + 1):
-            path = self.folder(seed, acquisition, number) / "result.json"
+            path = folder_of(self.out, seed, acquisition, number) / "result.json"
             if not path.is_file():
                 break
             values = json.loads(path.read_text())
@@ -160,7 +151,7 @@ class Campaign:
         return plan.patience is not None and len(mious) - 1 - best >= plan.patience
 
     def _round(self, seed: int, acquisition: str, number: int) -> None:
-        folder = self.folder(seed, acquisition, number)
+        folder = folder_of(self.out, seed, acquisition, number)
         if (folder / "result.json").is_file():
             return
         folder.mkdir(parents=True, exist_ok=True)
@@ -215,7 +206,7 @@ class Campaign:
                 "unique": inquiry.mean_unique(labels),
             }
         else:
-            before = self.folder(seed, acquisition, number - 1)
+            before = folder_of(self.out, seed, acquisition, number - 1)
             labels, asked = self._ask(before, folder, seed, acquisition)
         label_files.write(path, labels, names)
         with replacing(told) as file:
@@ -277,6 +268,11 @@ class Campaign:
                 )
         with replacing(path) as file:
             file.write(json.dumps(mine, indent=1, sort_keys=True) + "\n")
+
+
+def folder_of(out: Path, seed: int, acquisition: str, number: int) -> Path:
+    """Where a round lies; round 0 is common to all acquisitions."""
+    return out / f"seed-{seed}" / (acquisition if number else START) / f"round-{number}"
 
 
 def _identity(dataset: Dataset, plan: Plan) -> dict[str, Any]:

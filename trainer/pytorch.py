@@ -10,7 +10,7 @@ from scorer.contract import Contract
 from scorer.runtime import Scores
 from trainer.model import Card
 from trainer.network import BayesianNetwork
-from trainer.raster import Raster, Whole
+from trainer.raster import Whole
 from trainer.scoring import ScoringNetwork
 from trainer.strips import Strips
 
@@ -78,7 +78,7 @@ class PyTorch:
 
 
 @torch.inference_mode()
-def raster_of(network: BayesianNetwork, size: tuple[int, int]) -> type[Raster]:
+def raster_of(network: BayesianNetwork, size: tuple[int, int]) -> type[Whole] | type[Strips]:
     """On a CPU the grid in strips where that is possible, so that memory stays small."""
     if torch.cuda.is_available():
         return Whole

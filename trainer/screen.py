@@ -1,7 +1,7 @@
 """Training as a person sees it: one bar for the run, one line for an epoch."""
 
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
@@ -21,7 +21,7 @@ class Screen:
         self._task: TaskID | None = None
         self._epochs = 0
 
-    def __enter__(self) -> "Screen":
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 
@@ -69,7 +69,7 @@ class CampaignScreen(Screen):
         if warning:
             say(f"{self._where}: {message}", style="yellow")
 
-    def start(self, epochs: int, done: int) -> None:
+    def start(self, epochs: int, done: int) -> None:  # noqa: ARG002  # the bar shows it
         self._epochs = epochs
 
     def step(self, progress: "Progress") -> None:

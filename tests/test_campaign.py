@@ -1,0 +1,264 @@
+"""Active learning with ground truth as annotator: the same table however often it is cut."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trees
+from PIL import Image
+
+from export.regret import regret
+from scorer import labels as label_files
+from scorer.errors import BadDataset, BadInput
+from scorer.exclusion import Exclusion
+from scorer.images import load
+from trainer import campaign, choose, dataset, job, model, plots
+from trainer.campaign import Plan, Result
+from trainer.dataset import Dataset
+from trainer.pytorch import PyTorch
+from trainer.recipe import Recipe
+
+RECIPE = Recipe(epochs=1, batch=2, precision="32-true")
+PLAN = Plan(
+    acquisitions=("balentacq", "entropy"),
+    rounds=2,
+    n=2,
+    passes=3,
+    scorer="torch",
+    training=job.Options(weights="none", recipe=RECIPE),
+)
+
+
+class Silent:
+    """Hears nothing but the rounds that end."""
+
+    def __init__(self) -> None:
+        self.ended: list[Result] = []
+
+    def tell(self, message: str, *, warning: bool = False) -> None: ...
+    def start(self, epochs: int, done: int) -> None: ...
+    def step(self, progress: object) -> None: ...
+    def epoch(self, progress: object, miou: float | None) -> None: ...
+    def begin(self, where: str) -> None: ...
+    def image(self, done: int, images: int) -> None: ...
+    def end(self, result: Result) -> None:
+        self.ended.append(result)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():  # type: ignore[no-untyped-def]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Four photographs to learn from, one corner of which nobody knows, and two to measure on."""
+    folder = tmp_path_factory.mktemp("toy")
+    trees.folders(folder, images=4, val=2, size=(32, 32))
+    for path in sorted((folder / "masks").iterdir()):
+        mask = np.asarray(Image.open(path)).copy()
+        mask[:8, :8] = 255
+        trees.save(path, mask)
+    return dataset.read(folder / "dataset.toml")
+
+
+@pytest.fixture(scope="module")
+def done(toy: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Result]]:
+    """A campaign from start to end."""
+    out = tmp_path_factory.mktemp("campaign")
+    return out, campaign.simulate(toy, out, PLAN, Silent())
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "results.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_there_is_a_row_for_every_round(done: tuple[Path, list[Result]]) -> None:
+    out, results = done
+    found = [(row["acquisition"], int(row["round"]), int(row["labels"])) for row in rows(out)]
+    assert found == [
+        (name, number, 8 * (number + 1)) for name in PLAN.acquisitions for number in range(3)
+    ]
+    known = 4 * (32 * 32 - 64)
+    assert [float(row["share"]) for row in rows(out)] == pytest.approx(
+        [8 * (number + 1) / known for _ in range(2) for number in range(3)], rel=1e-4
+    )
+    assert all(0 <= one.miou <= 1 and 1 <= one.unique <= 2 for one in results)
+    asked = [one for one in results if one.round]
+    assert all(one.epistemic >= 0 and one.aleatoric > 0 and one.posterior < 0 for one in asked)
+    assert all(0 <= one.nonnegative <= 1 and one.distance > 0 for one in asked)
+
+
+def test_every_round_adds_to_the_labels_of_the_last_and_asks_for_nothing_unknown(
+    toy: Dataset, done: tuple[Path, list[Result]]
+) -> None:
+    out, _ = done
+    for acquisition in PLAN.acquisitions:
+        before: set[tuple[str, int, int]] = set()
+        for number in range(3):
+            path = campaign.folder_of(out, 0, acquisition, number) / "labels.csv"
+            labels = label_files.read(path, toy.classes.names)
+            places = {
+                (name, click.row, click.col)
+                for name, clicks in labels.clicks.items()
+                for click in clicks
+            }
+            assert len(places) == len(labels) == 8 * (number + 1)
+            assert before < places
+            assert all(row >= 8 or col >= 8 for _, row, col in places)
+            for name, clicks in labels.clicks.items():
+                mask = np.asarray(Image.open(toy.train.mask(name)))  # type: ignore[arg-type]
+                assert all(mask[click.row, click.col] == click.label for click in clicks)
+            before = places
+
+
+def test_what_is_there_is_kept_and_more_rounds_are_added(
+    toy: Dataset, done: tuple[Path, list[Result]], tmp_path: Path
+) -> None:
+    out, results = done
+    once, heard = tmp_path / "again", Silent()
+    campaign.simulate(toy, once, replace(PLAN, rounds=1, acquisitions=("balentacq",)), heard)
+    assert len(heard.ended) == 2
+    again = campaign.simulate(toy, once, PLAN, heard)
+    assert len(heard.ended) == 5
+    assert (once / "results.csv").read_bytes() == (out / "results.csv").read_bytes()
+    assert [one.miou for one in again] == [one.miou for one in results]
+
+
+def test_another_campaign_in_the_same_folder_is_refused(
+    toy: Dataset, done: tuple[Path, list[Result]]
+) -> None:
+    with pytest.raises(BadInput, match="another n, passes"):
+        campaign.simulate(toy, done[0], replace(PLAN, n=3, passes=5), Silent())
+
+
+def test_a_simulation_needs_masks(toy: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(BadDataset, match="needs masks"):
+        campaign.simulate(replace(toy, val=None), tmp_path, PLAN, Silent())
+
+
+@pytest.mark.parametrize(
+    ("change", "rounds"),
+    [({"most_labels": 16}, 1), ({"target": 0.0}, 0), ({"patience": 1}, None)],
+)
+def test_it_stops_early(
+    change: dict[str, object],
+    rounds: int | None,
+    toy: Dataset,
+    done: tuple[Path, list[Result]],
+    tmp_path: Path,
+) -> None:
+    plan = replace(PLAN, acquisitions=("balentacq",), **change)  # type: ignore[arg-type]
+    found = campaign.simulate(toy, tmp_path / "out", plan, Silent())
+    mious = [one.miou for one in done[1][:3]]
+    if rounds is None:  # one round without a better mIoU than before
+        worse = [index for index in (1, 2) if mious[index] <= max(mious[:index])]
+        rounds = worse[0] if worse else 2
+    assert found[-1].round == rounds
+
+
+def test_killed_in_the_middle_of_a_round_it_ends_with_the_same_table(
+    toy: Dataset, tmp_path: Path
+) -> None:
+    """A process of its own, twice killed while a round trains, beside one that is left alone."""
+    folder = toy.train.images.root.parent
+
+    def started(out: Path) -> "subprocess.Popen[bytes]":
+        words = (
+            "simulate", "--data", folder / "dataset.toml", "--out", out, "--rounds", 2, "--n", 2,
+            "--acquisitions", "balentacq,random", "--mc", 3, "--epochs", 4, "--batch", 2,
+            "--scorer", "torch", "--weights", "none", "--precision", "32-true",
+        )  # fmt: skip
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(
+            [sys.executable, "-m", "trainer", *map(str, words)], env=environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    assert started(tmp_path / "whole").wait() == 0
+    for number in (1, 2):
+        process = started(tmp_path / "cut")
+        partial = tmp_path / f"cut/seed-0/balentacq/round-{number}/model.safetensors.partial"
+        while not partial.exists():
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert started(tmp_path / "cut").wait() == 0
+    whole, cut = (rows(tmp_path / name) for name in ("whole", "cut"))
+    assert len(whole) == 6
+    assert cut == whole
+    assert not list((tmp_path / "cut").rglob("*.partial"))
+
+
+@pytest.mark.parametrize("acquisition", ["balentacq", "powerbald"])
+def test_the_graph_and_pytorch_choose_the_same_pixels_up_to_regret(
+    acquisition: str, toy: Dataset, done: tuple[Path, list[Result]], tmp_path: Path
+) -> None:
+    before = campaign.folder_of(done[0], 0, "balentacq", 2)
+    question = choose.Question(
+        model=before / "model.safetensors",
+        network=PLAN.training.network,
+        labels=before / "labels.csv",
+        exclude=done[0] / "unknown",
+        work=tmp_path,
+        pool=toy.train.images,
+        acquisition=acquisition,
+        seed=3,
+        n=3,
+        budget=None,
+        distance=2.5,
+        passes=4,
+        stride=1,
+    )
+    reference = choose.in_pytorch(question, lambda _: None)
+    asked = choose.in_graph(question, lambda _: None)
+    assert set(asked) == set(reference)
+    assert all(len(places) == 3 for places in asked.values())
+    if all(set(asked[name]) == set(reference[name]) for name in asked):
+        return
+    assert worst_regret(question, asked) <= 2e-3
+
+
+def worst_regret(question: choose.Question, asked: choose.Asked) -> float:
+    """Of the first pick of every image, which no other pick hinders."""
+    network, card = model.load(question.model)
+    runtime = PyTorch(network, card, acquisition="balentacq", passes=question.passes)
+    labels = label_files.read(question.labels, card.classes)
+    barred = Exclusion(labels, question.distance, question.exclude)
+    found = []
+    for name, places in asked.items():
+        photograph = load(question.pool.path(name), card.size)
+        exclude = barred.of(name, photograph.geometry)
+        values = runtime.run(photograph.pixels[None], exclude[None], want_map=True).map
+        assert values is not None
+        chosen = torch.zeros(card.size, dtype=torch.bool)
+        chosen[photograph.geometry.to_map(*places[0])] = True
+        eligible = torch.from_numpy(exclude == 0)
+        found.append(regret(question.acquisition, torch.from_numpy(values[0]), chosen, eligible))
+    return max(found)
+
+
+def test_plots_are_drawn(toy: Dataset, done: tuple[Path, list[Result]], tmp_path: Path) -> None:
+    out, results = done
+    supervised = tmp_path / "supervised.safetensors"
+    job.train(toy, supervised, replace(PLAN.training, dense=True), Silent())
+    line = plots.line_of(supervised, toy)
+    drawn = plots.draw(results, toy.classes, tmp_path, line) + plots.draw_maps(toy, out, PLAN)
+    names = ["miou.png", "uncertainty.png", "queries.png", "gain.png", "maps.png"]
+    assert [path.name for path in drawn] == names
+    for path in drawn:
+        with Image.open(path) as image:
+            assert len(image.convert("RGB").getcolors(1 << 24)) > 50

@@ -1,0 +1,210 @@
+"""A campaign in pictures: accuracy, uncertainty, variety of what was asked, and maps."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from scorer.contract import ACQUISITIONS, STOCHASTIC
+from scorer.errors import BadModel
+from scorer.files import replacing_path
+from scorer.images import load
+from trainer import model
+from trainer.campaign import Plan, Result, folder_of
+from trainer.classes import Classes
+from trainer.dataset import Dataset
+from trainer.evaluate import evaluate
+from trainer.pytorch import PyTorch
+
+# Okabe & Ito 2008: told apart by people who do not see all colours, and by markers in print.
+_COLOURS = ("#0072B2", "#56B4E9", "#D55E00", "#CC79A7", "#009E73", "#E69F00", "#000000")
+_MARKERS = "oPs^Dv*"
+_STYLE = dict(zip(ACQUISITIONS, zip(_COLOURS, _MARKERS, strict=True), strict=True))
+_LABELLED = "labelled pixels (% of the training set)"
+
+Curve = tuple[list[float], list[float], list[float], list[float]]  # x, mean, least, most
+
+
+@dataclass(frozen=True)
+class Line:
+    """Supervised training, to compare with: mIoU, and IoU by class."""
+
+    miou: float
+    iou: tuple[float, ...]
+
+
+def line_of(path: Path, dataset: Dataset) -> Line:
+    """Of a model of `trainer supervised`, measured on the validation split."""
+    network, card = model.load(path)
+    if card.classes != dataset.classes.names or dataset.val is None:
+        raise BadModel(f"{path} has other classes", remedy="train it on this dataset")
+    found = evaluate(network, dataset.val, dataset.classes, card.size)
+    return Line(found.miou, found.iou)
+
+
+def draw(results: Sequence[Result], classes: Classes, out: Path, line: Line | None) -> list[Path]:
+    """All plots of a campaign that its results allow."""
+    drawn = [
+        _accuracy(results, out / "miou.png", line),
+        _uncertainty(results, out / "uncertainty.png"),
+        _variety(results, out / "queries.png"),
+    ]
+    if line is not None:
+        drawn.append(_gain(results, classes, out / "gain.png", line))
+    return drawn
+
+
+def draw_maps(dataset: Dataset, out: Path, plan: Plan, index: int = 0) -> list[Path]:
+    """One photograph of the validation split in the eyes of all acquisitions, after the last round
+    of the first of the plan; values through the normal CDF, as in Didari et al. 2024.
+    """
+    rounds = range(plan.rounds, -1, -1)
+    folders = (folder_of(out, plan.seeds[0], plan.acquisitions[0], number) for number in rounds)
+    path = next((f / "model.safetensors" for f in folders if (f / "result.json").is_file()), None)
+    if path is None or dataset.val is None:
+        return []
+    network, card = model.load(path, plan.training.network)
+    photograph = load(dataset.val.images.path(dataset.val.images.names[index]), card.size)
+    height, width = photograph.geometry.content
+    names = [name for name in ACQUISITIONS if name not in STOCHASTIC and name != "balentacq"]
+    target = out / "maps.png"
+    with _figure(target, 1, 1 + len(names), (3.2 * (1 + len(names)), 3.4)) as axes:
+        axes[0].imshow(photograph.pixels[:height, :width])
+        axes[0].set_title("photograph")
+        for axis, name in zip(axes[1:], names, strict=True):
+            runtime = PyTorch(network, card, acquisition=name, passes=plan.passes)
+            blank = np.zeros((1, *card.size), np.uint8)
+            found = runtime.run(photograph.pixels[None], blank, want_map=True).map
+            assert found is not None
+            sign = -1 if name == "margin" else 1
+            shown = axis.imshow(_cdf(sign * found[0, :height, :width]), vmin=0, vmax=1)
+            axis.set_title("1 - margin" if name == "margin" else name)
+        for axis in axes:
+            axis.axis("off")
+        axes[-1].figure.colorbar(shown, ax=list(axes), shrink=0.7, label="normal CDF of the value")
+    return [target]
+
+
+def _accuracy(results: Sequence[Result], path: Path, line: Line | None) -> Path:
+    with _figure(path, 1, 1, (6.4, 4.4)) as (axis,):
+        for name, runs in _by_acquisition(results).items():
+            _plot(axis, name, _curve(runs, lambda r: 100 * r.share, lambda r: r.miou))
+        if line is not None:
+            axis.axhline(line.miou, color="0.4", linestyle="--", label="supervised, all pixels")
+        axis.set_xlabel(_LABELLED)
+        axis.set_ylabel("mIoU on the validation split")
+        axis.legend()
+    return path
+
+
+def _uncertainty(results: Sequence[Result], path: Path) -> Path:
+    """Of what was asked, against the mIoU of the model that asked."""
+    kinds = ("epistemic", "aleatoric", "posterior")
+    with _figure(path, 1, 3, (12.0, 4.0)) as axes:
+        for axis, kind in zip(axes, kinds, strict=True):
+            for name, runs in _by_acquisition(results).items():
+                for index, run in enumerate(runs):
+                    asked = [one for one in run if not math.isnan(getattr(one, kind))]
+                    if not asked:
+                        continue
+                    first = getattr(asked[0], kind)
+                    mious = [run[one.round - 1].miou for one in asked]
+                    values = [getattr(one, kind) / first for one in asked]
+                    colour, marker = _STYLE[name]
+                    axis.plot(
+                        mious, values, color=colour, marker=marker, label=None if index else name
+                    )
+            axis.set_xlabel("mIoU of the model that asked")
+            axis.set_title(f"{kind} uncertainty of the pixels asked")
+        axes[0].set_ylabel("relative to the first round that a model asked")
+        axes[0].legend()
+    return path
+
+
+def _variety(results: Sequence[Result], path: Path) -> Path:
+    with _figure(path, 1, 2, (10.0, 4.0)) as axes:
+        for name, runs in _by_acquisition(results).items():
+            _plot(axes[0], name, _curve(runs, lambda r: float(r.round), lambda r: r.distance))
+            _plot(axes[1], name, _curve(runs, lambda r: float(r.round), lambda r: r.unique))
+        axes[0].set_ylabel("mean distance of two pixels asked (pixels)")
+        axes[1].set_ylabel("different classes asked per image")
+        for axis in axes:
+            axis.set_xlabel("round (0: random)")
+            axis.xaxis.get_major_locator().set_params(integer=True)
+        axes[0].legend()
+    return path
+
+
+def _gain(results: Sequence[Result], classes: Classes, path: Path, line: Line) -> Path:
+    runs = _by_acquisition(results)
+    places = np.arange(len(classes))
+    with _figure(path, 1, 1, (max(6.4, 0.8 * len(classes)), 4.4)) as (axis,):
+        for index, (name, of_seeds) in enumerate(runs.items()):
+            last = np.nanmean([run[-1].iou for run in of_seeds], axis=0)
+            offset = (index - (len(runs) - 1) / 2) * 0.8 / len(runs)
+            axis.bar(
+                places + offset, last - line.iou, 0.8 / len(runs), color=_STYLE[name][0], label=name
+            )
+        axis.axhline(0, color="0.4", linewidth=1)
+        axis.set_xticks(places, classes.names, rotation=60, ha="right")
+        axis.set_ylabel("IoU after the last round, less supervised")
+        axis.legend()
+    return path
+
+
+def _by_acquisition(results: Sequence[Result]) -> dict[str, list[list[Result]]]:
+    """The rounds of every seed, by acquisition."""
+    found: dict[str, dict[int, list[Result]]] = {}
+    for one in results:
+        found.setdefault(one.acquisition, {}).setdefault(one.seed, []).append(one)
+    return {name: list(runs.values()) for name, runs in found.items()}
+
+
+def _curve(
+    runs: Sequence[Sequence[Result]],
+    x: Callable[[Result], float],
+    y: Callable[[Result], float],
+) -> Curve:
+    """Mean over the seeds, and between which values they lie, round by round."""
+    curve: Curve = ([], [], [], [])
+    for rounds in zip(*runs, strict=False):
+        values = [y(one) for one in rounds]
+        told = (float(np.mean([x(one) for one in rounds])), float(np.mean(values)))
+        for part, value in zip(curve, (*told, min(values), max(values)), strict=True):
+            part.append(value)
+    return curve
+
+
+def _plot(axis: Any, name: str, curve: Curve) -> None:
+    colour, marker = _STYLE[name]
+    x, mean, least, most = curve
+    axis.plot(x, mean, color=colour, marker=marker, label=name)
+    if least != most:
+        axis.fill_between(x, least, most, color=colour, alpha=0.15, linewidth=0)
+
+
+def _cdf(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    scaled = torch.from_numpy((values - values.mean()) / max(float(values.std()), 1e-9))
+    shown: npt.NDArray[np.float32] = torch.special.ndtr(scaled).numpy()
+    return shown
+
+
+@contextmanager
+def _figure(path: Path, rows: int, cols: int, size: tuple[float, float]) -> Iterator[Any]:
+    """Axes of a picture that is written when all is drawn."""
+    from matplotlib.figure import Figure  # noqa: PLC0415  # a second that only this needs
+
+    figure = Figure(figsize=size, layout="constrained")
+    axes = np.atleast_1d(figure.subplots(rows, cols)).ravel()
+    for axis in axes:
+        axis.grid(alpha=0.3)
+        axis.locator_params(axis="x", nbins=5)
+    yield axes
+    with replacing_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
