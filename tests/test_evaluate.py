@@ -16,7 +16,7 @@ from scorer.errors import BadDataset
 from scorer.pool import Pool, list_pool
 from trainer.classes import Classes, default_colours
 from trainer.dropout import FeatureDropout
-from trainer.evaluate import Evaluation, evaluate
+from trainer.evaluate import Evaluation, _largest, evaluate
 from trainer.network import BayesianNetwork
 from trainer.split import Split
 
@@ -242,3 +242,11 @@ def test_a_split_where_all_is_ignored_is_refused(tmp_path: Path) -> None:
     trees.save(split.masks / "0.png", np.full((64, 64), 255, np.uint8))
     with pytest.raises(BadDataset):
         _ = evaluate(nearest_colour(), split, FOUR, GRID).miou
+
+
+@pytest.mark.parametrize("classes", [2, 16, 17, 40])
+def test_classes_a_few_at_a_time_give_the_largest_of_all(classes: int) -> None:
+    torch.manual_seed(classes)
+    scores = torch.randn(1, classes, 5, 7).round(decimals=1)  # with ties
+    whole = F.interpolate(scores, (13, 20), mode="bilinear", align_corners=False)[0].argmax(0)
+    assert torch.equal(_largest(scores, (13, 20)), whole)

@@ -388,3 +388,46 @@ def test_distance_is_in_pixels_of_the_original(tiny: Graph, folder: Path) -> Non
         places = [(pixel.row, pixel.col) for pixel in result.pixels]
         between = [np.hypot(a[0] - b[0], a[1] - b[1]) for a in places for b in places if a != b]
         assert min(between, default=9) >= 9
+
+
+def excluding(tmp_path: Path, **masks: np.ndarray) -> Path:
+    for name, values in masks.items():
+        Image.fromarray(values.astype(np.uint8)).save(tmp_path / f"{name.lstrip('_')}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("acquisition", ["balentacq", "margin", "random"])
+def test_what_a_mask_excludes_is_never_chosen(
+    acquisition: str, tiny: Graph, folder: Path, tmp_path: Path
+) -> None:
+    """Of the image of 24x32 all but four pixels that the map shows; others have no mask."""
+    mask = np.full((24, 32), 255)
+    left = [(1, 1), (10, 17), (22, 30), (22, 1)]
+    geometry = Geometry((24, 32), (8, 12))
+    shown = [geometry.to_image(*geometry.to_map(*place)) for place in left]
+    for place in shown:
+        mask[place] = 0
+    masks = excluding(tmp_path, _1=mask)
+    results = list(rank(opened(tiny(acquisition)), list_pool(folder), n=4, exclude=masks))
+    found = {one.image: one for one in ranked(results)}
+    assert {(pixel.row, pixel.col) for pixel in found["1.png"].pixels} == set(shown)
+    assert len(found) == 8
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: Image.new("L", (31, 24)).save(path), "exclusion mask of another size"),
+        (lambda path: Image.new("RGB", (32, 24)).save(path), "exclusion mask of another size"),
+        (lambda path: path.write_bytes(b"no image"), "exclusion mask unreadable"),
+    ],
+)
+def test_a_bad_exclusion_mask_skips_its_image_and_no_other(
+    make: Callable[[Path], object], reason: str, tiny: Graph, folder: Path, tmp_path: Path
+) -> None:
+    make(tmp_path / "1.png")
+    results = list(rank(opened(tiny()), list_pool(folder), n=4, exclude=tmp_path))
+    assert len(ranked(results)) == 7
+    (skipped,) = (one for one in results if isinstance(one, Skipped) and one.image == "1.png")
+    assert skipped.reason == reason
+    assert "1.png" in skipped.detail

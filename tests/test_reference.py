@@ -27,6 +27,8 @@ def test_the_reference_is_up_to_date(written: str) -> None:
 COMMANDS = (
     "trainer init",
     "trainer fit",
+    "trainer supervised",
+    "trainer simulate",
     "trainer evaluate",
     "python -m export tensorrt",
     "python -m export triton",

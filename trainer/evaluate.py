@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from scorer.errors import BadDataset, BadImage
@@ -14,6 +15,8 @@ from trainer import masks
 from trainer.classes import Classes
 from trainer.network import BayesianNetwork, upsample
 from trainer.split import Split
+
+_CLASSES_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -86,5 +89,18 @@ def _predict(
     logits = upsample(network(torch.from_numpy(photograph.pixels)[None].to(device)), size)
     height, width = photograph.geometry.content
     content = logits[..., :height, :width].float().cpu()
-    whole = F.interpolate(content, truth.shape, mode="bilinear", align_corners=False)
-    return whole[0].argmax(0), truth.long()
+    return _largest(content, (truth.shape[0], truth.shape[1])), truth.long()
+
+
+def _largest(scores: Float[Tensor, "1 C h w"], size: tuple[int, int]) -> Int64[Tensor, "H W"]:
+    """The class with the largest enlarged score; a few classes at a time, or those of a large
+    photograph would fill the memory.
+    """
+    best = torch.full(size, -torch.inf)
+    label = torch.zeros(size, dtype=torch.int64)
+    for start in range(0, scores.shape[1], _CLASSES_AT_ONCE):
+        few = scores[:, start : start + _CLASSES_AT_ONCE]
+        value, index = F.interpolate(few, size, mode="bilinear", align_corners=False)[0].max(0)
+        better = value > best
+        best, label = value.where(better, best), (index + start).where(better, label)
+    return label

@@ -1,7 +1,7 @@
 """Training as a person sees it: one bar for the run, one line for an epoch."""
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
@@ -21,7 +21,7 @@ class Screen:
         self._task: TaskID | None = None
         self._epochs = 0
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Screen":
         self._bar.start()
         return self
 
@@ -61,6 +61,10 @@ class CampaignScreen(Screen):
     def __init__(self) -> None:
         super().__init__()
         self._where = ""
+
+    def __enter__(self) -> "CampaignScreen":
+        super().__enter__()
+        return self
 
     def begin(self, where: str) -> None:
         self._where = where

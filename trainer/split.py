@@ -2,14 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from scorer.exclusion import mask_name as as_png
 from scorer.pool import Pool
-
-
-def as_png(name: str) -> str:
-    """The mask of an image where nothing else is said: same path, with .png."""
-    return PurePosixPath(name).with_suffix(".png").as_posix()
 
 
 @dataclass(frozen=True, kw_only=True)
