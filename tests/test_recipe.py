@@ -50,3 +50,11 @@ def test_what_is_given_is_stronger_than_the_preset() -> None:
 def test_what_no_recipe_can_hold_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(BadInput, match="expected"):
         Recipe(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("devices", "said"), [(3, "cannot share a batch of 4"), (4, "at least 2 images on each device")]
+)
+def test_devices_share_a_batch_evenly(devices: int, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        Recipe(batch=4, devices=devices)

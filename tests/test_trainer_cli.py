@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -472,3 +473,28 @@ def test_an_interrupted_fit_goes_on_to_the_same_bytes(
     assert "of an interrupted run" in capfd.readouterr().err
     assert out.read_bytes() == undisturbed.read_bytes()
     assert not out.with_name("model.safetensors.partial").exists()
+
+
+def test_two_devices_learn_what_one_does(tmp_path: Path) -> None:
+    """Two processes of a CPU in the place of two GPUs: the same steps on the same images, with
+    other statistics in BatchNorm.
+    """
+    root = trees.folders(tmp_path / "data", images=4, val=1, size=(32, 32))
+    losses = {}
+    for devices in (1, 2):
+        out = tmp_path / f"{devices}.safetensors"
+        words = (
+            "fit", "--data", root / "dataset.toml", "--out", out, "--epochs", 2, "--batch", 4,
+            "--devices", devices, "--weights", "none", "--precision", "32-true",
+        )  # fmt: skip
+        process = subprocess.run(
+            [sys.executable, "-m", "trainer", *map(str, words)], capture_output=True, text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
+        )  # fmt: skip
+        assert process.returncode == 0, process.stderr
+        assert out.is_file()
+        assert not list(tmp_path.glob("*.partial"))
+        found = re.findall(r"epoch   (\d)/2  loss ([\d.]+)", process.stderr)
+        assert [number for number, _ in found] == ["1", "2"]
+        losses[devices] = [float(loss) for _, loss in found]
+    assert losses[2] == pytest.approx(losses[1], rel=0.5)

@@ -103,6 +103,7 @@ def test_the_card_records_how_the_model_was_made(tmp_path: Path) -> None:
         "schedule": "poly",
         "jitter": 0.8,
         "augment_labels": "points",
+        "devices": 1,
         "power": 0.9,
         "seed": 3,
         "precision": "32-true",

@@ -44,7 +44,9 @@ def evaluate(
     """Predict every image without dropout; count pixels over the whole split, not per image."""
     from torchmetrics.classification import MulticlassConfusionMatrix  # noqa: PLC0415
 
-    counts = MulticlassConfusionMatrix(len(classes), ignore_index=masks.IGNORE)
+    counts = MulticlassConfusionMatrix(
+        len(classes), ignore_index=masks.IGNORE, sync_on_compute=False
+    )
     skipped = []
     network.eval()
     for done, name in enumerate(split.images.names, start=1):

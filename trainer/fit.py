@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from scorer.errors import Failure
 from trainer import state
 from trainer.augment import augment
+from trainer.bayesian import ReadyTrunk
 from trainer.loss import sparse_cross_entropy
 from trainer.masks import IGNORE
 from trainer.network import BayesianNetwork
@@ -61,25 +62,51 @@ def fit(  # noqa: PLR0913  # three of them are who listens
 
     with _quiet():
         fabric = lightning.Fabric(
-            accelerator="auto", devices=1, precision=precision(recipe.precision)
+            accelerator="auto",
+            devices=recipe.devices,
+            strategy="auto" if recipe.devices == 1 else _strategy(network),
+            precision=precision(recipe.precision),
         )
+        fabric.launch()
+    if recipe.devices > 1 and fabric.device.type == "cuda":
+        network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)
     torch.use_deterministic_algorithms(True, warn_only=True)
     optimiser = _optimiser(network, recipe)
     network.train().to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     identity = f"{recipe} {size} {identity}"
     done = 0 if resume is None else state.restore(resume, network, optimiser, identity)
-    on_start(done)
+    first = fabric.is_global_zero
+    if first:
+        on_start(done)
     wrapped, wrapped_optimiser = fabric.setup(network, optimiser)
     for epoch in range(done, recipe.epochs):
-        loader = _loader(samples, recipe, epoch)
+        loader = _loader(samples, recipe, epoch, fabric.global_rank)
         report = Progress(epoch, 0, len(loader), 0, 0.0)
         torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # dropout's, from where an epoch begins
         for report in _epoch(fabric, wrapped, wrapped_optimiser, loader, recipe, epoch, size):
-            on_step(report)
-        if resume is not None:
+            if first:
+                on_step(report)
+        if first and resume is not None:
             state.save(resume, network, optimiser, identity, epoch + 1)
-        on_epoch(report)
+        if first:
+            on_epoch(report)
+        fabric.barrier()
+    _end(fabric)
     return network.eval().to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload, no-any-return]
+
+
+def _strategy(network: BayesianNetwork) -> str:
+    """Somebody's network may have parts that lead nowhere, such as auxiliary heads."""
+    foreign = isinstance(network.trunk, ReadyTrunk)
+    return "ddp_find_unused_parameters_true" if foreign else "ddp"
+
+
+def _end(fabric: Any) -> None:
+    """The processes of further devices have nothing more to do: the first saves and measures."""
+    if fabric.world_size > 1:
+        torch.distributed.destroy_process_group()
+        if not fabric.is_global_zero:
+            raise SystemExit(0)
 
 
 def precision(choice: str) -> Any:
@@ -151,13 +178,19 @@ def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, done: float) -> 
         group["lr"] = group["initial_lr"] * recipe.rate(done)
 
 
-def _loader(samples: Sequence[Sample | Masked], recipe: Recipe, epoch: int) -> "DataLoader[Sample]":
-    """One epoch: every sample once, in an order and with views that seed and epoch decide."""
+def _loader(
+    samples: Sequence[Sample | Masked], recipe: Recipe, epoch: int, rank: int
+) -> "DataLoader[Sample]":
+    """One epoch: every sample once, in an order and with views that seed and epoch decide; of each
+    batch the part of the device `rank`.
+    """
     order = np.random.default_rng((recipe.seed, epoch)).permutation(len(samples))
     # Filled up from the front: BatchNorm needs whole batches, and no sample is left out.
     filled = np.resize(order, -(-len(order) // recipe.batch) * recipe.batch)
     views = _Views(samples, filled, recipe, epoch)
-    return DataLoader(views, recipe.batch, collate_fn=_collate)  # type: ignore[arg-type]
+    part = range(rank, len(views), recipe.devices)
+    size = recipe.batch // recipe.devices
+    return DataLoader(views, size, sampler=part, collate_fn=_collate)  # type: ignore[arg-type]
 
 
 class _Views:

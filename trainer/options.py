@@ -118,6 +118,13 @@ _TRAINING = (
         default="channel",
         show_default=True,
     ),
+    click.option(
+        "--devices",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="GPUs that share every batch.",
+    ),
     _setting("precision", click.Choice(("auto", "32-true", "bf16-mixed", "16-mixed"))),
 )
 
@@ -145,7 +152,7 @@ def job(
         statistics=STATISTICS.get(preset) if network in _PAPER else None,
         dropout=settings["dropout"],
         dropout_kind=settings["dropout_kind"],
-        recipe=recipe(preset, network, {**given, "seed": seed}),
+        recipe=recipe(preset, network, {**given, "seed": seed, "devices": settings["devices"]}),
         **others,
     )
 

@@ -20,7 +20,7 @@ class Recipe:
 
     lr: of the new layers; the backbone learns at backbone_lr_factor of it. momentum: of sgd.
     power: of the schedule poly. jitter: of brightness, contrast and saturation, a quarter of it of
-    the hue; 0 to 1. augment_labels: one of LABELS.
+    the hue; 0 to 1. augment_labels: one of LABELS. devices: GPUs that share every batch.
     """
 
     epochs: int = 50
@@ -36,6 +36,7 @@ class Recipe:
     augment_labels: str = "points"
     seed: int = 0
     precision: str = "auto"
+    devices: int = 1
 
     def __post_init__(self) -> None:
         for name in ("epochs", "lr", "backbone_lr_factor", "power"):
@@ -51,8 +52,14 @@ class Recipe:
         ):
             if getattr(self, name) not in known:
                 raise BadInput(f"{name} is {getattr(self, name)!r}, expected one of {known}")
-        if self.batch < 2:
-            raise BadInput(f"batch is {self.batch}, BatchNorm needs at least 2 images")
+        if self.devices < 1 or self.batch % self.devices:
+            raise BadInput(
+                f"{self.devices} devices cannot share a batch of {self.batch} images evenly"
+            )
+        if self.batch < 2 * self.devices:
+            raise BadInput(
+                f"batch is {self.batch}, BatchNorm needs at least 2 images on each device"
+            )
         if not 0 <= self.seed < 2**32:
             raise BadInput(f"seed is {self.seed}, expected 0 to {2**32 - 1}")
 
