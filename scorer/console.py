@@ -61,7 +61,7 @@ class Program(click.Group):
         try:
             sys.exit(super().main(args, standalone_mode=False, **extra))
         except click.exceptions.Abort:
-            say("interrupted; fit and rank go on from here when typed again", style="yellow")
+            say("interrupted; typed again, fit, simulate and rank go on from here", style="yellow")
             sys.exit(INTERRUPTED)
         except click.ClickException as error:
             error.show()

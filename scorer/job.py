@@ -12,6 +12,7 @@ from scorer import overlay, ranking
 from scorer.budget import within
 from scorer.contract import Contract
 from scorer.errors import BadImage, BadInput, BadLabels, BadPool
+from scorer.exclusion import mask_name
 from scorer.files import check_writable, replacing
 from scorer.journal import Journal
 from scorer.labels import Labels
@@ -79,6 +80,7 @@ def rank_to_file(
     check(runtime.contract, n=options.n, want_map=options.pictures is not None)
     _check_pictures(options.pictures, pool)
     strangers = _strangers(options.labels, pool)
+    _check_exclude(options.exclude, pool)
     recipe = _recipe(runtime, pool, options)
     with Journal(out, pool, recipe, resume=options.resume) as journal:
         on_image(journal.kept)
@@ -198,6 +200,16 @@ def _strangers(labels: Labels | None, pool: Pool) -> int:
             remedy="image names are paths below --pool; give the folder that they start from",
         )
     return len(missing)
+
+
+def _check_exclude(folder: Path | None, pool: Pool) -> None:
+    """Refuse a folder of masks of other images, which would exclude nothing in silence."""
+    if folder is not None and not any((folder / mask_name(n)).is_file() for n in pool.names):
+        raise BadInput(
+            f"--exclude {folder} has no mask of any image of the pool, such as "
+            f"{mask_name(pool.names[0])}",
+            remedy="a mask has the path of its image below --pool, with .png",
+        )
 
 
 def _check_replaceable(out: Path) -> None:

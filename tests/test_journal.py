@@ -521,3 +521,11 @@ def test_a_full_disk_while_a_picture_is_written_is_told_with_its_path(
     assert not out.exists()
     assert not list(pictures.rglob("*.jpg"))
     assert not list(pictures.rglob("*.tmp"))
+
+
+def test_masks_of_other_images_are_refused(tiny: Graph, pool: Path, tmp_path: Path) -> None:
+    """They would exclude nothing, and nobody would know."""
+    (tmp_path / "masks").mkdir()
+    options = Options(n=3, exclude=tmp_path / "masks")
+    with pytest.raises(BadInput, match="has no mask of any image of the pool"):
+        rank_to_file(OnnxRuntime(tiny(), workers=1), list_pool(pool), tmp_path / "r.csv", options)

@@ -191,3 +191,14 @@ def test_a_value_that_no_class_has_is_refused(tmp_path: Path) -> None:
     mask(odd, spread([7, 77]))
     with pytest.raises(BadDataset, match="holds the value 77"):
         truth(found, 1)
+
+
+@pytest.mark.parametrize("extra", ['names = ["a", "b"]', "ignore = 0"])
+def test_other_classes_than_the_datasets_are_refused(extra: str, tmp_path: Path) -> None:
+    cityscapes(tmp_path, "labelIds", spread(LABEL_IDS))
+    text = f'version = 1\nlayout = "cityscapes"\nsize = "24x32"\n[classes]\n{extra}\n'
+    if "names" in extra:
+        text += 'colours = ["#000001", "#000002"]\n'
+    (tmp_path / "dataset.toml").write_text(text)
+    with pytest.raises(BadDataset, match="has 19 classes, 255 = ignore"):
+        dataset.read(tmp_path / "dataset.toml")

@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,42 @@ def test_every_acquisition_layout_and_stride_is_verified_in_every_runtime(
             assert "PASS" in run("export", "verify", *pool, *how, folder=work).stderr
             verified += 1
     assert verified >= len(ON_CPU)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["deeplabv3plus-mobilenetv2", "fpn-resnet50"])
+def test_the_papers_networks_train_export_verify_and_rank(network: str, work: Path) -> None:
+    name = ("--network", network, "--weights", "none")
+    few = ("--size", "120x160", "--epochs", "1", "--batch", "4", "--out", "paper.safetensors")
+    run("trainer", "fit", "--preset", "camvid", *name, *few, folder=work)
+    run("export", "onnx", "--model", "paper.safetensors", "--out", "paper.onnx", folder=work)
+    pool = ("--pool", str(Path(ROOT) / "val"), "--graph", "paper.onnx")
+    for runtime in ON_CPU:
+        words = ("--model", "paper.safetensors", "--images", "3", "--runtime", runtime)
+        assert "PASS" in run("export", "verify", *pool, *words, folder=work).stderr
+    run("scorer", "rank", *pool, "--n", "5", "--out", "paper.csv", folder=work)
+    assert len(rows((work / "paper.csv").read_bytes())) == 505
+
+
+@pytest.mark.slow
+def test_a_simulation_on_camvid_that_is_killed_ends_with_the_same_table(work: Path) -> None:
+    """Three rounds, two acquisitions, through export and scorer; killed in the middle of one."""
+    words = (
+        "trainer", "simulate", "--acquisitions", "balentacq,random", "--rounds", "3", "--mc", "5",
+        "--size", "60x80", "--epochs", "3", "--batch", "8", "--out",
+    )  # fmt: skip
+    run(*words, "whole", folder=work)
+    process = subprocess.Popen([sys.executable, "-m", *words, "cut"], cwd=work)
+    partial = work / "cut/seed-0/balentacq/round-2/model.safetensors.partial"
+    while not partial.exists():
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    run(*words, "cut", folder=work)
+    whole, cut = ((work / name / "results.csv").read_bytes() for name in ("whole", "cut"))
+    assert len(rows(whole)) == 8
+    assert cut == whole
 
 
 def test_the_map_is_the_oracles_on_real_photographs(work: Path) -> None:

@@ -292,10 +292,10 @@ def test_measuring_happens_ten_times_in_a_run_and_at_its_end(tmp_path: Path) -> 
     recipe = replace(RECIPE, epochs=3)
     heard = train(found, tmp_path / "model.safetensors", replace(OPTIONS, recipe=recipe))
     assert all(miou is not None for _, miou in heard.epochs)
-    times = [epoch for epoch in range(50) if job._is_time(epoch, 50)]
+    times = [epoch for epoch in range(50) if job._is_time(epoch, 50, 10)]
     assert len(times) == 10
     assert times[-1] == 49
-    assert job._is_time(24, 25)
+    assert job._is_time(24, 25, 10)
 
 
 def test_supervised_training_takes_whole_masks(tmp_path: Path) -> None:

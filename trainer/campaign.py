@@ -11,10 +11,12 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from scorer import labels as label_files
+from scorer.contract import ACQUISITIONS
 from scorer.errors import BadDataset, BadInput
 from scorer.files import check_writable, replacing
 from scorer.labels import Labels
@@ -22,6 +24,7 @@ from trainer import clicks, inquiry, job, model, oracle
 from trainer.choose import SHARED, WAYS, Question
 from trainer.dataset import Dataset
 from trainer.evaluate import Evaluation
+from trainer.split import Split
 
 START = "start"  # the folder of round 0
 COLUMNS = (
@@ -124,17 +127,20 @@ class Campaign:
 
     def results(self) -> Iterator[Result]:
         """Of all rounds that are over, those of round 0 for every acquisition."""
-        for seed in self.plan.seeds:
-            for acquisition in self.plan.acquisitions:
-                yield from self._history(seed, acquisition)
+        for folder in sorted(self.out.glob("seed-*"), key=lambda one: _number(one.name)):
+            seed = _number(folder.name)
+            there = {one.name for one in folder.iterdir() if one.is_dir()}
+            for acquisition in ACQUISITIONS:
+                if acquisition in there or acquisition in self.plan.acquisitions:
+                    yield from self._history(seed, acquisition)
 
     def _history(self, seed: int, acquisition: str) -> list[Result]:
         found = []
-        for number in range(self.plan.rounds + 1):
+        for number in count():
             path = folder_of(self.out, seed, acquisition, number) / "result.json"
             if not path.is_file():
                 break
-            values = json.loads(path.read_text())
+            values = _read(path)
             iou = tuple(values.pop("iou"))
             found.append(Result(**{**values, "iou": iou, "acquisition": acquisition}))
         return found
@@ -180,7 +186,7 @@ class Campaign:
             self.plan.training,
             labels=folder / "labels.csv",
             recipe=replace(self.plan.training.recipe, seed=seed),
-            measurements=1,
+            measurements=0,
         )
         found = job.train(self.dataset, folder / "model.safetensors", options, self.listener)
         assert found is not None
@@ -193,11 +199,13 @@ class Campaign:
         path, told = folder / "labels.csv", folder / "asked.json"
         names = self.dataset.classes.names
         if path.is_file() and told.is_file():
-            return label_files.read(path, names), json.loads(told.read_text())
+            return label_files.read(path, names), _read(told)
         if number == 0:
             labels, _ = clicks.draw(
                 self.dataset.train, self.dataset.classes, pixels=self.plan.n, seed=seed
             )
+            if self.plan.budget is not None:
+                labels = clicks.few(labels, self.plan.budget, seed)
             places = {
                 name: [(one.row, one.col) for one in found] for name, found in labels.clicks.items()
             }
@@ -207,14 +215,14 @@ class Campaign:
             }
         else:
             before = folder_of(self.out, seed, acquisition, number - 1)
-            labels, asked = self._ask(before, folder, seed, acquisition)
+            labels, asked = self._ask(before, folder, (seed, number), acquisition)
         label_files.write(path, labels, names)
         with replacing(told) as file:
             file.write(json.dumps(asked))
         return labels, asked
 
     def _ask(
-        self, before: Path, folder: Path, seed: int, acquisition: str
+        self, before: Path, folder: Path, drawn: tuple[int, int], acquisition: str
     ) -> tuple[Labels, dict[str, float]]:
         old = label_files.read(before / "labels.csv", self.dataset.classes.names)
         pool = self.dataset.train.images
@@ -227,7 +235,7 @@ class Campaign:
                 work=folder,
                 pool=pool,
                 acquisition=acquisition,
-                seed=seed,
+                seed=seed_of(*drawn),
                 **{name: getattr(self.plan, name) for name in SHARED},
             ),
             lambda done: self.listener.image(done, len(pool)),
@@ -260,7 +268,7 @@ class Campaign:
         """Refuse a folder in which something else was begun."""
         path, mine = self.out / "campaign.json", _identity(self.dataset, self.plan)
         if path.is_file():
-            theirs = json.loads(path.read_text())
+            theirs = _read(path)
             if changed := [name for name in mine if theirs.get(name) != mine[name]]:
                 raise BadInput(
                     f"{self.out} holds a campaign with another {', '.join(changed)}",
@@ -268,6 +276,22 @@ class Campaign:
                 )
         with replacing(path) as file:
             file.write(json.dumps(mine, indent=1, sort_keys=True) + "\n")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON file of ours; BadInput, naming it, for anything else."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return dict(found.items())
+    except (OSError, ValueError, AttributeError) as error:
+        raise BadInput(
+            f"{path} cannot be read: {error}", remedy="remove its folder: the round is done again"
+        ) from error
+
+
+def seed_of(seed: int, number: int) -> int:
+    """What a round draws with: other numbers than the round before."""
+    return seed + (number << 32)
 
 
 def folder_of(out: Path, seed: int, acquisition: str, number: int) -> Path:
@@ -281,16 +305,38 @@ def _identity(dataset: Dataset, plan: Plan) -> dict[str, Any]:
     for name in ("labels", "resume", "measurements"):
         del training[name]
     training["recipe"].pop("seed")
-    images = hashlib.sha256("\n".join(dataset.train.images.names).encode("utf-8", "replace"))
+    assert dataset.val is not None
     values = {
-        "images": images.hexdigest(),
-        "classes": dataset.classes.names,
+        "images": _digest(dataset.train),
+        "validation": _digest(dataset.val),
+        "classes": [dataset.classes.names, dataset.classes.ignore],
+        "weights": _mark(Path(plan.training.weights)),
         "size": dataset.size,
         "training": training,
         "scorer": plan.scorer,
         **{name: getattr(plan, name) for name in SHARED},
     }
     return json.loads(json.dumps(values))  # type: ignore[no-any-return]
+
+
+def _digest(split: Split) -> str:
+    """Of the names of all images, of their masks as they are now, and of what those mean."""
+    marks = [(name, _mark(split.mask(name))) for name in split.images.names]
+    ids = sorted(split.ids.items()) if split.ids else None
+    return hashlib.sha256(repr((marks, ids)).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _mark(path: Path | None) -> list[int] | None:
+    """Size and time of a file, None where there is none."""
+    if path is None or not path.is_file():
+        return None
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _number(name: str) -> int:
+    """Of seed-3 or round-3."""
+    return int(name.rpartition("-")[2])
 
 
 def _told(value: object) -> str:

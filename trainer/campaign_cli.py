@@ -119,6 +119,7 @@ def simulate_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       trainer simulate --n 20 --budget 1000 --min-distance 12 --patience 2
     """
     options.needs_torch()
+    options.needs("matplotlib", "plots")
     from trainer import campaign, dataset, plots  # noqa: PLC0415
 
     size = settings.pop("size")
@@ -140,7 +141,7 @@ def simulate_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     )
     described = dataset.read(data)
     described = replace(described, size=size or described.size)
-    line = plots.line_of(supervised, described) if supervised else None
+    line = plots.line_of(supervised, described, training.network) if supervised else None
     with CampaignScreen() as screen:
         results = campaign.simulate(described, out, plan, screen)
     drawn = plots.draw(results, described.classes, out, line)

@@ -1,6 +1,9 @@
 """The next pixels to ask for: chosen in PyTorch, or by export and scorer as a team would."""
 
 import csv
+import ctypes
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +21,7 @@ from trainer.pytorch import PyTorch
 
 SHARED = ("n", "budget", "distance", "passes", "stride")
 _SOME_SKIPPED = 4  # scorer rank's exit code
+_SET_PARENT_DEATH_SIGNAL = 1  # prctl(2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +50,13 @@ def in_pytorch(question: Question, on_image: Callable[[int], None]) -> Asked:
     """The reference: the model as it is."""
     network, card = model.load(question.model, question.network)
     results = rank(
-        PyTorch(network, card, acquisition=question.acquisition, passes=question.passes),
+        PyTorch(
+            network,
+            card,
+            acquisition=question.acquisition,
+            passes=question.passes,
+            top_k=_top(question),
+        ),
         question.pool,
         n=question.n,
         labels=label_files.read(question.labels, card.classes),
@@ -71,7 +81,7 @@ def in_graph(question: Question, on_image: Callable[[int], None]) -> Asked:
     _command(
         "export", "onnx", "--model", question.model, "--out", graph, "--mc", question.passes,
         "--acquisition", question.acquisition, "--stride", question.stride,
-        "--top", max(64, question.n), *own_code,
+        "--top", _top(question), *own_code,
     )  # fmt: skip
     budget = () if question.budget is None else ("--budget", question.budget)
     _command(
@@ -80,6 +90,8 @@ def in_graph(question: Question, on_image: Callable[[int], None]) -> Asked:
         "--min-distance", question.distance, "--out", ranking, *budget,
     )  # fmt: skip
     on_image(len(question.pool))
+    graph.unlink()
+    shutil.rmtree(question.work / "pool", ignore_errors=True)
     asked: dict[str, list[tuple[int, int]]] = {}
     with ranking.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -91,6 +103,10 @@ WAYS: dict[str, Callable[[Question, Callable[[int], None]], Asked]] = {
     "torch": in_pytorch,
     "graph": in_graph,
 }
+
+
+def _top(question: Question) -> int:
+    return max(64, question.n)
 
 
 def _folder(question: Question) -> Path:
@@ -107,10 +123,20 @@ def _folder(question: Question) -> Path:
     return links
 
 
+def _end_with_parent() -> None:
+    """In a child on Linux: when its parent is killed it ends, too, and nobody writes twice."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
 def _command(*words: object) -> None:
     """Run a command of ours; what it says on failure is the failure."""
     found = subprocess.run(  # noqa: S603  # ourselves
-        [sys.executable, "-m", *map(str, words)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=_end_with_parent,  # no threads are left in it to deadlock
     )
     if found.returncode not in (0, _SOME_SKIPPED):
         raise Failure(

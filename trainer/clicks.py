@@ -54,6 +54,17 @@ def draw(
     return Labels(clicks), skipped
 
 
+def few(labels: Labels, budget: int, seed: int) -> Labels:
+    """`budget` of all labels, at random."""
+    flat = [(name, click) for name in sorted(labels.clicks) for click in labels.of(name)]
+    order = np.argsort(uniform(seed, "budget", (len(flat),)), kind="stable")[:budget]
+    clicks: dict[str, list[Click]] = {}
+    for index in sorted(order):
+        name, click = flat[index]
+        clicks.setdefault(name, []).append(click)
+    return Labels(clicks)
+
+
 def _draw_one(split: Split, classes: Classes, name: str, pixels: int, seed: int) -> list[Click]:
     check_name(name)
     mask = _mask(split, classes, name, size(split.images.path(name)))

@@ -149,7 +149,14 @@ def _known_layout(
         if split is not None and "labels" in settings:
             split = replace(split, labels=root / str(settings["labels"]))
         parts.append(split)
-    return _classes({**layout.classes(root), **_table(table, "classes")}), parts[0], parts[1]
+    own = layout.classes(root)
+    classes = _classes({**own, **_table(table, "classes")})
+    if len(classes) != len(own["names"]) or classes.ignore != own["ignore"]:
+        raise BadDataset(
+            f"[classes]: {layout.title} has {len(own['names'])} classes, {own['ignore']} = ignore",
+            remedy="only names and colours may be others",
+        )
+    return classes, parts[0], parts[1]
 
 
 def _pool(location: Path, name: str) -> Pool:

@@ -28,8 +28,9 @@ from trainer.sample import Masked, Sample, Samples
 class Options:
     """What to train, on which labels. `pixels` are drawn per mask if there is no labels file.
 
-    dense: on whole masks instead. measurements: how often in a run the validation split is
-    evaluated, its end always. statistics: of the pixels, where the backbone's own don't hold.
+    dense: on whole masks instead. measurements: how often in a run, its end always, the validation
+    split is evaluated; 0: behind its end, where a run that was cut is as one that was not.
+    statistics: of the pixels, where the backbone's own don't hold.
     """
 
     network: str = networks.NAMES[0]
@@ -120,7 +121,8 @@ def _fit(
         on_step=listener.step,
         on_epoch=on_epoch,
     )
-    if measured is None and dataset.val is not None:  # all epochs were done before
+    if measured is None and dataset.val is not None:
+        network.to("cuda" if torch.cuda.is_available() else "cpu")
         measured = evaluate(network, dataset.val, dataset.classes, dataset.size)
     return measured
 
@@ -188,7 +190,7 @@ def _samples(dataset: Dataset, labels: Labels | None, listener: Listener) -> Sam
     if not samples.samples:
         raise BadLabels(
             "no image has a usable label",
-            remedy="the label column must hold class names or indices",
+            remedy="labels are class names or indices; masks hold classes of dataset.toml",
         )
     seen = set().union(*(sample.present for sample in samples.samples))
     if absent := [n for i, n in enumerate(dataset.classes.names) if i not in seen]:
@@ -215,8 +217,8 @@ def _tell_origin(origin: str, options: Options, listener: Listener) -> None:
 
 
 def _is_time(epoch: int, epochs: int, times: int) -> bool:
-    """Whether to measure after this epoch: so many times in a run, and at its end."""
-    return (epoch + 1) % max(1, epochs // times) == 0 or epoch + 1 == epochs
+    """Whether to measure after this epoch: so many times in a run, and at its end; or never."""
+    return times > 0 and ((epoch + 1) % max(1, epochs // times) == 0 or epoch + 1 == epochs)
 
 
 def _identity(dataset: Dataset, labels: Labels | None, origin: str, options: Options) -> str:

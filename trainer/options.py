@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,3 +170,9 @@ def needs_torch() -> None:
         raise MissingDependency(
             f"training needs {error.name}", remedy="pip install 'balentacq[train]'"
         ) from error
+
+
+def needs(package: str, what: str) -> None:
+    """Raise MissingDependency now, and not when the work is done."""
+    if find_spec(package) is None:
+        raise MissingDependency(f"{what} need {package}", remedy="pip install 'balentacq[train]'")

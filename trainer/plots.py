@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from scorer.contract import ACQUISITIONS, STOCHASTIC
-from scorer.errors import BadModel
+from scorer.contract import ACQUISITIONS
+from scorer.errors import BadDataset, BadImage, BadModel
 from scorer.files import replacing_path
-from scorer.images import load
+from scorer.images import Photograph, load
+from scorer.noise import uniform
 from trainer import model
 from trainer.campaign import Plan, Result, folder_of
 from trainer.classes import Classes
 from trainer.dataset import Dataset
 from trainer.evaluate import evaluate
 from trainer.pytorch import PyTorch
+from trainer.split import Split
 
 # Okabe & Ito 2008: told apart by people who do not see all colours, and by markers in print.
 _COLOURS = ("#0072B2", "#56B4E9", "#D55E00", "#CC79A7", "#009E73", "#E69F00", "#000000")
@@ -39,12 +41,20 @@ class Line:
     iou: tuple[float, ...]
 
 
-def line_of(path: Path, dataset: Dataset) -> Line:
-    """Of a model of `trainer supervised`, measured on the validation split."""
-    network, card = model.load(path)
-    if card.classes != dataset.classes.names or dataset.val is None:
-        raise BadModel(f"{path} has other classes", remedy="train it on this dataset")
-    found = evaluate(network, dataset.val, dataset.classes, card.size)
+def line_of(path: Path, dataset: Dataset, network: str) -> Line:
+    """Of a model of `trainer supervised`, measured on the validation split. `network` as in
+    model.load.
+    """
+    if dataset.val is None:
+        raise BadDataset("the dataset has no [val] to measure on")
+    built, card = model.load(path, network)
+    if card.classes != dataset.classes.names or card.size != dataset.size:
+        raise BadModel(
+            f"{path} was trained on {len(card.classes)} classes at {card.height}x{card.width}",
+            remedy="train it on this dataset, with the same --size",
+        )
+    built.to("cuda" if torch.cuda.is_available() else "cpu")
+    found = evaluate(built, dataset.val, dataset.classes, card.size)
     return Line(found.miou, found.iou)
 
 
@@ -60,35 +70,57 @@ def draw(results: Sequence[Result], classes: Classes, out: Path, line: Line | No
     return drawn
 
 
-def draw_maps(dataset: Dataset, out: Path, plan: Plan, index: int = 0) -> list[Path]:
+def draw_maps(dataset: Dataset, out: Path, plan: Plan) -> list[Path]:
     """One photograph of the validation split in the eyes of all acquisitions, after the last round
     of the first of the plan; values through the normal CDF, as in Didari et al. 2024.
     """
-    rounds = range(plan.rounds, -1, -1)
-    folders = (folder_of(out, plan.seeds[0], plan.acquisitions[0], number) for number in rounds)
-    path = next((f / "model.safetensors" for f in folders if (f / "result.json").is_file()), None)
+    path = _last_model(out, plan)
     if path is None or dataset.val is None:
         return []
     network, card = model.load(path, plan.training.network)
-    photograph = load(dataset.val.images.path(dataset.val.images.names[index]), card.size)
+    photograph = _first_readable(dataset.val, card.size)
     height, width = photograph.geometry.content
-    names = [name for name in ACQUISITIONS if name not in STOCHASTIC and name != "balentacq"]
     target = out / "maps.png"
-    with _figure(target, 1, 1 + len(names), (3.2 * (1 + len(names)), 3.4)) as axes:
+    with _figure(target, 2, 4, (13.6, 6.0)) as axes:
         axes[0].imshow(photograph.pixels[:height, :width])
         axes[0].set_title("photograph")
-        for axis, name in zip(axes[1:], names, strict=True):
+        for axis, name in zip(axes[1:], ACQUISITIONS, strict=True):
             runtime = PyTorch(network, card, acquisition=name, passes=plan.passes)
-            blank = np.zeros((1, *card.size), np.uint8)
-            found = runtime.run(photograph.pixels[None], blank, want_map=True).map
-            assert found is not None
-            sign = -1 if name == "margin" else 1
-            shown = axis.imshow(_cdf(sign * found[0, :height, :width]), vmin=0, vmax=1)
-            axis.set_title("1 - margin" if name == "margin" else name)
+            value = _wanted(runtime, photograph.pixels[None])[:height, :width]
+            shown = axis.imshow(_cdf(value), vmin=0, vmax=1)
+            axis.set_title(name)
         for axis in axes:
             axis.axis("off")
-        axes[-1].figure.colorbar(shown, ax=list(axes), shrink=0.7, label="normal CDF of the value")
+        axes[-1].figure.colorbar(shown, ax=list(axes), shrink=0.7, label="asked first: 1")
     return [target]
+
+
+def _last_model(out: Path, plan: Plan) -> Path | None:
+    rounds = range(plan.rounds, -1, -1)
+    folders = (folder_of(out, plan.seeds[0], plan.acquisitions[0], number) for number in rounds)
+    return next((f / "model.safetensors" for f in folders if (f / "result.json").is_file()), None)
+
+
+def _first_readable(split: Split, size: tuple[int, int]) -> Photograph:
+    for name in split.images.names:
+        with suppress(BadImage):
+            return load(split.images.path(name), size)
+    raise BadDataset(f"no image of {split.images.root} can be read")
+
+
+def _wanted(runtime: PyTorch, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """What TopK sorts by; of BalEntAcq without its pole: 2 - BalEnt from 0 on, BalEnt below."""
+    contract = runtime.contract
+    noise = uniform(0, "maps", (1, *contract.map)) if contract.stochastic else None
+    value = runtime.run(image, np.zeros((1, *contract.map), np.uint8), noise, want_map=True).map
+    assert value is not None
+    if contract.acquisition == "balentacq":
+        bounded: npt.NDArray[np.float32] = np.where(value[0] >= 0, 2 - value[0], value[0])
+        return bounded
+    drawn = None if noise is None else torch.from_numpy(noise)
+    score = runtime.network.tail.acquisition.score(torch.from_numpy(value), drawn)
+    found: npt.NDArray[np.float32] = score[0].numpy()
+    return found
 
 
 def _accuracy(results: Sequence[Result], path: Path, line: Line | None) -> Path:
@@ -105,17 +137,11 @@ def _accuracy(results: Sequence[Result], path: Path, line: Line | None) -> Path:
 
 def _uncertainty(results: Sequence[Result], path: Path) -> Path:
     """Of what was asked, against the mIoU of the model that asked."""
-    kinds = ("epistemic", "aleatoric", "posterior")
     with _figure(path, 1, 3, (12.0, 4.0)) as axes:
-        for axis, kind in zip(axes, kinds, strict=True):
+        for axis, kind in zip(axes, ("epistemic", "aleatoric", "posterior"), strict=True):
             for name, runs in _by_acquisition(results).items():
                 for index, run in enumerate(runs):
-                    asked = [one for one in run if not math.isnan(getattr(one, kind))]
-                    if not asked:
-                        continue
-                    first = getattr(asked[0], kind)
-                    mious = [run[one.round - 1].miou for one in asked]
-                    values = [getattr(one, kind) / first for one in asked]
+                    mious, values = _normalised(run, kind)
                     colour, marker = _STYLE[name]
                     axis.plot(
                         mious, values, color=colour, marker=marker, label=None if index else name
@@ -123,8 +149,20 @@ def _uncertainty(results: Sequence[Result], path: Path) -> Path:
             axis.set_xlabel("mIoU of the model that asked")
             axis.set_title(f"{kind} uncertainty of the pixels asked")
         axes[0].set_ylabel("relative to the first round that a model asked")
+        axes[2].set_ylabel("the same; entropy is negative: larger is more certain")
         axes[0].legend()
     return path
+
+
+def _normalised(run: Sequence[Result], kind: str) -> tuple[list[float], list[float]]:
+    """mIoU of the model that asked, and the uncertainty relative to the first; nothing where that
+    is 0.
+    """
+    asked = [one for one in run if not math.isnan(getattr(one, kind))]
+    first = getattr(asked[0], kind) if asked else 0.0
+    if first == 0:
+        return [], []
+    return [run[one.round - 1].miou for one in asked], [getattr(one, kind) / first for one in asked]
 
 
 def _variety(results: Sequence[Result], path: Path) -> Path:
@@ -154,7 +192,7 @@ def _gain(results: Sequence[Result], classes: Classes, path: Path, line: Line) -
         axis.axhline(0, color="0.4", linewidth=1)
         axis.set_xticks(places, classes.names, rotation=60, ha="right")
         axis.set_ylabel("IoU after the last round, less supervised")
-        axis.legend()
+        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return path
 
 
@@ -171,9 +209,10 @@ def _curve(
     x: Callable[[Result], float],
     y: Callable[[Result], float],
 ) -> Curve:
-    """Mean over the seeds, and between which values they lie, round by round."""
+    """Mean over the seeds that reached a round, and between which values they lie."""
     curve: Curve = ([], [], [], [])
-    for rounds in zip(*runs, strict=False):
+    for number in range(max(len(run) for run in runs)):
+        rounds = [run[number] for run in runs if number < len(run)]
         values = [y(one) for one in rounds]
         told = (float(np.mean([x(one) for one in rounds])), float(np.mean(values)))
         for part, value in zip(curve, (*told, min(values), max(values)), strict=True):

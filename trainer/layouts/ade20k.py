@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scorer.errors import BadDataset
 from scorer.pool import list_pool
 from trainer import masks
@@ -44,7 +46,7 @@ def split(root: Path, name: str) -> Split | None:
     if first is None or not first.is_file():
         raise BadDataset(f"the first mask, {first}, is missing", remedy="unpack it again")
     values = masks.pixels(first)
-    if values.ndim == 3 or values.max() > _COUNT:
+    if values.ndim == 3 or not set(np.unique(values).tolist()) <= set(_IDS):
         raise BadDataset(
             f"{first} is no mask of the 150 classes: the full ADE20K has other files",
             remedy="take ADEChallengeData2016.zip of the scene parsing benchmark",

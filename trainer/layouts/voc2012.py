@@ -39,7 +39,9 @@ def split(root: Path, name: str) -> Split | None:
     if not path.is_file():
         return None
     try:
-        names = sorted(f"{line.split()[0]}.jpg" for line in path.read_text().splitlines() if line)
+        names = sorted(
+            f"{line.split()[0]}.jpg" for line in path.read_text().splitlines() if line.strip()
+        )
     except (OSError, UnicodeDecodeError, IndexError) as error:
         raise BadDataset(f"{path} cannot be read: {error}") from error
     if not names:
