@@ -14,7 +14,7 @@ import numpy.typing as npt
 import photographs
 import pytest
 
-from scorer.errors import BadPool, Failure
+from scorer.errors import BadInput, BadPool, Failure
 from scorer.job import Options, Summary, rank_to_file
 from scorer.labels import Click, Labels
 from scorer.pool import list_pool
