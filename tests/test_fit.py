@@ -122,7 +122,13 @@ class Stopped(Exception):
     pass
 
 
-def stopped_after(epoch: int, samples: list[Sample], partial: Path, identity: str = "") -> None:
+def stopped_after(
+    epoch: int,
+    samples: list[Sample],
+    partial: Path,
+    identity: str = "",
+    recipe: Recipe = RECIPE,
+) -> None:
     """A run that dies as soon as `epoch` epochs are done."""
 
     def stop(progress: Progress) -> None:
@@ -130,7 +136,7 @@ def stopped_after(epoch: int, samples: list[Sample], partial: Path, identity: st
             raise Stopped
 
     with pytest.raises(Stopped):
-        fit(new(), samples, RECIPE, size=SMALL, resume=partial, identity=identity, on_epoch=stop)
+        fit(new(), samples, recipe, size=SMALL, resume=partial, identity=identity, on_epoch=stop)
     assert partial.is_file()
 
 
@@ -161,6 +167,16 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     partial = tmp_path / "partial"
     stopped_after(after, samples, partial)
     assert resumed(samples, partial) == (undisturbed, list(range(after, 3)))
+
+
+def test_sgd_steps_and_masks_of_labels_go_on_to_the_same_bits(
+    samples: list[Sample], undisturbed: str, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, optimiser="sgd", schedule="step", augment_labels="mask")
+    whole = resumed(samples, tmp_path / "whole", recipe)[0]
+    stopped_after(2, samples, tmp_path / "partial", recipe=recipe)
+    assert resumed(samples, tmp_path / "partial", recipe) == (whole, [2])
+    assert whole != undisturbed
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,6 @@ def options_of(provider: str, contract: Contract, card: gpu.Gpu) -> dict[str, st
     """What the provider is told: exact arithmetic, and where engines are kept."""
     if provider == "cuda":
         return _EXACT
-    folder = str(_engine_folder(contract, card))
     profile = {
         f"trt_profile_{which}_shapes": ",".join(
             f"{name}:{'x'.join(map(str, (batch, *contract.shapes[name])))}"
@@ -95,6 +94,7 @@ def options_of(provider: str, contract: Contract, card: gpu.Gpu) -> dict[str, st
         )
         for which, batch in (("min", 1), ("opt", 8), ("max", _MOST))
     }
+    folder = str(_engine_folder(contract, card, profile))
     return profile | {
         # Precision is the graph's own; the provider would halve the tail, too.
         "trt_fp16_enable": "0",
@@ -105,9 +105,10 @@ def options_of(provider: str, contract: Contract, card: gpu.Gpu) -> dict[str, st
     }
 
 
-def _engine_folder(contract: Contract, card: gpu.Gpu) -> Path:
-    """Where the engines of this graph, these versions and this GPU are kept; it is made."""
-    key = "|".join((contract.sha256, cpu.examine().version, card.name, card.architecture))
+def _engine_folder(contract: Contract, card: gpu.Gpu, options: dict[str, str]) -> Path:
+    """Where engines of this graph, these versions, GPU and options are kept; it is made."""
+    parts = (contract.sha256, cpu.examine().version, card.name, card.architecture)
+    key = "|".join((*parts, *map(str, sorted(options.items()))))
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(home) / "balentacq" / "engines" / hashlib.sha256(key.encode()).hexdigest()[:16]
     with cannot_write(folder):
