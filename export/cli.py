@@ -179,7 +179,8 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     say(
         f"wrote {out}: {acquisition} over {passes} passes at {contract.height}x{contract.width}"
         f"{'' if contract.stride == 1 else f', a map of {contract.map[0]}x{contract.map[1]}'}, "
-        f"{out.stat().st_size / 1e6:.1f} MB; next: scorer rank --pool ./images --n 5{other}",
+        f"{out.stat().st_size / 1e6:.1f} MB; next: scorer rank --pool ./images --n 5{other}"
+        + (" --runtime openvino" if contract.precision == "bfloat16" else ""),
         style="green",
     )
 

@@ -43,8 +43,12 @@ class Silent:
 
     def __init__(self) -> None:
         self.ended: list[Result] = []
+        self.warnings: list[str] = []
 
-    def tell(self, message: str, *, warning: bool = False) -> None: ...
+    def tell(self, message: str, *, warning: bool = False) -> None:
+        if warning:
+            self.warnings.append(message)
+
     def start(self, epochs: int, done: int) -> None: ...
     def step(self, progress: object) -> None: ...
     def epoch(self, progress: object, miou: float | None) -> None: ...
@@ -260,8 +264,13 @@ def worst_regret(question: choose.Question, asked: choose.Asked) -> float:
 
 def test_every_round_draws_other_numbers(toy: Dataset) -> None:
     """Or margin would search the same random pool again and again."""
-    draws = {uniform(campaign.seed_of(0, number), "a", (50,)).tobytes() for number in range(4)}
-    assert len(draws) == 4
+    draws = {
+        uniform(campaign.seed_of(seed, number, name), "a", (9,)).tobytes()
+        for seed in range(2)
+        for number in range(4)
+        for name in ("margin", "random")
+    }
+    assert len(draws) == 16
 
 
 @pytest.mark.parametrize("scorer", ["torch", "graph"])
@@ -274,6 +283,22 @@ def test_a_budget_holds_for_every_round(scorer: str, toy: Dataset, tmp_path: Pat
     assert [one.labels for one in found] == [4, 8]
     assert not list(tmp_path.rglob("scorer.onnx"))
     assert not list(tmp_path.rglob("pool"))
+
+
+def test_images_without_an_answer_are_left_out(toy: Dataset, tmp_path: Path) -> None:
+    names = toy.train.images.names
+    ids = {**toy.train.__dict__, "mask_name": lambda n: "none.png" if n == names[0] else n}
+    some = replace(toy, train=type(toy.train)(**ids))
+    heard = Silent()
+    plan = replace(PLAN, rounds=1, acquisitions=("entropy",))
+    found = campaign.simulate(some, tmp_path, plan, heard)
+    assert [one.labels for one in found] == [6, 12]
+    assert any(f"{names[0]} is left out: mask missing" in one for one in heard.warnings)
+
+
+def test_a_campaign_among_the_images_is_refused(toy: Dataset) -> None:
+    with pytest.raises(BadInput, match="lies among the images"):
+        campaign.simulate(toy, toy.train.images.root / "out", PLAN, Silent())
 
 
 def test_other_masks_are_another_campaign(toy: Dataset, tmp_path: Path) -> None:

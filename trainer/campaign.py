@@ -105,14 +105,35 @@ class Campaign:
                 remedy="add them to dataset.toml",
             )
         self.dataset, self.out, self.plan, self.listener = dataset, out, plan, listener
+        if out.resolve().is_relative_to(dataset.train.images.root.resolve()):
+            raise BadInput(
+                f"--out {out} lies among the images, of which its pictures would become some",
+                remedy="choose a folder outside of them",
+            )
         check_writable(out / "results.csv")
         self._check_same()
-        self.known = oracle.write_unknown(dataset.train, dataset.classes, self.unknown)
+        self.known = self._begin()
 
     @property
     def unknown(self) -> Path:
         """Masks of the pixels that nobody can be asked for."""
         return self.out / "unknown"
+
+    def _begin(self) -> int:
+        """Leave out images without an answer; how many pixels can be asked for."""
+        train = self.dataset.train
+        known, skipped = oracle.write_unknown(train, self.dataset.classes, self.unknown)
+        for name, reason in skipped:
+            self.listener.tell(f"{name} is left out: {reason}", warning=True)
+        bad = {name for name, _ in skipped}
+        names = tuple(name for name in train.images.names if name not in bad)
+        if not names:
+            raise BadDataset(
+                "no image of [train] can be asked about", remedy="see the reasons above"
+            )
+        images = replace(train.images, names=names)
+        self.dataset = replace(self.dataset, train=replace(train, images=images))
+        return known
 
     def run(self) -> list[Result]:
         """All seeds and acquisitions; the table is written after every round."""
@@ -235,7 +256,7 @@ class Campaign:
                 work=folder,
                 pool=pool,
                 acquisition=acquisition,
-                seed=seed_of(*drawn),
+                seed=seed_of(*drawn, acquisition),
                 **{name: getattr(self.plan, name) for name in SHARED},
             ),
             lambda done: self.listener.image(done, len(pool)),
@@ -289,9 +310,9 @@ def _read(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def seed_of(seed: int, number: int) -> int:
-    """What a round draws with: other numbers than the round before."""
-    return seed + (number << 32)
+def seed_of(seed: int, number: int, acquisition: str) -> int:
+    """What a round draws with: other numbers than any other round."""
+    return seed + (number << 32) + (ACQUISITIONS.index(acquisition) << 48)
 
 
 def folder_of(out: Path, seed: int, acquisition: str, number: int) -> Path:
@@ -312,7 +333,8 @@ def _identity(dataset: Dataset, plan: Plan) -> dict[str, Any]:
         "classes": [dataset.classes.names, dataset.classes.ignore],
         "weights": _mark(Path(plan.training.weights)),
         "size": dataset.size,
-        "training": training,
+        **training.pop("recipe"),
+        **training,
         "scorer": plan.scorer,
         **{name: getattr(plan, name) for name in SHARED},
     }

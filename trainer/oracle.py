@@ -9,6 +9,7 @@ from PIL import Image
 from scorer.errors import BadImage
 from scorer.exclusion import mask_name
 from scorer.files import replacing_path
+from scorer.images import size
 from scorer.labels import Click, Labels
 from trainer import masks
 from trainer.classes import Classes
@@ -33,25 +34,33 @@ def added(before: Labels, more: Labels) -> Labels:
     return Labels({name: [*before.of(name), *more.of(name)] for name in names})
 
 
-def write_unknown(split: Split, classes: Classes, folder: Path) -> int:
+def write_unknown(
+    split: Split, classes: Classes, folder: Path
+) -> tuple[int, list[tuple[str, str]]]:
     """Write a mask for every image of what even the ground truth does not know, 255 there: nobody
-    is asked for it. Masks that are there already are kept. How many pixels are known.
+    is asked for it. Masks that are there already are kept.
+
+    How many pixels are known, and the images whose truth cannot be read, with the reason.
     """
     known = 0
+    skipped = []
     for name in split.images.names:
         path = folder / mask_name(name)
         try:
-            if path.is_file():
-                known += int((np.asarray(Image.open(path)) == 0).sum())
-                continue
-            unknown = _mask(split, classes, name) == masks.IGNORE
-        except BadImage:
-            continue  # it is skipped wherever it is used, with its reason
+            mask = _mask(split, classes, name)
+            if mask.shape != (expected := size(split.images.path(name))):
+                raise BadImage("mask of another size", f"{mask.shape}, the image {expected}")
+        except BadImage as error:
+            skipped.append((name, str(error)))
+            continue
+        unknown = mask == masks.IGNORE
+        known += int((~unknown).sum())
+        if path.is_file():
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing_path(path) as temporary:
             Image.fromarray(255 * unknown.astype(np.uint8)).save(temporary, format="PNG")
-        known += int((~unknown).sum())
-    return known
+    return known, skipped
 
 
 def _mask(split: Split, classes: Classes, name: str) -> masks.Mask:

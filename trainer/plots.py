@@ -65,6 +65,7 @@ def draw(results: Sequence[Result], classes: Classes, out: Path, line: Line | No
         _uncertainty(results, out / "uncertainty.png"),
         _variety(results, out / "queries.png"),
     ]
+    (out / "gain.png").unlink(missing_ok=True)
     if line is not None:
         drawn.append(_gain(results, classes, out / "gain.png", line))
     return drawn

@@ -57,6 +57,14 @@ class OpenVino:
         self._free: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
         for _ in range(workers):
             self._free.put((self._trunk.create_infer_request(), self._tail.create_infer_request()))
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Once from here: where two threads are the first to infer, OpenVINO's binding may wait for
+        Python and Python for it, forever (seen with 2026.4.1).
+        """
+        image, blank = np.zeros((1, *self.contract.grid, 3), np.uint8), (1, *self.contract.map)
+        self.run(image, np.zeros(blank, np.uint8), np.full(blank, 0.5, np.float32))
 
     def run(
         self,
