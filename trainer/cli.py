@@ -42,8 +42,8 @@ def main() -> None:
 def init_command(folder: Path, out: Path | None, force: bool) -> None:
     """Write a commented dataset.toml for a folder, and say what was found in it.
 
-    Recognised: images/ with or without masks/ (and val/images, val/masks), and CamVid's
-    train/ trainannot/ val/ valannot/.
+    Recognised: images/ with or without masks/ (and val/images, val/masks), and CamVid, Cityscapes,
+    PASCAL VOC 2012 and ADE20K as they are published.
 
     \b
     Examples:
@@ -120,8 +120,7 @@ def supervised_command(data: Path, seed: int, out: Path, resume: bool, **setting
     needs_torch()
     size = settings.pop("size")
     chosen = options.job(settings, seed=seed, dense=True, resume=resume)
-    words = f" --network {chosen.network}" if ":" in chosen.network else ""
-    _train(data, out, size, chosen, f"trainer evaluate --model {out}{words}")
+    _train(data, out, size, chosen, f"trainer evaluate{_model_words(out, chosen)}")
 
 
 def _train(
@@ -163,14 +162,13 @@ def evaluate_command(
       trainer evaluate --model other.safetensors --split train --json
     """
     needs_torch()
-    import torch  # noqa: PLC0415
-
     from trainer import dataset  # noqa: PLC0415
     from trainer.evaluate import evaluate  # noqa: PLC0415
     from trainer.model import load  # noqa: PLC0415
+    from trainer.pytorch import device  # noqa: PLC0415
 
     built, card = load(model, network)
-    built.to("cuda" if torch.cuda.is_available() else "cpu")
+    built.to(device())
     described = dataset.read(data)
     part = described.val if split == "val" else described.train
     if part is None:

@@ -67,21 +67,10 @@ def few(labels: Labels, budget: int, seed: int) -> Labels:
 
 def _draw_one(split: Split, classes: Classes, name: str, pixels: int, seed: int) -> list[Click]:
     check_name(name)
-    mask = _mask(split, classes, name, size(split.images.path(name)))
+    mask = masks.of(split, classes, name, size(split.images.path(name)))
     rows, cols = np.nonzero(mask != masks.IGNORE)
     order = np.argsort(uniform(seed, f"pixels of {name}", rows.shape), kind="stable")[:pixels]
     return [Click(int(rows[i]), int(cols[i]), int(mask[rows[i], cols[i]])) for i in sorted(order)]
-
-
-def _mask(split: Split, classes: Classes, name: str, image: tuple[int, int]) -> masks.Mask:
-    """The mask of an image of the size `image`."""
-    path = split.mask(name)
-    assert path is not None
-    mask = masks.read(path, classes, split.ids)
-    if mask.shape != image:
-        height, width = mask.shape
-        raise BadImage("mask of another size", f"{height}x{width}, the image {image}")
-    return mask
 
 
 def dense(
@@ -93,7 +82,7 @@ def dense(
             check_name(name)
             photograph = load(split.images.path(name), grid)
             geometry = photograph.geometry
-            mask = _mask(split, classes, name, geometry.image)
+            mask = masks.of(split, classes, name, geometry.image)
         except BadImage as error:
             yield name, str(error)
         else:

@@ -20,6 +20,7 @@ from trainer.evaluate import Evaluation, evaluate
 from trainer.fit import Progress, fit, precision
 from trainer.model import Card
 from trainer.network import BayesianNetwork
+from trainer.pytorch import device
 from trainer.recipe import Recipe
 from trainer.sample import Masked, Sample, Samples
 
@@ -122,7 +123,7 @@ def _fit(
         on_epoch=on_epoch,
     )
     if measured is None and dataset.val is not None:
-        network.to("cuda" if torch.cuda.is_available() else "cpu")
+        network.to(device())
         measured = evaluate(network, dataset.val, dataset.classes, dataset.size)
     return measured
 

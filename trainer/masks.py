@@ -10,6 +10,7 @@ from PIL import Image
 from scorer.errors import BadDataset, BadImage
 from scorer.images import MAX_PIXELS
 from trainer.classes import Classes
+from trainer.split import Split
 
 IGNORE = 255
 _INDEXED = ("L", "P", "1", "I;16", "I")
@@ -38,6 +39,17 @@ def read(path: Path, classes: Classes, ids: Mapping[int, int] | None = None) -> 
             remedy="correct [classes] in dataset.toml",
         )
     return np.where(known, values, IGNORE).astype(np.uint8)
+
+
+def of(split: Split, classes: Classes, name: str, size: tuple[int, int]) -> Mask:
+    """The mask of an image of the size (height, width); raises BadImage for one of another."""
+    path = split.mask(name)
+    assert path is not None
+    mask = read(path, classes, split.ids)
+    if mask.shape != size:
+        height, width = mask.shape
+        raise BadImage("mask of another size", f"{height}x{width}, the image {size}")
+    return mask
 
 
 def _translated(values: npt.NDArray[np.integer], ids: Mapping[int, int], path: Path) -> Mask:

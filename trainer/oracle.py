@@ -22,7 +22,7 @@ def answer(split: Split, classes: Classes, asked: Places) -> Labels:
     """The class of every pixel asked, by image, in the order in which they were asked."""
     clicks = {}
     for name, places in asked.items():
-        mask = _mask(split, classes, name)
+        mask = masks.of(split, classes, name, size(split.images.path(name)))
         values = [(row, col, int(mask[row, col])) for row, col in places]
         clicks[name] = [Click(r, c, None if v == masks.IGNORE else v) for r, c, v in values]
     return Labels(clicks)
@@ -47,9 +47,7 @@ def write_unknown(
     for name in split.images.names:
         path = folder / mask_name(name)
         try:
-            mask = _mask(split, classes, name)
-            if mask.shape != (expected := size(split.images.path(name))):
-                raise BadImage("mask of another size", f"{mask.shape}, the image {expected}")
+            mask = masks.of(split, classes, name, size(split.images.path(name)))
         except BadImage as error:
             skipped.append((name, str(error)))
             continue
@@ -61,9 +59,3 @@ def write_unknown(
         with replacing_path(path) as temporary:
             Image.fromarray(255 * unknown.astype(np.uint8)).save(temporary, format="PNG")
     return known, skipped
-
-
-def _mask(split: Split, classes: Classes, name: str) -> masks.Mask:
-    path = split.mask(name)
-    assert path is not None
-    return masks.read(path, classes, split.ids)

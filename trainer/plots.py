@@ -21,7 +21,7 @@ from trainer.campaign import Plan, Result, folder_of
 from trainer.classes import Classes
 from trainer.dataset import Dataset
 from trainer.evaluate import evaluate
-from trainer.pytorch import PyTorch
+from trainer.pytorch import PyTorch, device
 from trainer.split import Split
 
 # Okabe & Ito 2008: told apart by people who do not see all colours, and by markers in print.
@@ -53,7 +53,7 @@ def line_of(path: Path, dataset: Dataset, network: str) -> Line:
             f"{path} was trained on {len(card.classes)} classes at {card.height}x{card.width}",
             remedy="train it on this dataset, with the same --size",
         )
-    built.to("cuda" if torch.cuda.is_available() else "cpu")
+    built.to(device())
     found = evaluate(built, dataset.val, dataset.classes, card.size)
     return Line(found.miou, found.iou)
 

@@ -15,6 +15,11 @@ from trainer.scoring import ScoringNetwork
 from trainer.strips import Strips
 
 
+def device() -> str:
+    """Where networks run: the GPU that is here, or the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 class PyTorch:
     """The reference that graphs are compared with, behind the interface of every runtime."""
 
@@ -30,8 +35,8 @@ class PyTorch:
         top_k: int = 64,
         mask_seed: int = 0,
     ) -> None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.name = f"torch {device}"
+        self.device = device()
+        self.name = f"torch {self.device}"
         self.contract = Contract(
             acquisition=acquisition,
             passes=passes,
@@ -56,8 +61,7 @@ class PyTorch:
             top_k=self.contract.top_k,
             raster=raster_of(network, card.size),
         ).eval()
-        self.network.to(device)
-        self.device = device
+        self.network.to(self.device)
         self._one = threading.Lock()
 
     @torch.inference_mode()
@@ -80,7 +84,7 @@ class PyTorch:
 @torch.inference_mode()
 def raster_of(network: BayesianNetwork, size: tuple[int, int]) -> type[Whole] | type[Strips]:
     """On a CPU the grid in strips where that is possible, so that memory stays small."""
-    if torch.cuda.is_available():
+    if device() == "cuda":
         return Whole
     blank = torch.zeros(1, *size, 3, dtype=torch.uint8)
     height, width = network.features(blank).shape[2:]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scorer.exclusion import mask_name as as_png
+from scorer import exclusion
 from scorer.pool import Pool
 
 
@@ -19,7 +19,7 @@ class Split:
     images: Pool
     masks: Path | None
     labels: Path | None = None
-    mask_name: Callable[[str], str] = as_png
+    mask_name: Callable[[str], str] = exclusion.mask_name
     ids: Mapping[int, int] | None = None
 
     def mask(self, name: str) -> Path | None:
