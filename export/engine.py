@@ -52,15 +52,53 @@ class Options:
                 f"--gpu {self.gpu}: TensorRT builds for the GPU of this machine only",
                 remedy="choose --flavour rtx, or build on that machine",
             )
+        if self.refittable and self.gpu != "current":
+            raise BadInput(
+                f"--refittable --gpu {self.gpu}: one that can be refitted is built on its GPU",
+                remedy="build it on that machine with --gpu current, or without --refittable",
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An engine as TensorRT wrote it, for which GPU ("" for all that it may be for), and what is in
+    it: see Sidecar.
+    """
+
+    data: bytes
+    tensorrt: str
+    gpu: str
+    batch: tuple[int, int, int]
+    precisions: dict[str, int]
 
 
 def build(graph: Path, out: Path, options: Options, on_step: OnStep = lambda *_: None) -> Sidecar:
-    """Build an engine and write it with its sidecar.
+    """Build the engine of a scoring graph and write it with its sidecar; raises as `compiled`.
 
-    Raises MissingDependency and NoGpu where that cannot be done here, BadGraph where TensorRT does
-    not take the graph. KeyboardInterrupt aborts the build, and nothing is written.
+    KeyboardInterrupt aborts the build, and nothing is written.
     """
     contract = contract_of(graph)
+    plan = compiled(graph, options, on_step)
+    built = Sidecar(
+        contract=contract,
+        engine_sha256=sidecar.sha256(plan.data),
+        flavour=options.flavour,
+        tensorrt=plan.tensorrt,
+        gpu=plan.gpu,
+        batch=plan.batch,
+        precisions=plan.precisions,
+        refittable=options.refittable,
+    )
+    write(out, plan.data, built)
+    return built
+
+
+def compiled(graph: Path, options: Options, on_step: OnStep = lambda *_: None) -> Plan:
+    """Any ONNX graph as an engine.
+
+    Raises MissingDependency and NoGpu where that cannot be done here, BadGraph where TensorRT does
+    not take the graph.
+    """
     card = _card(options)
     trt = tensorrt.package(options.flavour)
     log = _log(trt)
@@ -72,27 +110,18 @@ def build(graph: Path, out: Path, options: Options, on_step: OnStep = lambda *_:
     config.progress_monitor = monitor = _monitor(trt, on_step)
     plan = _interruptible(lambda: builder.build_serialized_network(network, config), monitor)
     if plan is None:
-        needs_card = options.refittable and card is None
         raise Failure(
             f"TensorRT could not build {graph}: {log.last()}",
-            remedy="a refittable engine is built on the GPU itself: --gpu current"
-            if needs_card
-            else "export the graph with --target gpu; with less at a time (--batch) it may fit",
+            remedy="export the graph with --target gpu; with less at a time (--batch) it may fit",
         )
     _keep_timing_cache(config, options.timing_cache)
-    data = bytes(plan)
-    built = Sidecar(
-        contract=contract,
-        engine_sha256=sidecar.sha256(data),
-        flavour=options.flavour,
+    return Plan(
+        data=bytes(plan),
         tensorrt=trt.__version__,
         gpu="" if options.hardware_compatible else (card or options.gpu),
         batch=options.batch,
         precisions=_precisions(network),
-        refittable=options.refittable,
     )
-    write(out, data, built)
-    return built
 
 
 def refit(graph: Path, old: Path, out: Path) -> Sidecar:

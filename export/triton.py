@@ -94,7 +94,13 @@ def _warmup(contract: Contract) -> str:
 
 def _contract(source: Path, options: Options, *, is_engine: bool) -> tuple[Contract, Options]:
     if not is_engine:
-        return contract_of(source), options
+        contract = contract_of(source)
+        if contract.precision == "bfloat16" and options.device == "cpu":
+            raise BadInput(
+                f"{source} is in bfloat16, which ONNX Runtime does not compute on a CPU",
+                remedy="export it with --precision fp32 or fp16, or leave --device at gpu",
+            )
+        return contract, options
     built = sidecar.read(source, source.read_bytes())
     if built.flavour != "tensorrt":
         raise BadInput(

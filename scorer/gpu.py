@@ -11,7 +11,7 @@ from scorer.errors import NoGpu
 
 _DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*, cuda.h
-_REMEDY = "rank on the CPU with --runtime cpu, or on a machine with an NVIDIA GPU"
+_REMEDY = "go to a machine with an NVIDIA GPU, or rank scorer.onnx on the CPU with --runtime cpu"
 
 
 @dataclass(frozen=True)

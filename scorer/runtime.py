@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from scorer.contract import EXCLUDE, IMAGE, LABEL, MAP, METADATA_KEY, NOISE, PIXEL, SCORE, Contract
 from scorer.errors import BadGraph
+from scorer.sidecar import SUFFIX
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,10 @@ def asked(want_map: bool) -> list[str]:
 
 
 def check_file(path: Path) -> None:
-    """Raise BadGraph if there is no such graph."""
+    """Raise BadGraph if there is no such graph or engine."""
     if not path.is_file():
-        raise BadGraph(f"{path} does not exist", remedy="make it with: python -m export onnx")
+        command = "tensorrt scorer.onnx" if path.suffix == SUFFIX else "onnx"
+        raise BadGraph(f"{path} does not exist", remedy=f"make it with: python -m export {command}")
 
 
 def cannot_open(path: Path, error: Exception) -> BadGraph:

@@ -147,7 +147,7 @@ def speed(folder: Path, batch: int, seconds: float) -> Iterator[Row]:
         contestants.bake_plain(SETTING, plain, batch=batch, precision=precision)
         race = Race(precision, batch, seconds, photographs, folder / "ranking.csv")
         yield from _of_onnxruntime(graph, plain, race)
-        yield from _of_engines(graph, race)
+        yield from _of_engines(graph, plain, race)
 
 
 @dataclass(frozen=True)
@@ -206,20 +206,45 @@ def _left_there(session: Any, image: Image) -> None:
     binding.synchronize_outputs()
 
 
-def _of_engines(graph: Path, race: Race) -> Iterator[Row]:
+def _of_engines(graph: Path, plain: Path, race: Race) -> Iterator[Row]:
     from export import engine
     from scorer.runtimes.tensorrt import TensorRt
 
     for flavour in sidecar.FLAVOURS:
         out = graph.with_suffix(f".{flavour}.engine")
-        profile = (1, race.batch, race.batch)
+        options = engine.Options(flavour=flavour, batch=(1, race.batch, race.batch))
         try:
-            engine.build(graph, out, engine.Options(flavour=flavour, batch=profile))
+            engine.build(graph, out, options)
             opened = TensorRt(out, workers=WORKERS)
+            lane = _lane(plain, options)
         except Failure as error:
             yield Row(f"{flavour} {race.precision}", None, f"skipped: {error}")
             continue
-        yield from race.scoring(flavour, opened, None)
+        bare = race.bare(flavour, lambda image, one=lane: one.run({"image": image}, []))
+        yield bare
+        yield from race.scoring(flavour, opened, bare.ms)
+
+
+def _lane(plain: Path, options: Any) -> Any:
+    """A bare network as an engine; its logits stay on the GPU."""
+    import onnx
+
+    from export import engine
+    from scorer.runtimes import tensorrt
+
+    trt = tensorrt.package(options.flavour)
+    runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+    opened = runtime.deserialize_cuda_engine(engine.compiled(plain, options).data)
+    graph = onnx.load(plain).graph
+    tensors = {entry.name: entry.type.tensor_type for entry in (*graph.input, *graph.output)}
+    shapes = {
+        name: tuple(side.dim_value for side in kind.shape.dim[1:]) for name, kind in tensors.items()
+    }
+    kinds = {
+        name: onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+        for name, kind in tensors.items()
+    }
+    return tensorrt.Lane(opened, shapes, kinds, options.batch[2])
 
 
 def _arithmetic(ms: float) -> str:

@@ -1,5 +1,6 @@
 """Engines: NVIDIA's own parser and builder take every graph that is exported, without a GPU."""
 
+import importlib
 import json
 import os
 import shutil
@@ -145,11 +146,26 @@ def test_a_damaged_engine_is_refused(
     [
         ({"batch": (2, 1, 4)}, "least ≤ usual ≤ most"),
         ({"gpu": "sm89"}, "the GPU of this machine only"),
+        ({"flavour": "rtx", "gpu": "sm89", "refittable": True}, "is built on its GPU"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict, message: str) -> None:  # type: ignore[type-arg]
     with pytest.raises(BadInput, match=message):
         engine.Options(**options)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # PyTorch's exporter of its own parts
+def test_a_bare_network_is_an_engine_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As scripts/gpu times it beside the scoring."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "scripts")
+    contestants = importlib.import_module("contestants")
+    plain = tmp_path / "plain.onnx"
+    setting = contestants.Setting((64, 96), 5)
+    contestants.bake_plain(setting, plain, batch=2, precision="float16")
+    plan = engine.compiled(plain, RTX)
+    assert plan.batch == (2, 2, 2)
+    assert plan.precisions["half"] > 40
+    assert len(plan.data) > 1_000_000
 
 
 def test_an_unknown_gpu_is_refused_with_those_that_are_known(tiny: Graph, tmp_path: Path) -> None:

@@ -161,5 +161,34 @@ def test_work_left_to_the_cpu_is_noticed(baked: Graph) -> None:
     options = ort.SessionOptions()
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     session = ort.InferenceSession(baked(), options, providers=["CPUExecutionProvider"])
-    with pytest.raises(Failure, match=r"leaves .*Conv.*TopK.* to the CPU"):
+    with pytest.raises(Failure, match=r"leaves Add.*Conv.*TopK.* to the CPU"):
         cuda.check_placed(session, baked())
+
+
+@pytest.mark.parametrize("shapes", [True, False])
+def test_arithmetic_may_stay_on_the_cpu_where_it_is_on_shapes(shapes: bool, tmp_path: Path) -> None:
+    nodes = [onnx.helper.make_node("Mul", ["x", "x"], ["square"])]
+    if shapes:
+        nodes.append(onnx.helper.make_node("Shape", ["square"], ["sides"]))
+    last = ("sides", onnx.TensorProto.INT64) if shapes else ("square", onnx.TensorProto.FLOAT)
+    graph = onnx.helper.make_graph(
+        nodes,
+        "one",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 4])],
+        [onnx.helper.make_tensor_value_info(*last, None)],
+    )
+    path = tmp_path / "one.onnx"
+    onnx.save(
+        onnx.helper.make_model(
+            graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10
+        ),
+        path,
+    )
+    options = ort.SessionOptions()
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    if shapes:
+        cuda.check_placed(session, path)
+    else:
+        with pytest.raises(Failure, match="leaves Mul to the CPU"):
+            cuda.check_placed(session, path)

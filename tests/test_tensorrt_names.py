@@ -23,9 +23,9 @@ OWN = {
     "cudaMemcpyKind", "data", "dtype", "encode", "errors", "find", "find_spec", "flavour",
     "float32", "from_address", "get", "gpu", "hardware_compatible", "import_module", "is_file",
     "is_set", "items", "itemsize", "join", "key", "kinds", "last", "load", "lower",
-    "metadata_props", "name", "nbytes", "outer", "package", "path_of", "pop", "precision", "prod",
-    "put", "read", "read_bytes", "refittable", "reshape", "result", "run", "serialize", "set",
-    "sha256", "shape", "shapes", "sidecar", "split", "splitlines", "startswith", "stop", "submit",
+    "metadata_props", "name", "nbytes", "outer", "package", "path_of", "pop", "precision", "precisions",
+    "prod", "put", "read", "read_bytes", "refittable", "remedy", "reshape", "result", "run",
+    "serialize", "set", "sha256", "shape", "shapes", "sidecar", "split", "splitlines", "startswith", "stop", "submit",
     "tensorrt", "tf32", "timing_cache", "to_json", "uint8", "upper", "util", "value",
     "version_compatible", "view", "workers", "workspace_mb", "write_bytes",
 }  # fmt: skip

@@ -56,6 +56,14 @@ def test_a_second_graph_is_the_next_version(tiny: Graph, tmp_path: Path) -> None
     assert parsed(tmp_path).instance_group[0].kind == model_config_pb2.ModelInstanceGroup.KIND_CPU
 
 
+def test_bfloat16_is_not_served_on_a_cpu(baked: Graph, tmp_path: Path) -> None:
+    graph = baked(precision="bfloat16")
+    with pytest.raises(BadInput, match="does not compute on a CPU"):
+        triton.write(graph, tmp_path, triton.Options(device="cpu"))
+    assert not list(tmp_path.iterdir())
+    triton.write(graph, tmp_path, triton.Options())
+
+
 def test_a_model_of_somebody_else_is_not_overwritten(tiny: Graph, tmp_path: Path) -> None:
     config = tmp_path / "scorer" / "config.pbtxt"
     config.parent.mkdir()

@@ -52,7 +52,8 @@ class OpenVino:
             )
         except Exception as error:
             raise cannot_open(path, error) from error
-        self.name = f"openvino {precision}"
+        own = self.contract.precision
+        self.name = f"openvino {precision if own == 'float32' else own}"
         self.workers = workers
         self._free: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
         for _ in range(workers):

@@ -4,6 +4,7 @@ import ctypes
 import importlib
 import importlib.util
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -12,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from scorer import gpu, sidecar
-from scorer.contract import IMAGE, Contract
-from scorer.errors import BadGraph, BadInput, Failure, MissingDependency
+from scorer.contract import IMAGE
+from scorer.errors import BadGraph, BadInput, Failure, MissingDependency, NoGpu
 from scorer.runtime import Engine, Scores, asked, check_file, fed
 from scorer.sidecar import FLAVOURS, Sidecar
 
@@ -41,9 +42,11 @@ class TensorRt:
                 f"{path}: TensorRT {trt.__version__} on {card.name} does not take this engine",
                 remedy="build it on this machine: python -m export tensorrt scorer.onnx",
             )
-        self._free: SimpleQueue[_Lane] = SimpleQueue()
+        self._free: SimpleQueue[Lane] = SimpleQueue()
         for _ in range(workers):
-            self._free.put(_Lane(self._engine, self.contract, self.sidecar.batch[2]))
+            self._free.put(
+                Lane(self._engine, self.contract.shapes, self.contract.kinds, self.sidecar.batch[2])
+            )
 
     def run(
         self,
@@ -67,18 +70,27 @@ class TensorRt:
             self._free.put(lane)
 
 
-class _Lane:
-    """One execution context with its stream and buffers, for batches up to `most`."""
+class Lane:
+    """One execution context with its stream and buffers, for batches up to `most`.
 
-    def __init__(self, engine: Any, contract: Contract, most: int) -> None:
+    shapes: of every input and output, without the batch; kinds: their NumPy types.
+    """
+
+    def __init__(
+        self,
+        engine: Any,
+        shapes: Mapping[str, tuple[int, ...]],
+        kinds: Mapping[str, str],
+        most: int,
+    ) -> None:
         self._cuda = _cuda()
         self._context = engine.create_execution_context()
         self._stream = self._asked("cudaStreamCreate")
-        self._shapes, self._kinds = contract.shapes, contract.kinds
+        self._shapes = shapes
         self._device: dict[str, int] = {}
         self._host: dict[str, npt.NDArray[Any]] = {}
-        for name, shape in self._shapes.items():
-            kind = np.dtype(self._kinds[name])
+        for name, shape in shapes.items():
+            kind = np.dtype(kinds[name])
             size = most * math.prod(shape) * kind.itemsize
             self._device[name] = self._asked("cudaMalloc", size)
             pinned = self._asked("cudaMallocHost", size)
@@ -86,6 +98,7 @@ class _Lane:
             self._context.set_tensor_address(name, int(self._device[name]))
 
     def run(self, feeds: dict[str, npt.NDArray[Any]], wanted: list[str]) -> list[npt.NDArray[Any]]:
+        """What is wanted comes back from the GPU, the rest stays there."""
         batch = len(feeds[IMAGE])
         kinds = self._cuda.cudaMemcpyKind
         for name, values in feeds.items():
@@ -119,7 +132,11 @@ def examine() -> Engine:
     if not found:
         package("tensorrt")  # says what is missing
     _cuda()
-    card = gpu.find()
+    try:
+        card = gpu.find()
+    except NoGpu as error:
+        installed = " and ".join(FLAVOURS[name] for name in found)
+        raise NoGpu(f"{installed} installed, but {error}", remedy=error.remedy) from error
     versions = ", ".join(f"{name} {package(name).__version__}" for name in found)
     return Engine(f"{versions} on {card.name}", ("float32",))
 
