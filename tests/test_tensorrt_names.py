@@ -18,16 +18,16 @@ from scorer.runtimes import tensorrt
 VERSIONS = ("10.15.1.29", "11.0.0.114", "11.4.0.106")
 # Of Python, NumPy, CUDA and ourselves. Whatever else is asked of an object must be TensorRT's.
 OWN = {
-    "Event", "Gpu", "NDArray", "append", "architecture", "as_array", "batch", "c_uint8",
-    "contract", "copy", "ctypes", "ctypeslib", "cudaMemcpyDeviceToHost", "cudaMemcpyHostToDevice",
+    "Event", "Gpu", "NDArray", "append", "architecture", "as_array", "batch", "c_uint8", "contract",
+    "copy", "ctypes", "ctypeslib", "cudaMemcpyDeviceToHost", "cudaMemcpyHostToDevice",
     "cudaMemcpyKind", "data", "dtype", "encode", "errors", "find", "find_spec", "flavour",
     "float32", "from_address", "get", "gpu", "hardware_compatible", "import_module", "is_file",
     "is_set", "items", "itemsize", "join", "key", "kinds", "last", "load", "lower",
-    "metadata_props", "name", "nbytes", "outer", "package", "path_of", "pop", "precision", "precisions",
-    "prod", "put", "read", "read_bytes", "refittable", "remedy", "reshape", "result", "run",
-    "serialize", "set", "sha256", "shape", "shapes", "sidecar", "split", "splitlines", "startswith", "stop", "submit",
-    "tensorrt", "tf32", "timing_cache", "to_json", "uint8", "upper", "util", "value",
-    "version_compatible", "view", "workers", "workspace_mb", "write_bytes",
+    "metadata_props", "name", "nbytes", "outer", "package", "path_of", "pop", "precision",
+    "precisions", "prod", "put", "read", "read_bytes", "refittable", "remedy", "reshape", "result",
+    "run", "serialize", "set", "sha256", "shape", "shapes", "sidecar", "split", "splitlines",
+    "startswith", "stop", "submit", "tensorrt", "tf32", "timing_cache", "to_json", "uint8", "upper",
+    "util", "value", "version_compatible", "view", "workers", "workspace_mb", "write_bytes",
 }  # fmt: skip
 
 
