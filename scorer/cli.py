@@ -52,7 +52,7 @@ def main() -> None:
     "--labels",
     "labels_path",
     type=options.FILE,
-    help="CSV image,row,col,label: pixels already asked, never chosen again.",
+    help="labels.db, or a CSV image,row,col,label: pixels already asked, never chosen again.",
 )
 @click.option(
     "--exclude",

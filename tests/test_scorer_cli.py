@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from scorer import ranking
 from scorer.cli import main
 from scorer.contract import Contract
-from scorer.labels import COLUMNS
+from scorer.labels.csv_file import COLUMNS
 
 Graph = Callable[..., Path]
 
@@ -273,9 +273,12 @@ MISTAKES: dict[str, tuple[Arrange, str, int, str, str]] = {
     "labels are missing": (
         _nothing, "rank --labels no.csv", 5, "no.csv does not exist", "image,row,col,label",
     ),
-    "labels are no csv": (
-        _nothing, "rank --labels labels.db", 5, "only .csv labels can be read",
-        "image,row,col,label",
+    "labels are of no kind": (
+        _nothing, "rank --labels labels.xml", 5, "only .csv and .db labels can be read",
+        "scorer labels import",
+    ),
+    "no label store": (
+        _nothing, "rank --labels labels.db", 5, "labels.db does not exist", "scorer serve",
     ),
     "labels have the wrong header": (
         lambda home: _labels(home, header="file,x,y,class"),

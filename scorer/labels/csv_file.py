@@ -8,42 +8,18 @@ with a label column is a labels file too.
 import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from scorer.errors import BadLabels
 from scorer.files import replacing
+from scorer.labels.click import Click, Labels
 
 COLUMNS = ("image", "row", "col", "label")
 _REMEDY = "labels are a UTF-8 CSV with the header image,row,col,label"
 
 
-@dataclass(frozen=True)
-class Click:
-    """One labelled pixel of the original image; `label` is a class index or None."""
-
-    row: int
-    col: int
-    label: int | None
-
-
-@dataclass(frozen=True)
-class Labels:
-    """The clicks of every image, by image name, in the order of the file."""
-
-    clicks: Mapping[str, Sequence[Click]]
-
-    def of(self, image: str) -> Sequence[Click]:
-        return self.clicks.get(image, ())
-
-    def __len__(self) -> int:
-        return sum(len(clicks) for clicks in self.clicks.values())
-
-
 def read(path: Path, classes: Sequence[str]) -> Labels:
     """Read a labels file; any row that cannot be understood is refused with its line number."""
-    if path.suffix.lower() != ".csv":
-        raise BadLabels(f"{path}: only .csv labels can be read", remedy=_REMEDY)
     clicks: dict[str, list[Click]] = defaultdict(list)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

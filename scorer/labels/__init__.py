@@ -1,0 +1,25 @@
+"""Clicked pixels, from a CSV or from the annotation page's store, as all our programs read them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from scorer.errors import BadLabels
+from scorer.labels import csv_file, store
+from scorer.labels.click import Click, Labels
+from scorer.labels.csv_file import write
+
+__all__ = ["Click", "Labels", "read", "write"]
+
+
+def read(path: Path, classes: Sequence[str]) -> Labels:
+    """Read a labels file, .csv or .db; what cannot be understood is refused and named.
+
+    classes: the names, in the order of the indices that the clicks get.
+    """
+    kind = path.suffix.lower()
+    if kind not in {".csv", store.SUFFIX}:
+        raise BadLabels(
+            f"{path}: only .csv and {store.SUFFIX} labels can be read",
+            remedy="other formats are taken in with: scorer labels import",
+        )
+    return csv_file.read(path, classes) if kind == ".csv" else store.read(path, classes)

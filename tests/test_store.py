@@ -1,0 +1,213 @@
+"""The label store keeps every answer that it acknowledged, and nothing else."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scorer import labels
+from scorer.errors import BadLabels, CannotWrite
+from scorer.labels import Click
+from scorer.labels.store import Answer, Store
+
+CLASSES = ("sky", "road", "car")
+
+
+def answer(number: int, **changes: object) -> Answer:
+    values: dict[str, object] = {
+        "image": "a.jpg", "row": number, "col": 2, "height": 100, "width": 120,
+        "grid_height": 64, "grid_width": 96, "answer": "label", "class_name": "road",
+        "round": 1, "annotator": "ann", "seconds": 1.5, "time": "2026-01-01T00:00:00+00:00",
+        "request": f"request-{number}",
+    }  # fmt: skip
+    return Answer(**values | changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "labels.db"
+
+
+def test_answers_come_back_as_labels(path: Path) -> None:
+    store = Store(path, CLASSES)
+    store.add(answer(0))
+    store.add(answer(1, answer="unsure", class_name=None))
+    store.add(answer(2, answer="skip", class_name=None))
+    store.add(answer(3, class_name="car", image="b/ü.jpg"))
+    assert dict(store.labels().clicks) == {
+        "a.jpg": [Click(0, 2, 1), Click(1, 2, None)],
+        "b/ü.jpg": [Click(3, 2, 2)],
+    }
+    assert [one.row for one in store.standing()] == [0, 1, 2, 3]
+    assert labels.read(path, CLASSES) == store.labels(), "also while it is open"
+
+
+def test_the_later_answer_to_a_pixel_stands(path: Path) -> None:
+    store = Store(path, CLASSES)
+    store.add(answer(0))
+    store.add(answer(0, class_name="car", request="again"))
+    assert store.labels().of("a.jpg") == [Click(0, 2, 2)]
+    store.undo("ann", time="t", request="u")
+    assert store.labels().of("a.jpg") == [Click(0, 2, 1)], "what was there before stands again"
+
+
+def test_undo_takes_back_the_last_answer_of_that_annotator(path: Path) -> None:
+    store = Store(path, CLASSES)
+    store.add(answer(0))
+    store.add(answer(1))
+    store.add(answer(2, annotator="bob"))
+    assert store.undo("ann", time="t", request="u1") == answer(1)
+    assert store.undo("ann", time="t", request="u1") == answer(1), "the same request, once"
+    assert [one.row for one in store.standing()] == [0, 2]
+    assert store.undo("ann", time="t", request="u2") == answer(0)
+    assert store.undo("ann", time="t", request="u3") is None
+    assert [one.answer for one in store.history()] == ["label"] * 3 + ["undo"] * 2
+
+
+def test_the_same_request_is_one_answer(path: Path) -> None:
+    store = Store(path, CLASSES)
+    assert store.add(answer(0)) == store.add(answer(0))
+    assert len(list(store.history())) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"row": 100}, {"row": -1}, {"col": 120}, {"class_name": "tree"}, {"class_name": None},
+        {"answer": "unsure"}, {"answer": "undo", "class_name": None}, {"answer": "maybe"},
+    ],
+)  # fmt: skip
+def test_an_answer_that_makes_no_sense_is_refused(changes: dict[str, object], path: Path) -> None:
+    store = Store(path, CLASSES)
+    with pytest.raises(BadLabels):
+        store.add(answer(0, **changes))
+    assert list(store.history()) == []
+
+
+@pytest.mark.parametrize("statement", ["UPDATE answers SET class = 'car'", "DELETE FROM answers"])
+def test_nothing_is_overwritten_even_by_hand(statement: str, path: Path) -> None:
+    Store(path, CLASSES).add(answer(0))
+    with pytest.raises(sqlite3.IntegrityError, match="answers are never"):
+        sqlite3.connect(path).execute(statement)
+
+
+def test_other_files_and_other_classes_are_refused(path: Path, tmp_path: Path) -> None:
+    Store(path, CLASSES).add(answer(0))
+    with pytest.raises(BadLabels, match="classes sky, road, car, not of sky, road"):
+        labels.read(path, CLASSES[:2])
+    (tmp_path / "text.db").write_text("no database at all" * 100)
+    with pytest.raises(BadLabels, match="not a label store"):
+        Store(tmp_path / "text.db", CLASSES)
+    with sqlite3.connect(tmp_path / "other.db") as other:
+        other.execute("CREATE TABLE things (x)")
+    with pytest.raises(BadLabels, match="not of labels"):
+        Store(tmp_path / "other.db", CLASSES)
+    with sqlite3.connect(path) as newer:
+        newer.execute("PRAGMA user_version = 99")
+    with pytest.raises(BadLabels, match="version 99"):
+        Store(path, CLASSES)
+    with pytest.raises(BadLabels, match="does not exist"):
+        labels.read(tmp_path / "none.db", CLASSES)
+    (tmp_path / "folder.db").mkdir()
+    with pytest.raises(CannotWrite, match="folder"):
+        Store(tmp_path / "folder.db", CLASSES)
+
+
+def test_many_are_kept_together_or_not_at_all(path: Path) -> None:
+    store = Store(path, CLASSES)
+    store.add(answer(1))
+    assert store.extend([answer(0), answer(1), answer(2)]) == 2, "one was known"
+    with pytest.raises(BadLabels):
+        store.extend([answer(3), answer(4, class_name="tree")])
+    assert sorted(one.row for one in store.standing()) == [0, 1, 2]
+
+
+def test_threads_and_programs_write_at_once(path: Path) -> None:
+    stores = [Store(path, CLASSES), Store(path, CLASSES)]
+
+    def work(number: int) -> None:
+        for step in range(20):
+            row = 20 * number + step
+            stores[number % 2].add(answer(row, request=str(row)))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one.row for one in stores[0].standing()) == list(range(80))
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+sys.path[:0] = [sys.argv[2]]
+from test_store import CLASSES, answer
+from scorer.labels.store import Store
+store = Store(Path(sys.argv[1]), CLASSES)
+for number in range(10**6):
+    store.add(answer(number % 100, request=str(number)))
+    print(number, flush=True)
+"""
+
+
+def test_kill_9_loses_no_acknowledged_answer(path: Path) -> None:
+    for _ in range(3):
+        path.unlink(missing_ok=True)
+        with subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(path), str(Path(__file__).parent)],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as writer:
+            assert writer.stdout
+            heard = [int(next(writer.stdout)) for _ in range(5)]
+            os.kill(writer.pid, signal.SIGKILL)
+            heard += [int(line) for line in writer.stdout if line.endswith("\n")]
+        kept = [int(one.request) for one in Store(path, CLASSES).history()]
+        assert kept[: len(heard)] == heard
+        assert len(kept) <= len(heard) + 1, "one may have been written and not told"
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.integers(0, 3), st.sampled_from([*CLASSES, "unsure", "skip"]), st.just("ann")),
+        st.tuples(st.integers(0, 3), st.sampled_from([*CLASSES, "unsure", "skip"]), st.just("bob")),
+        st.sampled_from(["ann", "bob"]),
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(STEPS)
+def test_what_stands_is_what_a_list_would_say(steps: list) -> None:  # type: ignore[type-arg]
+    """A model of the store: a list of answers, from which undo removes."""
+    store, kept = Store(Path(":memory:"), CLASSES), []
+    for number, step in enumerate(steps):
+        if isinstance(step, str):
+            last: dict[int, Answer] = {one.row: one for one in kept}
+            mine = [one for one in kept if one.annotator == step and last[one.row] is one]
+            found = store.undo(step, time="t", request=str(number))
+            assert found == (mine[-1] if mine else None)
+            if mine:
+                kept.remove(mine[-1])
+            continue
+        row, said, annotator = step
+        one = replace(answer(row, request=str(number)), annotator=annotator, class_name=said)
+        if said not in CLASSES:
+            one = replace(one, answer=said, class_name=None)
+        store.add(one)
+        kept.append(one)
+    last = {one.row: one for one in kept}
+    assert list(store.standing()) == [one for one in kept if last[one.row] is one]
+    store.close()
