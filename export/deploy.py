@@ -96,6 +96,7 @@ def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         raise BadInput(f"--out {out}: engines end in {sidecar.SUFFIX}", remedy="rename it")
     check_writable(out)
     if refit is not None:
+        _check_refit()
         built = engine.refit(graph, refit, out)
     else:
         wanted = engine.Options(
@@ -171,13 +172,30 @@ def triton_command(  # one parameter per option
     say(f"wrote {version}; next: tritonserver --model-repository={repository}", style="green")
 
 
+def _check_refit() -> None:
+    """Only the old engine says how the new one is built."""
+    context = click.get_current_context()
+    kept = {"graph", "out", "refit"}
+    given = [
+        option
+        for option in context.params
+        if option not in kept
+        and context.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(
+            f"--{given[0].replace('_', '-')} does not go with --refit, "
+            "which changes the weights of an engine and nothing else"
+        )
+
+
 def _tell(built: Sidecar, out: Path) -> None:
     layers = ", ".join(f"{count} {kind}" for kind, count in built.precisions.items())
     say(f"layers by type: {layers}; batches of {', '.join(map(str, built.batch))}")
     if built.contract.layout in ("strips", "bands"):
         say("the graph is laid out for a CPU: with --target gpu it would be faster", style="yellow")
     say(
-        f"wrote {out} for {built.gpu or 'GPUs since Ampere'}, {out.stat().st_size / 1e6:.1f} MB; "
+        f"wrote {out} for {built.gpu}, {out.stat().st_size / 1e6:.1f} MB; "
         f"next: scorer rank --graph {out} --pool ./images --n 5",
         style="green",
     )

@@ -1,8 +1,9 @@
 """From a scoring graph to an engine of TensorRT or TensorRT-RTX, with its sidecar."""
 
+import json
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -10,14 +11,16 @@ from typing import Any
 
 import onnx
 
+from export import operators
 from scorer import gpu, sidecar
 from scorer.contract import METADATA_KEY, Contract
 from scorer.errors import BadGraph, BadInput, Failure, NoGpu
-from scorer.files import replacing_path
+from scorer.files import check_writable, replacing_path
 from scorer.runtime import check_file, read_contract
 from scorer.runtimes import tensorrt
 from scorer.sidecar import Sidecar
 
+_SINCE_AMPERE = "sm80+"
 # Phase, steps done, steps in all.
 OnStep = Callable[[str, int, int], None]
 
@@ -52,6 +55,16 @@ class Options:
                 f"--gpu {self.gpu}: TensorRT builds for the GPU of this machine only",
                 remedy="choose --flavour rtx, or build on that machine",
             )
+        if self.flavour == "rtx" and (self.version_compatible or self.hardware_compatible):
+            raise BadInput(
+                "TensorRT-RTX has no engines for other versions or for several kinds of GPU",
+                remedy="build one for each with --gpu, or choose --flavour tensorrt",
+            )
+        if self.timing_cache is not None and self.timing_cache.suffix != ".cache":
+            raise BadInput(
+                f"--timing-cache {self.timing_cache}: its name must end in .cache",
+                remedy="so that no other file is written over",
+            )
         if self.refittable and self.gpu != "current":
             raise BadInput(
                 f"--refittable --gpu {self.gpu}: one that can be refitted is built on its GPU",
@@ -61,15 +74,15 @@ class Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """An engine as TensorRT wrote it, for which GPU ("" for all that it may be for), and what is in
-    it: see Sidecar.
-    """
+    """An engine as TensorRT wrote it, for which GPU, and what is in it: see Sidecar."""
 
     data: bytes
     tensorrt: str
     gpu: str
+    gpu_name: str
     batch: tuple[int, int, int]
     precisions: dict[str, int]
+    precisions_of: str
 
 
 def build(graph: Path, out: Path, options: Options, on_step: OnStep = lambda *_: None) -> Sidecar:
@@ -85,9 +98,12 @@ def build(graph: Path, out: Path, options: Options, on_step: OnStep = lambda *_:
         flavour=options.flavour,
         tensorrt=plan.tensorrt,
         gpu=plan.gpu,
+        gpu_name=plan.gpu_name,
         batch=plan.batch,
         precisions=plan.precisions,
+        precisions_of=plan.precisions_of,
         refittable=options.refittable,
+        version_compatible=options.version_compatible,
     )
     write(out, plan.data, built)
     return built
@@ -99,6 +115,9 @@ def compiled(graph: Path, options: Options, on_step: OnStep = lambda *_: None) -
     Raises MissingDependency and NoGpu where that cannot be done here, BadGraph where TensorRT does
     not take the graph.
     """
+    _check_sizes(graph, options.batch[2])
+    if options.timing_cache is not None:
+        check_writable(options.timing_cache)
     card = _card(options)
     trt = tensorrt.package(options.flavour)
     log = _log(trt)
@@ -115,12 +134,17 @@ def compiled(graph: Path, options: Options, on_step: OnStep = lambda *_: None) -
             remedy="export the graph with --target gpu; with less at a time (--batch) it may fit",
         )
     _keep_timing_cache(config, options.timing_cache)
+    data = bytes(plan)
+    inside = _inside(trt, log, data) if card else None
+    architecture = card.architecture if card else options.gpu
     return Plan(
-        data=bytes(plan),
+        data=data,
         tensorrt=trt.__version__,
-        gpu="" if options.hardware_compatible else (card or options.gpu),
+        gpu=_SINCE_AMPERE if options.hardware_compatible else architecture,
+        gpu_name=card.name if card else "",
         batch=options.batch,
-        precisions=_precisions(network),
+        precisions=inside or _precisions(network),
+        precisions_of="engine" if inside else "network",
     )
 
 
@@ -168,12 +192,26 @@ def write(out: Path, data: bytes, built: Sidecar) -> None:
             temporary.write_bytes(content)
 
 
-def _card(options: Options) -> str | None:
-    """The architecture to build for where that is this machine's GPU, which there must be."""
+def _check_sizes(graph: Path, most: int) -> None:
+    """Refuse batches that no TensorRT can hold, which it would notice on the GPU only."""
+    try:
+        model = onnx.load(graph)
+    except Exception as error:  # protobuf's DecodeError and others, without a common base
+        raise BadGraph(f"{graph} is not an ONNX graph", remedy="give a scorer.onnx") from error
+    beyond = set(operators.violations(model, most)) - set(operators.violations(model))
+    if beyond:
+        raise BadInput(
+            f"--batch: {most} images at a time are too many for this graph: {min(beyond)}",
+            remedy="choose fewer, such as --batch 1:4:8",
+        )
+
+
+def _card(options: Options) -> gpu.Gpu | None:
+    """The GPU to build for where that is this machine's, which there must be."""
     if options.gpu != "current":
         return None
     try:
-        return gpu.find().architecture
+        return gpu.find()
     except NoGpu as error:
         remedy = (
             "say for which GPU with --gpu, such as sm89: RTX builds without one"
@@ -218,6 +256,7 @@ def _parse(trt: Any, network: Any, log: Any, graph: Path) -> None:
 
 def _config(trt: Any, builder: Any, network: Any, options: Options) -> Any:
     config = builder.create_builder_config()
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # so that it says what is in it
     if options.flavour == "rtx":
         config.num_compute_capabilities = 1
         config.set_compute_capability(_capability(trt, options.gpu), 0)
@@ -264,7 +303,7 @@ def _capability(trt: Any, name: str) -> Any:
 
 def _monitor(trt: Any, on_step: OnStep) -> Any:
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
-        """Tells of the outermost phases; the build ends where `stop` is set."""
+        """Tells of the outermost phase; the build ends where `stop` is set."""
 
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
@@ -272,7 +311,7 @@ def _monitor(trt: Any, on_step: OnStep) -> Any:
             self.outer: dict[str, int] = {}
 
         def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
-            if parent is None or parent not in self.outer:
+            if parent is None:
                 self.outer[phase] = steps
 
         def step_complete(self, phase: str, step: int) -> bool:
@@ -300,6 +339,18 @@ def _keep_timing_cache(config: Any, path: Path | None) -> None:
     if path is not None and (cache := config.get_timing_cache()) is not None:
         with replacing_path(path) as temporary:
             temporary.write_bytes(bytes(cache.serialize()))
+
+
+def _inside(trt: Any, log: Any, data: bytes) -> dict[str, int] | None:
+    """How many layers of an engine give each type, by its own inspector; None: it does not say."""
+    engine = trt.Runtime(log).deserialize_cuda_engine(data)
+    if engine is None:
+        return None
+    told = engine.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON)
+    layers = (layer for layer in json.loads(told).get("Layers", ()) if isinstance(layer, dict))
+    firsts: Iterator[Any] = (next(iter(layer.get("Outputs") or ()), {}) for layer in layers)
+    kinds = Counter(one["Format/Datatype"] for one in firsts if one.get("Format/Datatype"))
+    return dict(sorted(kinds.items())) or None
 
 
 def _precisions(network: Any) -> dict[str, int]:

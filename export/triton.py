@@ -3,6 +3,7 @@
 https://docs.nvidia.com/deeplearning/triton-inference-server (model repository, model configuration)
 """
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ _KINDS = {"uint8": "TYPE_UINT8", "int32": "TYPE_INT32", "float32": "TYPE_FP32"}
 _SET_BY_US = "# Written by balentacq: python -m export triton\n"
 
 
+_NAME = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """name: of the model. most: images at a time; delay_us: how long a request waits for others.
@@ -30,6 +34,13 @@ class Options:
     delay_us: int = 2000
     instances: int = 1
     device: str = "gpu"
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise BadInput(
+                f"--name {self.name!r}: a model is a folder and a word in addresses",
+                remedy="letters, digits, _, - and . only",
+            )
 
 
 def write(source: Path, repository: Path, options: Options) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 from scorer.contract import Contract
 from scorer.errors import BadGraph
 
-VERSION = 1
+VERSION = 2
 SUFFIX = ".engine"
 # The Python package of each flavour of TensorRT.
 FLAVOURS = {"tensorrt": "tensorrt", "rtx": "tensorrt_rtx"}
@@ -23,8 +23,11 @@ FLAVOURS = {"tensorrt": "tensorrt", "rtx": "tensorrt_rtx"}
 class Sidecar:
     """What was built, from what, for which GPU.
 
-    gpu: its architecture, such as sm89; "" where any of its kind will do. batch: the least, the
-    usual and the most images at a time. precisions: how many layers give tensors of each type.
+    gpu: its architecture, such as sm89; sm80+ for all of a later one, too. gpu_name: of the card
+    that it was built on, if it was. batch: the least, the usual and the most images at a time.
+    precisions: how many layers give tensors of each type; precisions_of: "engine", which was asked,
+    or "network": what it was told, and a strongly typed build keeps. version_compatible: whether
+    later versions of TensorRT open it.
     """
 
     contract: Contract
@@ -32,9 +35,12 @@ class Sidecar:
     flavour: str
     tensorrt: str
     gpu: str
+    gpu_name: str
     batch: tuple[int, int, int]
     precisions: Mapping[str, int]
+    precisions_of: str
     refittable: bool
+    version_compatible: bool
     version: int = VERSION
 
     def to_json(self) -> str:

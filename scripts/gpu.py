@@ -8,6 +8,7 @@ scripts/gpu --batch 16 --seconds 10
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -26,10 +28,11 @@ import numpy as np
 from contestants import Image, Setting
 
 from scorer import doctor, gpu, sidecar
-from scorer.errors import Failure, NoGpu
+from scorer.errors import MissingDependency, NoGpu
 from scorer.job import Options, rank_to_file
 from scorer.pool import Pool, list_pool
 from scorer.runtime import Runtime
+from scorer.runtimes import cuda
 
 SETTING = Setting((256, 512), 19)
 SMALL = Setting((96, 128), 5, passes=4)  # for parity, which the CPU computes, too
@@ -58,10 +61,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=5.0, help="for each contestant")
     asked = parser.parse_args()
+    os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")  # float32 means float32 in every row
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for row in (*parity(folder), *speed(folder, asked.batch, asked.seconds)):
+        for row in chain(parity(folder), speed(folder, asked.batch, asked.seconds)):
             ms = "" if row.ms is None else f"{row.ms:10.3f} ms/image"
             print(f"| {row.name:<44} | {ms:<20} | {row.said}", flush=True)
             rows.append(row)
@@ -70,10 +74,21 @@ def main() -> None:
     sys.exit(1 if failed else 0)
 
 
+def guarded(name: str, rows: Callable[..., Iterator[Row]], *arguments: object) -> Iterator[Row]:
+    """The rows of a contestant: what is not here is skipped, all else that goes wrong is a failure,
+    and the next one runs.
+    """
+    try:
+        yield from rows(*arguments)
+    except MissingDependency as error:
+        yield Row(name, None, f"skipped: {error}")
+    except Exception as error:  # of any runtime, which share no base class
+        said = (str(error).strip() or "no message").splitlines()[0]
+        yield Row(name, None, f"FAIL: {type(error).__name__}: {said}")
+
+
 def parity(folder: Path) -> Iterator[Row]:
     """What `export verify` says of every runtime, against PyTorch in float32 on the CPU."""
-    from export import engine
-
     pool = _drawn(folder / "streets")
     for precision in PRECISIONS:
         graph = folder / f"parity-{precision}.onnx"
@@ -85,35 +100,34 @@ def parity(folder: Path) -> Iterator[Row]:
             if not found.ready:
                 yield Row(name, None, f"skipped: {found.detail}")
             else:
-                yield _parity(name, found.runtime, graph, pool)
+                yield from guarded(name, _parity, name, found.runtime, graph, pool)
         for flavour in sidecar.FLAVOURS:
             name, built = f"parity {flavour} {precision}", graph.with_suffix(f".{flavour}.engine")
-            try:
-                engine.build(graph, built, engine.Options(flavour=flavour, batch=(1, 2, 4)))
-            except Failure as error:
-                yield Row(name, None, f"skipped: {error}")
-            else:
-                yield _parity(name, "tensorrt", built, pool)
+            yield from guarded(name, _built, name, flavour, graph, built, pool)
 
 
-def _parity(name: str, runtime: str, graph: Path, pool: Pool) -> Row:
+def _built(name: str, flavour: str, graph: Path, out: Path, pool: Pool) -> Iterator[Row]:
+    from export import engine
+
+    engine.build(graph, out, engine.Options(flavour=flavour, batch=(1, 2, 4)))
+    yield from _parity(name, "tensorrt", out, pool)
+
+
+def _parity(name: str, runtime: str, graph: Path, pool: Pool) -> Iterator[Row]:
     from export.verify import tolerance_of, verify
     from scorer.runtimes import open_graph
 
-    try:
-        opened = open_graph(runtime, graph, workers=1)
-        verdict = verify(
-            graph,
-            opened,
-            contestants.network_of(SMALL),
-            pool,
-            images=len(pool),
-            tolerance=tolerance_of("float32", opened.contract),
-        )
-    except Failure as error:
-        return Row(name, None, f"skipped: {error}")
+    opened = open_graph(runtime, graph, workers=1)
+    verdict = verify(
+        graph,
+        opened,
+        contestants.network_of(SMALL),
+        pool,
+        images=len(pool),
+        tolerance=tolerance_of("float32", opened.contract),
+    )
     judged = f"FAIL: {'; '.join(verdict.failures)}" if verdict.failures else "PASS"
-    return Row(
+    yield Row(
         name,
         None,
         f"{judged}; map off by {verdict.map_difference:.1e}, regret {verdict.regret:.1e}",
@@ -146,8 +160,10 @@ def speed(folder: Path, batch: int, seconds: float) -> Iterator[Row]:
         plain = folder / f"plain-{precision}.onnx"
         contestants.bake_plain(SETTING, plain, batch=batch, precision=precision)
         race = Race(precision, batch, seconds, photographs, folder / "ranking.csv")
-        yield from _of_onnxruntime(graph, plain, race)
-        yield from _of_engines(graph, plain, race)
+        for name in cuda.PROVIDERS:
+            yield from guarded(f"{name} {precision}", _of_onnxruntime, name, graph, plain, race)
+        for flavour in sidecar.FLAVOURS:
+            yield from guarded(f"{flavour} {precision}", _of_engine, flavour, graph, plain, race)
 
 
 @dataclass(frozen=True)
@@ -182,19 +198,12 @@ class Race:
         yield Row(f"{name} {self.precision}, from files", took, said)
 
 
-def _of_onnxruntime(graph: Path, plain: Path, race: Race) -> Iterator[Row]:
-    from scorer.runtimes import cuda
-
-    for name, provider in cuda.PROVIDERS.items():
-        try:
-            opened = cuda.OnnxRuntimeGpu(graph, workers=WORKERS, provider=name)
-            session = cuda.open_session(plain, (provider, {"use_tf32": "0"}))
-        except Failure as error:
-            yield Row(f"{name} {race.precision}", None, f"skipped: {error}")
-            continue
-        bare = race.bare(name, lambda image, s=session: _left_there(s, image))
-        yield bare
-        yield from race.scoring(name, opened, bare.ms)
+def _of_onnxruntime(name: str, graph: Path, plain: Path, race: Race) -> Iterator[Row]:
+    opened = cuda.OnnxRuntimeGpu(graph, workers=WORKERS, provider=name)
+    session = cuda.open_session(plain, (cuda.PROVIDERS[name], cuda.EXACT[name]))
+    bare = race.bare(name, lambda image: _left_there(session, image))
+    yield bare
+    yield from race.scoring(name, opened, bare.ms)
 
 
 def _left_there(session: Any, image: Image) -> None:
@@ -206,23 +215,17 @@ def _left_there(session: Any, image: Image) -> None:
     binding.synchronize_outputs()
 
 
-def _of_engines(graph: Path, plain: Path, race: Race) -> Iterator[Row]:
+def _of_engine(flavour: str, graph: Path, plain: Path, race: Race) -> Iterator[Row]:
     from export import engine
     from scorer.runtimes.tensorrt import TensorRt
 
-    for flavour in sidecar.FLAVOURS:
-        out = graph.with_suffix(f".{flavour}.engine")
-        options = engine.Options(flavour=flavour, batch=(1, race.batch, race.batch))
-        try:
-            engine.build(graph, out, options)
-            opened = TensorRt(out, workers=WORKERS)
-            lane = _lane(plain, options)
-        except Failure as error:
-            yield Row(f"{flavour} {race.precision}", None, f"skipped: {error}")
-            continue
-        bare = race.bare(flavour, lambda image, one=lane: one.run({"image": image}, []))
-        yield bare
-        yield from race.scoring(flavour, opened, bare.ms)
+    out = graph.with_suffix(f".{flavour}.engine")
+    options = engine.Options(flavour=flavour, batch=(1, race.batch, race.batch))
+    engine.build(graph, out, options)
+    opened, lane = TensorRt(out, workers=WORKERS), _lane(plain, options)
+    bare = race.bare(flavour, lambda image: lane.run({"image": image}, []))
+    yield bare
+    yield from race.scoring(flavour, opened, bare.ms)
 
 
 def _lane(plain: Path, options: Any) -> Any:
@@ -271,14 +274,19 @@ def _of_pytorch(batch: int, seconds: float) -> Iterator[Row]:
     if not torch.cuda.is_available():
         yield Row("PyTorch", None, "skipped: this build of PyTorch finds no GPU")
         return
+    torch.backends.cudnn.allow_tf32 = False
     image = np.zeros((batch, *SETTING.size, 3), np.uint8)
-    alone = None
-    for kind, what in PYTORCH.items():
+    alone: list[float] = []
+
+    def timed(kind: str, name: str) -> Iterator[Row]:
         run = contestants.pytorch(SETTING, kind, device="cuda")
-        ms = _timed(lambda run=run: run(image), batch, seconds)
-        alone = alone or ms
-        yield Row(f"PyTorch float32, {what}", ms, f"{ms / alone:.1f} x bare")
-    yield from _ceilings()
+        alone.append(_timed(lambda: run(image), batch, seconds))
+        yield Row(name, alone[-1], f"{alone[-1] / alone[0]:.1f} x bare")
+
+    for kind, what in PYTORCH.items():
+        name = f"PyTorch float32, {what}"
+        yield from guarded(name, timed, kind, name)
+    yield from guarded("ceilings", _ceilings)
 
 
 def _ceilings() -> Iterator[Row]:
@@ -286,18 +294,20 @@ def _ceilings() -> Iterator[Row]:
     import torch
 
     side = 8192
-    square = torch.ones(side, side, dtype=torch.float16, device="cuda")
+    for precision in PRECISIONS:
+        square = torch.ones(side, side, dtype=getattr(torch, precision), device="cuda")
 
-    def product() -> None:
-        square @ square
-        torch.cuda.synchronize()
+        def product(square: torch.Tensor = square) -> None:
+            square @ square
+            torch.cuda.synchronize()
+
+        rate = 2 * side**3 / _timed(product, 1, 2) / 1e9
+        yield Row("ceiling", None, f"{rate:.0f} TFLOP/s of {precision}")
 
     def copy() -> None:
         square.clone()
         torch.cuda.synchronize()
 
-    rate = 2 * side**3 / _timed(product, 1, 2) / 1e9
-    yield Row("ceiling", None, f"{rate:.0f} TFLOP/s of float16")
     # Read and written, two bytes each.
     yield Row("ceiling", None, f"{4 * side**2 / _timed(copy, 1, 2) / 1e6:.0f} GB/s of memory")
 

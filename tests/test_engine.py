@@ -7,7 +7,8 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -147,6 +148,9 @@ def test_a_damaged_engine_is_refused(
         ({"batch": (2, 1, 4)}, "least ≤ usual ≤ most"),
         ({"gpu": "sm89"}, "the GPU of this machine only"),
         ({"flavour": "rtx", "gpu": "sm89", "refittable": True}, "is built on its GPU"),
+        ({"flavour": "rtx", "version_compatible": True}, "other versions"),
+        ({"flavour": "rtx", "hardware_compatible": True}, "several kinds of GPU"),
+        ({"timing_cache": Path("scorer.onnx")}, "must end in .cache"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict, message: str) -> None:  # type: ignore[type-arg]
@@ -257,7 +261,71 @@ def test_a_gpu_and_its_engine_must_fit(built: Path) -> None:
     ):
         with pytest.raises(BadGraph, match=message):
             tensorrt._check_fits(described, built, card, version)
-    tensorrt._check_fits(described, built, gpu.Gpu("same", (8, 9)), described.tensorrt)
+    card = gpu.Gpu("same", (8, 9))
+    tensorrt._check_fits(described, built, card, described.tensorrt)
+    lasting = replace(described, tensorrt="10.15.1", version_compatible=True)
+    tensorrt._check_fits(lasting, built, card, "11.4")
+    with pytest.raises(BadGraph, match=r"was built by TensorRT 11\.4"):
+        tensorrt._check_fits(replace(lasting, tensorrt="11.4"), built, card, "10.15.1")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "capability", "runs"),
+    [("sm89", (8, 9), True), ("sm89", (9, 0), False), ("sm80+", (7, 5), False),
+     ("sm80+", (8, 0), True), ("sm80+", (12, 0), True), ("sm100", (10, 0), True)],
+)  # fmt: skip
+def test_where_an_engine_runs(architecture: str, capability: tuple[int, int], runs: bool) -> None:
+    assert tensorrt.fits(architecture, gpu.Gpu("card", capability)) == runs
+
+
+def test_the_last_of_a_pool_fill_up_a_batch() -> None:
+    found = tensorrt.padded(np.arange(6).reshape(3, 2), 5)
+    assert found.tolist() == [[0, 1], [2, 3], [4, 5], [4, 5], [4, 5]]
+
+
+def test_a_batch_beyond_tensorrts_tensors_is_refused(baked: Graph, tmp_path: Path) -> None:
+    options = replace(RTX, batch=(1, 8, 200_000))
+    with pytest.raises(BadInput, match=r"200000 images at a time .* less than 2\^31"):
+        engine.build(baked(target="gpu"), tmp_path / "x.engine", options)
+
+
+def test_refitting_takes_no_other_options(baked: Graph, built: Path) -> None:
+    arguments = ["tensorrt", str(baked()), "--refit", str(built), "--batch", "4"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "--batch does not go with --refit" in result.stderr
+
+
+def test_the_bar_is_of_the_outermost_phase() -> None:
+    trt = pytest.importorskip("tensorrt_rtx")
+    heard: list[tuple[str, int, int]] = []
+    monitor = engine._monitor(trt, lambda *step: heard.append(step))
+    monitor.phase_start("building", None, 2)
+    monitor.phase_start("subgraph", "building", 9)
+    monitor.phase_start("tactics", "subgraph", 30)
+    for phase, step in (("tactics", 0), ("subgraph", 0), ("building", 0), ("building", 1)):
+        assert monitor.step_complete(phase, step)
+    assert heard == [("building", 1, 2), ("building", 2, 2)]
+
+
+def test_a_contestant_that_fails_ends_no_race(monkeypatch: pytest.MonkeyPatch) -> None:
+    """scripts/gpu has one machine for one hour: all that can run must."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "scripts")
+    script = importlib.import_module("gpu")
+
+    def rows(error: Exception) -> Iterator[object]:
+        yield script.Row("first", 1.0, "ran")
+        raise error
+
+    said = [
+        [row.said for row in script.guarded("second", rows, error)]
+        for error in (NoGpu("no card"), BadInput("refused"), RuntimeError("memory\nlong story"))
+    ]
+    assert said == [
+        ["ran", "skipped: no card"],
+        ["ran", "FAIL: BadInput: refused"],
+        ["ran", "FAIL: RuntimeError: memory"],
+    ]
 
 
 def _edit(path: Path, **changes: object) -> None:

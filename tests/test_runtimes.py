@@ -1,6 +1,7 @@
 """Every runtime gives PyTorch's answer, whatever the acquisition, the layout and the stride."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -161,8 +162,23 @@ def test_work_left_to_the_cpu_is_noticed(baked: Graph) -> None:
     options = ort.SessionOptions()
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     session = ort.InferenceSession(baked(), options, providers=["CPUExecutionProvider"])
-    with pytest.raises(Failure, match=r"leaves Add.*Conv.*TopK.* to the CPU"):
+    with pytest.raises(Failure, match=r"leaves .*Add.*Conv.*TopK.* to the CPU"):
         cuda.check_placed(session, baked())
+
+
+def test_the_tiny_graph_is_one() -> None:
+    session = ort.InferenceSession(cuda._TINY, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"x": np.array([-2.0], np.float32)})
+    assert found.tolist() == [0.0]
+
+
+def test_engines_are_built_for_as_many_images_as_tensors_hold(tiny: Graph) -> None:
+    contract = runtimes.open_graph("cpu", tiny(), workers=1).contract
+    assert cuda.most(contract) == 32
+    large = replace(
+        contract, height=320, width=320, classes=("c",) * 150, colours=((0, 0, 0),) * 150
+    )
+    assert cuda.most(large) == 2**31 // (8 * 150 * 320 * 320)
 
 
 @pytest.mark.parametrize("shapes", [True, False])

@@ -47,6 +47,12 @@ def test_the_configuration_says_what_the_graph_has(
     assert (tmp_path / "scorer" / "labels.txt").read_text().split() == list(contract.classes)
 
 
+@pytest.mark.parametrize("name", ["../escape", 'a"b', "", "a/b", "..", "a b"])
+def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
+    with pytest.raises(BadInput, match="a word in addresses"):
+        triton.Options(name=name)
+
+
 def test_a_second_graph_is_the_next_version(tiny: Graph, tmp_path: Path) -> None:
     for graph in (tiny(), tiny()):
         triton.write(graph, tmp_path, triton.Options(device="cpu"))

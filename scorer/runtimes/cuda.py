@@ -1,7 +1,10 @@
 """ONNX Runtime on a GPU: its CUDA provider, or its TensorRT provider with engines that are kept."""
 
 import hashlib
+import io
 import os
+from contextlib import redirect_stdout, suppress
+from importlib import metadata
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -11,13 +14,19 @@ import numpy.typing as npt
 
 from scorer import gpu
 from scorer.contract import Contract
-from scorer.errors import Failure, MissingDependency
+from scorer.errors import BadInput, Failure, MissingDependency
 from scorer.files import cannot_write
 from scorer.runtime import Engine, Scores, asked, cannot_open, check_file, fed
 from scorer.runtimes import cpu
 
 PROVIDERS = {"cuda": "CUDAExecutionProvider", "ort-tensorrt": "TensorrtExecutionProvider"}
-_EXACT = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+# Precision is the graph's own: TensorRT's provider would halve the tail, too. It rounds products to
+# TF32 unless the variable says no; the CUDA provider has an option for that.
+EXACT = {
+    "cuda": {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"},
+    "ort-tensorrt": {"trt_fp16_enable": "0"},
+}
+_TF32 = "NVIDIA_TF32_OVERRIDE"
 # What may stay on the CPU, where a graph computes shapes: of a few whole numbers.
 _OF_SHAPES = frozenset((
     "Add", "Cast", "Concat", "Constant", "ConstantOfShape", "Div", "Expand", "Gather", "Identity",
@@ -25,11 +34,19 @@ _OF_SHAPES = frozenset((
 ))  # fmt: skip
 # And where it computes none, as most of ours: what moves numbers, and no arithmetic.
 _ARITHMETIC = frozenset(("Add", "Cast", "Div", "Expand", "Mul", "Sub"))
-_MOST = 32  # images at a time that the engines of ort-tensorrt are built for
+_MOST = 32  # images at a time that the engines of ort-tensorrt are built for, where they fit
+_MOST_ELEMENTS = 2**31  # of a tensor in TensorRT
+_AT_ONCE = 8  # tensors as large as all classes of the map that one of a graph may be
+# Relu of one number: an ONNX graph that shows whether a provider's libraries can be loaded.
+_TINY = (
+    b'\x08\x08\x12\x00:3\n\x0c\n\x01x\x12\x01y"\x04Relu\x12\x01pZ\x0f\n\x01x\x12\n\n\x08\x08'
+    b"\x01\x12\x04\n\x02\x08\x01b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\x12"
+)
+LANES = 2  # sessions: one computes while the other copies; further workers prepare images meanwhile
 
 
 class OnnxRuntimeGpu:
-    """A scoring graph on the GPU: one session for each worker, a whole batch at a time.
+    """A scoring graph on the GPU: a session for each of a few lanes, a whole batch at a time.
 
     Only what is asked for comes back from the GPU: the K best pixels, and perhaps the map.
     """
@@ -38,15 +55,16 @@ class OnnxRuntimeGpu:
         check_file(path)
         examine(provider)
         card = gpu.find()
-        plain = open_session(path, (PROVIDERS["cuda"], _EXACT))
+        plain = open_session(path, (PROVIDERS["cuda"], EXACT["cuda"]))
         self.contract = cpu.contract_of(plain, path)
         self.name = f"{provider} {self.contract.precision} on {card.name}"
         self.workers = workers
+        self._most = None if provider == "cuda" else most(self.contract)
         self._free: SimpleQueue[Any] = SimpleQueue()
         if provider == "cuda":
             self._free.put(plain)
         chosen = (PROVIDERS[provider], options_of(provider, self.contract, card))
-        for _ in range(workers - self._free.qsize()):
+        for _ in range(min(workers, LANES) - self._free.qsize()):
             self._free.put(open_session(path, chosen))
 
     def run(
@@ -57,6 +75,11 @@ class OnnxRuntimeGpu:
         *,
         want_map: bool = False,
     ) -> Scores:
+        if self._most is not None and len(image) > self._most:
+            raise BadInput(
+                f"{len(image)} images at a time; this graph's engines are built for {self._most}",
+                remedy=f"choose --batch {self._most} or less",
+            )
         session = self._free.get()
         try:
             binding = session.io_binding()
@@ -66,12 +89,17 @@ class OnnxRuntimeGpu:
                 binding.bind_output(name, "cpu")
             session.run_with_iobinding(binding)
             return Scores(*binding.copy_outputs_to_cpu())
+        except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
+            raise Failure(
+                f"{self.name}: {str(error).strip().splitlines()[0]}",
+                remedy="is the GPU's memory full? choose a smaller --batch, or --threads 1",
+            ) from error
         finally:
             self._free.put(session)
 
 
 def examine(provider: str) -> Engine:
-    """The provider as it is installed; raises MissingDependency, NoGpu."""
+    """The provider as it is installed, its libraries loaded; raises MissingDependency, NoGpu."""
     found = cpu.examine()
     import onnxruntime  # noqa: PLC0415
 
@@ -82,40 +110,82 @@ def examine(provider: str) -> Engine:
             remedy=f"pip uninstall onnxruntime; pip install 'balentacq[{extra}]'",
         )
     card = gpu.find()
+    _load_libraries(onnxruntime, provider)
     return Engine(f"{found.version} on {card.name}", ("float32",))
+
+
+def _load_libraries(onnxruntime: Any, provider: str) -> None:
+    """Have the libraries of the packages `nvidia-*` and `tensorrt` found, and see that they are."""
+    if provider == "ort-tensorrt":
+        os.environ.setdefault(_TF32, "0")  # read once, before anything computes
+        with suppress(ImportError):
+            import tensorrt  # noqa: F401, PLC0415  # loads them
+    with redirect_stdout(io.StringIO()):  # it prints what it misses
+        onnxruntime.preload_dlls(directory="")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(_TINY, options, providers=[PROVIDERS[provider]])
+        loaded = session.get_providers()[0]
+    except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
+        loaded = str(error).strip().splitlines()[0]
+    if loaded != PROVIDERS[provider]:
+        extra = "gpu" if provider == "cuda" else "ort-tensorrt"
+        raise MissingDependency(
+            f"{PROVIDERS[provider]} does not load: a library of CUDA, cuDNN or TensorRT is missing "
+            f"or of another version ({loaded})",
+            remedy=f"pip install --force-reinstall 'balentacq[{extra}]'",
+        )
+
+
+def most(contract: Contract) -> int:
+    """Images at a time for which no tensor of the graph is too large for TensorRT."""
+    height, width = contract.grid
+    return max(1, min(_MOST, _MOST_ELEMENTS // (_AT_ONCE * len(contract.classes) * height * width)))
 
 
 def options_of(provider: str, contract: Contract, card: gpu.Gpu) -> dict[str, str]:
     """What the provider is told: exact arithmetic, and where engines are kept."""
     if provider == "cuda":
-        return _EXACT
+        return EXACT[provider]
+    largest = most(contract)
     profile = {
         f"trt_profile_{which}_shapes": ",".join(
             f"{name}:{'x'.join(map(str, (batch, *contract.shapes[name])))}"
             for name in contract.inputs
         )
-        for which, batch in (("min", 1), ("opt", 8), ("max", _MOST))
+        for which, batch in (("min", 1), ("opt", min(8, largest)), ("max", largest))
     }
     folder = str(_engine_folder(contract, card, profile))
-    return profile | {
-        # Precision is the graph's own; the provider would halve the tail, too.
-        "trt_fp16_enable": "0",
-        "trt_engine_cache_enable": "1",
-        "trt_engine_cache_path": folder,
-        "trt_timing_cache_enable": "1",
-        "trt_timing_cache_path": folder,
-    }
+    return (
+        profile
+        | EXACT[provider]
+        | {
+            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_path": folder,
+            "trt_timing_cache_enable": "1",
+            "trt_timing_cache_path": folder,
+        }
+    )
 
 
 def _engine_folder(contract: Contract, card: gpu.Gpu, options: dict[str, str]) -> Path:
     """Where engines of this graph, these versions, GPU and options are kept; it is made."""
-    parts = (contract.sha256, cpu.examine().version, card.name, card.architecture)
+    versions = (cpu.examine().version, _tensorrt_version(), os.environ.get(_TF32, ""))
+    parts = (contract.sha256, *versions, card.name, card.architecture)
     key = "|".join((*parts, *map(str, sorted(options.items()))))
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(home) / "balentacq" / "engines" / hashlib.sha256(key.encode()).hexdigest()[:16]
     with cannot_write(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _tensorrt_version() -> str:
+    for name in ("tensorrt-cu13", "tensorrt"):
+        with suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    return "of the system"
 
 
 def open_session(path: Path, provider: tuple[str, dict[str, str]]) -> Any:
@@ -127,7 +197,7 @@ def open_session(path: Path, provider: tuple[str, dict[str, str]]) -> Any:
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     name = provider[0]
     # CUDA takes what TensorRT does not; neither falls back to the CPU in silence.
-    chain = [provider, (PROVIDERS["cuda"], _EXACT)] if "Tensorrt" in name else [provider]
+    chain = [provider, (PROVIDERS["cuda"], EXACT["cuda"])] if "Tensorrt" in name else [provider]
     try:
         session = ort.InferenceSession(path, options, providers=chain, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception

@@ -18,11 +18,13 @@ from scorer.errors import BadGraph, BadInput, Failure, MissingDependency, NoGpu
 from scorer.runtime import Engine, Scores, asked, check_file, fed
 from scorer.sidecar import FLAVOURS, Sidecar
 
+LANES = 2  # one computes while the other copies; workers beyond that prepare images meanwhile
+
 
 class TensorRt:
-    """An engine: for each worker a context, a stream, and pinned memory of its own.
+    """An engine: on every lane a context, a stream, and pinned memory of its own.
 
-    So the copies of one worker go on while another computes.
+    So the copies of one lane go on while another computes.
     """
 
     def __init__(self, path: Path, *, workers: int) -> None:
@@ -36,6 +38,8 @@ class TensorRt:
         self.name = f"{self.sidecar.flavour} {self.contract.precision} on {card.name}"
         self.workers = workers
         self._runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+        # Such an engine brings its own code; the sidecar's hash says that it is the one built.
+        self._runtime.engine_host_code_allowed = self.sidecar.version_compatible
         self._engine = self._runtime.deserialize_cuda_engine(data)
         if self._engine is None:
             raise BadGraph(
@@ -43,7 +47,7 @@ class TensorRt:
                 remedy="build it on this machine: python -m export tensorrt scorer.onnx",
             )
         self._free: SimpleQueue[Lane] = SimpleQueue()
-        for _ in range(workers):
+        for _ in range(min(workers, LANES)):
             self._free.put(
                 Lane(self._engine, self.contract.shapes, self.contract.kinds, self.sidecar.batch[2])
             )
@@ -57,15 +61,17 @@ class TensorRt:
         want_map: bool = False,
     ) -> Scores:
         least, _, most = self.sidecar.batch
-        if not least <= len(image) <= most:
+        if len(image) > most:
             raise BadInput(
                 f"{len(image)} images at a time; the engine was built for {least} to {most}",
-                remedy=f"choose --batch between {least} and {most}, or build another engine",
+                remedy=f"choose --batch {most} or less, or build another engine",
             )
         feeds = fed(self.contract, image, exclude, noise)
+        if len(image) < least:  # the last of a pool: it is scored several times, and told once
+            feeds = {name: padded(values, least) for name, values in feeds.items()}
         lane = self._free.get()
         try:
-            return Scores(*lane.run(feeds, asked(want_map)))
+            return Scores(*(found[: len(image)] for found in lane.run(feeds, asked(want_map))))
         finally:
             self._free.put(lane)
 
@@ -85,6 +91,11 @@ class Lane:
     ) -> None:
         self._cuda = _cuda()
         self._context = engine.create_execution_context()
+        if self._context is None:
+            raise Failure(
+                "TensorRT could not make room for the engine on the GPU",
+                remedy="choose --threads 1, or build it for fewer images at a time with --batch",
+            )
         self._stream = self._asked("cudaStreamCreate")
         self._shapes = shapes
         self._device: dict[str, int] = {}
@@ -130,14 +141,25 @@ def examine() -> Engine:
     """TensorRT as it is installed; raises MissingDependency, NoGpu."""
     found = [name for name in FLAVOURS if importlib.util.find_spec(FLAVOURS[name])]
     if not found:
-        package("tensorrt")  # says what is missing
+        raise MissingDependency(
+            "TensorRT is not installed",
+            remedy="pip install 'balentacq[tensorrt]' or [tensorrt-rtx]",
+        )
     _cuda()
     try:
         card = gpu.find()
     except NoGpu as error:
         installed = " and ".join(FLAVOURS[name] for name in found)
         raise NoGpu(f"{installed} installed, but {error}", remedy=error.remedy) from error
-    versions = ", ".join(f"{name} {package(name).__version__}" for name in found)
+    modules, last = {}, None
+    for name in found:
+        try:
+            modules[name] = package(name)
+        except MissingDependency as error:  # NVIDIA's own package without its libraries
+            last = error
+    if not modules and last:
+        raise last
+    versions = ", ".join(f"{name} {module.__version__}" for name, module in modules.items())
     return Engine(f"{versions} on {card.name}", ("float32",))
 
 
@@ -157,16 +179,29 @@ def package(flavour: str) -> Any:
 
 
 def _check_fits(built: Sidecar, path: Path, card: gpu.Gpu, version: str) -> None:
-    if built.gpu and built.gpu != card.architecture:
+    if not fits(built.gpu, card):
         raise BadGraph(
             f"{path} was built for {built.gpu}, and {card.name} is {card.architecture}",
             remedy="build it for this GPU: python -m export tensorrt scorer.onnx",
         )
-    if built.tensorrt.split(".")[0] != version.split(".", maxsplit=1)[0]:
+    own, installed = (int(text.split(".")[0]) for text in (built.tensorrt, version))
+    if own != installed and not (built.version_compatible and own < installed):
         raise BadGraph(
             f"{path} was built by TensorRT {built.tensorrt}, and {version} is installed",
-            remedy="build it again, with --version-compatible if versions differ between machines",
+            remedy="build it again, with --version-compatible if later versions are to open it",
         )
+
+
+def fits(architecture: str, card: gpu.Gpu) -> bool:
+    """Whether an engine of this architecture runs on a card; sm80+: on all later ones, too."""
+    if architecture.endswith("+"):
+        return card.capability >= (int(architecture[2:-2]), int(architecture[-2]))
+    return architecture == card.architecture
+
+
+def padded(values: npt.NDArray[Any], least: int) -> npt.NDArray[Any]:
+    """A batch of at least so many, its last repeated."""
+    return np.concatenate([values, np.repeat(values[-1:], least - len(values), axis=0)])
 
 
 def _cuda() -> Any:
