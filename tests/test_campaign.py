@@ -21,11 +21,13 @@ from scorer.errors import BadDataset, BadInput
 from scorer.exclusion import Exclusion
 from scorer.images import load
 from scorer.noise import uniform
-from trainer import campaign, choose, dataset, job, model, plots
-from trainer.campaign import Plan, Result
+from trainer import dataset, job, model
 from trainer.dataset import Dataset
 from trainer.pytorch import PyTorch
 from trainer.recipe import Recipe
+from trainer.simulation import campaign, choose, plots
+from trainer.simulation.plan import Plan
+from trainer.simulation.result import Result, folder_of
 
 RECIPE = Recipe(epochs=1, batch=2, precision="32-true")
 PLAN = Plan(
@@ -113,7 +115,7 @@ def test_every_round_adds_to_the_labels_of_the_last_and_asks_for_nothing_unknown
     for acquisition in PLAN.acquisitions:
         before: set[tuple[str, int, int]] = set()
         for number in range(3):
-            path = campaign.folder_of(out, 0, acquisition, number) / "labels.csv"
+            path = folder_of(out, 0, acquisition, number) / "labels.csv"
             labels = label_files.read(path, toy.classes.names)
             places = {
                 (name, click.row, click.col)
@@ -212,7 +214,7 @@ def test_killed_in_the_middle_of_a_round_it_ends_with_the_same_table(
 def test_the_graph_and_pytorch_choose_the_same_pixels_up_to_regret(
     acquisition: str, toy: Dataset, done: tuple[Path, list[Result]], tmp_path: Path
 ) -> None:
-    before = campaign.folder_of(done[0], 0, "balentacq", 2)
+    before = folder_of(done[0], 0, "balentacq", 2)
     question = choose.Question(
         model=before / "model.safetensors",
         network=PLAN.training.network,
@@ -323,3 +325,33 @@ def test_plots_are_drawn(toy: Dataset, done: tuple[Path, list[Result]], tmp_path
     for path in drawn:
         with Image.open(path) as image:
             assert len(image.convert("RGB").getcolors(1 << 24)) > 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a child ends with its parent on Linux only")
+def test_the_command_that_a_campaign_runs_dies_with_it() -> None:
+    """Or two would write into one folder when the campaign is started again."""
+    program = (
+        "from trainer.simulation.choose import _command\n"
+        "_command('timeit', '-n1', '-r1', 'import time; time.sleep(120)')"
+    )
+    with subprocess.Popen([sys.executable, "-c", program]) as parent:
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+        child = _wait(lambda: children.read_text().split())[0]
+        _wait(lambda: b"timeit" in Path(f"/proc/{child}/cmdline").read_bytes())
+        parent.kill()
+    _wait(lambda: not _alive(child))
+
+
+def _alive(process: str) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def _wait(found):  # type: ignore[no-untyped-def]
+    end = time.monotonic() + 60
+    while not (value := found()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return value

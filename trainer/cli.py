@@ -13,9 +13,9 @@ from scorer.console import Program, progress, say
 from scorer.errors import BadDataset
 from scorer.files import replacing
 from trainer import options
-from trainer.campaign_cli import simulate_command
 from trainer.options import needs_torch
 from trainer.screen import Screen
+from trainer.simulation.cli import simulate_command
 
 if TYPE_CHECKING:
     from trainer import job

@@ -9,8 +9,8 @@ from rich.progress import TaskID
 from scorer.console import progress, say
 
 if TYPE_CHECKING:
-    from trainer.campaign import Result
     from trainer.fit import Progress
+    from trainer.simulation.result import Result
 
 
 class Screen:

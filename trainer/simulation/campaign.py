@@ -5,80 +5,23 @@ campaign that was cut goes on where it stood, and one with more rounds, seeds or
 what is there. Round 0, random labels, is the same for all acquisitions of a seed.
 """
 
-import csv
-import hashlib
 import json
-import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
-from itertools import count
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from scorer import labels as label_files
 from scorer.contract import ACQUISITIONS
 from scorer.errors import BadDataset, BadInput
 from scorer.files import check_writable, replacing
 from scorer.labels import Labels
-from trainer import clicks, inquiry, job, model, oracle
-from trainer.choose import SHARED, WAYS, Question
+from trainer import clicks, job, model
 from trainer.dataset import Dataset
 from trainer.evaluate import Evaluation
-from trainer.split import Split
-
-START = "start"  # the folder of round 0
-COLUMNS = (
-    "seed", "acquisition", "round", "labels", "share", "miou", "accuracy", "epistemic", "aleatoric",
-    "posterior", "nonnegative", "distance", "unique",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What to simulate.
-
-    rounds: of queries, after the random one. n: pixels per image and round; budget: of the pool
-    per round, n per image at most; distance: as in scorer.rank. passes: m. The rest ends a run of
-    an acquisition early: most_labels, target (mIoU), patience (rounds without a better mIoU).
-    """
-
-    acquisitions: tuple[str, ...]
-    seeds: tuple[int, ...] = (0,)
-    rounds: int = 5
-    n: int = 5
-    budget: int | None = None
-    distance: float = 0.0
-    passes: int = 20
-    stride: int = 1
-    scorer: str = "torch"
-    most_labels: int | None = None
-    target: float | None = None
-    patience: int | None = None
-    training: job.Options = field(default_factory=job.Options)
-
-    def __post_init__(self) -> None:
-        if self.scorer == "torch" and self.stride != 1:
-            raise BadInput("--stride needs --scorer graph: PyTorch scores every pixel")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """A round, in numbers; iou by class. What was asked is described by the model that asked."""
-
-    seed: int
-    acquisition: str
-    round: int
-    labels: int
-    share: float
-    miou: float
-    accuracy: float
-    iou: tuple[float, ...]
-    epistemic: float = math.nan
-    aleatoric: float = math.nan
-    posterior: float = math.nan
-    nonnegative: float = math.nan
-    distance: float = math.nan
-    unique: float = math.nan
+from trainer.simulation import inquiry, oracle, result
+from trainer.simulation.choose import SHARED, WAYS, Question
+from trainer.simulation.plan import Plan, identity
+from trainer.simulation.result import START, Result, folder_of
 
 
 @runtime_checkable
@@ -146,29 +89,9 @@ class Campaign:
                     self._round(seed, acquisition, number)
         return self._write_table()
 
-    def results(self) -> Iterator[Result]:
-        """Of all rounds that are over, those of round 0 for every acquisition."""
-        for folder in sorted(self.out.glob("seed-*"), key=lambda one: _number(one.name)):
-            seed = _number(folder.name)
-            there = {one.name for one in folder.iterdir() if one.is_dir()}
-            for acquisition in ACQUISITIONS:
-                if acquisition in there or acquisition in self.plan.acquisitions:
-                    yield from self._history(seed, acquisition)
-
-    def _history(self, seed: int, acquisition: str) -> list[Result]:
-        found = []
-        for number in count():
-            path = folder_of(self.out, seed, acquisition, number) / "result.json"
-            if not path.is_file():
-                break
-            values = _read(path)
-            iou = tuple(values.pop("iou"))
-            found.append(Result(**{**values, "iou": iou, "acquisition": acquisition}))
-        return found
-
     def _ended(self, seed: int, acquisition: str) -> bool:
         """Whether budget, target or patience say that it is enough."""
-        history = self._history(seed, acquisition)
+        history = result.history(self.out, seed, acquisition)
         plan, mious = self.plan, [one.miou for one in history]
         if plan.most_labels is not None and history[-1].labels >= plan.most_labels:
             return True
@@ -179,14 +102,14 @@ class Campaign:
 
     def _round(self, seed: int, acquisition: str, number: int) -> None:
         folder = folder_of(self.out, seed, acquisition, number)
-        if (folder / "result.json").is_file():
+        if result.result_path(folder).is_file():
             return
         folder.mkdir(parents=True, exist_ok=True)
         where = f"seed {seed}, {acquisition}, round {number}"
         self.listener.begin(where)
         labels, asked = self._labels(folder, seed, acquisition, number)
         evaluation = self._train(folder, seed)
-        result = Result(
+        found = Result(
             seed=seed,
             acquisition=acquisition,
             round=number,
@@ -197,10 +120,9 @@ class Campaign:
             iou=evaluation.iou,
             **asked,
         )
-        with replacing(folder / "result.json") as file:
-            file.write(json.dumps(asdict(result), indent=1) + "\n")
+        result.write(folder, found)
         self._write_table()
-        self.listener.end(result)
+        self.listener.end(found)
 
     def _train(self, folder: Path, seed: int) -> Evaluation:
         options = replace(
@@ -220,7 +142,7 @@ class Campaign:
         path, told = folder / "labels.csv", folder / "asked.json"
         names = self.dataset.classes.names
         if path.is_file() and told.is_file():
-            return label_files.read(path, names), _read(told)
+            return label_files.read(path, names), result.read(told)
         if number == 0:
             labels, _ = clicks.draw(
                 self.dataset.train, self.dataset.classes, pixels=self.plan.n, seed=seed
@@ -274,22 +196,15 @@ class Campaign:
         return oracle.added(old, more), told
 
     def _write_table(self) -> list[Result]:
-        results = list(self.results())
-        names = self.dataset.classes.names
-        with replacing(self.out / "results.csv") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow((*COLUMNS, *(f"iou {name}" for name in names)))
-            for one in results:
-                values = asdict(one)
-                numbers = [*(values[name] for name in COLUMNS), *one.iou]
-                writer.writerow([_told(value) for value in numbers])
-        return results
+        found = list(result.results(self.out, self.plan.acquisitions))
+        result.write_table(self.out / "results.csv", found, self.dataset.classes.names)
+        return found
 
     def _check_same(self) -> None:
         """Refuse a folder in which something else was begun."""
-        path, mine = self.out / "campaign.json", _identity(self.dataset, self.plan)
+        path, mine = self.out / "campaign.json", identity(self.dataset, self.plan)
         if path.is_file():
-            theirs = _read(path)
+            theirs = result.read(path)
             if changed := [name for name in mine if theirs.get(name) != mine[name]]:
                 raise BadInput(
                     f"{self.out} holds a campaign with another {', '.join(changed)}",
@@ -299,67 +214,6 @@ class Campaign:
             file.write(json.dumps(mine, indent=1, sort_keys=True) + "\n")
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """A JSON file of ours; BadInput, naming it, for anything else."""
-    try:
-        found = json.loads(path.read_text("utf-8"))
-        return dict(found.items())
-    except (OSError, ValueError, AttributeError) as error:
-        raise BadInput(
-            f"{path} cannot be read: {error}", remedy="remove its folder: the round is done again"
-        ) from error
-
-
 def seed_of(seed: int, number: int, acquisition: str) -> int:
     """What a round draws with: other numbers than any other round."""
     return seed + (number << 32) + (ACQUISITIONS.index(acquisition) << 48)
-
-
-def folder_of(out: Path, seed: int, acquisition: str, number: int) -> Path:
-    """Where a round lies; round 0 is common to all acquisitions."""
-    return out / f"seed-{seed}" / (acquisition if number else START) / f"round-{number}"
-
-
-def _identity(dataset: Dataset, plan: Plan) -> dict[str, Any]:
-    """All that a round depends on; seeds, acquisitions and where to stop may be changed."""
-    training = asdict(plan.training)
-    for name in ("labels", "resume", "measurements"):
-        del training[name]
-    training["recipe"].pop("seed")
-    assert dataset.val is not None
-    values = {
-        "images": _digest(dataset.train),
-        "validation": _digest(dataset.val),
-        "classes": [dataset.classes.names, dataset.classes.ignore],
-        "weights": _mark(Path(plan.training.weights)),
-        "size": dataset.size,
-        **training.pop("recipe"),
-        **training,
-        "scorer": plan.scorer,
-        **{name: getattr(plan, name) for name in SHARED},
-    }
-    return json.loads(json.dumps(values))  # type: ignore[no-any-return]
-
-
-def _digest(split: Split) -> str:
-    """Of the names of all images, of their masks as they are now, and of what those mean."""
-    marks = [(name, _mark(split.mask(name))) for name in split.images.names]
-    ids = sorted(split.ids.items()) if split.ids else None
-    return hashlib.sha256(repr((marks, ids)).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _mark(path: Path | None) -> list[int] | None:
-    """Size and time of a file, None where there is none."""
-    if path is None or not path.is_file():
-        return None
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns]
-
-
-def _number(name: str) -> int:
-    """Of seed-3 or round-3."""
-    return int(name.rpartition("-")[2])
-
-
-def _told(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -20,7 +20,7 @@ class _Names(click.ParamType):  # type: ignore[type-arg]
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
-        names = tuple(dict.fromkeys(str(value).split(",")))
+        names = tuple(dict.fromkeys(name.strip() for name in str(value).split(",")))
         if unknown := [name for name in names if name not in ACQUISITIONS]:
             self.fail(f"{unknown[0]!r}: choose among {', '.join(ACQUISITIONS)}", param, ctx)
         return names
@@ -34,7 +34,7 @@ class _Seeds(click.ParamType):  # type: ignore[type-arg]
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
-        parts = str(value).split(",")
+        parts = [part.strip() for part in str(value).split(",")]
         if not all(part.isdecimal() and int(part) < 2**32 for part in parts):
             self.fail(f"{value!r}: expected seeds such as 0,1,2", param, ctx)
         return tuple(dict.fromkeys(map(int, parts)))
@@ -120,11 +120,13 @@ def simulate_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     """
     options.needs_torch()
     options.needs("matplotlib", "plots")
-    from trainer import campaign, dataset, plots  # noqa: PLC0415
+    from trainer import dataset  # noqa: PLC0415
+    from trainer.simulation import campaign, plots  # noqa: PLC0415
+    from trainer.simulation.plan import Plan  # noqa: PLC0415
 
     size = settings.pop("size")
     training = options.job(settings, seed=0, pixels=n)
-    plan = campaign.Plan(
+    plan = Plan(
         acquisitions=acquisitions,
         seeds=seeds,
         rounds=rounds,

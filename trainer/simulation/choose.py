@@ -16,8 +16,8 @@ from scorer.errors import Failure
 from scorer.pool import Pool, list_pool
 from scorer.rank import Ranked, rank
 from trainer import model
-from trainer.inquiry import Asked
 from trainer.pytorch import PyTorch
+from trainer.simulation.inquiry import Asked
 
 SHARED = ("n", "budget", "distance", "passes", "stride")
 _SOME_SKIPPED = 4  # scorer rank's exit code

@@ -17,11 +17,12 @@ from scorer.files import replacing_path
 from scorer.images import Photograph, load
 from scorer.noise import uniform
 from trainer import model
-from trainer.campaign import Plan, Result, folder_of
 from trainer.classes import Classes
 from trainer.dataset import Dataset
 from trainer.evaluate import evaluate
 from trainer.pytorch import PyTorch, device
+from trainer.simulation.plan import Plan
+from trainer.simulation.result import Result, folder_of
 from trainer.split import Split
 
 # Okabe & Ito 2008: told apart by people who do not see all colours, and by markers in print.
@@ -92,6 +93,7 @@ def draw_maps(dataset: Dataset, out: Path, plan: Plan) -> list[Path]:
             axis.set_title(name)
         for axis in axes:
             axis.axis("off")
+        axes[0].figure.suptitle(f"in the model of {path.parent.relative_to(out).as_posix()}")
         axes[-1].figure.colorbar(shown, ax=list(axes), shrink=0.7, label="asked first: 1")
     return [target]
 
