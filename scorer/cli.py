@@ -16,6 +16,7 @@ from scorer.job import Options, Summary, rank_to_file, skipped_path
 from scorer.pool import Pool, list_pool
 from scorer.runtime import check_file
 from scorer.runtimes import AUTO, NAMES, choose, examine, open_graph
+from scorer.service.cli import serve_command
 
 if TYPE_CHECKING:
     from scorer.bench import Cost
@@ -159,6 +160,9 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         for row in ranking.read(out):
             click.echo(json.dumps(row))
     return SOME_SKIPPED if summary.skipped else 0
+
+
+main.add_command(serve_command)
 
 
 @main.command("inspect")

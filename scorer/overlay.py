@@ -32,7 +32,7 @@ def draw(
     assert result.map is not None
     size = _panel_size(photograph.size)
     left = photograph.resize(size, Image.Resampling.LANCZOS)
-    right = _colour_map(result.map).resize(size, Image.Resampling.BILINEAR)
+    right = colour_map(result.map).resize(size, Image.Resampling.BILINEAR)
     picture = Image.new("RGB", (2 * size[0] + 8, size[1]), "white")
     for panel, offset in ((left, 0), (right, size[0] + 8)):
         _mark(panel, result, colours)
@@ -59,7 +59,7 @@ def _panel_size(size: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _colour_map(values: npt.NDArray[np.float32]) -> Image.Image:
+def colour_map(values: npt.NDArray[np.float32]) -> Image.Image:
     """Values through the normal CDF, as Didari et al. 2024 show their maps, then as colours."""
     z = (values - values.mean()) / max(float(values.std()), 1e-12)
     # Within 3e-4 of the normal CDF, which NumPy lacks.

@@ -35,6 +35,7 @@ COMMANDS = (
     "python -m export onnx",
     "python -m export verify",
     "scorer rank",
+    "scorer serve",
     "scorer inspect",
     "scorer doctor",
     "scorer bench",

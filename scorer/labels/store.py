@@ -39,6 +39,7 @@ CREATE TABLE answers (
   seconds REAL NOT NULL,
   time TEXT NOT NULL,
   request TEXT NOT NULL UNIQUE,
+  graph TEXT NOT NULL,
   undoes INTEGER UNIQUE REFERENCES answers (id) CHECK ((answer = 'undo') = (undoes IS NOT NULL))
 ) STRICT;
 CREATE INDEX answers_by_pixel ON answers (image, row, col);
@@ -64,7 +65,8 @@ class Answer:
 
     grid_height, grid_width: the network's grid that the pixel was chosen on. answer: one of
     ANSWERS; class_name: with "label". seconds: that it took; time: ISO 8601, UTC. request: names
-    the answer, so that the same one sent twice is one.
+    the answer, so that the same one sent twice is one. graph: the hash of the contract of what
+    chose the pixel, "" where that is not known.
     """
 
     image: str
@@ -81,6 +83,7 @@ class Answer:
     seconds: float
     time: str
     request: str
+    graph: str = ""
 
 
 _COLUMNS = ", ".join("class" if f.name == "class_name" else f.name for f in fields(Answer))

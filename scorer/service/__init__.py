@@ -1,0 +1,1 @@
+"""The annotation page and what it asks of the scorer, over HTTP."""

@@ -1,0 +1,163 @@
+"""What an annotator does, behind the page: asked pixels out, answers into the store."""
+
+import io
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from scorer import overlay
+from scorer.errors import BadImage, BadInput
+from scorer.images import load, load_full
+from scorer.labels.store import Answer, Store
+from scorer.pool import Pool
+from scorer.rank import Ranked, rank
+from scorer.runtime import Runtime
+from scorer.service.queue import Query, Queue
+
+_PICTURES = 16  # kept encoded
+
+
+class Annotation:
+    """A round of labelling: a pool, the graph that chooses, the store, who has which pixel."""
+
+    def __init__(
+        self, pool: Pool, runtime: Runtime, store: Store, *, n: int, distance: float, seed: int
+    ) -> None:
+        self.pool, self.runtime, self.store = pool, runtime, store
+        self.n, self.distance, self.seed = n, distance, seed
+        self.ranked, self.skipped = 0, 0
+        self.failure: str | None = None
+        standing = list(store.standing())
+        self._names = frozenset(pool.names)
+        self.round = _round(standing, runtime.contract.sha256)
+        self.queue = Queue()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._rank, name="ranking", daemon=True)
+        self.photograph = lru_cache(_PICTURES)(self._photograph)
+        self.map = lru_cache(_PICTURES)(self._map)
+
+    def start(self) -> None:
+        """Begin to rank, in the background."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.store.close()
+
+    @property
+    def done(self) -> bool:
+        """Whether the whole pool is ranked."""
+        return self.ranked + self.skipped == len(self.pool)
+
+    def _rank(self) -> None:
+        try:
+            results = rank(
+                self.runtime, self.pool, n=self.n, labels=self.store.labels(), seed=self.seed,
+                distance=self.distance,
+            )  # fmt: skip
+            for result in results:
+                if self._stop.is_set():
+                    return
+                if isinstance(result, Ranked):
+                    self.queue.add(result, self.runtime.contract.classes)
+                    self.ranked += 1
+                else:
+                    self.skipped += 1
+        except Exception as error:  # told on the page and in /v1/state; labelling goes on
+            self.failure = str(error)
+
+    def answer(
+        self, query: Query, *, answer: str, class_name: str | None, annotator: str,
+        seconds: float, request: str,
+    ) -> int:  # fmt: skip
+        """Keep an answer; it is on the disk when this returns."""
+        number = self.store.add(
+            Answer(
+                image=query.image, row=query.row, col=query.col, height=query.height,
+                width=query.width, grid_height=query.grid_height, grid_width=query.grid_width,
+                answer=answer, class_name=class_name, round=self.round, annotator=annotator,
+                seconds=seconds, time=_now(), request=request,
+                graph=self.runtime.contract.sha256,
+            )
+        )  # fmt: skip
+        self.queue.close(query.place)
+        return number
+
+    def undo(self, annotator: str, request: str) -> Query | None:
+        """Take back the last answer of an annotator; the pixel is asked again."""
+        taken = self.store.undo(annotator, time=_now(), request=request)
+        if taken is None:
+            return None
+        query = self.queue.find((taken.image, taken.row, taken.col)) or _asked(taken)
+        self.queue.reopen(query, annotator)
+        return query
+
+    def path(self, name: str) -> Path:
+        """The file of an image of the pool; BadInput for other names, and links out of it."""
+        if name not in self._names:
+            raise BadInput(f"{name!r} is not in the pool")
+        path = self.pool.path(name)
+        if self.pool.searched and not path.resolve().is_relative_to(self.pool.root.resolve()):
+            raise BadInput(f"{name!r} is not in the pool")
+        return path
+
+    def _photograph(self, name: str) -> bytes:
+        """JPEG of an image, upright, at its own size."""
+        return _encoded(load_full(self.path(name)), "JPEG", quality=92)
+
+    def _map(self, name: str) -> bytes:
+        """PNG of its uncertainty, at the size of the map."""
+        contract = self.runtime.contract
+        if not contract.has_map:
+            raise BadInput("this graph gives no uncertainty map", remedy="export it with --map")
+        photograph = load(self.path(name), contract.grid, stride=contract.stride)
+        exclude = photograph.geometry.exclude()
+        noise = np.full((1, *contract.map), 0.5, np.float32) if contract.stochastic else None
+        scores = self.runtime.run(photograph.pixels[None], exclude[None], noise, want_map=True)
+        assert scores.map is not None
+        height, width = photograph.geometry.mapped
+        return _encoded(overlay.colour_map(scores.map[0, :height, :width]), "PNG")
+
+
+def _round(standing: Sequence[Answer], graph: str) -> int:
+    """That of the last answers, or the next if another graph chose those."""
+    if not standing:
+        return 1
+    last = standing[-1]
+    return last.round + (last.graph != graph)
+
+
+def _asked(answer: Answer) -> Query:
+    """What was answered before this service began, as a query; the model's guess is not known."""
+    return Query(
+        image=answer.image, row=answer.row, col=answer.col, rank=1, score=0.0,
+        guess=answer.class_name or "", height=answer.height, width=answer.width,
+        grid_height=answer.grid_height, grid_width=answer.grid_width,
+    )  # fmt: skip
+
+
+def _encoded(picture: Image.Image, kind: str, **options: int) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+Reader = Callable[[str], bytes]
+
+
+def read_picture(reader: Reader, name: str) -> bytes | None:
+    """A picture, or None where the image is not (or no longer) there."""
+    try:
+        return reader(name)
+    except (BadImage, BadInput):
+        return None

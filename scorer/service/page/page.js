@@ -1,0 +1,372 @@
+// The annotation page: one pixel at a time, the next one already there.
+
+const AHEAD = 3; // pixels held at a time
+const RING = 14; // radius in pixels of the screen: around the pixel, never on it
+const CROP = 40; // original pixels across the magnified crop
+const FEW = 20; // up to so many classes have a key each
+const KEEP_MS = 30000; // how often a lease is renewed
+const SAID = { label: (name) => name, unsure: () => "unsure", skip: () => "skipped" };
+
+const at = (id) => document.getElementById(id);
+const stored = (key, fallback) => localStorage.getItem(`balentacq-${key}`) ?? fallback;
+
+let state = null; // what the service says of itself
+let queue = []; // pixels that are ours, the first is shown
+let shown = null; // { query, image, since }
+let view = { scale: 1, x: 0, y: 0 }; // screen = original * scale + (x, y)
+let mapPicture = null;
+let showsMap = false;
+let times = []; // of answers, for clicks per minute
+let busy = false;
+const pictures = new Map(); // address → Promise of an image
+
+async function ask(address, body) {
+  const options = body && {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+  };
+  const response = await fetch(address, options);
+  if (!response.ok) {
+    const error = new Error(`${response.status}: ${(await response.text()).slice(0, 200)}`);
+    error.status = response.status;
+    throw error;
+  }
+  return response.json();
+}
+
+function picture(kind, name) {
+  const address = `/v1/${kind}?image=${encodeURIComponent(name)}`;
+  if (!pictures.has(address)) {
+    const image = new Image();
+    const loaded = new Promise((resolve, reject) => {
+      image.onload = () => resolve(image);
+      image.onerror = () => reject(new Error(`${name} cannot be shown`));
+    });
+    loaded.catch(() => pictures.delete(address));
+    image.src = address;
+    pictures.set(address, loaded);
+    if (pictures.size > 12) pictures.delete(pictures.keys().next().value);
+  }
+  return pictures.get(address);
+}
+
+// crypto.randomUUID is there for https and this machine only.
+const unique = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const me = () => at("annotator").value.trim() || "anonymous";
+const same = (a, b) => a.image === b.image && a.row === b.row && a.col === b.col;
+
+async function refill() {
+  const got = await ask(`/v1/queue?annotator=${encodeURIComponent(me())}&count=${AHEAD}`);
+  for (const query of got) if (!queue.some((one) => same(one, query))) queue.push(query);
+  for (const query of queue) picture("photograph", query.image).catch(() => {});
+  state = await ask("/v1/state");
+}
+
+async function show() {
+  const query = queue[0];
+  if (!query) return nothing();
+  const image = await picture("photograph", query.image);
+  if (queue[0] !== query) return;
+  const moved = !shown || shown.query.image !== query.image;
+  shown = { query, image, since: performance.now() };
+  if (moved) fit();
+  mapPicture = null;
+  if (showsMap) loadMap();
+  at("where").textContent = `${query.image}, row ${query.row}, col ${query.col}`;
+  buttons();
+  draw();
+}
+
+function nothing() {
+  shown = null;
+  at("where").textContent = state.done ? "All pixels are answered." : "The pool is being ranked …";
+  draw();
+  buttons();
+  if (!state.done && !state.failure) setTimeout(() => turn().catch(tell), 1000);
+}
+
+function tell(error) {
+  at("message").textContent = error ? `${error.message}` : "";
+}
+
+function progress() {
+  const minute = performance.now() - 60000;
+  times = times.filter((time) => time > minute);
+  const ranked = state.done ? "" : `, ${state.ranked} of ${state.images} images ranked`;
+  at("progress").textContent =
+    `${state.pixels_left} pixels of ${state.images_left} images left, ${times.length} in the last minute${ranked}`;
+  if (state.failure) tell(new Error(`ranking stopped: ${state.failure}`));
+}
+
+async function turn() {
+  await refill();
+  progress();
+  await show();
+}
+
+async function give(answer, name) {
+  if (!shown || busy) return;
+  busy = true;
+  const { query, since } = shown;
+  const body = {
+    image: query.image, row: query.row, col: query.col, answer, class_name: name ?? null,
+    annotator: me(), seconds: (performance.now() - since) / 1000, request: unique(),
+  };
+  queue = queue.filter((one) => one !== query);
+  try {
+    await sent(body);
+    times.push(performance.now());
+    at("message").textContent = `${SAID[answer](name)}. Backspace takes it back.`;
+  } catch (error) {
+    if (error.status !== 409 && error.status !== 404) queue.unshift(query);
+    tell(error);
+  } finally {
+    busy = false;
+  }
+  await turn();
+}
+
+// The same request again is the same answer: what the network lost is sent once more.
+async function sent(body) {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await ask("/v1/labels", body);
+    } catch (error) {
+      if (error.status || attempt === 4) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 300 * 2 ** attempt));
+    }
+  }
+}
+
+async function undo() {
+  if (busy) return;
+  busy = true;
+  try {
+    const { query } = await ask("/v1/undo", { annotator: me(), request: unique() });
+    at("message").textContent = query ? "taken back" : "there is nothing to take back";
+    if (query) queue = [query, ...queue.filter((one) => !same(one, query))];
+  } finally {
+    busy = false;
+  }
+  await turn();
+}
+
+// Keys: each class the first letter of its name that is free; then any letter.
+function keysOf(classes) {
+  if (classes.length > FEW) return classes.map(() => "");
+  const taken = new Set();
+  const letters = [..."abcdefghijklmnopqrstuvwxyz"];
+  return classes.map((name) => {
+    const own = [...name.toLowerCase()].filter((letter) => letters.includes(letter));
+    const key = [...own, ...letters].find((letter) => !taken.has(letter)) ?? "";
+    taken.add(key);
+    return key;
+  });
+}
+
+function button(text, key, action, colour) {
+  const made = document.createElement("button");
+  if (key) made.append(Object.assign(document.createElement("kbd"), { textContent: key }));
+  if (colour) {
+    const swatch = Object.assign(document.createElement("span"), { className: "swatch" });
+    swatch.style.setProperty("background-color", colour);
+    made.append(swatch);
+  }
+  made.append(text);
+  if (key) made.setAttribute("aria-keyshortcuts", key);
+  made.disabled = !shown && text !== "undo";
+  made.addEventListener("click", () => action().catch(tell));
+  return made;
+}
+
+function buttons() {
+  const colours = Object.fromEntries(state.classes.map((name, i) => [name, state.colours[i]]));
+  const guess = shown?.query.guess;
+  at("answers").replaceChildren(
+    ...(guess ? [button(`${guess} (the model's guess)`, "1", () => give("label", guess), colours[guess])] : []),
+    button("unsure", "?", () => give("unsure")),
+    button("skip", "Space", () => give("skip")),
+    button("undo", "Backspace", undo),
+  );
+  const wanted = at("search").value.trim().toLowerCase();
+  const keys = keysOf(state.classes);
+  const found = state.classes.filter((name) => name.toLowerCase().includes(wanted));
+  at("classes").replaceChildren(...found.map((name) =>
+    button(name, keys[state.classes.indexOf(name)], () => give("label", name), colours[name])));
+}
+
+function draw() {
+  const canvas = at("photograph");
+  const ratio = devicePixelRatio || 1;
+  canvas.width = canvas.clientWidth * ratio;
+  canvas.height = canvas.clientHeight * ratio;
+  const pen = canvas.getContext("2d");
+  pen.fillStyle = "#000";
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  at("crop").getContext("2d").clearRect(0, 0, 240, 240);
+  if (!shown) return;
+  const { query, image } = shown;
+  pen.setTransform(ratio * view.scale, 0, 0, ratio * view.scale, ratio * view.x, ratio * view.y);
+  pen.imageSmoothingEnabled = view.scale < 3;
+  paint(pen, image);
+  const x = view.x + (query.col + 0.5) * view.scale;
+  const y = view.y + (query.row + 0.5) * view.scale;
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  ring(pen, x, y, Math.max(RING, view.scale));
+  magnify(query, image);
+}
+
+function paint(pen, image) {
+  pen.drawImage(image, 0, 0);
+  if (!showsMap || !mapPicture) return;
+  pen.globalAlpha = at("opacity").value / 100;
+  pen.drawImage(mapPicture, 0, 0, image.naturalWidth, image.naturalHeight);
+  pen.globalAlpha = 1;
+}
+
+function ring(pen, x, y, radius) {
+  for (const [colour, width] of [["#000", 5], ["#fff", 2]]) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = width;
+    pen.beginPath();
+    pen.arc(x, y, radius, 0, 2 * Math.PI);
+    pen.stroke();
+  }
+}
+
+function magnify(query, image) {
+  const pen = at("crop").getContext("2d");
+  const scale = 240 / (CROP + 1);
+  pen.imageSmoothingEnabled = false;
+  pen.setTransform(scale, 0, 0, scale, (CROP / 2 - query.col) * scale, (CROP / 2 - query.row) * scale);
+  paint(pen, image);
+  pen.setTransform(1, 0, 0, 1, 0, 0);
+  for (const [colour, grow] of [["#000", 2], ["#fff", 1]]) {
+    pen.strokeStyle = colour;
+    pen.strokeRect(CROP / 2 * scale - grow, CROP / 2 * scale - grow, scale + 2 * grow, scale + 2 * grow);
+  }
+}
+
+function fit() {
+  if (!shown) return;
+  const { clientWidth: width, clientHeight: height } = at("photograph");
+  const { naturalWidth, naturalHeight } = shown.image;
+  const scale = Math.min(width / naturalWidth, height / naturalHeight);
+  view = { scale, x: (width - naturalWidth * scale) / 2, y: (height - naturalHeight * scale) / 2 };
+  draw();
+}
+
+function zoom(factor, x, y) {
+  if (!shown) return;
+  const scale = Math.min(64, Math.max(0.02, view.scale * factor));
+  const real = scale / view.scale;
+  view = { scale, x: x - (x - view.x) * real, y: y - (y - view.y) * real };
+  draw();
+}
+
+function zoomOnPixel(factor) {
+  if (!shown) return;
+  const { query } = shown;
+  zoom(factor, view.x + (query.col + 0.5) * view.scale, view.y + (query.row + 0.5) * view.scale);
+}
+
+async function loadMap() {
+  const { query } = shown;
+  const found = await picture("map", query.image);
+  if (shown?.query.image !== query.image) return;
+  mapPicture = found;
+  draw();
+}
+
+function toggleMap() {
+  showsMap = !showsMap && state.has_map;
+  at("show-map").setAttribute("aria-pressed", String(showsMap));
+  if (showsMap && shown) loadMap().catch(tell);
+  draw();
+}
+
+function onKey(event) {
+  if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
+  const keys = keysOf(state.classes);
+  const known = {
+    "1": () => shown && give("label", shown.query.guess), "?": () => give("unsure"),
+    " ": () => give("skip"), Backspace: undo, "+": () => zoomOnPixel(1.5), "=": () => zoomOnPixel(1.5),
+    "-": () => zoomOnPixel(1 / 1.5), "0": fit, M: toggleMap, "/": () => at("search").focus(),
+  };
+  const index = event.key.length === 1 ? keys.indexOf(event.key) : -1;
+  const action = index >= 0 ? () => give("label", state.classes[index]) : known[event.key];
+  if (!action || (event.key === " " && event.target instanceof HTMLButtonElement)) return;
+  event.preventDefault();
+  Promise.resolve(action()).catch(tell);
+}
+
+function onSearch(event) {
+  if (event.key === "Escape" || event.key === "Enter") {
+    const first = at("classes").querySelector("button");
+    at("search").blur();
+    if (event.key === "Enter" && at("search").value && first) first.click();
+    at("search").value = "";
+    buttons();
+  }
+}
+
+function listen() {
+  const stage = at("photograph");
+  const fingers = new Map();
+  let apart = 0;
+  stage.addEventListener("pointerdown", (event) => {
+    stage.setPointerCapture(event.pointerId);
+    fingers.set(event.pointerId, event);
+    apart = 0;
+  });
+  stage.addEventListener("pointermove", (event) => {
+    const before = fingers.get(event.pointerId);
+    if (!before || !shown) return;
+    fingers.set(event.pointerId, event);
+    const all = [...fingers.values()];
+    if (all.length === 2) {
+      const now = Math.hypot(all[0].offsetX - all[1].offsetX, all[0].offsetY - all[1].offsetY);
+      if (apart) zoom(now / apart, (all[0].offsetX + all[1].offsetX) / 2, (all[0].offsetY + all[1].offsetY) / 2);
+      apart = now;
+      return;
+    }
+    view = { ...view, x: view.x + event.offsetX - before.offsetX, y: view.y + event.offsetY - before.offsetY };
+    draw();
+  });
+  for (const kind of ["pointerup", "pointercancel"]) {
+    stage.addEventListener(kind, (event) => fingers.delete(event.pointerId));
+  }
+  stage.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    zoom(Math.exp(-event.deltaY / 400), event.offsetX, event.offsetY);
+  }, { passive: false });
+  at("zoom-in").addEventListener("click", () => zoomOnPixel(1.5));
+  at("zoom-out").addEventListener("click", () => zoomOnPixel(1 / 1.5));
+  at("fit").addEventListener("click", fit);
+  at("show-map").addEventListener("click", toggleMap);
+  at("opacity").addEventListener("input", draw);
+  at("search").addEventListener("input", buttons);
+  at("search").addEventListener("keydown", onSearch);
+  at("annotator").addEventListener("change", () => {
+    localStorage.setItem("balentacq-annotator", me());
+    queue = [];
+    turn().catch(tell);
+  });
+  addEventListener("keydown", onKey);
+  addEventListener("resize", fit);
+  setInterval(() => refill().then(progress).catch(tell), KEEP_MS);
+}
+
+async function begin() {
+  // Until somebody says who they are, this browser is somebody of its own.
+  const own = stored("annotator", `annotator-${unique().slice(0, 8)}`);
+  localStorage.setItem("balentacq-annotator", own);
+  at("annotator").value = own;
+  state = await ask("/v1/state");
+  at("find").hidden = state.classes.length <= FEW;
+  at("show-map").hidden = !state.has_map;
+  listen();
+  await turn();
+}
+
+begin().catch(tell);

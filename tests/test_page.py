@@ -1,0 +1,133 @@
+"""The annotation page in a real browser: by keyboard, by mouse, two annotators at once."""
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import photographs
+import pytest
+
+from scorer.labels.store import Answer, Store
+from scorer.runtimes import open_graph
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
+Graph = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "images").mkdir()
+    photographs.photographs(folder / "images", 40, height=120, width=160)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path, tiny: Graph) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-m", "scorer", "serve", "--pool", folder / "images", "--graph", tiny(),
+        "--labels", folder / "labels.db", "--n", "1", "--port", str(port), "--threads", "1",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        found = f"http://127.0.0.1:{port}"
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{found}/health/live").close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield found
+        server.terminate()
+        assert server.stderr
+        assert "Traceback" not in server.stderr.read()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def opened(browser: Any, address: str) -> Any:
+    """A page of an annotator of its own, whose scripts must not fail."""
+    page = browser.new_context(viewport={"width": 1100, "height": 700}).new_page()
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.on("console", lambda said: said.type != "error" or page.errors.append(said.text))
+    page.goto(address)
+    sync_api.expect(page.locator("#where")).to_contain_text("row")
+    return page
+
+
+def answers(folder: Path, graph: Path) -> list[Answer]:
+    classes = open_graph("cpu", graph, workers=1).contract.classes
+    store = Store(folder / "labels.db", classes)
+    found = list(store.history())
+    store.close()
+    return found
+
+
+def then(page: Any, act: Callable[[], object]) -> str:
+    """Do something and wait until the page asks for another pixel; which it was."""
+    before = page.locator("#where").text_content()
+    act()
+    sync_api.expect(page.locator("#where")).not_to_have_text(before)
+    return before
+
+
+def test_an_annotator_labels_by_keyboard_and_mouse(
+    browser: Any, address: str, folder: Path, tiny: Graph
+) -> None:
+    page = opened(browser, address)
+    page.screenshot(path=folder / "page.png")
+    keys = page.locator("#classes kbd").all_text_contents()
+    names = [
+        re.sub(f"^{key}", "", text)
+        for key, text in zip(keys, page.locator("#classes button").all_text_contents(), strict=True)
+    ]
+    places, expected = [], []
+    for number in range(10):  # by keyboard only
+        key = keys[number % len(keys)]
+        places.append(then(page, lambda key=key: page.keyboard.press(key)))
+        expected.append(("label", names[number % len(keys)]))
+    page.keyboard.press("Backspace")
+    sync_api.expect(page.locator("#where")).to_have_text(places[-1])
+    then(page, lambda: page.keyboard.press("Space"))
+    expected += [("undo", None), ("skip", None)]
+    page.reload()  # where one stopped
+    sync_api.expect(page.locator("#where")).to_contain_text("row")
+    then(page, lambda: page.keyboard.press("?"))
+    expected.append(("unsure", None))
+    for number in range(5):  # by mouse only
+        button = page.locator("#classes button").nth(number % len(names))
+        places.append(then(page, button.click))
+        expected.append(("label", names[number % len(names)]))
+    page.locator("#zoom-in").click()
+    page.locator("#show-map").click()
+    assert page.locator("#show-map").get_attribute("aria-pressed") == "true"
+    found = answers(folder, tiny())
+    assert [(one.answer, one.class_name) for one in found] == expected
+    labelled = [f"{one.image}, row {one.row}, col {one.col}" for one in found if one.class_name]
+    assert labelled == places
+    assert len({one.annotator for one in found}) == 1
+    assert page.errors == []
+
+
+def test_two_browsers_never_get_the_same_pixel(browser: Any, address: str) -> None:
+    pages = [opened(browser, address), opened(browser, address)]
+    seen = [page.locator("#where").text_content() for page in pages]
+    assert seen[0] != seen[1]

@@ -1,0 +1,86 @@
+"""Who is asked which pixel: best image first, nobody for what somebody else has."""
+
+from dataclasses import dataclass, replace
+
+from scorer.geometry import Geometry
+from scorer.rank import Pixel, Ranked
+from scorer.service.queue import LEASE_S, Queue
+
+CLASSES = ("sky", "road")
+
+
+@dataclass
+class Clock:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def ranked(image: str, score: float, pixels: int = 2) -> Ranked:
+    found = tuple(Pixel(place, 7, place + 1, score - place, 1) for place in range(pixels))
+    return Ranked(image, Geometry((50, 60), (64, 96)), found)
+
+
+def filled(clock: Clock | None = None) -> Queue:
+    queue = Queue(clock=clock or Clock())
+    for image, score in (("low", -5.0), ("best", 3.0), ("middle", 0.0)):
+        queue.add(ranked(image, score), CLASSES)
+    return queue
+
+
+def test_the_best_image_comes_first_with_its_pixels_in_order() -> None:
+    found = filled().next("ann", 5)
+    assert [(one.image, one.row) for one in found] == [
+        ("best", 0), ("best", 1), ("middle", 0), ("middle", 1), ("low", 0),
+    ]  # fmt: skip
+    first = found[0]
+    assert (first.guess, first.height, first.width) == ("road", 50, 60)
+    assert (first.grid_height, first.grid_width) == (64, 96)
+
+
+def test_nobody_gets_what_somebody_has() -> None:
+    queue = filled()
+    seen = [one.place for name in ("ann", "bob", "cyd") for one in queue.next(name, 2)]
+    assert len(set(seen)) == 6
+    assert queue.next("dan", 2) == []
+    assert [one.place for one in queue.next("ann", 2)] == seen[:2], "asked again: the same"
+    assert queue.holds(seen[0], "ann")
+    assert not queue.holds(seen[0], "bob")
+
+
+def test_a_lease_expires_unless_it_is_renewed() -> None:
+    clock = Clock()
+    queue = filled(clock)
+    mine = queue.next("ann", 1)
+    clock.now = LEASE_S - 1
+    assert queue.next("ann", 1) == mine, "a sign of life"
+    clock.now = LEASE_S + 1
+    assert queue.next("bob", 1) != mine
+    clock.now = 2 * LEASE_S
+    assert mine[0] in queue.next("bob", 6)
+    assert not queue.holds(mine[0].place, "ann")
+
+
+def test_what_is_answered_is_not_asked_again_until_it_is_taken_back() -> None:
+    queue = filled()
+    assert queue.left() == (6, 3)
+    first, second = queue.next("ann", 2)
+    queue.close(first.place)
+    queue.close(second.place)
+    assert queue.left() == (4, 2)
+    assert queue.next("ann", 1)[0].image == "middle"
+    queue.reopen(first, "ann")
+    assert queue.next("ann", 1) == [first], "at once, before what is already held"
+    assert first not in queue.next("bob", 6)
+    assert queue.left() == (5, 3)
+
+
+def test_answers_of_an_earlier_start_are_known() -> None:
+    queue = Queue([("a", 0, 7)])
+    queue.add(ranked("a", 1.0), CLASSES)
+    assert [one.row for one in queue.next("ann", 5)] == [1]
+    assert queue.find(("a", 0, 7)) is not None
+    taken = replace(queue.next("ann", 1)[0], row=0)
+    queue.reopen(taken, "ann")
+    assert queue.next("ann", 1) == [taken], "also of a pixel that this ranking did not choose"

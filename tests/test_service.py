@@ -1,0 +1,216 @@
+"""The annotation service: asked pixels out, answers into the store, and nobody else's business."""
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import photographs
+import pytest
+from PIL import Image
+
+from scorer import labels
+from scorer.labels.store import Store
+from scorer.pool import list_pool
+from scorer.runtimes import open_graph
+
+pytest.importorskip("fastapi", reason="pip install 'balentacq[serve]'")
+from fastapi.testclient import TestClient
+
+from scorer.service import app
+from scorer.service.annotation import Annotation
+
+Graph = Callable[..., Path]
+HOST = "http://127.0.0.1"
+
+
+def started(folder: Path, graph: Path) -> Annotation:
+    runtime = open_graph("cpu", graph, workers=1)
+    store = Store(folder / "labels.db", runtime.contract.classes)
+    annotation = Annotation(list_pool(folder / "images"), runtime, store, n=3, distance=0.0, seed=0)
+    annotation.start()
+    end = time.monotonic() + 60
+    while not annotation.done:
+        assert annotation.failure is None
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return annotation
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    photographs.photographs(tmp_path / "images", 4, height=50, width=70)
+    photographs.broken(tmp_path / "images", "text")
+    return tmp_path
+
+
+@pytest.fixture
+def client(folder: Path, tiny: Graph) -> Iterator[TestClient]:
+    annotation = started(folder, tiny())
+    with TestClient(app.create(annotation), base_url=HOST) as client:
+        yield client
+    annotation.stop()
+
+
+def asked(client: TestClient, annotator: str = "ann", count: int = 1) -> list[dict[str, Any]]:
+    response = client.get("/v1/queue", params={"annotator": annotator, "count": count})
+    assert response.status_code == 200
+    return response.json()
+
+
+def said(query: dict[str, Any], **changes: object) -> dict[str, object]:
+    return {
+        "image": query["image"], "row": query["row"], "col": query["col"], "answer": "label",
+        "class_name": query["guess"], "annotator": "ann", "seconds": 0.5,
+        "request": f"{query['image']}-{query['row']}-{query['col']}",
+    } | changes  # fmt: skip
+
+
+def test_answers_go_into_the_store_and_are_not_asked_again(
+    client: TestClient, folder: Path, tiny: Graph
+) -> None:
+    classes = client.get("/v1/state").json()["classes"]
+    answers: list[dict[str, object]] = [
+        {}, {"answer": "unsure", "class_name": None}, {"answer": "skip", "class_name": None},
+        {"class_name": classes[0]},
+    ]  # fmt: skip
+    places = []
+    for changes in answers:
+        (query,) = asked(client)
+        assert client.post("/v1/labels", json=said(query, **changes)).status_code == 201
+        places.append((query["image"], query["row"], query["col"]))
+    assert len(set(places)) == 4
+    read = labels.read(folder / "labels.db", classes)
+    assert len(read) == 3, "a skipped pixel is no label"
+    state = client.get("/v1/state").json()
+    assert (state["pixels_left"], state["ranked"], state["skipped"]) == (8, 4, 1)
+    again = started(folder, tiny())
+    assert again.round == 1, "the same graph, the same round"
+    assert not {query.place for query in again.queue.next("ann", 20)} & {*places[:2], places[3]}
+    again.stop()
+
+
+def test_undo_asks_the_pixel_again(client: TestClient, folder: Path) -> None:
+    first, second = asked(client, count=2)
+    client.post("/v1/labels", json=said(first))
+    found = client.post("/v1/undo", json={"annotator": "ann", "request": "u"}).json()["query"]
+    assert found == first
+    assert asked(client, count=2) == [first, second]
+    assert client.post("/v1/undo", json={"annotator": "ann", "request": "v"}).json() == {
+        "query": None
+    }
+
+
+def test_the_same_request_is_one_answer(client: TestClient, folder: Path) -> None:
+    (query,) = asked(client)
+    ids = [client.post("/v1/labels", json=said(query)).json()["id"] for _ in range(2)]
+    assert ids[0] == ids[1]
+
+
+def test_two_annotators_never_get_the_same_pixel(client: TestClient) -> None:
+    (mine,), (other,) = asked(client, "ann"), asked(client, "bob")
+    assert mine != other
+    response = client.post("/v1/labels", json=said(mine, annotator="bob"))
+    assert response.status_code == 409
+
+
+def test_pictures_are_upright_and_at_their_own_size(client: TestClient) -> None:
+    name = asked(client)[0]["image"]
+    photograph = client.get("/v1/photograph", params={"image": name})
+    assert photograph.headers["content-type"] == "image/jpeg"
+    assert Image.open(io.BytesIO(photograph.content)).size == (70, 50)
+    uncertainty = client.get("/v1/map", params={"image": name})
+    assert Image.open(io.BytesIO(uncertainty.content)).format == "PNG"
+
+
+NAMES = (
+    "../labels.db", "/etc/passwd", "..%2flabels.db", "images/../../x", "text.jpg\0", "no.jpg",
+    "\\x", "file:///etc/passwd", "link.jpg",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["photograph", "map"])
+def test_no_path_leaves_the_pool(kind: str, name: str, client: TestClient, folder: Path) -> None:
+    response = client.get(f"/v1/{kind}", params={"image": name})
+    assert response.status_code == 404
+
+
+def test_a_link_out_of_the_pool_is_not_followed(folder: Path, tiny: Graph) -> None:
+    Image.new("RGB", (30, 20)).save(folder / "secret.png")
+    (folder / "images" / "link.png").symlink_to(folder / "secret.png")
+    annotation = started(folder, tiny())
+    with TestClient(app.create(annotation), base_url=HOST) as client:
+        response = client.get("/v1/photograph", params={"image": "link.png"})
+    annotation.stop()
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"row": -1}, 422), ({"row": "0"}, 422), ({"row": 1.5}, 422), ({"row": 10**9}, 422),
+        ({"row": True}, 422), ({"answer": "maybe"}, 422), ({"answer": "unsure"}, 422),
+        ({"class_name": "no such"}, 422), ({"class_name": None}, 422), ({"image": "no.jpg"}, 404),
+        ({"row": 49, "col": 69}, 404), ({"annotator": ""}, 422), ({"annotator": "a" * 101}, 422),
+        ({"seconds": -1}, 422), ({"seconds": "nan"}, 422), ({"more": 1}, 422),
+        ({"image": ["a"]}, 422), ({"request": ""}, 422),
+    ],
+)  # fmt: skip
+def test_an_answer_that_makes_no_sense_is_refused(
+    changes: dict[str, object], status: int, client: TestClient, folder: Path
+) -> None:
+    (query,) = asked(client)
+    assert client.post("/v1/labels", json=said(query, **changes)).status_code == status
+    assert (
+        list(Store(folder / "labels.db", client.get("/v1/state").json()["classes"]).history()) == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        ({"headers": {"host": "evil.example"}}, 400),
+        ({"headers": {"origin": "https://evil.example"}}, 403),
+        ({"content": b"x" * 70_000}, 413),
+        ({"content": b"{not json", "headers": {"content-type": "application/json"}}, 422),
+        ({"content": b"{}", "headers": {"content-type": "text/plain"}}, 422),
+        ({"content": b"[" * 60_000, "headers": {"content-type": "application/json"}}, 400),
+        ({"content": iter([b"{}"])}, 411),
+        (
+            {
+                "content": b'{"annotator": "\\ud800", "request": "r"}',
+                "headers": {"content-type": "application/json"},
+            },
+            422,
+        ),
+    ],
+)
+def test_hostile_requests_are_refused(
+    arguments: dict[str, Any], status: int, client: TestClient
+) -> None:
+    assert client.post("/v1/undo", **arguments).status_code == status
+
+
+def test_every_answer_forbids_foreign_scripts(client: TestClient) -> None:
+    for address in ("/", "/page.js", "/v1/state", "/v1/none"):
+        headers = client.get(address).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "access-control-allow-origin" not in headers
+
+
+def test_another_host_needs_the_token(folder: Path, tiny: Graph) -> None:
+    annotation = started(folder, tiny())
+    with TestClient(app.create(annotation, token="secret"), base_url="http://far") as client:
+        assert client.get("/").status_code == 401
+        assert client.get("/?token=wrong").status_code == 401
+        assert client.get("/v1/state", headers={"authorization": "Bearer no"}).status_code == 401
+        assert (
+            client.get("/v1/state", headers={"authorization": "Bearer secret"}).status_code == 200
+        )
+        assert client.get("/?token=secret").status_code == 200
+        assert client.get("/v1/state").status_code == 200, "the page has it as a cookie"
+    annotation.stop()
