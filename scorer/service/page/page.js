@@ -239,7 +239,7 @@ function magnify(query, image) {
   const scale = 240 / (CROP + 1);
   pen.imageSmoothingEnabled = false;
   pen.setTransform(scale, 0, 0, scale, (CROP / 2 - query.col) * scale, (CROP / 2 - query.row) * scale);
-  paint(pen, image);
+  pen.drawImage(image, 0, 0);
   pen.setTransform(1, 0, 0, 1, 0, 0);
   for (const [colour, grow] of [["#000", 2], ["#fff", 1]]) {
     pen.strokeStyle = colour;
