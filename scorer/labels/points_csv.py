@@ -46,33 +46,42 @@ def read(path: Path, _name: str, known: Known) -> list[Point]:
 
 def _points(rows: "csv.DictReader[str]", path: Path, known: Known) -> Iterator[Point]:
     for row in rows:
-        where = f"{path} line {rows.line_num}"
-        with within(where):
-            yield _point(row, known, where)
+        yield _point(row, known, f"{path} line {rows.line_num}")
 
 
 def _point(row: _Row, known: Known, where: str) -> Point:
     if any(row[column] is None for column in csv_file.COLUMNS):
-        raise BadLabels("expected image,row,col,label", remedy=REMEDY)
+        raise BadLabels(f"{where}: expected image,row,col,label", remedy=REMEDY)
     image = (row["image"] or "").removeprefix("./")
-    index = csv_file.class_index((row["label"] or "").strip(), known.classes, where)
-    answer = row.get("answer") or ("label" if index is not None else None)
-    if answer in UNSURE_OR_SKIP and index is not None:
-        raise BadLabels(f"{answer} and {known.classes[index]} at once", remedy="decide for one")
-    sizes = _sizes(row, where) or known.size(image)
-    return Point(
-        image=image,
-        row=coordinate(row["row"], "row", where),
-        col=coordinate(row["col"], "col", where),
-        height=sizes.height,
-        width=sizes.width,
-        grid_height=sizes.grid_height,
-        grid_width=sizes.grid_width,
-        answer=answer,
-        class_name=None if index is None else known.classes[index],
-        rank=_optional(row, "rank", where),
-        score=_score(row),
-    )
+    place = coordinate(row["row"], "row", where), coordinate(row["col"], "col", where)
+    rank, stated = _optional(row, "rank", where), _sizes(row, where)
+    class_name = _class(row["label"] or "", known.classes, where)
+    answer = row.get("answer") or ("label" if class_name else None)
+    with within(where):
+        if answer in UNSURE_OR_SKIP and class_name:
+            raise BadLabels(f"{answer} and {class_name} at once", remedy="decide for one")
+        sizes = stated or known.size(image)
+        return Point(
+            image=image,
+            row=place[0],
+            col=place[1],
+            height=sizes.height,
+            width=sizes.width,
+            grid_height=sizes.grid_height,
+            grid_width=sizes.grid_width,
+            answer=answer,
+            class_name=class_name,
+            rank=rank,
+            score=_score(row),
+        )
+
+
+def _class(text: str, classes: Sequence[str], where: str) -> str | None:
+    """The name of a class, of which spaces may be part, or of its index."""
+    if text in classes:
+        return text
+    index = csv_file.class_index(text.strip(), classes, where)
+    return None if index is None else classes[index]
 
 
 def _sizes(row: _Row, where: str) -> Sizes | None:
