@@ -253,6 +253,16 @@ def test_label_studios_own_export_is_read(image: str, tmp_path: Path) -> None:
     )
 
 
+def test_our_addresses_are_below_a_folder_that_label_studio_serves(tmp_path: Path) -> None:
+    exchange.write(tmp_path / "t.json", [point(image="a b/ü&.jpg")], CLASSES, "label-studio")
+    (task,) = json.loads((tmp_path / "t.json").read_text())
+    assert task["data"]["image"] == "/data/local-files/?d=images/a%20b/%C3%BC%26.jpg"
+    del task["data"]["name"]
+    path = write_json(tmp_path / "t.json", [task])
+    (back,) = read(path, "label-studio", known(point(image="a b/ü&.jpg"), point(image="ü&.jpg")))
+    assert back.image == "a b/ü&.jpg"
+
+
 def test_our_name_counts_more_than_the_address(tmp_path: Path) -> None:
     data = {"image": "/data/upload/1/1a2b3c4d-x.jpg", "name": "street/a.jpg"}
     path = write_json(tmp_path / "p.json", [task("", keypoint(14.98, 19.99, "sky"), data=data)])

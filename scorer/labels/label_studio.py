@@ -21,6 +21,7 @@ from scorer.labels.point import UNLABELED, UNSURE_OR_SKIP, Point, heard, placed,
 
 KIND = "keypointlabels"
 _REMEDY = "export the project of Label Studio as JSON, not as JSON-MIN or CSV"
+_FOLDER = "images"  # Label Studio serves no files but those in folders below its document root
 _DOT = 0.5  # the size in which a point is drawn, per cent of the width
 
 
@@ -45,7 +46,7 @@ def _task(image: str, points: Sequence[Point]) -> dict[str, object]:
     answered = [_result(point) for point in points if point.answer]
     asked = [_result(point) for point in points if not point.answer]
     return {
-        "data": {"image": f"/data/local-files/?d={quote(image)}", "name": image},
+        "data": {"image": f"/data/local-files/?d={_FOLDER}/{quote(image)}", "name": image},
         "annotations": [{"result": answered}] if answered else [],
         "predictions": [{"model_version": "balentacq", "result": asked}] if asked else [],
     }
