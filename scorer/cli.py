@@ -13,6 +13,7 @@ from scorer.console import Number, Program, cores, progress, say
 from scorer.contract import Contract
 from scorer.errors import SOME_SKIPPED, MissingDependency
 from scorer.job import Options, Summary, rank_to_file, skipped_path
+from scorer.labels_cli import labels_group
 from scorer.pool import Pool, list_pool
 from scorer.runtime import check_file
 from scorer.runtimes import AUTO, NAMES, choose, examine, open_graph
@@ -288,6 +289,9 @@ def bench_command(
         click.echo(_row(_told(cost)))
     best = max(costs, key=lambda cost: cost.rate)
     say(f"fastest here: --runtime {best.runtime} --precision {best.precision}", style="green")
+
+
+main.add_command(labels_group)
 
 
 _HEADINGS = (

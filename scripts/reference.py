@@ -23,9 +23,19 @@ def reference() -> str:
     lines = ["# Commands", "", "What `--help` says, written by `scripts/reference.py`.", ""]
     for name, program in PROGRAMS.items():
         lines += _section(name, program, "##")
-        for command in program.commands.values():
-            lines += _section(f"{name} {command.name}", command, "###")
+        for path, command in _commands(name, program):
+            lines += _section(path, command, "###")
     return "\n".join(lines)
+
+
+def _commands(name: str, group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    """The commands of a group and of the groups in it, with what is typed to reach them."""
+    for command in group.commands.values():
+        path = f"{name} {command.name}"
+        if isinstance(command, click.Group):
+            yield from _commands(path, command)
+        else:
+            yield path, command
 
 
 def _section(name: str, command: click.Command, heading: str) -> Iterator[str]:

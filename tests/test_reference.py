@@ -39,6 +39,8 @@ COMMANDS = (
     "scorer inspect",
     "scorer doctor",
     "scorer bench",
+    "scorer labels export",
+    "scorer labels import",
 )
 
 

@@ -15,7 +15,7 @@ from scorer.files import replacing
 from scorer.labels.click import Click, Labels
 
 COLUMNS = ("image", "row", "col", "label")
-_REMEDY = "labels are a UTF-8 CSV with the header image,row,col,label"
+REMEDY = "labels are a UTF-8 CSV with the header image,row,col,label"
 
 
 def read(path: Path, classes: Sequence[str]) -> Labels:
@@ -27,15 +27,15 @@ def read(path: Path, classes: Sequence[str]) -> Labels:
             missing = set(COLUMNS) - set(rows.fieldnames or ())
             if missing:
                 columns = ", ".join(sorted(missing))
-                raise BadLabels(f"{path}: no column named {columns}", remedy=_REMEDY)
+                raise BadLabels(f"{path}: no column named {columns}", remedy=REMEDY)
             for row in rows:
                 click = _click(row, classes, f"{path} line {rows.line_num}")
                 # './a.jpg' and 'a.jpg' are one image
                 clicks[row["image"].removeprefix("./")].append(click)
     except FileNotFoundError as error:
-        raise BadLabels(f"{path} does not exist", remedy=_REMEDY) from error
+        raise BadLabels(f"{path} does not exist", remedy=REMEDY) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadLabels(f"{path} cannot be read: {error}", remedy=_REMEDY) from error
+        raise BadLabels(f"{path} cannot be read: {error}", remedy=REMEDY) from error
     return Labels(clicks)
 
 
@@ -56,27 +56,29 @@ def _rows(labels: Labels, classes: Sequence[str]) -> Iterator[tuple[str, int, in
 
 def _click(row: Mapping[str, str | None], classes: Sequence[str], where: str) -> Click:
     if any(row[column] is None for column in COLUMNS) or not row["image"]:
-        raise BadLabels(f"{where}: expected image,row,col,label", remedy=_REMEDY)
+        raise BadLabels(f"{where}: expected image,row,col,label", remedy=REMEDY)
     return Click(
-        _coordinate(row["row"], "row", where),
-        _coordinate(row["col"], "col", where),
-        _label((row["label"] or "").strip(), classes, where),
+        coordinate(row["row"], "row", where),
+        coordinate(row["col"], "col", where),
+        class_index((row["label"] or "").strip(), classes, where),
     )
 
 
-def _coordinate(text: str | None, column: str, where: str) -> int:
+def coordinate(text: str | None, column: str, where: str) -> int:
+    """A whole number from 0 up; BadLabels that says where it is not."""
     try:
         value = int(text or "") if "_" not in (text or "") else -1
     except ValueError:
         value = -1
     if value < 0:
         raise BadLabels(
-            f"{where}: {column} is {text!r}, expected a whole number from 0 up", remedy=_REMEDY
+            f"{where}: {column} is {text!r}, expected a whole number from 0 up", remedy=REMEDY
         )
     return value
 
 
-def _label(text: str, classes: Sequence[str], where: str) -> int | None:
+def class_index(text: str, classes: Sequence[str], where: str) -> int | None:
+    """Of a name or an index; None where nothing is written."""
     if not text:
         return None
     if text in classes:

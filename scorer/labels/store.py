@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
@@ -171,15 +171,28 @@ class Store:
             return self._database.execute(query).fetchall()
 
 
+def classes_of(path: Path) -> tuple[str, ...]:
+    """The classes that a store was made with, in their order."""
+    _check_there(path)
+    with _named(path), closing(sqlite3.connect(path, timeout=_WAIT_S)) as connection:
+        return _known(connection, path)
+
+
 def read(path: Path, classes: Sequence[str]) -> Labels:
     """The labels of a store that is there, in the indices of `classes`."""
-    if not path.is_file():
-        raise BadLabels(f"{path} does not exist", remedy="scorer serve makes it")
+    _check_there(path)
     store = Store(path, classes)
     try:
         return store.labels()
     finally:
         store.close()
+
+
+def _check_there(path: Path) -> None:
+    if not path.is_file():
+        raise BadLabels(
+            f"{path} does not exist", remedy="scorer serve or scorer labels import makes it"
+        )
 
 
 def _insert(connection: sqlite3.Connection, answer: Answer) -> tuple[int, bool]:
@@ -216,7 +229,6 @@ def _open(path: Path, classes: tuple[str, ...]) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection, path: Path, classes: tuple[str, ...]) -> None:
     """Make the tables of a new file; refuse any other file, and a store of other classes."""
     kind = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
     if not kind and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         for statement in _statements():
             connection.execute(statement)
@@ -224,6 +236,18 @@ def _prepare(connection: sqlite3.Connection, path: Path, classes: tuple[str, ...
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {_VERSION}")
         return
+    names = _known(connection, path)
+    if names != classes:
+        raise BadLabels(
+            f"{path} holds labels of the classes {', '.join(names)}, not of {', '.join(classes)}",
+            remedy="choose another file, or the graph and dataset that those labels are of",
+        )
+
+
+def _known(connection: sqlite3.Connection, path: Path) -> tuple[str, ...]:
+    """The classes of a store; any other file is refused."""
+    kind = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
     if kind != _APPLICATION:
         raise BadLabels(f"{path} is a database, but not of labels", remedy="choose another file")
     if version != _VERSION:
@@ -231,12 +255,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, classes: tuple[str, ...
             f"{path} is a label store of version {version}, this program knows {_VERSION}",
             remedy="install the version of balentacq that wrote it",
         )
-    names = [name for (name,) in connection.execute("SELECT name FROM classes ORDER BY position")]
-    if tuple(names) != classes:
-        raise BadLabels(
-            f"{path} holds labels of the classes {', '.join(names)}, not of {', '.join(classes)}",
-            remedy="choose another file, or the graph and dataset that those labels are of",
-        )
+    names = connection.execute("SELECT name FROM classes ORDER BY position")
+    return tuple(name for (name,) in names)
 
 
 def _statements() -> Iterator[str]:

@@ -1,0 +1,23 @@
+"""JSON that other programs wrote: bounded, and refused with the name of the file."""
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from scorer.errors import BadLabels
+
+MAX_BYTES = 2**28
+
+
+def read(path: Path, remedy: str) -> Any:
+    """What is in the file; BadLabels for one that is too large or no JSON."""
+    if path.stat().st_size > MAX_BYTES:
+        raise BadLabels(f"{path} is larger than 256 MiB", remedy="export fewer images at a time")
+    try:
+        return json.loads(path.read_bytes(), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise BadLabels(f"{path} cannot be read as JSON: {error}", remedy=remedy) from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")

@@ -1,0 +1,122 @@
+"""A pixel as it travels to annotation tools and back: what was asked, and what was answered."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+
+from scorer.errors import BadLabels
+from scorer.labels.store import ANSWERS
+
+UNLABELED = "unlabeled"
+UNSURE_OR_SKIP = ("unsure", "skip")
+MAX_SIDE = 100_000  # pixels; up to here, coordinates in per cent are exact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """The pixel (row, col), from 0, of an upright image of height x width pixels.
+
+    answer: None while nobody has answered; class_name: with "label". grid_height, grid_width: the
+    network's grid that the pixel was chosen on. BadLabels for anything impossible.
+    """
+
+    image: str
+    row: int
+    col: int
+    height: int
+    width: int
+    answer: str | None = None
+    class_name: str | None = None
+    rank: int | None = None
+    score: float | None = None
+    grid_height: int | None = None
+    grid_width: int | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.image)
+        for side in (self.height, self.width, self.grid_height, self.grid_width):
+            if side is not None and not (_whole(side) and 0 < side <= MAX_SIDE):
+                raise BadLabels(f"{self.image} has a side of {side!r} pixels, not 1 to {MAX_SIDE}")
+        for place, side in ((self.row, self.height), (self.col, self.width)):
+            if not (_whole(place) and 0 <= place < side):
+                raise BadLabels(
+                    f"row {self.row!r}, col {self.col!r} is not in {self.image} of"
+                    f" {self.height}x{self.width}",
+                    remedy="labels are of the image at its own size, upright, counted from 0",
+                )
+        if self.answer not in {None, *ANSWERS} or (self.answer == "label") != bool(self.class_name):
+            raise BadLabels(f"{self.answer!r} of class {self.class_name!r} is not an answer")
+
+    @property
+    def pixel(self) -> tuple[str, int, int]:
+        return self.image, self.row, self.col
+
+    @property
+    def word(self) -> str:
+        """The class, unsure, skip or unlabeled: for formats that have one name per point."""
+        return self.class_name or self.answer or UNLABELED
+
+
+def heard(word: str, classes: Sequence[str]) -> tuple[str | None, str | None]:
+    """A point's `word` back into (answer, class_name); BadLabels for one that means nothing."""
+    if word == UNLABELED:
+        return None, None
+    if word in UNSURE_OR_SKIP:
+        return word, None
+    if word in classes:
+        return "label", word
+    raise BadLabels(f"there is no class {word!r}", remedy=f"classes: {', '.join(classes)}")
+
+
+def check_words(classes: Sequence[str]) -> None:
+    """Refuse classes that could not be told from an answer without a class."""
+    for word in (UNLABELED, *UNSURE_OR_SKIP):
+        if word in classes:
+            raise BadLabels(
+                f"a class named {word} cannot be told from a pixel that is {word}",
+                remedy="use --format csv or masks",
+            )
+
+
+def check_name(name: str) -> None:
+    """Refuse names that lead out of a folder, or that no file of labels could hold."""
+    try:
+        name.encode()
+        path = PurePosixPath(name)
+        safe = (
+            name not in {"", "."}
+            and path.as_posix() == name
+            and ".." not in path.parts
+            and not path.is_absolute()
+            and not PureWindowsPath(name).is_absolute()
+            and "\\" not in name
+            and min(name) >= " "
+        )
+    except (UnicodeEncodeError, AttributeError):
+        safe = False
+    if not safe:
+        raise BadLabels(
+            f"{name!a} is not a name of an image",
+            remedy="names are paths below the pool's folder, with forward slashes and without ..",
+        )
+
+
+def placed(position: float, side: int) -> int:
+    """The pixel that holds a position in pixels from the border; the far border is in the last."""
+    if not 0 <= position <= side:  # nan neither
+        raise BadLabels(f"a point at {position} is not on a side of {side} pixels")
+    return min(int(position), side - 1)
+
+
+@contextmanager
+def within(where: str) -> Iterator[None]:
+    """Say in front of whatever is refused in this block where it stands."""
+    try:
+        yield
+    except BadLabels as error:
+        raise BadLabels(f"{where}: {error}", remedy=error.remedy) from error
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,100 @@
+"""Points as a CSV: image,row,col,label as in csv_file, with what else is known of each."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from scorer.errors import BadLabels
+from scorer.files import replacing
+from scorer.labels import csv_file
+from scorer.labels.csv_file import REMEDY, coordinate
+from scorer.labels.known import Known, Sizes
+from scorer.labels.point import UNSURE_OR_SKIP, Point, within
+
+_SIZES = ("height", "width", "grid_height", "grid_width")
+COLUMNS = (*csv_file.COLUMNS, *_SIZES, "answer", "rank", "score")
+_Row = Mapping[str, str | None]
+
+
+def write(path: Path, points: Sequence[Point], _classes: Sequence[str]) -> None:
+    """One row per point; `label` is the class, `answer` says what else it may be."""
+    with replacing(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for one in points:
+            sizes = (one.height, one.width, one.grid_height, one.grid_width)
+            place = (one.image, one.row, one.col, one.class_name)
+            writer.writerow([*place, *sizes, one.answer, one.rank, one.score])
+
+
+def read(path: Path, _name: str, known: Known) -> list[Point]:
+    """The points of any labels CSV. Sizes that it does not have are those of what is known.
+
+    Without an `answer`, a row with a label is one and a row without is not answered yet.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file, strict=True)
+            missing = set(csv_file.COLUMNS) - set(rows.fieldnames or ())
+            if missing:
+                columns = ", ".join(sorted(missing))
+                raise BadLabels(f"{path}: no column named {columns}", remedy=REMEDY)
+            return list(_points(rows, path, known))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadLabels(f"{path} cannot be read: {error}", remedy=REMEDY) from error
+
+
+def _points(rows: "csv.DictReader[str]", path: Path, known: Known) -> Iterator[Point]:
+    for row in rows:
+        yield _point(row, known, f"{path} line {rows.line_num}")
+
+
+def _point(row: _Row, known: Known, where: str) -> Point:
+    if any(row[column] is None for column in csv_file.COLUMNS):
+        raise BadLabels(f"{where}: expected image,row,col,label", remedy=REMEDY)
+    image = (row["image"] or "").removeprefix("./")
+    place = coordinate(row["row"], "row", where), coordinate(row["col"], "col", where)
+    rank, stated = _optional(row, "rank", where), _sizes(row, where)
+    class_name = _class(row["label"] or "", known.classes, where)
+    answer = row.get("answer") or ("label" if class_name else None)
+    with within(where):
+        if answer in UNSURE_OR_SKIP and class_name:
+            raise BadLabels(f"{answer} and {class_name} at once", remedy="decide for one")
+        sizes = stated or known.size(image)
+        return Point(
+            image=image,
+            row=place[0],
+            col=place[1],
+            height=sizes.height,
+            width=sizes.width,
+            grid_height=sizes.grid_height,
+            grid_width=sizes.grid_width,
+            answer=answer,
+            class_name=class_name,
+            rank=rank,
+            score=_score(row),
+        )
+
+
+def _class(text: str, classes: Sequence[str], where: str) -> str | None:
+    """The name of a class, of which spaces may be part, or of its index."""
+    if text in classes:
+        return text
+    index = csv_file.class_index(text.strip(), classes, where)
+    return None if index is None else classes[index]
+
+
+def _sizes(row: _Row, where: str) -> Sizes | None:
+    height, width, grid_height, grid_width = (_optional(row, name, where) for name in _SIZES)
+    return Sizes(height, width, grid_height, grid_width) if height and width else None
+
+
+def _optional(row: _Row, column: str, where: str) -> int | None:
+    return coordinate(row[column], column, where) if row.get(column) else None
+
+
+def _score(row: _Row) -> float | None:
+    try:
+        return float(row["score"] or "") if row.get("score") else None
+    except ValueError as error:
+        raise BadLabels(f"score is {row['score']!r}, expected a number") from error
