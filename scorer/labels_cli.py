@@ -73,6 +73,8 @@ def export_command(  # one parameter per option
     """
     if labels_path is None and ranking_path is None:
         raise click.UsageError("give --labels, --ranking or both")
+    if out.exists() and any(out.samefile(given) for given in _there(labels_path, ranking_path)):
+        raise BadLabels(f"--out {out} would replace what it is made from", remedy="choose another")
     classes = _classes(labels_path, graph)
     points = exchange.gather(
         classes,
@@ -150,6 +152,10 @@ def import_command(  # one parameter per option
         say(f"{taken.known} were known already")
     if taken.unlabelled:
         say(f"{taken.unlabelled} pixels are not labelled yet", style="yellow")
+
+
+def _there(*paths: Path | None) -> list[Path]:
+    return [path for path in paths if path is not None and path.exists()]
 
 
 def _classes(labels: Path | None, graph: Path) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def standing(path: Path) -> list[Answer]:
 
 # ---- there and back
 
-LETTERS = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/\\￾￿")
+LETTERS = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters=":/\\￾￿")
 PART = st.text(LETTERS, min_size=1, max_size=6).filter(lambda part: part.strip("."))
 
 
@@ -502,6 +502,9 @@ def test_exports_that_would_lose_something_are_refused(tmp_path: Path) -> None:
     exchange.write(tmp_path / "lm", [point()], CLASSES, "labelme")
     with pytest.raises(BadLabels, match=r"street/a\.json is there already"):
         exchange.write(tmp_path / "lm", [point(5)], CLASSES, "labelme")
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
+    with pytest.raises(BadLabels, match=r"a\.png is there already"):
+        exchange.write(tmp_path, [point(image="a.png")], CLASSES, "masks")
     with pytest.raises(BadLabels, match="is a file"):
         exchange.write(tmp_path / "lm" / "street" / "a.json", [point()], CLASSES, "masks")
 
@@ -602,8 +605,8 @@ def test_what_was_asked_and_answered_is_gathered(tmp_path: Path, queries: Path) 
 @pytest.mark.parametrize(
     "rows",
     [[ROW | {"label": "sky"}], [ROW | {"row": 20}], [ROW | {"image": "../a"}], [{"image": "a"}],
-     [ROW, ROW | {"height": 21}], ["text"]],
-    ids=range(6),
+     [ROW, ROW | {"height": 21}], ["text"], [ROW | {"rank": "1"}]],
+    ids=range(7),
 )  # fmt: skip
 def test_a_broken_ranking_is_refused(rows: list[object], tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
@@ -690,7 +693,8 @@ def test_only_what_is_unlabelled_is_sent(home: Path) -> None:
     assert wanted[0]["attributes"][0]["values"] == ["unlabeled", *CLASSES, "unsure", "skip"]
 
 
-def test_the_commands_say_what_is_missing(home: Path) -> None:
+def test_the_commands_say_what_is_missing(home: Path, tiny: Callable[..., Path]) -> None:
+    (home / "tiny.onnx").write_bytes(tiny(top_k=5).read_bytes())
     result = scorer("export", "--format", "csv", "--out", "x.csv")
     assert (result.exit_code, "give --labels, --ranking or both" in result.stderr) == (2, True)
     result = scorer("export", "--ranking", "ranking.csv", "--format", "csv", "--out", "x.csv")
@@ -698,6 +702,17 @@ def test_the_commands_say_what_is_missing(home: Path) -> None:
     Store(home / "labels.db", CLASSES).close()
     result = scorer("export", "--labels", "labels.db", "--format", "csv", "--out", "x.csv")
     assert (result.exit_code, "there are no such pixels" in result.stderr) == (5, True)
+    result = scorer(
+        "export", "--labels", "none.db", "--ranking", "ranking.csv", "--graph", "tiny.onnx",
+        "--format", "csv", "--out", "x.csv",
+    )  # fmt: skip
+    assert (result.exit_code, "none.db does not exist" in result.stderr) == (5, True)
+    assert not (home / "none.db").exists()
+    result = scorer(
+        "export", "--labels", "labels.db", "--ranking", "ranking.csv",
+        "--format", "csv", "--out", "./ranking.csv",
+    )  # fmt: skip
+    assert (result.exit_code, "would replace what it is made from" in result.stderr) == (5, True)
     (home / "c.xml").write_text(cvat_with('label="tree" points="4,3"'))
     result = scorer("import", "c.xml", "--format", "cvat", "--annotator", "ann")
     assert result.exit_code == 5

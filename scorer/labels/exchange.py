@@ -126,6 +126,8 @@ def gather(
 
 
 def _answers(path: Path, known: Known) -> list[Point]:
+    if not path.is_file():
+        raise BadLabels(f"{path} does not exist", remedy="give --labels a .db or a .csv")
     if path.suffix.lower() == store.SUFFIX:
         return stored(path, known.classes)
     return points_csv.read(path, path.name, known)
@@ -157,6 +159,7 @@ def write(path: Path, points: Sequence[Point], classes: Sequence[str], kind: str
         check_words(classes)
     if form.file_name is not None:
         _check_apart({point.image for point in points}, form.file_name)
+        _check_free(path, {form.file_name(point.image) for point in points})
     elif path.is_dir():
         raise BadLabels(
             f"{path} is a folder", remedy=f"give --out a name such as labels{form.suffix}"
@@ -174,6 +177,16 @@ def _check_apart(images: Iterable[str], file_name: Callable[[str], str]) -> None
         if other != image:
             raise BadLabels(
                 f"{other} and {image} would both go to {file_name(image)}", remedy="rename one"
+            )
+
+
+def _check_free(folder: Path, names: Iterable[str]) -> None:
+    """Refuse to replace what may be labels that nobody has imported, or the photographs."""
+    for name in sorted(names):
+        if (folder / name).exists():
+            raise BadLabels(
+                f"{folder / name} is there already",
+                remedy="choose another --out; labels can be taken in with: scorer labels import",
             )
 
 

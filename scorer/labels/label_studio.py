@@ -113,7 +113,7 @@ def _of(task: Any, path: Path, number: int, known: Known) -> Iterator[Point]:
 def _results(parts: Iterable[Any]) -> Iterator[Any]:
     for part in parts:
         if not part.get("was_cancelled"):
-            yield from (result for result in part["result"] if result["type"] == KIND)
+            yield from (result for result in part["result"] if result.get("type") == KIND)
 
 
 def _image(data: Any, known: Known) -> str:

@@ -25,13 +25,7 @@ def file_name(image: str) -> str:
 
 
 def write(folder: Path, points: Sequence[Point], _classes: Sequence[str]) -> None:
-    """One file per image, in folders as the images are. One that is there is never replaced."""
-    for image in {point.image for point in points}:
-        if (folder / file_name(image)).exists():
-            raise BadLabels(
-                f"{folder / file_name(image)} is there already",
-                remedy="scorer labels import it, then move it away or choose another --out",
-            )
+    """One file per image, in folders as the images are."""
     for image, group in groupby(points, lambda one: one.image):
         with replacing(folder / file_name(image)) as file:
             json.dump(_contents(list(group)), file, indent=2)

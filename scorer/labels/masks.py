@@ -1,5 +1,6 @@
 """Masks: a uint8 PNG per image at its own size, class indices, 255 where nothing is labelled."""
 
+import struct
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -73,7 +74,7 @@ def _decoded(path: Path) -> npt.NDArray[np.uint8]:
                 size = f"{image.height}x{image.width}"
                 raise BadLabels(f"a PNG of {size}, mode {image.mode}", remedy=_REMEDY)
             return np.asarray(image)
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError) as error:
         raise BadLabels(f"cannot be read: {error}", remedy=_REMEDY) from error
 
 

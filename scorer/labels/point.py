@@ -35,6 +35,8 @@ class Point:
 
     def __post_init__(self) -> None:
         check_name(self.image)
+        if self.rank is not None and not _whole(self.rank):
+            raise BadLabels(f"{self.image}: {self.rank!r} is not a rank")
         for side in (self.height, self.width, self.grid_height, self.grid_width):
             if side is not None and not (_whole(side) and 0 < side <= MAX_SIDE):
                 raise BadLabels(f"{self.image} has a side of {side!r} pixels, not 1 to {MAX_SIDE}")
