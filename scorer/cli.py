@@ -13,7 +13,7 @@ from scorer.console import Number, Program, cores, progress, say
 from scorer.contract import Contract
 from scorer.errors import SOME_SKIPPED, MissingDependency
 from scorer.job import Options, Summary, rank_to_file, skipped_path
-from scorer.labels_cli import labels_group
+from scorer.labels.cli import labels_group
 from scorer.pool import Pool, list_pool
 from scorer.runtime import check_file
 from scorer.runtimes import AUTO, NAMES, choose, examine, open_graph
