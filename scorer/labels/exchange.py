@@ -21,8 +21,8 @@ from scorer.pool import Pool
 @dataclass(frozen=True, kw_only=True)
 class Format:
     """read(file, its path below the folder that was given, what is known); write(place, points,
-    classes). per_image: one file per image, in a folder. words: unsure, skip and unlabeled stand
-    where a class stands.
+    classes). file_name: of an image, where each has its own file, in a folder. words: unsure, skip
+    and unlabeled stand where a class stands.
     """
 
     suffix: str
@@ -30,10 +30,6 @@ class Format:
     write: Callable[[Path, Sequence[Point], Sequence[str]], None]
     file_name: Callable[[str], str] | None = None
     words: bool = True
-
-    @property
-    def per_image(self) -> bool:
-        return self.file_name is not None
 
 
 FORMATS = {
@@ -144,7 +140,7 @@ def once(points: Iterable[Point]) -> list[Point]:
         known = found.get(point.pixel)
         if known is None or known.answer is None:
             found[point.pixel] = point
-        elif point.answer and point.word != known.word:
+        elif point.answer and point.said != known.said:
             raise BadLabels(
                 f"{point.image} row {point.row}, col {point.col} is {known.word} and {point.word}",
                 remedy="leave one of the two",
@@ -158,14 +154,14 @@ def write(path: Path, points: Sequence[Point], classes: Sequence[str], kind: str
     if form.words:
         check_words(classes)
     if form.file_name is not None:
+        if path.is_file():
+            raise BadLabels(f"{path} is a file", remedy=f"{kind} needs a folder as --out")
         _check_apart({point.image for point in points}, form.file_name)
         _check_free(path, {form.file_name(point.image) for point in points})
     elif path.is_dir():
         raise BadLabels(
             f"{path} is a folder", remedy=f"give --out a name such as labels{form.suffix}"
         )
-    if form.per_image and path.is_file():
-        raise BadLabels(f"{path} is a file", remedy=f"{kind} needs a folder: choose another --out")
     form.write(path, points, classes)
 
 

@@ -55,6 +55,10 @@ class Point:
         return self.image, self.row, self.col
 
     @property
+    def said(self) -> tuple[str | None, str | None]:
+        return self.answer, self.class_name
+
+    @property
     def word(self) -> str:
         """The class, unsure, skip or unlabeled: for formats that have one name per point."""
         return self.class_name or self.answer or UNLABELED
