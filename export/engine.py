@@ -177,12 +177,15 @@ def refit(graph: Path, old: Path, out: Path) -> Sidecar:
 def contract_of(graph: Path) -> Contract:
     """The contract of an ONNX graph."""
     check_file(graph)
+    texts = [entry.value for entry in _loaded(graph).metadata_props if entry.key == METADATA_KEY]
+    return read_contract(texts[0] if texts else None, graph)
+
+
+def _loaded(graph: Path) -> onnx.ModelProto:
     try:
-        model = onnx.load(graph, format="protobuf", load_external_data=False)
+        return onnx.load(graph, format="protobuf", load_external_data=False)
     except Exception as error:  # protobuf's DecodeError and others, without a common base
         raise BadGraph(f"{graph} is not an ONNX graph", remedy="give a scorer.onnx") from error
-    texts = [entry.value for entry in model.metadata_props if entry.key == METADATA_KEY]
-    return read_contract(texts[0] if texts else None, graph)
 
 
 def write(out: Path, data: bytes, built: Sidecar) -> None:
@@ -194,12 +197,7 @@ def write(out: Path, data: bytes, built: Sidecar) -> None:
 
 def _check_sizes(graph: Path, most: int) -> None:
     """Refuse batches that no TensorRT can hold, which it would notice on the GPU only."""
-    try:
-        model = onnx.load(graph)
-    except Exception as error:  # protobuf's DecodeError and others, without a common base
-        raise BadGraph(f"{graph} is not an ONNX graph", remedy="give a scorer.onnx") from error
-    beyond = set(operators.violations(model, most)) - set(operators.violations(model))
-    if beyond:
+    if beyond := operators.too_large(_loaded(graph), most):
         raise BadInput(
             f"--batch: {most} images at a time are too many for this graph: {min(beyond)}",
             remedy="choose fewer, such as --batch 1:4:8",

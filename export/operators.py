@@ -3,10 +3,11 @@
 From the operator list of NVIDIA's ONNX parser (github.com/onnx/onnx-tensorrt, docs/operators.md).
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 
 import onnx
-from onnx import ModelProto, NodeProto, TensorProto
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from export import nodes
 from export.constants import Constants, attribute
@@ -37,7 +38,7 @@ _KNOWN = frozenset((
     "Tan", "Tanh", "ThresholdedRelu", "Tile", "TopK", "Transpose", "Trilu", "Unsqueeze",
     "Upsample", "Where", "Xor",
 ))  # fmt: skip
-_WIDE = {
+_WIDE: dict[int, str] = {
     TensorProto.DOUBLE: "float64",
     TensorProto.COMPLEX64: "complex",
     TensorProto.STRING: "text",
@@ -50,6 +51,11 @@ def violations(model: ModelProto, batch: int = 1) -> list[str]:
     batch: the most images at a time, for the number of elements of a tensor.
     """
     return [*_of_opset(model), *_of_nodes(model), *_of_tensors(model, batch)]
+
+
+def too_large(model: ModelProto, batch: int) -> list[str]:
+    """The tensors that TensorRT could not hold with so many images at a time."""
+    return list(_too_large(_shaped(model), batch))
 
 
 def _of_opset(model: ModelProto) -> Iterator[str]:
@@ -110,13 +116,23 @@ def _of_tensors(model: ModelProto, batch: int) -> Iterator[str]:
     for tensor in model.graph.initializer:
         if tensor.data_type in _WIDE:
             yield f"{tensor.name!r} is {_WIDE[tensor.data_type]}"
-    known = onnx.shape_inference.infer_shapes(model).graph
-    for entry in (*known.value_info, *known.output):
+    entries = _shaped(model)
+    for entry in entries:
         kind = entry.type.tensor_type
         if kind.elem_type in _WIDE:
             yield f"{entry.name!r} is {_WIDE[kind.elem_type]}"
-        count = 1
-        for side in kind.shape.dim:
-            count *= side.dim_value if side.HasField("dim_value") else batch
+    yield from _too_large(entries, batch)
+
+
+def _shaped(model: ModelProto) -> list[ValueInfoProto]:
+    """All tensors of which a shape can be told."""
+    known = onnx.shape_inference.infer_shapes(model).graph
+    return [*known.value_info, *known.output]
+
+
+def _too_large(entries: Iterable[ValueInfoProto], batch: int) -> Iterator[str]:
+    for entry in entries:
+        sides = entry.type.tensor_type.shape.dim
+        count = math.prod(s.dim_value if s.HasField("dim_value") else batch for s in sides)
         if count >= _MOST_ELEMENTS:
             yield f"{entry.name!r} has {count} elements: TensorRT takes less than 2^31"

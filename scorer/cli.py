@@ -36,19 +36,13 @@ def main() -> None:
 
 @main.command("rank")
 @options.pool()
-@click.option("--n", type=click.IntRange(1), default=5, show_default=True, help="Pixels per image.")
+@options.n
 @click.option(
     "--budget",
     type=click.IntRange(1),
     help="Pixels of the whole pool: the best of all, n of an image at most.  [default: all]",
 )
-@click.option(
-    "--min-distance",
-    type=Number(0),
-    default=0.0,
-    show_default=True,
-    help="Of the pixels of an image from each other and from labelled ones, in its own pixels.",
-)
+@options.min_distance
 @options.graph
 @click.option(
     "--labels",
@@ -73,13 +67,7 @@ def main() -> None:
     type=options.FILE,
     help="Folder for pictures: each photograph with its n pixels beside its map.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="For the acquisitions that draw at random: margin, powerbald, random.",
-)
+@options.seed
 @click.option(
     "--batch",
     type=click.IntRange(1, 256),

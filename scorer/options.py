@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from scorer.console import Number
 from scorer.runtimes import NAMES, PRECISIONS
 
 FILE = click.Path(path_type=Path)
@@ -29,6 +30,23 @@ precision = click.option(
 )
 threads = click.option(
     "--threads", type=click.IntRange(1), help="Images scored at a time.  [default: one per core]"
+)
+n = click.option(
+    "--n", type=click.IntRange(1), default=5, show_default=True, help="Pixels per image."
+)
+min_distance = click.option(
+    "--min-distance",
+    type=Number(0),
+    default=0.0,
+    show_default=True,
+    help="Of the pixels of an image from each other and from labelled ones, in its own pixels.",
+)
+seed = click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="For the acquisitions that draw at random: margin, powerbald, random.",
 )
 
 

@@ -76,9 +76,24 @@ def test_what_is_answered_is_not_asked_again_until_it_is_taken_back() -> None:
     assert queue.left() == (5, 3)
 
 
-def test_answers_of_an_earlier_start_are_known() -> None:
-    queue = Queue([("a", 0, 7)])
+def test_a_pixel_taken_back_before_its_image_is_ranked_is_asked_once() -> None:
+    queue = filled()
+    taken = replace(queue.next("ann", 1)[0], image="late", row=9)
+    queue.reopen(taken, "ann")
+    queue.add(ranked("late", 9.0), CLASSES)
+    assert queue.left() == (9, 4)
+    late = [one for one in queue.next("ann", 20) if one.image == "late"]
+    assert [one.row for one in late] == [9, 0, 1]
+    for one in late:
+        queue.close(one.place)
+    assert not any(one.image == "late" for one in queue.next("ann", 20))
+    assert queue.left() == (6, 3)
+
+
+def test_what_was_answered_is_known() -> None:
+    queue = Queue()
     queue.add(ranked("a", 1.0), CLASSES)
+    queue.close(("a", 0, 7))
     assert [one.row for one in queue.next("ann", 5)] == [1]
     assert queue.find(("a", 0, 7)) is not None
     taken = replace(queue.next("ann", 1)[0], row=0)

@@ -109,6 +109,24 @@ def test_the_same_request_is_one_answer(client: TestClient, folder: Path) -> Non
     assert ids[0] == ids[1]
 
 
+def test_a_full_disk_is_told_and_the_pixel_is_kept(folder: Path, tiny: Graph) -> None:
+    annotation = started(folder, tiny())
+    with TestClient(app.create(annotation), base_url=HOST) as client:
+        (query,) = asked(client, "a" * 100)
+        annotation.store._database.execute("PRAGMA max_page_count = 1")
+        response = client.post("/v1/labels", json=said(query, annotator="a" * 100, request="r"))
+        for number in range(200):  # until the last page is full
+            if response.status_code != 201:
+                break
+            annotation.undo("a" * 100, str(number))
+            again = said(query, annotator="a" * 100, request=f"again {number}")
+            response = client.post("/v1/labels", json=again)
+        assert response.status_code == 503
+        assert "labels.db: database or disk is full" in response.json()["detail"]
+        assert asked(client, "a" * 100) == [query]
+    annotation.stop()
+
+
 def test_two_annotators_never_get_the_same_pixel(client: TestClient) -> None:
     (mine,), (other,) = asked(client, "ann"), asked(client, "bob")
     assert mine != other

@@ -18,15 +18,15 @@ from scorer.runtimes import tensorrt
 VERSIONS = ("10.15.1.29", "11.0.0.114", "11.4.0.106")
 # Of Python, NumPy, CUDA and ourselves. Whatever else is asked of an object must be TensorRT's.
 OWN = {
-    "Event", "Gpu", "NDArray", "architecture", "as_array", "c_uint8", "concatenate", "contract",
-    "copy", "ctypes", "ctypeslib", "cudaMemcpyDeviceToHost", "cudaMemcpyHostToDevice",
+    "Event", "Gpu", "ModelProto", "NDArray", "architecture", "as_array", "c_uint8", "concatenate",
+    "contract", "copy", "ctypes", "ctypeslib", "cudaMemcpyDeviceToHost", "cudaMemcpyHostToDevice",
     "cudaMemcpyKind", "encode", "endswith", "find", "find_spec", "flavour", "from_address", "gpu",
     "gpu_name", "hardware_compatible", "import_module", "is_file", "is_set", "items", "itemsize",
     "join", "kinds", "last", "load", "loads", "lower", "metadata_props", "outer", "package",
     "path_of", "precision", "precisions", "precisions_of", "prod", "read_bytes", "remedy", "repeat",
     "reshape", "result", "run", "sha256", "sidecar", "split", "splitlines", "startswith", "stop",
     "submit", "suffix", "tf32", "to_json", "upper", "util", "version_compatible", "view",
-    "violations", "workers", "workspace_mb", "write_bytes",
+    "too_large", "workers", "workspace_mb", "write_bytes",
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape, quoteattr
 from scorer.errors import BadLabels
 from scorer.files import replacing
 from scorer.labels.known import Known
-from scorer.labels.point import UNLABELED, UNSURE_OR_SKIP, Point, heard, placed, within
+from scorer.labels.point import UNLABELED, UNSURE_OR_SKIP, Point, clicked, within
 
 MAX_BYTES = 2**30
 ATTRIBUTE = "class"
@@ -131,7 +131,7 @@ class _Reader:
 
     def _made(self) -> Iterator[Point]:
         """The points of the element that ends here."""
-        answer, class_name = heard(self._word(), self._classes)
+        word = self._word()
         try:
             image = self._image["name"].removeprefix("./")
             height, width = int(self._image["height"]), int(self._image["width"])
@@ -140,14 +140,8 @@ class _Reader:
         except (KeyError, ValueError) as error:
             raise BadLabels(f"not as CVAT writes it: {error!r}", remedy=_REMEDY) from error
         for x, y in places:
-            yield Point(
-                image=image,
-                row=placed(y, height),
-                col=placed(x, width),
-                height=height,
-                width=width,
-                answer=answer,
-                class_name=class_name,
+            yield clicked(
+                x, y, image=image, height=height, width=width, word=word, classes=self._classes
             )
 
     def _word(self) -> str:

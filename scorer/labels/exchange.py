@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,11 +86,8 @@ def _asked(row: ranking.Row) -> Point:
 
 def stored(path: Path, classes: Sequence[str]) -> list[Point]:
     """The answers of a store as they stand."""
-    opened = Store(path, classes)
-    try:
+    with closing(Store(path, classes)) as opened:
         return [_stored(answer) for answer in opened.standing()]
-    finally:
-        opened.close()
 
 
 def _stored(answer: Answer) -> Point:
@@ -254,12 +252,9 @@ def _answer(
 
 def _keep(path: Path, classes: Sequence[str], answers: Sequence[Answer]) -> int:
     """How many were new: an answer that stands already from the same annotator is not."""
-    opened = Store(path, classes)
-    try:
+    with closing(Store(path, classes)) as opened:
         stand = {_content(answer) for answer in opened.standing()}
         return opened.extend(answer for answer in answers if _content(answer) not in stand)
-    finally:
-        opened.close()
 
 
 def _content(answer: Answer) -> tuple[object, ...]:

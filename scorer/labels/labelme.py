@@ -13,7 +13,7 @@ from scorer.errors import BadLabels
 from scorer.files import replacing
 from scorer.labels import json_file
 from scorer.labels.known import Known
-from scorer.labels.point import Point, check_name, heard, placed, within
+from scorer.labels.point import Point, check_name, clicked, within
 
 _VERSION = "5.5.0"  # of labelme, whose files these are like
 _REMEDY = "labelme writes one JSON file per image; give their folder"
@@ -74,13 +74,5 @@ def _points(contents: Any, folder: PurePosixPath, known: Known) -> Iterator[Poin
         if shape["shape_type"] != "point":
             continue
         ((x, y),) = shape["points"]
-        answer, class_name = heard(shape["label"], known.classes)
-        yield Point(
-            image=image,
-            row=placed(y, height),
-            col=placed(x, width),
-            height=height,
-            width=width,
-            answer=answer,
-            class_name=class_name,
-        )
+        word, classes = shape["label"], known.classes
+        yield clicked(x, y, image=image, height=height, width=width, word=word, classes=classes)

@@ -115,6 +115,22 @@ def placed(position: float, side: int) -> int:
     return min(int(position), side - 1)
 
 
+def clicked(  # what a tool says of one point, and of its image
+    x: float, y: float, *, image: str, height: int, width: int, word: str, classes: Sequence[str]
+) -> Point:
+    """The pixel at a position in pixels from the left and upper border, with what was said."""
+    answer, class_name = heard(word, classes)
+    return Point(
+        image=image,
+        row=placed(y, height),
+        col=placed(x, width),
+        height=height,
+        width=width,
+        answer=answer,
+        class_name=class_name,
+    )
+
+
 @contextmanager
 def within(where: str) -> Iterator[None]:
     """Say in front of whatever is refused in this block where it stands."""

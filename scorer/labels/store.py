@@ -181,11 +181,8 @@ def classes_of(path: Path) -> tuple[str, ...]:
 def read(path: Path, classes: Sequence[str]) -> Labels:
     """The labels of a store that is there, in the indices of `classes`."""
     _check_there(path)
-    store = Store(path, classes)
-    try:
+    with closing(Store(path, classes)) as store:
         return store.labels()
-    finally:
-        store.close()
 
 
 def _check_there(path: Path) -> None:

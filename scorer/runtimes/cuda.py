@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 from contextlib import redirect_stdout, suppress
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from queue import SimpleQueue
@@ -110,12 +111,15 @@ def examine(provider: str) -> Engine:
             remedy=f"pip uninstall onnxruntime; pip install 'balentacq[{extra}]'",
         )
     card = gpu.find()
-    _load_libraries(onnxruntime, provider)
+    _load_libraries(provider)
     return Engine(f"{found.version} on {card.name}", ("float32",))
 
 
-def _load_libraries(onnxruntime: Any, provider: str) -> None:
+@cache
+def _load_libraries(provider: str) -> None:
     """Have the libraries of the packages `nvidia-*` and `tensorrt` found, and see that they are."""
+    import onnxruntime  # noqa: PLC0415
+
     if provider == "ort-tensorrt":
         os.environ.setdefault(_TF32, "0")  # read once, before anything computes
         with suppress(ImportError):

@@ -13,6 +13,7 @@ from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from pydantic import BaseModel, ConfigDict, Field
 
 from scorer import __version__
+from scorer.errors import Failure
 from scorer.service.annotation import Annotation, read_picture
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -63,6 +64,7 @@ def create(annotation: Annotation, *, token: str | None = None) -> FastAPI:
     app = FastAPI(title="balentacq", version=__version__, docs_url=None, redoc_url=None)
     app.middleware("http")(_guard(token))
     app.exception_handler(RequestValidationError)(_not_understood)
+    app.exception_handler(Failure)(_failed)
     if token is None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
     _add_page(app)
@@ -78,6 +80,13 @@ async def _not_understood(_: Request, error: Exception) -> Response:
     ]
     content = json.dumps({"detail": wrong})
     return Response(content, status_code=422, media_type="application/json")
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    """A full disk, or a file that cannot be read: the page says so and keeps the pixel."""
+    assert isinstance(error, Failure)
+    content = json.dumps({"detail": str(error), "remedy": error.remedy})
+    return Response(content, status_code=503, media_type="application/json")
 
 
 Next = Callable[[Request], Awaitable[Response]]

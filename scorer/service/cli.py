@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from scorer import options
-from scorer.console import Number, cores, say
+from scorer.console import cores, say
 from scorer.errors import BadInput, MissingDependency
 from scorer.labels.store import SUFFIX, Store
 from scorer.pool import list_pool
@@ -25,21 +25,9 @@ _SHUTDOWN_S = 10
     show_default=True,
     help="Where the answers go: a store that is made if it is not there.",
 )
-@click.option("--n", type=click.IntRange(1), default=5, show_default=True, help="Pixels per image.")
-@click.option(
-    "--min-distance",
-    type=Number(0),
-    default=0.0,
-    show_default=True,
-    help="Of the pixels of an image from each other and from labelled ones, in its own pixels.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="For the acquisitions that draw at random.",
-)
+@options.n
+@options.min_distance
+@options.seed
 @click.option(
     "--host",
     default="127.0.0.1",

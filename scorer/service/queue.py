@@ -1,9 +1,10 @@
 """Which pixel is asked next, and of whom: no pixel is asked twice while somebody has it."""
 
 import threading
-from bisect import insort
-from collections.abc import Callable, Iterable
+from bisect import bisect_left, insort
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from time import monotonic
 
 from scorer.rank import Ranked
@@ -54,14 +55,12 @@ class _Lease:
 class Queue:
     """All pixels of a ranking that nobody has answered, best image first; safe from any thread."""
 
-    def __init__(
-        self, answered: Iterable[Place] = (), clock: Callable[[], float] = monotonic
-    ) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._lock = threading.Lock()
         self._clock = clock
-        self._images: list[_Image] = []
+        self._images: dict[str, _Image] = {}  # those with open pixels
+        self._order: list[_Image] = []  # the same, best first
         self._known: dict[Place, Query] = {}
-        self._answered = set(answered)
         self._leases: dict[Place, _Lease] = {}
 
     def add(self, ranked: Ranked, classes: tuple[str, ...]) -> None:
@@ -78,9 +77,8 @@ class Queue:
         ]  # fmt: skip
         with self._lock:
             self._known |= {query.place: query for query in found}
-            left = [query for query in found if query.place not in self._answered]
-            if left:
-                insort(self._images, _Image(-left[0].score, ranked.image, left))
+            if found:
+                self._put(found)
 
     def next(self, annotator: str, count: int) -> list[Query]:
         """Up to `count` pixels for an annotator, those first that they already have."""
@@ -88,12 +86,13 @@ class Queue:
             now = self._clock()
             mine = [place for place, lease in self._leases.items() if lease.annotator == annotator]
             found = [self._known[place] for place in mine][:count]
-            for image in self._images:
-                for query in image.open:
-                    if len(found) >= count:
-                        break
-                    if query not in found and self._is_free(query.place, now):
-                        found.append(query)
+            free = (
+                query
+                for image in self._order
+                for query in image.open
+                if query.place not in mine and self._is_free(query.place, now)
+            )
+            found += islice(free, count - len(found))
             for query in found:
                 self._leases[query.place] = _Lease(annotator, now + LEASE_S)
             return found
@@ -113,34 +112,41 @@ class Queue:
     def close(self, place: Place) -> None:
         """The pixel was answered."""
         with self._lock:
-            self._answered.add(place)
             self._leases.pop(place, None)
-            for index, image in enumerate(self._images):
-                if image.name == place[0]:
-                    image.open = [query for query in image.open if query.place != place]
-                    if not image.open:
-                        del self._images[index]
-                    return
+            if image := self._images.get(place[0]):
+                image.open = [query for query in image.open if query.place != place]
+                if not image.open:
+                    self._take(image)
 
     def reopen(self, query: Query, annotator: str) -> None:
         """The answer was taken back: the pixel is asked again, of the same annotator."""
         place = query.place
         with self._lock:
             self._known[place] = query
-            self._answered.discard(place)
             # First among their own, so that the page shows it at once.
             self._leases = {place: _Lease(annotator, self._clock() + LEASE_S)} | self._leases
-            image = next((one for one in self._images if one.name == query.image), None)
-            if image is None:
-                insort(self._images, _Image(-query.score, query.image, [query]))
-            elif query not in image.open:
-                image.open.append(query)
-                image.open.sort(key=lambda one: one.rank)
+            self._put([query])
 
     def left(self) -> tuple[int, int]:
         """Pixels and images that are still open."""
         with self._lock:
-            return sum(len(image.open) for image in self._images), len(self._images)
+            return sum(len(image.open) for image in self._order), len(self._order)
+
+    def _put(self, queries: list[Query]) -> None:
+        """Open pixels of one image, beside those of it that are open already."""
+        before = self._images.get(queries[0].image)
+        if before is not None:
+            self._take(before)
+            places = {query.place for query in queries}
+            queries = queries + [query for query in before.open if query.place not in places]
+        worst_first = -max(query.score for query in queries)
+        opened = sorted(queries, key=lambda one: one.rank)
+        image = self._images[queries[0].image] = _Image(worst_first, queries[0].image, opened)
+        insort(self._order, image)
+
+    def _take(self, image: _Image) -> None:
+        del self._images[image.name]
+        del self._order[bisect_left(self._order, image)]
 
     def _is_free(self, place: Place, now: float) -> bool:
         lease = self._leases.get(place)
