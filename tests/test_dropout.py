@@ -36,6 +36,11 @@ def test_the_widened_classifier_is_every_pass_at_once(kernel: int) -> None:
     np.testing.assert_allclose(wide, expected, atol=1e-5)
 
 
+def test_the_widened_classifier_is_where_the_classifier_is() -> None:
+    elsewhere = torch.nn.Conv2d(4, 2, 1, device="meta")
+    assert widen(elsewhere, masks(2, 4, 0.5, 0), 0.5).weight.is_meta
+
+
 def test_a_classifier_without_bias_stays_without() -> None:
     assert widen(torch.nn.Conv2d(4, 2, 1, bias=False), masks(2, 4, 0.5, 0), 0.5).bias is None
 

@@ -51,8 +51,9 @@ def widen(classifier: nn.Conv2d, keep: Float[Tensor, "m K"], rate: float) -> nn.
         padding=classifier.padding,  # type: ignore[arg-type]
         dilation=classifier.dilation,  # type: ignore[arg-type]
         bias=classifier.bias is not None,
+        device=classifier.weight.device,
     ).requires_grad_(False)
-    scales = (keep / (1 - rate))[:, None, :, None, None]
+    scales = (keep.to(wide.weight) / (1 - rate))[:, None, :, None, None]
     wide.weight.copy_((classifier.weight.detach()[None] * scales).flatten(0, 1))
     if classifier.bias is not None and wide.bias is not None:
         wide.bias.copy_(classifier.bias.detach().repeat(len(keep)))

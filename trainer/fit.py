@@ -9,17 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader
 
 from scorer.errors import Failure
 from trainer import state
-from trainer.augment import augment
+from trainer.batches import Batches
 from trainer.bayesian import ReadyTrunk
 from trainer.loss import sparse_cross_entropy
-from trainer.masks import IGNORE
 from trainer.network import BayesianNetwork
 from trainer.recipe import Recipe
 from trainer.sample import Masked, Sample
@@ -55,8 +51,8 @@ def fit(  # noqa: PLR0913  # three of them are who listens
 
     With `resume`, the state after every epoch is kept in that file, and a run with the same recipe
     and `identity` (of the data) goes on from it; `on_start` hears how many epochs are done, and the
-    caller removes the file when it has saved the model. An interrupted run ends with the same
-    weights as one that was not. A loss that is no number raises Failure.
+    caller removes the file when it has saved the model. On a CPU an interrupted run ends with the
+    same weights as one that was not. A loss that is no number raises Failure.
     """
     import lightning_fabric as lightning  # noqa: PLC0415
 
@@ -70,8 +66,9 @@ def fit(  # noqa: PLR0913  # three of them are who listens
         fabric.launch()
     if recipe.devices > 1 and fabric.device.type == "cuda":
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    optimiser = _optimiser(network, recipe)
+    # On a GPU the deterministic kernels double the time of a step, and not all there are exist.
+    torch.use_deterministic_algorithms(fabric.device.type == "cpu", warn_only=True)
+    optimiser = _optimiser(network, recipe, fused=fabric.device.type == "cuda")
     network.train().to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     identity = f"{recipe} {size} {identity}"
     done = 0 if resume is None else state.restore(resume, network, optimiser, identity)
@@ -80,10 +77,10 @@ def fit(  # noqa: PLR0913  # three of them are who listens
         on_start(done)
     wrapped, wrapped_optimiser = fabric.setup(network, optimiser)
     for epoch in range(done, recipe.epochs):
-        loader = _loader(samples, recipe, epoch, fabric.global_rank)
-        report = Progress(epoch, 0, len(loader), 0, 0.0)
+        batches = Batches(samples, recipe, epoch, fabric.global_rank)
+        report = Progress(epoch, 0, len(batches), 0, 0.0)
         torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # dropout's, from where an epoch begins
-        for report in _epoch(fabric, wrapped, wrapped_optimiser, loader, recipe, epoch, size):
+        for report in _epoch(fabric, wrapped, wrapped_optimiser, batches, recipe, epoch, size):
             if first:
                 on_step(report)
         if first and resume is not None:
@@ -123,7 +120,7 @@ def _epoch(
     fabric: Any,
     network: torch.nn.Module,
     optimiser: torch.optim.Optimizer,
-    loader: "DataLoader[Sample]",
+    batches: Batches,
     recipe: Recipe,
     epoch: int,
     size: tuple[int, int],
@@ -131,9 +128,9 @@ def _epoch(
     network.train()
     losses: list[float] = []
     images = 0
-    for step, (pixels, points, labels) in enumerate(loader, start=1):
+    for step, (pixels, points, labels) in enumerate(batches, start=1):
         _schedule(
-            optimiser, recipe, (epoch * len(loader) + step - 1) / (recipe.epochs * len(loader))
+            optimiser, recipe, (epoch * len(batches) + step - 1) / (recipe.epochs * len(batches))
         )
         batch = fabric.to_device((pixels, points, labels))
         loss = sparse_cross_entropy(network(batch[0]).float(), batch[1], batch[2], size)
@@ -142,7 +139,7 @@ def _epoch(
         optimiser.zero_grad(set_to_none=True)
         losses.append(_finite(float(loss.detach()), epoch))
         images += len(pixels)
-        yield Progress(epoch, step, len(loader), images, sum(losses) / len(losses))
+        yield Progress(epoch, step, len(batches), images, sum(losses) / len(losses))
 
 
 def _finite(loss: float, epoch: int) -> float:
@@ -166,65 +163,18 @@ def _groups(network: BayesianNetwork, recipe: Recipe) -> list[dict[str, Any]]:
     ]
 
 
-def _optimiser(network: BayesianNetwork, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimiser(network: BayesianNetwork, recipe: Recipe, *, fused: bool) -> torch.optim.Optimizer:
     groups = _groups(network, recipe)
     if recipe.optimiser == "sgd":
-        return torch.optim.SGD(groups, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
-    return torch.optim.Adam(groups, weight_decay=recipe.weight_decay)
+        return torch.optim.SGD(
+            groups, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=fused
+        )
+    return torch.optim.Adam(groups, weight_decay=recipe.weight_decay, fused=fused)
 
 
 def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, done: float) -> None:
     for group in optimiser.param_groups:
         group["lr"] = group["initial_lr"] * recipe.rate(done)
-
-
-def _loader(
-    samples: Sequence[Sample | Masked], recipe: Recipe, epoch: int, rank: int
-) -> "DataLoader[Sample]":
-    """One epoch: every sample once, in an order and with views that seed and epoch decide; of each
-    batch the part of the device `rank`.
-    """
-    order = np.random.default_rng((recipe.seed, epoch)).permutation(len(samples))
-    # Filled up from the front: BatchNorm needs whole batches, and no sample is left out.
-    filled = np.resize(order, -(-len(order) // recipe.batch) * recipe.batch)
-    views = _Views(samples, filled, recipe, epoch)
-    part = range(rank, len(views), recipe.devices)
-    size = recipe.batch // recipe.devices
-    return DataLoader(views, size, sampler=part, collate_fn=_collate)  # type: ignore[arg-type]
-
-
-class _Views:
-    """Augmented samples by their place in the epoch."""
-
-    def __init__(
-        self,
-        samples: Sequence[Sample | Masked],
-        order: np.typing.NDArray[np.intp],
-        recipe: Recipe,
-        epoch: int,
-    ) -> None:
-        self._samples, self._order, self._recipe, self._epoch = samples, order, recipe, epoch
-
-    def __len__(self) -> int:
-        return len(self._order)
-
-    def __getitem__(self, place: int) -> Sample:
-        rng = np.random.default_rng((self._recipe.seed, self._epoch, 1, place))
-        sample = self._samples[self._order[place]]
-        if self._recipe.augment_labels == "mask" and isinstance(sample, Sample):
-            sample = sample.masked()
-        return augment(sample, rng, jitter=self._recipe.jitter)
-
-
-def _collate(samples: Sequence[Sample]) -> tuple[Tensor, Tensor, Tensor]:
-    most = max(1, *(len(sample.labels) for sample in samples))
-    points = np.zeros((len(samples), most, 2), np.float32)
-    labels = np.full((len(samples), most), IGNORE, np.int64)
-    for index, sample in enumerate(samples):
-        points[index, : len(sample.points)] = sample.points
-        labels[index, : len(sample.labels)] = sample.labels
-    pixels = np.stack([sample.pixels for sample in samples])
-    return torch.from_numpy(pixels), torch.from_numpy(points), torch.from_numpy(labels)
 
 
 @contextmanager

@@ -126,6 +126,8 @@ def _load_libraries(provider: str) -> None:
             import tensorrt  # noqa: F401, PLC0415  # loads them
     with redirect_stdout(io.StringIO()):  # it prints what it misses
         onnxruntime.preload_dlls(directory="")
+    # cuDNN's refusal of one of its own plans is logged as an error, and then another is taken.
+    onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:

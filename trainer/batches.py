@@ -1,0 +1,74 @@
+"""One epoch's batches: every sample once, in an order and with views that seed and epoch decide."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from scorer.console import cores
+from trainer.augment import augment
+from trainer.masks import IGNORE
+from trainer.recipe import Recipe
+from trainer.sample import Masked, Sample
+
+# Pixels uint8 [B, H, W, 3], points float32 [B, N, 2], labels int64 [B, N], filled up with IGNORE.
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+class Batches:
+    """The part of the device `rank` of every batch of an epoch.
+
+    Threads augment ahead of the network: Pillow works without the interpreter's lock. What a view
+    shows depends on its place in the epoch alone, never on the threads.
+    """
+
+    def __init__(
+        self, samples: Sequence[Sample | Masked], recipe: Recipe, epoch: int, rank: int
+    ) -> None:
+        self._samples, self._recipe, self._epoch = samples, recipe, epoch
+        order = np.random.default_rng((recipe.seed, epoch)).permutation(len(samples))
+        # Filled up from the front: BatchNorm needs whole batches, and no sample is left out.
+        self._order = np.resize(order, -(-len(order) // recipe.batch) * recipe.batch)
+        self._places = range(rank, len(self._order), recipe.devices)
+        self._size = recipe.batch // recipe.devices
+
+    def __len__(self) -> int:
+        return len(self._places) // self._size
+
+    def __iter__(self) -> Iterator[Batch]:
+        with ThreadPoolExecutor(_threads()) as pool:
+            ahead: deque[Future[Sample]] = deque()
+            places = iter(self._places)
+            for _ in range(len(self)):
+                while (
+                    len(ahead) < 2 * self._size + _threads()
+                    and (place := next(places, None)) is not None
+                ):
+                    ahead.append(pool.submit(self._view, place))
+                yield _stacked([ahead.popleft().result() for _ in range(self._size)])
+
+    def _view(self, place: int) -> Sample:
+        rng = np.random.default_rng((self._recipe.seed, self._epoch, 1, place))
+        sample = self._samples[self._order[place]]
+        if self._recipe.augment_labels == "mask" and isinstance(sample, Sample):
+            sample = sample.masked()
+        return augment(sample, rng, jitter=self._recipe.jitter)
+
+
+def _threads() -> int:
+    """Beside a GPU every core; without one the cores belong to the network."""
+    return cores() if torch.cuda.is_available() else 1
+
+
+def _stacked(samples: Sequence[Sample]) -> Batch:
+    most = max(1, *(len(sample.labels) for sample in samples))
+    points = np.zeros((len(samples), most, 2), np.float32)
+    labels = np.full((len(samples), most), IGNORE, np.int64)
+    for index, sample in enumerate(samples):
+        points[index, : len(sample.points)] = sample.points
+        labels[index, : len(sample.labels)] = sample.labels
+    pixels = np.stack([sample.pixels for sample in samples])
+    return torch.from_numpy(pixels), torch.from_numpy(points), torch.from_numpy(labels)
