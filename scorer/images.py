@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +42,19 @@ class Photograph:
     geometry: Geometry
 
 
+# A file, or what one holds.
+Source = Path | bytes
+
+
 def load(
-    path: Path, grid: tuple[int, int], *, stride: int = 1, max_pixels: int = MAX_PIXELS
+    source: Source, grid: tuple[int, int], *, stride: int = 1, max_pixels: int = MAX_PIXELS
 ) -> Photograph:
     """Decode, turn upright, scale to fit `grid` (height, width), pad with zeros below and right.
 
     Grey, palette, CMYK, 16-bit and transparent images become 8-bit RGB; transparency is dropped.
     Raises BadImage with a countable reason for anything that is not a whole image.
     """
-    with _open(path, max_pixels) as image:
+    with _open(source, max_pixels) as image:
         geometry = Geometry(upright_size(image), grid, stride)
         turn = _TURNS.get(_orientation(image))
         wanted = geometry.content if turn not in _SIDEWAYS else geometry.content[::-1]
@@ -115,12 +120,13 @@ def _orientation(image: Image.Image) -> int:
 
 
 @contextmanager
-def _open(path: Path, max_pixels: int) -> Iterator[Image.Image]:
+def _open(source: Source, max_pixels: int) -> Iterator[Image.Image]:
     """Open by content, not by suffix; turn what Pillow raises into reasons."""
     try:
-        if not path.is_file() and path.exists():
+        if isinstance(source, Path) and not source.is_file() and source.exists():
             raise BadImage("not a file")  # to open a pipe would wait for ever
-        with Image.open(path, formats=FORMATS) as image:
+        file = BytesIO(source) if isinstance(source, bytes) else source
+        with Image.open(file, formats=FORMATS) as image:
             if image.width * image.height > max_pixels:
                 limit = f"{image.height}x{image.width}, the limit is {max_pixels} pixels"
                 raise BadImage("too large", limit)
@@ -132,13 +138,18 @@ def _open(path: Path, max_pixels: int) -> Iterator[Image.Image]:
     except PermissionError as error:
         raise BadImage("permission denied") from error
     except UnidentifiedImageError as error:
-        empty = path.is_file() and path.stat().st_size == 0
-        raise BadImage("empty file" if empty else "not an image") from error
+        raise BadImage("empty file" if _is_empty(source) else "not an image") from error
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError) as error:
         message = str(error) or type(error).__name__
         raise BadImage("truncated" if "truncated" in message else "corrupt", message) from error
     except MemoryError as error:
         raise BadImage("too large", "it does not fit into memory") from error
+
+
+def _is_empty(source: Source) -> bool:
+    if isinstance(source, bytes):
+        return not source
+    return source.is_file() and source.stat().st_size == 0
 
 
 # For the process, once: warnings.catch_warnings is not safe in the threads that decode.

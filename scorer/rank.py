@@ -15,7 +15,7 @@ from scorer.contract import NO_PIXEL, Contract
 from scorer.errors import BadImage, BadInput, Failure
 from scorer.exclusion import Exclusion, outside_random_pool
 from scorer.geometry import Geometry
-from scorer.images import Photograph, load
+from scorer.images import Photograph, Source, load
 from scorer.labels import Labels
 from scorer.noise import uniform
 from scorer.pool import Pool, check_name
@@ -56,7 +56,9 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
+    """What a graph is given of one image: exclude uint8 and noise float32 [mapH, mapW]."""
+
     image: str
     photograph: Photograph
     exclude: npt.NDArray[np.uint8]
@@ -86,17 +88,22 @@ def rank(  # noqa: PLR0913  # what is chosen, and how it is run
     check(runtime.contract, n=n, want_map=want_map)
     barred = Exclusion(labels or Labels({}), distance, exclude)
 
-    def prepare(name: str) -> _Prepared | Skipped:
-        return _prepare(runtime, pool, name, barred, n=n, seed=seed)
+    def ready(name: str) -> Prepared | Skipped:
+        try:
+            check_name(name)
+            source = pool.path(name)
+            return prepare(runtime.contract, source, name, barred, n=n, seed=seed)
+        except BadImage as error:
+            return Skipped(name, error.reason, error.detail)
 
     def score(names: Sequence[str]) -> list[Ranked | Skipped]:
-        chunk = [prepare(name) for name in names]
+        chunk = [ready(name) for name in names]
         return _score(runtime, chunk, n=n, want_map=want_map, distance=distance)
 
     with ThreadPoolExecutor(runtime.workers) as threads:
-        ready = _ahead(threads, score, _chunks(pool.names[start:], batch), 2 * runtime.workers)
+        ahead = _ahead(threads, score, _chunks(pool.names[start:], batch), 2 * runtime.workers)
         try:
-            for results in ready:
+            for results in ahead:
                 yield from results
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
@@ -113,20 +120,16 @@ def check(contract: Contract, *, n: int, want_map: bool) -> None:
         raise BadInput("this graph gives no uncertainty map", remedy="export it with --map")
 
 
-def _prepare(
-    runtime: Runtime, pool: Pool, name: str, barred: Exclusion, *, n: int, seed: int
-) -> _Prepared | Skipped:
-    contract = runtime.contract
-    try:
-        check_name(name)
-        photograph = load(pool.path(name), contract.grid, stride=contract.stride)
-        exclude = barred.of(name, photograph.geometry)
-    except BadImage as error:
-        return Skipped(name, error.reason, error.detail)
+def prepare(
+    contract: Contract, source: Source, name: str, barred: Exclusion, *, n: int, seed: int
+) -> Prepared:
+    """Decode an image for a graph; `name` decides what is drawn at random. Raises BadImage."""
+    photograph = load(source, contract.grid, stride=contract.stride)
+    exclude = barred.of(name, photograph.geometry)
     if (size := contract.random_pool(n)) is not None:
         exclude = outside_random_pool(exclude, uniform(seed, name, contract.map), size)
     noise = uniform(seed, name, contract.map) if contract.stochastic else None
-    return _Prepared(name, photograph, exclude, noise)
+    return Prepared(name, photograph, exclude, noise)
 
 
 def _chunks(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
@@ -151,46 +154,54 @@ def _ahead(
 
 def _score(
     runtime: Runtime,
-    chunk: Sequence[_Prepared | Skipped],
+    chunk: Sequence[Prepared | Skipped],
     *,
     n: int,
     want_map: bool,
     distance: float,
 ) -> list[Ranked | Skipped]:
-    prepared = [item for item in chunk if isinstance(item, _Prepared)]
-    found = iter(
-        _run(runtime, prepared, n=n, want_map=want_map, distance=distance) if prepared else ()
+    prepared = [item for item in chunk if isinstance(item, Prepared)]
+    if not prepared:
+        return [item for item in chunk if isinstance(item, Skipped)]
+    scores = run(runtime, prepared, want_map=want_map)
+    found = (
+        chosen(runtime, item, scores, index, n=n, distance=distance)
+        for index, item in enumerate(prepared)
     )
     return [item if isinstance(item, Skipped) else next(found) for item in chunk]
 
 
-def _run(
-    runtime: Runtime, prepared: Sequence[_Prepared], *, n: int, want_map: bool, distance: float
-) -> Iterator[Ranked]:
+def run(runtime: Runtime, prepared: Sequence[Prepared], *, want_map: bool) -> Scores:
+    """Score images in one batch."""
     noises = [item.noise for item in prepared if item.noise is not None]
-    scores = runtime.run(
+    return runtime.run(
         np.stack([item.photograph.pixels for item in prepared]),
         np.stack([item.exclude for item in prepared]),
         np.stack(noises) if noises else None,
         want_map=want_map,
     )
-    for index, item in enumerate(prepared):
-        found = _found(scores, index)
-        if distance:
-            found = _apart(runtime, item, found, n=n, distance=distance)
-        _check_found(found[:n], item.image, runtime.contract)
-        geometry = item.photograph.geometry
-        pixels = tuple(
-            Pixel(*geometry.to_image(one.row, one.col), place, one.score, one.label)
-            for place, one in enumerate(found[:n], start=1)
-        )
-        height, width = geometry.mapped
-        yield Ranked(
-            item.image,
-            geometry,
-            pixels,
-            None if scores.map is None else scores.map[index, :height, :width],
-        )
+
+
+def chosen(
+    runtime: Runtime, item: Prepared, scores: Scores, index: int, *, n: int, distance: float
+) -> Ranked:
+    """The n best pixels of the image at `index` of what `run` gave."""
+    found = _found(scores, index)
+    if distance:
+        found = _apart(runtime, item, found, n=n, distance=distance)
+    _check_found(found[:n], item.image, runtime.contract)
+    geometry = item.photograph.geometry
+    pixels = tuple(
+        Pixel(*geometry.to_image(one.row, one.col), place, one.score, one.label)
+        for place, one in enumerate(found[:n], start=1)
+    )
+    height, width = geometry.mapped
+    return Ranked(
+        item.image,
+        geometry,
+        pixels,
+        None if scores.map is None else scores.map[index, :height, :width],
+    )
 
 
 class _Found(NamedTuple):
@@ -210,7 +221,7 @@ def _found(scores: Scores, index: int) -> list[_Found]:
 
 
 def _apart(
-    runtime: Runtime, item: _Prepared, found: list[_Found], *, n: int, distance: float
+    runtime: Runtime, item: Prepared, found: list[_Found], *, n: int, distance: float
 ) -> list[_Found]:
     """The n best that keep their distance: where the K best are too few, the graph is asked again,
     without what lies around those that were taken.
