@@ -15,7 +15,7 @@ from scorer.contract import NO_PIXEL, Contract
 from scorer.errors import BadImage, BadInput, Failure
 from scorer.exclusion import Exclusion, outside_random_pool
 from scorer.geometry import Geometry
-from scorer.images import Photograph, Source, load
+from scorer.images import MAX_PIXELS, Photograph, Source, load
 from scorer.labels import Labels
 from scorer.noise import uniform
 from scorer.pool import Pool, check_name
@@ -121,10 +121,17 @@ def check(contract: Contract, *, n: int, want_map: bool) -> None:
 
 
 def prepare(
-    contract: Contract, source: Source, name: str, barred: Exclusion, *, n: int, seed: int
+    contract: Contract,
+    source: Source,
+    name: str,
+    barred: Exclusion,
+    *,
+    n: int,
+    seed: int,
+    max_pixels: int = MAX_PIXELS,
 ) -> Prepared:
     """Decode an image for a graph; `name` decides what is drawn at random. Raises BadImage."""
-    photograph = load(source, contract.grid, stride=contract.stride)
+    photograph = load(source, contract.grid, stride=contract.stride, max_pixels=max_pixels)
     exclude = barred.of(name, photograph.geometry)
     if (size := contract.random_pool(n)) is not None:
         exclude = outside_random_pool(exclude, uniform(seed, name, contract.map), size)

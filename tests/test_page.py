@@ -2,17 +2,13 @@
 
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import photographs
 import pytest
+import serving
 
 from scorer.labels.store import Answer, Store
 from scorer.runtimes import open_graph
@@ -33,25 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(folder: Path, tiny: Graph) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable, "-m", "scorer", "serve", "--pool", folder / "images", "--graph", tiny(),
-        "--labels", folder / "labels.db", "--n", "1", "--port", str(port), "--threads", "1",
-    ]  # fmt: skip
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        found = f"http://127.0.0.1:{port}"
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"{found}/health/live").close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield found
-        server.terminate()
-        assert server.stderr
-        assert "Traceback" not in server.stderr.read()
+    with serving.serving(folder, tiny(), "--n", 1) as server:
+        yield server.address
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, replace
 
+from test_contract import CONTRACT as ANY
+
 from scorer.geometry import Geometry
 from scorer.rank import Pixel, Ranked
 from scorer.service.queue import LEASE_S, Queue
 
-CLASSES = ("sky", "road")
+CONTRACT = replace(ANY, classes=("sky", "road"))
 
 
 @dataclass
@@ -25,7 +27,7 @@ def ranked(image: str, score: float, pixels: int = 2) -> Ranked:
 def filled(clock: Clock | None = None) -> Queue:
     queue = Queue(clock=clock or Clock())
     for image, score in (("low", -5.0), ("best", 3.0), ("middle", 0.0)):
-        queue.add(ranked(image, score), CLASSES)
+        queue.add(ranked(image, score), CONTRACT, 1)
     return queue
 
 
@@ -80,7 +82,7 @@ def test_a_pixel_taken_back_before_its_image_is_ranked_is_asked_once() -> None:
     queue = filled()
     taken = replace(queue.next("ann", 1)[0], image="late", row=9)
     queue.reopen(taken, "ann")
-    queue.add(ranked("late", 9.0), CLASSES)
+    queue.add(ranked("late", 9.0), CONTRACT, 1)
     assert queue.left() == (9, 4)
     late = [one for one in queue.next("ann", 20) if one.image == "late"]
     assert [one.row for one in late] == [9, 0, 1]
@@ -92,10 +94,21 @@ def test_a_pixel_taken_back_before_its_image_is_ranked_is_asked_once() -> None:
 
 def test_what_was_answered_is_known() -> None:
     queue = Queue()
-    queue.add(ranked("a", 1.0), CLASSES)
+    queue.add(ranked("a", 1.0), CONTRACT, 1)
     queue.close(("a", 0, 7))
     assert [one.row for one in queue.next("ann", 5)] == [1]
     assert queue.find(("a", 0, 7)) is not None
     taken = replace(queue.next("ann", 1)[0], row=0)
     queue.reopen(taken, "ann")
     assert queue.next("ann", 1) == [taken], "also of a pixel that this ranking did not choose"
+
+
+def test_after_a_new_graph_nothing_old_is_asked_but_can_be_answered() -> None:
+    queue = filled()
+    (held,) = queue.next("ann", 1)
+    queue.clear()
+    assert queue.next("ann", 5) == []
+    assert queue.left() == (0, 0)
+    assert queue.find(held.place) == held
+    assert queue.holds(held.place, "ann")
+    queue.close(held.place)

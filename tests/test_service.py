@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,17 @@ from fastapi.testclient import TestClient
 
 from scorer.service import app
 from scorer.service.annotation import Annotation
+from scorer.service.scoring import Scoring
+from scorer.service.served import Served
 
 Graph = Callable[..., Path]
 HOST = "http://127.0.0.1"
 
 
 def started(folder: Path, graph: Path) -> Annotation:
-    runtime = open_graph("cpu", graph, workers=1)
-    store = Store(folder / "labels.db", runtime.contract.classes)
-    annotation = Annotation(list_pool(folder / "images"), runtime, store, n=3, distance=0.0, seed=0)
+    served = Served(lambda: open_graph("cpu", graph, workers=1))
+    store = Store(folder / "labels.db", served.runtime.contract.classes)
+    annotation = Annotation(list_pool(folder / "images"), served, store, n=3, distance=0.0, seed=0)
     annotation.start()
     end = time.monotonic() + 60
     while not annotation.done:
@@ -36,6 +39,15 @@ def started(folder: Path, graph: Path) -> Annotation:
         assert time.monotonic() < end
         time.sleep(0.01)
     return annotation
+
+
+@contextmanager
+def serving(annotation: Annotation, host: str = HOST, **options: Any) -> Iterator[TestClient]:
+    scoring = Scoring(annotation.served)
+    with TestClient(app.create(annotation, scoring, **options), base_url=host) as client:
+        yield client
+    scoring.stop()
+    annotation.stop()
 
 
 @pytest.fixture
@@ -48,10 +60,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(folder: Path, tiny: Graph) -> Iterator[TestClient]:
-    annotation = started(folder, tiny())
-    with TestClient(app.create(annotation), base_url=HOST) as client:
+    with serving(started(folder, tiny())) as client:
         yield client
-    annotation.stop()
 
 
 def asked(client: TestClient, annotator: str = "ann", count: int = 1) -> list[dict[str, Any]]:
@@ -111,7 +121,7 @@ def test_the_same_request_is_one_answer(client: TestClient, folder: Path) -> Non
 
 def test_a_full_disk_is_told_and_the_pixel_is_kept(folder: Path, tiny: Graph) -> None:
     annotation = started(folder, tiny())
-    with TestClient(app.create(annotation), base_url=HOST) as client:
+    with serving(annotation) as client:
         (query,) = asked(client, "a" * 100)
         annotation.store._database.execute("PRAGMA max_page_count = 1")
         response = client.post("/v1/labels", json=said(query, annotator="a" * 100, request="r"))
@@ -124,7 +134,6 @@ def test_a_full_disk_is_told_and_the_pixel_is_kept(folder: Path, tiny: Graph) ->
         assert response.status_code == 503
         assert "labels.db: database or disk is full" in response.json()["detail"]
         assert asked(client, "a" * 100) == [query]
-    annotation.stop()
 
 
 def test_two_annotators_never_get_the_same_pixel(client: TestClient) -> None:
@@ -159,10 +168,8 @@ def test_no_path_leaves_the_pool(kind: str, name: str, client: TestClient, folde
 def test_a_link_out_of_the_pool_is_not_followed(folder: Path, tiny: Graph) -> None:
     Image.new("RGB", (30, 20)).save(folder / "secret.png")
     (folder / "images" / "link.png").symlink_to(folder / "secret.png")
-    annotation = started(folder, tiny())
-    with TestClient(app.create(annotation), base_url=HOST) as client:
+    with serving(started(folder, tiny())) as client:
         response = client.get("/v1/photograph", params={"image": "link.png"})
-    annotation.stop()
     assert response.status_code == 404
 
 
@@ -221,8 +228,7 @@ def test_every_answer_forbids_foreign_scripts(client: TestClient) -> None:
 
 
 def test_another_host_needs_the_token(folder: Path, tiny: Graph) -> None:
-    annotation = started(folder, tiny())
-    with TestClient(app.create(annotation, token="secret"), base_url="http://far") as client:
+    with serving(started(folder, tiny()), "http://far", token="secret") as client:
         assert client.get("/").status_code == 401
         assert client.get("/?token=wrong").status_code == 401
         assert client.get("/v1/state", headers={"authorization": "Bearer no"}).status_code == 401
@@ -231,4 +237,3 @@ def test_another_host_needs_the_token(folder: Path, tiny: Graph) -> None:
         )
         assert client.get("/?token=secret").status_code == 200
         assert client.get("/v1/state").status_code == 200, "the page has it as a cookie"
-    annotation.stop()

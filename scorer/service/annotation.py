@@ -18,6 +18,7 @@ from scorer.pool import Pool
 from scorer.rank import Ranked, rank
 from scorer.runtime import Runtime
 from scorer.service.queue import Query, Queue
+from scorer.service.served import Served
 
 _PICTURES = 16  # kept encoded
 
@@ -26,46 +27,73 @@ class Annotation:
     """A round of labelling: a pool, the graph that chooses, the store, who has which pixel."""
 
     def __init__(
-        self, pool: Pool, runtime: Runtime, store: Store, *, n: int, distance: float, seed: int
+        self, pool: Pool, served: Served, store: Store, *, n: int, distance: float, seed: int
     ) -> None:
-        self.pool, self.runtime, self.store = pool, runtime, store
+        self.pool, self.served, self.store = pool, served, store
         self.n, self.distance, self.seed = n, distance, seed
-        self.ranked, self.skipped = 0, 0
-        self.failure: str | None = None
-        standing = list(store.standing())
+        self.answers = 0  # since the start
         self._names = frozenset(pool.names)
-        self.round = _round(standing, runtime.contract.sha256)
         self.queue = Queue()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._rank, name="ranking", daemon=True)
+        self._turn = threading.Lock()
+        self._begin()
         self.photograph = lru_cache(_PICTURES)(self._photograph)
         self.map = lru_cache(_PICTURES)(self._map)
+
+    def _begin(self) -> None:
+        """A ranking of the whole pool, from its start."""
+        self.ranked, self.skipped = 0, 0
+        self.failure: str | None = None
+        self.round = _round(list(self.store.standing()), self.runtime.contract.sha256)
+        self._stop = threading.Event()
+        ranking = (self.runtime, self.round, self._stop)
+        self._thread = threading.Thread(
+            target=self._rank, args=ranking, name="ranking", daemon=True
+        )
+
+    @property
+    def runtime(self) -> Runtime:
+        """The one of now."""
+        return self.served.runtime
 
     def start(self) -> None:
         """Begin to rank, in the background."""
         self._thread.start()
 
+    def reload(self) -> bool:
+        """Take the graph's file anew; with another graph, what was not answered is ranked again."""
+        with self._turn:
+            if not self.served.reload():
+                return False
+            self._stop.set()
+            self._thread.join()
+            self.queue.clear()
+            self.map.cache_clear()
+            self._begin()
+            self.start()
+            return True
+
     def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
-        self.store.close()
+        with self._turn:
+            self._stop.set()
+            self._thread.join()
+            self.store.close()
 
     @property
     def done(self) -> bool:
         """Whether the whole pool is ranked."""
         return self.ranked + self.skipped == len(self.pool)
 
-    def _rank(self) -> None:
+    def _rank(self, runtime: Runtime, number: int, stop: threading.Event) -> None:
         try:
             results = rank(
-                self.runtime, self.pool, n=self.n, labels=self.store.labels(), seed=self.seed,
+                runtime, self.pool, n=self.n, labels=self.store.labels(), seed=self.seed,
                 distance=self.distance,
             )  # fmt: skip
             for result in results:
-                if self._stop.is_set():
+                if stop.is_set():
                     return
                 if isinstance(result, Ranked):
-                    self.queue.add(result, self.runtime.contract.classes)
+                    self.queue.add(result, runtime.contract, number)
                     self.ranked += 1
                 else:
                     self.skipped += 1
@@ -81,11 +109,11 @@ class Annotation:
             Answer(
                 image=query.image, row=query.row, col=query.col, height=query.height,
                 width=query.width, grid_height=query.grid_height, grid_width=query.grid_width,
-                answer=answer, class_name=class_name, round=self.round, annotator=annotator,
-                seconds=seconds, time=_now(), request=request,
-                graph=self.runtime.contract.sha256,
+                answer=answer, class_name=class_name, round=query.round, annotator=annotator,
+                seconds=seconds, time=_now(), request=request, graph=query.graph,
             )
         )  # fmt: skip
+        self.answers += 1
         self.queue.close(query.place)
         return number
 
@@ -138,7 +166,8 @@ def _asked(answer: Answer) -> Query:
     return Query(
         image=answer.image, row=answer.row, col=answer.col, rank=1, score=0.0,
         guess=answer.class_name or "", height=answer.height, width=answer.width,
-        grid_height=answer.grid_height, grid_width=answer.grid_width,
+        grid_height=answer.grid_height, grid_width=answer.grid_width, round=answer.round,
+        graph=answer.graph,
     )  # fmt: skip
 
 

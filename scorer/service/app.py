@@ -1,38 +1,32 @@
-"""The HTTP interface: routes, what they take, and who may ask."""
+"""The HTTP interface: what every route has in common, and the routes of the annotation page."""
 
 import json
-import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
+import anyio.to_thread
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from pydantic import BaseModel, ConfigDict, Field
 
 from scorer import __version__
-from scorer.errors import Failure
+from scorer.errors import BadInput, Failure
+from scorer.service import requests
 from scorer.service.annotation import Annotation, read_picture
+from scorer.service.guard import LOOPBACK, Guard, Limits
+from scorer.service.metrics import Metrics
+from scorer.service.scoring import Busy, Scoring
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_MOST_BYTES = 65536  # of a request: a click is small
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 _PAGE = {
     "index.html": "text/html",
     "page.js": "text/javascript",
     "page.css": "text/css",
     "icon.svg": "image/svg+xml",
 }
-_COOKIE = "balentacq-token"
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Text = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -59,16 +53,39 @@ class Undo(BaseModel):
     request: Name
 
 
-def create(annotation: Annotation, *, token: str | None = None) -> FastAPI:
+def create(
+    annotation: Annotation,
+    scoring: Scoring,
+    *,
+    token: str | None = None,
+    limits: Limits | None = None,
+) -> FastAPI:
     """The application. token: what every request must bring; None: only this machine may ask."""
-    app = FastAPI(title="balentacq", version=__version__, docs_url=None, redoc_url=None)
-    app.middleware("http")(_guard(token))
+    limits, served, metrics = limits or Limits(), annotation.served, Metrics(annotation, scoring)
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        await anyio.to_thread.run_sync(served.warm_up)
+        yield
+        served.ready = False
+
+    app = FastAPI(
+        title="balentacq", version=__version__, docs_url=None, redoc_url=None, lifespan=life
+    )
+    app.add_middleware(
+        Guard, token=token, limits=limits, uploads=requests.UPLOADS,
+        graph=lambda: served.runtime.contract.sha256, metrics=metrics,
+    )  # fmt: skip
     app.exception_handler(RequestValidationError)(_not_understood)
     app.exception_handler(Failure)(_failed)
+    app.exception_handler(Busy)(_busy)
     if token is None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
     _add_page(app)
+    _add_health(app, annotation, metrics)
     _add_routes(app, annotation)
+    requests.add(app, scoring, limits)
+    requests.describe(app)
     return app
 
 
@@ -83,54 +100,18 @@ async def _not_understood(_: Request, error: Exception) -> Response:
 
 
 async def _failed(_: Request, error: Exception) -> Response:
-    """A full disk, or a file that cannot be read: the page says so and keeps the pixel."""
+    """What was asked makes no sense (400); or a full disk, a file that cannot be read (503)."""
     assert isinstance(error, Failure)
     content = json.dumps({"detail": str(error), "remedy": error.remedy})
-    return Response(content, status_code=503, media_type="application/json")
+    status = 400 if isinstance(error, BadInput) else 503
+    return Response(content, status_code=status, media_type="application/json")
 
 
-Next = Callable[[Request], Awaitable[Response]]
-
-
-def _guard(token: str | None) -> Callable[[Request, Next], Awaitable[Response]]:
-    """Refuse what is too large, comes from another page, or brings no token."""
-
-    async def guard(request: Request, proceed: Next) -> Response:
-        refusal = _refusal(request, token)
-        response = refusal or await proceed(request)
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        given = request.query_params.get("token")
-        if refusal is None and token is not None and given is not None:
-            response.set_cookie(_COOKIE, token, httponly=True, samesite="strict")
-        return response
-
-    return guard
-
-
-def _refusal(request: Request, token: str | None) -> Response | None:
-    length = request.headers.get("content-length", "0")
-    if "transfer-encoding" in request.headers or not length.isdecimal():
-        return Response("a request says its length", 411)
-    if int(length) > _MOST_BYTES:
-        return Response("too large", 413)
-    origin = request.headers.get("origin")
-    if origin is not None and origin != f"{request.url.scheme}://{request.headers.get('host')}":
-        return Response("another page may not ask", 403)
-    if token is not None and not _has_token(request, token):
-        return Response("this service needs its token: it was printed when it started", 401)
-    return None
-
-
-def _has_token(request: Request, token: str) -> bool:
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    given = (
-        bearer if scheme.lower() == "bearer" else "",
-        request.query_params.get("token", ""),
-        request.cookies.get(_COOKIE, ""),
-    )
-    found = [secrets.compare_digest(one.encode(), token.encode()) for one in given]
-    return any(found)  # each is compared, whichever fits
+async def _busy(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Busy)
+    content = json.dumps({"detail": str(error)})
+    headers = {"Retry-After": str(error.seconds)}
+    return Response(content, 429, headers, "application/json")
 
 
 def _add_page(app: FastAPI) -> None:
@@ -149,18 +130,40 @@ def _add_page(app: FastAPI) -> None:
         add(name, kind)
 
 
-def _add_routes(app: FastAPI, annotation: Annotation) -> None:
-    contract = annotation.runtime.contract
+def _add_health(app: FastAPI, annotation: Annotation, metrics: Metrics) -> None:
+    served = annotation.served
 
     @app.get("/health/live")
-    def live() -> dict[str, bool]:
+    async def live() -> dict[str, bool]:
         """The process answers."""
         return {"live": True}
+
+    @app.get("/health/ready", responses={503: {"description": "Not yet, or not any more."}})
+    async def ready(response: Response) -> dict[str, bool]:
+        """The graph is warm, and requests are taken."""
+        response.status_code = 200 if served.ready else 503
+        return {"ready": served.ready}
+
+    @app.get("/metrics", response_class=Response)
+    def measured() -> Response:
+        """For Prometheus."""
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.post("/v1/reload")
+    def reload() -> dict[str, Any]:
+        """Open the graph's file again; where it is another, the pool is ranked again with it."""
+        changed = annotation.reload()
+        return {"changed": changed, "graph": served.runtime.contract.sha256}
+
+
+def _add_routes(app: FastAPI, annotation: Annotation) -> None:
+    served = annotation.served
 
     @app.get("/v1/state")
     def state() -> dict[str, Any]:
         """Classes, progress, and the graph that chooses."""
         pixels, images = annotation.queue.left()
+        contract = served.runtime.contract
         return {
             "classes": contract.classes,
             "colours": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in contract.colours],
@@ -189,7 +192,8 @@ def _add_routes(app: FastAPI, annotation: Annotation) -> None:
         """Keep an answer: it is on the disk when this is answered."""
         if (given.answer == "label") != (given.class_name is not None):
             raise HTTPException(422, "a class goes with the answer label, and with no other")
-        if given.class_name is not None and given.class_name not in contract.classes:
+        classes = served.runtime.contract.classes
+        if given.class_name is not None and given.class_name not in classes:
             raise HTTPException(422, "no such class")
         query = annotation.queue.find((given.image, given.row, given.col))
         if query is None:

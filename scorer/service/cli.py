@@ -1,18 +1,22 @@
-"""scorer serve: the annotation page, from the command line."""
+"""scorer serve: the annotation page and the scoring service, from the command line."""
 
 import secrets
+import signal
+import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from scorer import options
-from scorer.console import cores, say
-from scorer.errors import BadInput, MissingDependency
+from scorer.console import Number, cores, say
+from scorer.errors import BadInput, Failure, MissingDependency
 from scorer.labels.store import SUFFIX, Store
 from scorer.pool import list_pool
 from scorer.runtimes import choose, open_graph
 
-_SHUTDOWN_S = 10
+if TYPE_CHECKING:
+    from scorer.service.annotation import Annotation
 
 
 @click.command("serve")
@@ -35,6 +39,34 @@ _SHUTDOWN_S = 10
     help="Where to listen; any other than this machine's own needs a token, which is printed.",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Images of different requests that are scored together; more helps a GPU alone.",
+)
+@click.option(
+    "--waiting",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="Images that may wait for scores; beyond them the answer is 429.",
+)
+@click.option(
+    "--max-upload",
+    type=click.IntRange(1),
+    default=32,
+    show_default=True,
+    help="Megabytes of a request with images.",
+)
+@click.option(
+    "--time-limit",
+    type=Number(0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Seconds that a request may take to arrive, and then to be answered.",
+)
 @options.runtime
 @options.precision
 @options.threads
@@ -47,20 +79,30 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     seed: int,
     host: str,
     port: int,
+    batch: int,
+    waiting: int,
+    max_upload: int,
+    time_limit: float,
     runtime: str,
     precision: str,
     threads: int | None,
 ) -> None:
-    """Open the annotation page: one pixel of a photograph at a time, a key per class.
+    """Open the annotation page and the scoring service.
 
+    The page shows one pixel of a photograph at a time, with a key per class.
     The pool is ranked in the background, best images first. Every answer is on the disk before the
     page goes on; trainer fit and scorer rank read the same file. Several annotators at once are
     never asked for the same pixel.
+
+    Other programs send images to /v1/rank, or tensors to /v2 (Open Inference Protocol). SIGHUP, or
+    POST /v1/reload, takes a new graph under the same name without stopping; SIGTERM finishes what
+    was accepted.
 
     \b
     Examples:
       scorer serve --pool ./images --graph scorer.onnx --labels labels.db
       scorer serve --min-distance 12 --port 8080
+      curl -F images=@street.jpg 'http://127.0.0.1:8000/v1/rank?n=5'
       trainer fit --labels labels.db
     """
     try:
@@ -68,6 +110,9 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
 
         from scorer.service import app  # noqa: PLC0415
         from scorer.service.annotation import Annotation  # noqa: PLC0415
+        from scorer.service.guard import LOOPBACK, Limits  # noqa: PLC0415
+        from scorer.service.scoring import Scoring  # noqa: PLC0415
+        from scorer.service.served import Served  # noqa: PLC0415
     except ImportError as error:
         raise MissingDependency(
             f"the annotation page needs {error.name}", remedy="pip install 'balentacq[serve]'"
@@ -77,32 +122,44 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
             f"--labels {labels}: a store ends in {SUFFIX}",
             remedy="labels of other kinds are taken in with: scorer labels import",
         )
-    opened = open_graph(
-        choose(runtime, precision, graph), graph, workers=threads or cores(), precision=precision
+    name = choose(runtime, precision, graph)
+    served = Served(
+        lambda: open_graph(name, graph, workers=threads or cores(), precision=precision)
     )
     pool = list_pool(pool_path)
-    annotation = Annotation(
-        pool,
-        opened,
-        Store(labels, opened.contract.classes),
-        n=n,
-        distance=min_distance,
-        seed=seed,
-    )
-    token = None if host in app.LOOPBACK else secrets.token_urlsafe()
+    store = Store(labels, served.runtime.contract.classes)
+    annotation = Annotation(pool, served, store, n=n, distance=min_distance, seed=seed)
+    scoring = Scoring(served, waiting=waiting, batch=batch)
+    token = None if host in LOOPBACK else secrets.token_urlsafe()
+    limits = Limits(upload=max_upload * 1_000_000, seconds=time_limit)
     say(f"{len(pool)} images in {pool_path}; answers go into {labels}")
     query = "" if token is None else f"/?token={token}"
     say(f"open http://{host}:{port}{query} in a browser; Ctrl-C ends it", style="green")
     annotation.start()
+    _reload_on_hangup(annotation)
     try:
         uvicorn.run(
-            app.create(annotation, token=token),
+            app.create(annotation, scoring, token=token, limits=limits),
             host=host,
             port=port,
             log_level="warning",
             server_header=False,
-            timeout_graceful_shutdown=_SHUTDOWN_S,
+            timeout_graceful_shutdown=round(time_limit) + 1,
         )
     finally:
+        scoring.stop()
         annotation.stop()
     say(f"answers are in {labels}; next: trainer fit --labels {labels}")
+
+
+def _reload_on_hangup(annotation: "Annotation") -> None:
+    def reload() -> None:
+        try:
+            changed = annotation.reload()
+        except Failure as error:
+            say(f"the graph stays as it was: {error}", style="red")
+        else:
+            say("a new graph answers" if changed else "the graph is the same as before")
+
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reload).start())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from time import monotonic
 
+from scorer.contract import Contract
 from scorer.rank import Ranked
 
 LEASE_S = 120.0  # that a pixel is kept for who got it, from the last sign of life on
@@ -18,7 +19,8 @@ Place = tuple[str, int, int]  # image, row, col
 class Query:
     """A pixel (row, col) of an image that somebody is asked for; guess: the model's class.
 
-    Sizes in pixels: of the original image, and of the network's grid.
+    Sizes in pixels: of the original image, and of the network's grid. graph: the hash of the one
+    that asks, in this round.
     """
 
     image: str
@@ -31,6 +33,8 @@ class Query:
     width: int
     grid_height: int
     grid_width: int
+    round: int
+    graph: str
 
     @property
     def place(self) -> Place:
@@ -63,15 +67,16 @@ class Queue:
         self._known: dict[Place, Query] = {}
         self._leases: dict[Place, _Lease] = {}
 
-    def add(self, ranked: Ranked, classes: tuple[str, ...]) -> None:
-        """The pixels that a model has chosen in an image."""
+    def add(self, ranked: Ranked, contract: Contract, number: int) -> None:
+        """The pixels that a graph has chosen in an image, in a round."""
         height, width = ranked.geometry.image
         grid_height, grid_width = ranked.geometry.grid
         found = [
             Query(
                 image=ranked.image, row=one.row, col=one.col, rank=one.rank, score=one.score,
-                guess=classes[one.label], height=height, width=width,
-                grid_height=grid_height, grid_width=grid_width,
+                guess=contract.classes[one.label], height=height, width=width,
+                grid_height=grid_height, grid_width=grid_width, round=number,
+                graph=contract.sha256,
             )
             for one in ranked.pixels
         ]  # fmt: skip
@@ -79,6 +84,13 @@ class Queue:
             self._known |= {query.place: query for query in found}
             if found:
                 self._put(found)
+
+    def clear(self) -> None:
+        """Ask for nothing any more; what somebody has before them can still be answered."""
+        with self._lock:
+            self._images.clear()
+            self._order.clear()
+            self._leases.clear()
 
     def next(self, annotator: str, count: int) -> list[Query]:
         """Up to `count` pixels for an annotator, those first that they already have."""

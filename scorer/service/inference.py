@@ -1,0 +1,198 @@
+"""The Open Inference Protocol: the graph's raw tensors, for standard clients.
+
+https://github.com/kserve/open-inference-protocol, REST, with the binary tensor data extension that
+NVIDIA's tritonclient speaks.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scorer import __version__
+from scorer.contract import EXCLUDE, IMAGE, LABEL, MAP, NOISE, PIXEL, SCORE, Contract
+from scorer.errors import BadInput
+from scorer.runtime import Runtime, Scores
+from scorer.service.scoring import Tensors
+
+MODEL = "scorer"
+HEADER = "inference-header-content-length"
+_KINDS = {IMAGE: "UINT8", EXCLUDE: "UINT8", NOISE: "FP32"}
+_GIVEN = {SCORE: "FP32", PIXEL: "INT32", LABEL: "INT32", MAP: "FP32"}
+_NUMPY: dict[str, np.dtype[Any]] = {
+    "UINT8": np.dtype("u1"),
+    "INT32": np.dtype("<i4"),
+    "FP32": np.dtype("<f4"),
+}
+_MOST_IMAGES = 64
+
+Text = Annotated[str, Field(max_length=200)]
+Parameters = dict[str, bool | int | float | str]
+
+
+class Input(BaseModel):
+    """A tensor: its numbers as `data`, flat or nested, or behind the JSON as binary_data_size."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Literal["image", "exclude", "noise"]
+    shape: Annotated[list[Annotated[int, Field(ge=1, le=10**6)]], Field(min_length=1, max_length=4)]
+    datatype: Literal["UINT8", "FP32"]
+    parameters: Parameters = {}
+    data: list[Any] | None = None
+
+
+class Output(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: Literal["score", "pixel", "label", "map"]
+    parameters: Parameters = {}
+
+
+class Inference(BaseModel):
+    """The JSON of a request."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: Text = ""
+    parameters: Parameters = {}
+    inputs: Annotated[list[Input], Field(min_length=1, max_length=3)]
+    outputs: Annotated[list[Output], Field(max_length=4)] | None = None
+
+
+@dataclass
+class Raw:
+    """Tensors as they came; they must fit the graph that scores them."""
+
+    inference: Inference
+    tensors: Tensors
+
+    def __post_init__(self) -> None:
+        self.images = len(self.tensors.image)
+        asked = self.inference.outputs
+        self.want_map = asked is not None and any(one.name == MAP for one in asked)
+
+    def load(self, runtime: Runtime) -> Tensors:
+        contract, given = runtime.contract, self.tensors
+        if self.want_map and not contract.has_map:
+            raise BadInput("this graph gives no map")
+        wanted = {
+            IMAGE: (self.images, *contract.grid, 3), EXCLUDE: (self.images, *contract.map),
+            NOISE: (self.images, *contract.map) if contract.stochastic else None,
+        }  # fmt: skip
+        for name, shape in wanted.items():
+            found = getattr(given, name)
+            if (None if found is None else found.shape) != shape:
+                raise BadInput(
+                    f"{name} is {None if found is None else list(found.shape)}, expected "
+                    f"{None if shape is None else list(shape)}"
+                )
+        return given
+
+    def finish(self, runtime: Runtime, scores: Scores) -> tuple[str, dict[str, Any]]:
+        """The graph's hash and its outputs by name."""
+        outputs: dict[str, Any] = {SCORE: scores.score, PIXEL: scores.pixel, LABEL: scores.label}
+        if self.want_map:
+            outputs[MAP] = scores.map
+        return runtime.contract.sha256, outputs
+
+
+def metadata(contract: Contract) -> dict[str, Any]:
+    """What a client asks a model for."""
+
+    def tensor(name: str, kind: str) -> dict[str, Any]:
+        return {"name": name, "datatype": kind, "shape": [-1, *contract.shapes[name]]}
+
+    return {
+        "name": MODEL, "versions": ["1"], "platform": "balentacq_onnx",
+        "inputs": [tensor(name, _KINDS[name]) for name in contract.inputs],
+        "outputs": [tensor(name, _GIVEN[name]) for name in contract.outputs],
+        "parameters": {"graph": contract.sha256},
+    }  # fmt: skip
+
+
+def server() -> dict[str, Any]:
+    return {"name": "balentacq", "version": __version__, "extensions": ["binary_tensor_data"]}
+
+
+def read(body: bytes, length: str | None) -> Raw:
+    """A request's body; `length`: of its JSON, where tensors follow. Raises BadInput."""
+    if length is not None and not (length.isdecimal() and int(length) <= len(body)):
+        raise BadInput(f"{HEADER} does not fit the body")
+    end = len(body) if length is None else int(length)
+    try:
+        inference = Inference.model_validate_json(body[:end])
+    except ValidationError as error:
+        wrong = error.errors(include_input=False, include_url=False)[0]
+        raise BadInput(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from error
+    found: dict[str, npt.NDArray[Any]] = {}
+    for one in inference.inputs:
+        values, end = _tensor(one, body, end)
+        found[one.name] = values
+    if IMAGE not in found or len(found[IMAGE]) > _MOST_IMAGES:
+        raise BadInput(f"the tensor image has 1 to {_MOST_IMAGES} images")
+    images = len(found[IMAGE])
+    if EXCLUDE not in found:
+        raise BadInput("the tensor exclude is missing: uint8, 1 where no pixel may be chosen")
+    if any(len(values) != images for values in found.values()):
+        raise BadInput("the tensors differ in their first axis")
+    return Raw(inference, Tensors(found[IMAGE], found[EXCLUDE], found.get(NOISE)))
+
+
+def _tensor(one: Input, body: bytes, start: int) -> tuple[npt.NDArray[Any], int]:
+    """A tensor, and where in the body the next one begins."""
+    kind, size = _NUMPY[one.datatype], one.parameters.get("binary_data_size")
+    if one.datatype != _KINDS[one.name]:
+        raise BadInput(f"{one.name} is {one.datatype}, expected {_KINDS[one.name]}")
+    count = math.prod(one.shape)
+    if size is None:
+        return _of_numbers(one, kind, count), start
+    end = start + count * kind.itemsize
+    if one.data is not None or size != end - start or end > len(body):
+        raise BadInput(f"{one.name}: binary_data_size does not fit its shape and the body")
+    return np.frombuffer(body, kind, count, start).reshape(one.shape), end
+
+
+def _of_numbers(one: Input, kind: "np.dtype[Any]", count: int) -> npt.NDArray[Any]:
+    try:
+        values = np.array(one.data, dtype=np.float64).ravel()
+    except (ValueError, TypeError, OverflowError) as error:
+        raise BadInput(f"{one.name}: its data are not numbers of equal rows") from error
+    if len(values) != count or not np.isfinite(values).all():
+        raise BadInput(f"{one.name}: its data do not fit its shape")
+    if kind == np.uint8 and not ((values >= 0) & (values <= 255) & (values % 1 == 0)).all():
+        raise BadInput(f"{one.name}: its data are not whole numbers from 0 to 255")
+    return values.astype(kind).reshape(one.shape)
+
+
+def written(raw: Raw, graph: str, outputs: dict[str, Any]) -> tuple[bytes, int | None]:
+    """The answer's body, and the length of its JSON where tensors follow."""
+    asked = raw.inference.outputs or [Output.model_validate({"name": name}) for name in outputs]
+    usual = bool(raw.inference.parameters.get("binary_data_output", False))
+    described, tail = [], b""
+    for one in asked:
+        values = outputs[one.name].astype(_NUMPY[_GIVEN[one.name]], copy=False)
+        entry: dict[str, Any] = {
+            "name": one.name, "datatype": _GIVEN[one.name], "shape": list(values.shape)
+        }  # fmt: skip
+        if one.parameters.get("binary_data", usual):
+            data = values.tobytes()
+            entry["parameters"] = {"binary_data_size": len(data)}
+            tail += data
+        else:
+            entry["data"] = values.ravel().tolist()
+        described.append(entry)
+    answer = {
+        "model_name": MODEL, "model_version": "1", "outputs": described,
+        "parameters": {"graph": graph},
+    }  # fmt: skip
+    if raw.inference.id:
+        answer["id"] = raw.inference.id
+    text = json.dumps(answer).encode()
+    return text + tail, len(text) if tail else None
+
+
+def refusal(error: BadInput) -> bytes:
+    """What the protocol says of an error."""
+    return json.dumps({"error": str(error)}).encode()

@@ -1,0 +1,143 @@
+"""The routes by which other programs ask for scores."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Annotated, Any
+
+from fastapi import FastAPI, File, HTTPException, Query, Request, Response, UploadFile
+
+from scorer.errors import BadImage, BadInput
+from scorer.service import inference
+from scorer.service.guard import Limits
+from scorer.service.inference import MODEL, Inference
+from scorer.service.scoring import Scoring
+from scorer.service.upload import Upload
+
+_MOST_FILES = 64
+_REFERENCE = "#/components/schemas/{model}"
+_MODEL = f"/v2/models/{MODEL}"
+UPLOADS = frozenset({"/v1/rank", f"{_MODEL}/infer", f"{_MODEL}/versions/1/infer"})
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "This graph cannot answer that."},
+    429: {"description": "Too many images wait; Retry-After says for how many seconds."},
+    503: {"description": "It took longer than the limit."},
+}
+
+
+def add(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
+    """Add them to an application."""
+    _add_rank(app, scoring, limits)
+    _add_inference(app, scoring, limits)
+
+
+def describe(app: FastAPI) -> None:
+    """Add to the OpenAPI description what FastAPI cannot see: bodies that are half JSON."""
+    schema = Inference.model_json_schema(ref_template=_REFERENCE)
+    parts = schema.pop("$defs")
+    app.openapi()["components"]["schemas"].update(parts | {"Inference": schema})
+
+
+def _add_rank(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
+    @app.post("/v1/rank", responses=_ERRORS)
+    async def rank(
+        images: Annotated[list[UploadFile], File(description="JPEG, PNG, WebP, TIFF or BMP files")],
+        n: Annotated[int, Query(ge=1, le=10_000, description="pixels per image")] = 5,
+        want_map: Annotated[bool, Query(alias="map", description="with the map as PNG")] = False,
+        min_distance: Annotated[float, Query(ge=0, le=10**5, allow_inf_nan=False)] = 0.0,
+        seed: Annotated[int, Query(ge=0, le=2**32 - 1)] = 0,
+    ) -> dict[str, Any]:
+        """The pixels worth a label of images that are sent along, best first.
+
+        An image that cannot be used has an `error` in its place; the others are answered.
+        """
+        if len(images) > _MOST_FILES:
+            raise HTTPException(413, f"at most {_MOST_FILES} images in a request")
+        works = [
+            Upload(file.filename or "image", await file.read(), n, min_distance, seed, want_map)
+            for file in images
+        ]
+        futures = scoring.submit(works)
+        await _done(futures, limits.seconds)
+        return {
+            "graph": scoring.served.runtime.contract.sha256,
+            "images": [_of_image(work, one) for work, one in zip(works, futures, strict=True)],
+        }
+
+
+def _of_image(work: Upload, future: "Future[Any]") -> Any:
+    error = future.exception()
+    if isinstance(error, BadImage):
+        return {"image": work.name, "error": str(error)}
+    return future.result()
+
+
+async def _done(futures: "Sequence[Future[Any]]", seconds: float) -> None:
+    """Wait until all have their answer, or HTTPException 503."""
+    waiting = [asyncio.wrap_future(future) for future in futures]
+    try:
+        _, late = await asyncio.wait(waiting, timeout=seconds)
+    finally:  # the client may have gone
+        for one in waiting:
+            one.cancel()
+    for one in waiting:
+        if not one.cancelled():
+            one.exception()  # told by whoever reads the result
+    if late:
+        raise HTTPException(503, f"no answer within {seconds:g} s", {"Retry-After": "1"})
+
+
+def _add_inference(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
+    served = scoring.served
+
+    @app.get("/v2", tags=["open inference protocol"])
+    async def server() -> dict[str, Any]:
+        """Name, version, extensions."""
+        return inference.server()
+
+    @app.get("/v2/health/live", tags=["open inference protocol"])
+    async def live() -> Response:
+        """The process answers."""
+        return Response()
+
+    async def ready() -> Response:
+        """The graph is warm."""
+        return Response(status_code=200 if served.ready else 503)
+
+    async def model() -> dict[str, Any]:
+        """The graph's inputs and outputs."""
+        return inference.metadata(served.runtime.contract)
+
+    async def infer(request: Request) -> Response:
+        """Run the graph on raw tensors, as JSON or binary."""
+        try:
+            raw = inference.read(await request.body(), request.headers.get(inference.HEADER))
+            (future,) = scoring.submit([raw])
+            await _done([future], limits.seconds)
+            body, length = inference.written(raw, *future.result())
+        except BadInput as error:
+            return Response(inference.refusal(error), 400, media_type="application/json")
+        if length is None:
+            return Response(body, media_type="application/json")
+        return Response(
+            body, media_type="application/octet-stream", headers={inference.HEADER: str(length)}
+        )
+
+    described = {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"$ref": _REFERENCE.format(model="Inference")}}
+            },
+        }
+    }
+    ready_codes: dict[int | str, dict[str, Any]] = {503: {"description": "Not yet."}}
+    tags: list[Any] = ["open inference protocol"]
+    for path in ("/v2/health/ready", f"{_MODEL}/ready", f"{_MODEL}/versions/1/ready"):
+        app.add_api_route(path, ready, responses=ready_codes, tags=tags)
+    for path in (_MODEL, f"{_MODEL}/versions/1"):
+        app.add_api_route(path, model, tags=tags)
+        app.add_api_route(
+            f"{path}/infer", infer, methods=["POST"], openapi_extra=described, tags=tags,
+            responses=_ERRORS,
+        )  # fmt: skip

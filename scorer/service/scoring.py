@@ -1,0 +1,174 @@
+"""Requests for scores: a bounded queue, and batches of what comes at the same time."""
+
+import math
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from scorer.errors import Failure
+from scorer.runtime import Runtime, Scores
+from scorer.service.served import Served
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """What the graph is given: image uint8 [B, H, W, 3], exclude and noise [B, mapH, mapW]."""
+
+    image: npt.NDArray[np.uint8]
+    exclude: npt.NDArray[np.uint8]
+    noise: npt.NDArray[np.float32] | None
+
+
+class Work(Protocol):
+    """Something to be scored: decoded, and made into an answer, by the thread that scores it."""
+
+    images: int
+    want_map: bool
+
+    def load(self, runtime: Runtime) -> Tensors: ...
+    def finish(self, runtime: Runtime, scores: Scores) -> Any: ...
+
+
+class Busy(Exception):
+    """So much waits that more is not taken; after `seconds` there may be room."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__("too many requests wait")
+        self.seconds = seconds
+
+
+@dataclass
+class _Job:
+    work: Work
+    future: "Future[Any]" = field(default_factory=Future)
+
+
+class Scoring:
+    """Threads that score what is submitted, a batch at a time.
+
+    waiting: images that may wait. batch: images scored together, those that come within `linger`
+    seconds of the first.
+    """
+
+    def __init__(
+        self, served: Served, *, waiting: int = 64, batch: int = 1, linger: float = 0.005
+    ) -> None:
+        self.served, self.waiting, self.batch, self.linger = served, waiting, batch, linger
+        self.images = 0  # scored so far
+        self._seconds = 0.1  # that an image takes, a running mean
+        self._room = threading.Lock()
+        self._taken = 0
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._serve, name=f"scoring {index}", daemon=True)
+            for index in range(served.runtime.workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def depth(self) -> int:
+        """Images that wait or are being scored."""
+        return self._taken
+
+    def submit(self, works: Sequence[Work]) -> "list[Future[Any]]":
+        """Take all or, raising Busy, none."""
+        images = sum(work.images for work in works)
+        with self._room:
+            if self._taken and self._taken + images > self.waiting:
+                wait = self._taken * self._seconds / len(self._threads)
+                raise Busy(max(1, math.ceil(wait)))
+            self._taken += images
+        jobs = [_Job(work) for work in works]
+        for job in jobs:
+            self._jobs.put(job)
+        return [job.future for job in jobs]
+
+    def stop(self) -> None:
+        """Finish what was taken."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _serve(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            jobs, goes_on = self._gather(first)
+            begin = monotonic()
+            images = sum(job.work.images for job in jobs)
+            try:
+                self._run([job for job in jobs if job.future.set_running_or_notify_cancel()])
+            finally:
+                with self._room:
+                    self._taken -= images
+                    self.images += images
+                    self._seconds += 0.1 * ((monotonic() - begin) / images - self._seconds)
+            if not goes_on:
+                return
+
+    def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
+        """What comes within the time limit, up to a batch; and whether more will."""
+        jobs, images, end = [first], first.work.images, monotonic() + self.linger
+        while images < self.batch:
+            try:
+                job = self._jobs.get(timeout=max(0.0, end - monotonic()))
+            except queue.Empty:
+                break
+            if job is None:
+                return jobs, False
+            jobs.append(job)
+            images += job.work.images
+        return jobs, True
+
+    def _run(self, jobs: Sequence[_Job]) -> None:
+        runtime = self.served.runtime
+        loaded = []
+        for job in jobs:
+            try:
+                loaded.append((job, job.work.load(runtime)))
+            except Exception as error:  # of one request, which hears of it
+                job.future.set_exception(error)
+        for size in range(0, len(loaded), self.batch):
+            self._score(runtime, loaded[size : size + self.batch])
+
+    def _score(self, runtime: Runtime, loaded: Sequence[tuple[_Job, Tensors]]) -> None:
+        try:
+            scores = _together(runtime, loaded)
+        except Exception as error:  # of a runtime; they share no base class
+            for job, _ in loaded:
+                job.future.set_exception(error)
+            return
+        begin = 0
+        for job, tensors in loaded:
+            end = begin + len(tensors.image)
+            try:
+                job.future.set_result(job.work.finish(runtime, _part(scores, begin, end)))
+            except Failure as error:
+                job.future.set_exception(error)
+            begin = end
+
+
+def _together(runtime: Runtime, loaded: Sequence[tuple[_Job, Tensors]]) -> Scores:
+    all_tensors = [tensors for _, tensors in loaded]
+    noises = [one.noise for one in all_tensors if one.noise is not None]
+    return runtime.run(
+        np.concatenate([one.image for one in all_tensors]),
+        np.concatenate([one.exclude for one in all_tensors]),
+        np.concatenate(noises) if noises else None,
+        want_map=any(job.work.want_map for job, _ in loaded),
+    )
+
+
+def _part(scores: Scores, begin: int, end: int) -> Scores:
+    part = slice(begin, end)
+    return Scores(
+        scores.score[part], scores.pixel[part], scores.label[part],
+        None if scores.map is None else scores.map[part],
+    )  # fmt: skip

@@ -1,0 +1,49 @@
+"""The graph that answers now. Another takes its place while requests go on."""
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from scorer.errors import BadGraph
+from scorer.runtime import Runtime
+
+
+class Served:
+    """A runtime that can be opened again; `ready` once it has computed something."""
+
+    def __init__(self, reopen: Callable[[], Runtime]) -> None:
+        self._reopen = reopen
+        self._one = threading.Lock()
+        self.runtime = reopen()
+        self.ready = False
+
+    def warm_up(self) -> None:
+        """Score a blank image: what is set up at the first run is then there."""
+        _warm_up(self.runtime)
+        self.ready = True
+
+    def reload(self) -> bool:
+        """Open the graph's file again, and use it if it is another; the old one stays on failure.
+
+        Raises BadGraph for other classes: the answers so far are of these.
+        """
+        with self._one:
+            opened = self._reopen()
+            if opened.contract.classes != self.runtime.contract.classes:
+                raise BadGraph(
+                    "the new graph has other classes than the one that is served",
+                    remedy="serve it beside this one, with labels of its own",
+                )
+            if opened.contract.sha256 == self.runtime.contract.sha256:
+                return False
+            _warm_up(opened)
+            self.runtime = opened
+            return True
+
+
+def _warm_up(runtime: Runtime) -> None:
+    contract = runtime.contract
+    exclude = np.zeros((1, *contract.map), np.uint8)
+    noise = np.zeros((1, *contract.map), np.float32) if contract.stochastic else None
+    runtime.run(np.zeros((1, *contract.grid, 3), np.uint8), exclude, noise)

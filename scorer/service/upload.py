@@ -1,0 +1,59 @@
+"""An image that somebody sends: its best pixels, and its uncertainty map."""
+
+import base64
+import io
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scorer import overlay, rank
+from scorer.exclusion import Exclusion
+from scorer.labels import Labels
+from scorer.runtime import Runtime, Scores
+from scorer.service.scoring import Tensors
+
+MOST_PIXELS = 50_000_000  # of an image that is sent: 150 MB decoded
+
+
+@dataclass
+class Upload:
+    """An encoded image, and what is asked of it. `name` decides what is drawn at random."""
+
+    name: str
+    data: bytes
+    n: int
+    distance: float
+    seed: int
+    want_map: bool
+    images: int = 1
+
+    def load(self, runtime: Runtime) -> Tensors:
+        rank.check(runtime.contract, n=self.n, want_map=self.want_map)
+        item = self._prepared = rank.prepare(
+            runtime.contract, self.data, self.name, Exclusion(Labels({}), self.distance),
+            n=self.n, seed=self.seed, max_pixels=MOST_PIXELS,
+        )  # fmt: skip
+        noise = None if item.noise is None else item.noise[None]
+        return Tensors(item.photograph.pixels[None], item.exclude[None], noise)
+
+    def finish(self, runtime: Runtime, scores: Scores) -> dict[str, Any]:
+        """What the answer says of this image."""
+        contract = runtime.contract
+        found = rank.chosen(runtime, self._prepared, scores, 0, n=self.n, distance=self.distance)
+        height, width = found.geometry.image
+        pixels = [asdict(one) | {"label": contract.classes[one.label]} for one in found.pixels]
+        answer = {
+            "image": self.name, "height": height, "width": width, "graph": contract.sha256,
+            "pixels": pixels,
+        }  # fmt: skip
+        if self.want_map and found.map is not None:
+            answer["map_png"] = base64.b64encode(_png(found.map)).decode()
+        return answer
+
+
+def _png(values: npt.NDArray[np.float32]) -> bytes:
+    buffer = io.BytesIO()
+    overlay.colour_map(values).save(buffer, "PNG")
+    return buffer.getvalue()
