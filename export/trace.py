@@ -13,7 +13,18 @@ from onnx import ModelProto, TensorProto, numpy_helper
 from torch import Tensor, nn
 
 from export import nodes
-from scorer.contract import EXCLUDE, FEATURES, IMAGE, LABEL, MAP, NOISE, PIXEL, SCORE, Contract
+from scorer.contract import (
+    EXCLUDE,
+    FEATURES,
+    IMAGE,
+    LABEL,
+    MAP,
+    NOISE,
+    PIXEL,
+    SCORE,
+    SEGMENTATION,
+    Contract,
+)
 from trainer.network import BayesianNetwork
 from trainer.scoring import ScoringTail
 
@@ -49,9 +60,9 @@ def tail(
     }
     if contract.stochastic:
         inputs[NOISE] = torch.full((2, *contract.map), 0.5)
-    model = _exported(module.eval(), inputs, [SCORE, PIXEL, LABEL, MAP], opset)
+    model = _exported(module.eval(), inputs, [SCORE, PIXEL, LABEL, MAP, SEGMENTATION], opset)
     if not contract.has_map:
-        del model.graph.output[-1]
+        del model.graph.output[-2:]
     return model
 
 

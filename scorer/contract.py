@@ -13,7 +13,7 @@ from typing import Any, Self
 from scorer.errors import BadGraph
 from scorer.preprocessing import AS_IT_IS, Preprocessing
 
-VERSION = 4
+VERSION = 5
 METADATA_KEY = "balentacq.contract"
 _REMEDY = "the file was edited or is of another version: export it again"
 
@@ -23,7 +23,7 @@ BALENT_FLOOR = -16.0
 
 # The tensors of a graph, by name.
 IMAGE, EXCLUDE, NOISE = "image", "exclude", "noise"
-SCORE, PIXEL, LABEL, MAP = "score", "pixel", "label", "map"
+SCORE, PIXEL, LABEL, MAP, SEGMENTATION = "score", "pixel", "label", "map", "segmentation"
 FEATURES = "features"  # the seam inside: what the dropout and the classifier see
 
 STRIDES = (1, 2, 4)
@@ -87,7 +87,8 @@ class Contract:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        return (SCORE, PIXEL, LABEL, MAP) if self.has_map else (SCORE, PIXEL, LABEL)
+        best = (SCORE, PIXEL, LABEL)
+        return (*best, MAP, SEGMENTATION) if self.has_map else best
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -112,7 +113,8 @@ class Contract:
     @property
     def kinds(self) -> dict[str, str]:
         """NumPy's name for the type of every input and output."""
-        known = {IMAGE: "uint8", EXCLUDE: "uint8", PIXEL: "int32", LABEL: "int32"}
+        known = dict.fromkeys((IMAGE, EXCLUDE), "uint8")
+        known |= dict.fromkeys((PIXEL, LABEL, SEGMENTATION), "int32")
         return {name: known.get(name, "float32") for name in self.inputs + self.outputs}
 
     def random_pool(self, n: int) -> int | None:

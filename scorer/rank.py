@@ -38,12 +38,13 @@ class Pixel:
 
 @dataclass(frozen=True)
 class Ranked:
-    """The pixels chosen in one image, and its uncertainty map if it was asked for."""
+    """The pixels chosen in one image; its uncertainty and its classes if they were asked for."""
 
     image: str
     geometry: Geometry
     pixels: tuple[Pixel, ...]
     map: npt.NDArray[np.float32] | None = None
+    segmentation: npt.NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,7 @@ def chosen(
         geometry,
         pixels,
         None if scores.map is None else scores.map[index, :height, :width],
+        None if scores.segmentation is None else scores.segmentation[index, :height, :width],
     )
 
 

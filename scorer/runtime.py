@@ -7,7 +7,18 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from scorer.contract import EXCLUDE, IMAGE, LABEL, MAP, METADATA_KEY, NOISE, PIXEL, SCORE, Contract
+from scorer.contract import (
+    EXCLUDE,
+    IMAGE,
+    LABEL,
+    MAP,
+    METADATA_KEY,
+    NOISE,
+    PIXEL,
+    SCORE,
+    SEGMENTATION,
+    Contract,
+)
 from scorer.errors import BadGraph
 from scorer.sidecar import SUFFIX
 
@@ -17,13 +28,15 @@ class Scores:
     """What a graph says of B images: the K best pixels of each, best first.
 
     score float32 [B, K]; pixel int32 [B, K, 2] as (row, column) on the map, -1 where no eligible
-    pixel was left; label int32 [B, K]; map float32 [B, H, W], the acquisition's own quantity.
+    pixel was left; label int32 [B, K]; map float32 [B, H, W], the acquisition's own quantity;
+    segmentation int32 [B, H, W], the class of the largest mean probability.
     """
 
     score: npt.NDArray[np.float32]
     pixel: npt.NDArray[np.int32]
     label: npt.NDArray[np.int32]
     map: npt.NDArray[np.float32] | None = None
+    segmentation: npt.NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +84,8 @@ def fed(
 
 def asked(want_map: bool) -> list[str]:
     """The outputs that are wanted, in the order in which Scores takes them."""
-    return [SCORE, PIXEL, LABEL, MAP] if want_map else [SCORE, PIXEL, LABEL]
+    best = [SCORE, PIXEL, LABEL]
+    return [*best, MAP, SEGMENTATION] if want_map else best
 
 
 def check_file(path: Path) -> None:

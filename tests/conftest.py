@@ -188,12 +188,18 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Baked:
     return make
 
 
+_MAPS = """map = Identity(sum)
+        whole = Cast<to = 7>(sum)
+        class_of_all = Mod(whole, count)
+        segmentation = Cast<to = 6>(class_of_all)"""
+
+
 def _brightness(contract: Contract) -> str:
     """ONNX text: score = weighted sum of the channels, plus 1000 * noise where it is an input."""
     noise = ", float[B,8,12] noise" if contract.stochastic else ""
     chance = "Mul(noise, thousand)" if contract.stochastic else "Sub(bright, bright)"
-    a_map = ", float[B,8,12] map" if contract.has_map else ""
-    output = "map = Identity(sum)" if contract.has_map else ""
+    a_map = ", float[B,8,12] map, int32[B,8,12] segmentation" if contract.has_map else ""
+    output = _MAPS if contract.has_map else ""
     return f"""<ir_version: 10, opset_import: ["" : 18]>
     brightness (uint8[B,8,12,3] image, uint8[B,8,12] exclude{noise})
         => (float[B,{contract.top_k}] score, int32[B,{contract.top_k},2] pixel,

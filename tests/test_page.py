@@ -98,6 +98,11 @@ def test_an_annotator_labels_by_keyboard_and_mouse(
     page.locator("#zoom-in").click()
     page.locator("#show-map").click()
     assert page.locator("#show-map").get_attribute("aria-pressed") == "true"
+    with page.expect_response("**/v1/segmentation**") as found:
+        page.keyboard.press("Shift+S")
+    assert found.value.ok
+    assert page.locator("#show-map").get_attribute("aria-pressed") == "false"
+    assert page.locator("#show-segmentation").get_attribute("aria-pressed") == "true"
     found = answers(folder, tiny())
     assert [(one.answer, one.class_name) for one in found] == expected
     labelled = [f"{one.image}, row {one.row}, col {one.col}" for one in found if one.class_name]

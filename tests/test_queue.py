@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 from test_contract import CONTRACT as ANY
 
 from scorer.geometry import Geometry
@@ -112,3 +113,15 @@ def test_after_a_new_graph_nothing_old_is_asked_but_can_be_answered() -> None:
     assert queue.find(held.place) == held
     assert queue.holds(held.place, "ann")
     queue.close(held.place)
+
+
+def test_guesses_are_the_models_class_and_those_that_meet_there() -> None:
+    seen = np.zeros((64, 96), np.int32)
+    seen[:, 9:] = 1
+    seen[40:] = 2
+    contract = replace(ANY, classes=("sky", "road", "car"), colours=((0, 0, 0),) * 3)
+    pixel = Pixel(5, 7, 1, 0.5, 1)
+    queue = Queue()
+    queue.add(Ranked("a", Geometry((64, 96), (64, 96)), (pixel,), None, seen), contract, 1)
+    (query,) = queue.next("ann", 1)
+    assert query.guesses == ("road", "sky"), "its own first, though sky is more frequent there"

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -238,3 +239,39 @@ def test_no_request_of_its_own_description_breaks_it(server: Server, tmp_path: P
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "/v1/rank" in done.stdout or "passed" in done.stdout
+
+
+def run(folder: Path, *words: object) -> None:
+    done = subprocess.run(
+        [sys.executable, *map(str, words)],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_whole_loop_from_a_model_to_answers_to_the_next_model(tmp_path: Path) -> None:
+    """fit, export, serve, label through what the page asks for, fit on the answers."""
+    streets = Path(__file__).parents[1] / "scripts" / "streets.py"
+    run(tmp_path, streets, tmp_path, "--train", 4, "--val", 2, "--size", "64x96")
+    run(tmp_path, "-m", "trainer", "init", tmp_path)
+    fit = ("-m", "trainer", "fit", "--size", "64x96", "--weights", "none", "--batch", 2)
+    run(tmp_path, *fit, "--epochs", 1)
+    run(tmp_path, "-m", "export", "onnx", "--mc", 2)
+    with serving.serving(tmp_path, tmp_path / "scorer.onnx", "--n", 2) as server:
+        while not ask(server, "/v1/state")["done"]:
+            time.sleep(0.05)
+        for address in ("/", "/page.js", "/page.css"):
+            urllib.request.urlopen(server.address + address).close()
+        first = ask(server, "/v1/queue?annotator=ann&count=3")[0]
+        for picture in ("photograph", "map", "segmentation"):
+            query = urllib.parse.urlencode({"image": first["image"]})
+            urllib.request.urlopen(f"{server.address}/v1/{picture}?{query}").close()
+        assert first["guesses"][0] == first["guess"]
+        labelled = [label(server, "ann") for _ in range(7)]
+        ask(server, "/v1/undo", {"annotator": "ann", "request": "taken back"})
+    run(tmp_path, *fit, "--epochs", 1, "--labels", "labels.db", "--out", "next.safetensors")
+    from trainer.model import load
+
+    _, card = load(tmp_path / "next.safetensors")
+    assert None not in labelled
+    assert card.training["labels"] == 6

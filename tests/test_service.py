@@ -150,6 +150,10 @@ def test_pictures_are_upright_and_at_their_own_size(client: TestClient) -> None:
     assert Image.open(io.BytesIO(photograph.content)).size == (70, 50)
     uncertainty = client.get("/v1/map", params={"image": name})
     assert Image.open(io.BytesIO(uncertainty.content)).format == "PNG"
+    classes = client.get("/v1/segmentation", params={"image": name})
+    colours = {colour for _, colour in Image.open(io.BytesIO(classes.content)).getcolors() or []}
+    known = client.get("/v1/state").json()["colours"]
+    assert {"#{:02x}{:02x}{:02x}".format(*colour) for colour in colours} <= set(known)
 
 
 NAMES = (
@@ -159,7 +163,7 @@ NAMES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("kind", ["photograph", "map"])
+@pytest.mark.parametrize("kind", ["photograph", "map", "segmentation"])
 def test_no_path_leaves_the_pool(kind: str, name: str, client: TestClient, folder: Path) -> None:
     response = client.get(f"/v1/{kind}", params={"image": name})
     assert response.status_code == 404

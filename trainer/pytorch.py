@@ -77,8 +77,9 @@ class PyTorch:
         given = (image, exclude) if noise is None else (image, exclude, noise)
         with self._one:
             found = self.network(*(torch.from_numpy(one).to(self.device) for one in given))
-        score, pixel, label, quantity = (values.cpu().numpy() for values in found)
-        return Scores(score, pixel, label, quantity if want_map else None)
+        score, pixel, label, quantity, segmentation = (values.cpu().numpy() for values in found)
+        maps = (quantity, segmentation) if want_map else (None, None)
+        return Scores(score, pixel, label, *maps)
 
 
 @torch.inference_mode()

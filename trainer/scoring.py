@@ -16,7 +16,8 @@ from trainer.raster import Whole
 
 
 class Scores(NamedTuple):
-    """The K best pixels of each image, best first, and the map of the acquisition's quantity.
+    """The K best pixels of each image, best first; the map of the acquisition's quantity; the
+    class of the largest mean probability everywhere.
 
     Places for which no eligible pixel was left hold NO_SCORE, (-1, -1) and label -1.
     """
@@ -25,6 +26,7 @@ class Scores(NamedTuple):
     pixel: Int32[Tensor, "B K 2"]
     label: Int32[Tensor, "B K"]
     map: Float[Tensor, "B H W"]
+    segmentation: Int32[Tensor, "B H W"]
 
 
 class ScoringTail(nn.Module):
@@ -65,7 +67,7 @@ class ScoringTail(nn.Module):
         label, *rest = self.raster(features, self._pixelwise)
         quantity = rest[0] if rest else given(noise)
         score = self.acquisition.score(quantity, noise)
-        return Scores(*_best(score, exclude, label, self.top_k), quantity)
+        return Scores(*_best(score, exclude, label, self.top_k), quantity, label)
 
     def mean(self, features: Float[Tensor, "B K h w"]) -> Float[Tensor, "B C mapH mapW"]:
         """Mean class probabilities over the passes at every pixel of the map."""

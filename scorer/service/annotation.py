@@ -12,10 +12,12 @@ from PIL import Image
 
 from scorer import overlay
 from scorer.errors import BadImage, BadInput
-from scorer.images import load, load_full
+from scorer.exclusion import Exclusion
+from scorer.images import load_full
+from scorer.labels import Labels
 from scorer.labels.store import Answer, Store
 from scorer.pool import Pool
-from scorer.rank import Ranked, rank
+from scorer.rank import Ranked, check, chosen, prepare, rank, run
 from scorer.runtime import Runtime
 from scorer.service.queue import Query, Queue
 from scorer.service.served import Served
@@ -37,7 +39,7 @@ class Annotation:
         self._turn = threading.Lock()
         self._begin()
         self.photograph = lru_cache(_PICTURES)(self._photograph)
-        self.map = lru_cache(_PICTURES)(self._map)
+        self._seen = lru_cache(_PICTURES)(self._see)
 
     def _begin(self) -> None:
         """A ranking of the whole pool, from its start."""
@@ -67,7 +69,7 @@ class Annotation:
             self._stop.set()
             self._thread.join()
             self.queue.clear()
-            self.map.cache_clear()
+            self._seen.cache_clear()
             self._begin()
             self.start()
             return True
@@ -87,7 +89,7 @@ class Annotation:
         try:
             results = rank(
                 runtime, self.pool, n=self.n, labels=self.store.labels(), seed=self.seed,
-                distance=self.distance,
+                distance=self.distance, want_map=runtime.contract.has_map,
             )  # fmt: skip
             for result in results:
                 if stop.is_set():
@@ -139,18 +141,25 @@ class Annotation:
         """JPEG of an image, upright, at its own size."""
         return _encoded(load_full(self.path(name)), "JPEG", quality=92)
 
-    def _map(self, name: str) -> bytes:
+    def map(self, name: str) -> bytes:
         """PNG of its uncertainty, at the size of the map."""
-        contract = self.runtime.contract
-        if not contract.has_map:
-            raise BadInput("this graph gives no uncertainty map", remedy="export it with --map")
-        photograph = load(self.path(name), contract.grid, stride=contract.stride)
-        exclude = photograph.geometry.exclude()
-        noise = np.full((1, *contract.map), 0.5, np.float32) if contract.stochastic else None
-        scores = self.runtime.run(photograph.pixels[None], exclude[None], noise, want_map=True)
-        assert scores.map is not None
-        height, width = photograph.geometry.mapped
-        return _encoded(overlay.colour_map(scores.map[0, :height, :width]), "PNG")
+        values = self._seen(name).map
+        assert values is not None
+        return _encoded(overlay.colour_map(values), "PNG")
+
+    def segmentation(self, name: str) -> bytes:
+        """PNG of the model's classes in their colours, at the size of the map."""
+        labels = self._seen(name).segmentation
+        assert labels is not None
+        colours = np.array(self.runtime.contract.colours, np.uint8)
+        return _encoded(Image.fromarray(colours[labels]), "PNG")
+
+    def _see(self, name: str) -> Ranked:
+        """An image as the graph sees it, with its maps."""
+        runtime, path = self.runtime, self.path(name)
+        check(runtime.contract, n=1, want_map=True)
+        item = prepare(runtime.contract, path, name, Exclusion(Labels({})), n=1, seed=self.seed)
+        return chosen(runtime, item, run(runtime, [item], want_map=True), 0, n=1, distance=0)
 
 
 def _round(standing: Sequence[Answer], graph: str) -> int:
@@ -165,7 +174,9 @@ def _asked(answer: Answer) -> Query:
     """What was answered before this service began, as a query; the model's guess is not known."""
     return Query(
         image=answer.image, row=answer.row, col=answer.col, rank=1, score=0.0,
-        guess=answer.class_name or "", height=answer.height, width=answer.width,
+        guess=answer.class_name or "",
+        guesses=() if answer.class_name is None else (answer.class_name,),
+        height=answer.height, width=answer.width,
         grid_height=answer.grid_height, grid_width=answer.grid_width, round=answer.round,
         graph=answer.graph,
     )  # fmt: skip

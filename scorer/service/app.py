@@ -226,6 +226,11 @@ def _add_routes(app: FastAPI, annotation: Annotation) -> None:
         """The uncertainty map of an image as PNG, values through the normal CDF."""
         return _picture(read_picture(annotation.map, image), "image/png")
 
+    @app.get("/v1/segmentation")
+    def segmentation(image: Text) -> Response:
+        """The model's classes of an image as PNG, in their colours."""
+        return _picture(read_picture(annotation.segmentation, image), "image/png")
+
 
 def _picture(content: bytes | None, kind: str) -> Response:
     if content is None:

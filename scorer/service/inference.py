@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scorer import __version__
-from scorer.contract import EXCLUDE, IMAGE, LABEL, MAP, NOISE, PIXEL, SCORE, Contract
+from scorer.contract import EXCLUDE, IMAGE, LABEL, MAP, NOISE, PIXEL, SCORE, SEGMENTATION, Contract
 from scorer.errors import BadInput
 from scorer.runtime import Runtime, Scores
 from scorer.service.scoring import Tensors
@@ -22,12 +22,13 @@ from scorer.service.scoring import Tensors
 MODEL = "scorer"
 HEADER = "inference-header-content-length"
 _KINDS = {IMAGE: "UINT8", EXCLUDE: "UINT8", NOISE: "FP32"}
-_GIVEN = {SCORE: "FP32", PIXEL: "INT32", LABEL: "INT32", MAP: "FP32"}
+_GIVEN = {SCORE: "FP32", PIXEL: "INT32", LABEL: "INT32", MAP: "FP32", SEGMENTATION: "INT32"}
 _NUMPY: dict[str, np.dtype[Any]] = {
     "UINT8": np.dtype("u1"),
     "INT32": np.dtype("<i4"),
     "FP32": np.dtype("<f4"),
 }
+_MAPS = (MAP, SEGMENTATION)
 _MOST_IMAGES = 64
 
 Text = Annotated[str, Field(max_length=200)]
@@ -47,7 +48,7 @@ class Input(BaseModel):
 
 class Output(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    name: Literal["score", "pixel", "label", "map"]
+    name: Literal["score", "pixel", "label", "map", "segmentation"]
     parameters: Parameters = {}
 
 
@@ -58,7 +59,7 @@ class Inference(BaseModel):
     id: Text = ""
     parameters: Parameters = {}
     inputs: Annotated[list[Input], Field(min_length=1, max_length=3)]
-    outputs: Annotated[list[Output], Field(max_length=4)] | None = None
+    outputs: Annotated[list[Output], Field(max_length=5)] | None = None
 
 
 @dataclass
@@ -71,7 +72,7 @@ class Raw:
     def __post_init__(self) -> None:
         self.images = len(self.tensors.image)
         asked = self.inference.outputs
-        self.want_map = asked is not None and any(one.name == MAP for one in asked)
+        self.want_map = asked is not None and any(one.name in _MAPS for one in asked)
 
     def load(self, runtime: Runtime) -> Tensors:
         contract, given = runtime.contract, self.tensors
@@ -94,7 +95,7 @@ class Raw:
         """The graph's hash and its outputs by name."""
         outputs: dict[str, Any] = {SCORE: scores.score, PIXEL: scores.pixel, LABEL: scores.label}
         if self.want_map:
-            outputs[MAP] = scores.map
+            outputs |= {MAP: scores.map, SEGMENTATION: scores.segmentation}
         return runtime.contract.sha256, outputs
 
 

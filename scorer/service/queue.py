@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from time import monotonic
 
-from scorer.contract import Contract
-from scorer.rank import Ranked
+import numpy as np
 
+from scorer.contract import Contract
+from scorer.rank import Pixel, Ranked
+
+_GUESSES = 4  # number keys
+_NEAR = 8  # pixels of the map around a pixel, within which other classes are guessed
 LEASE_S = 120.0  # that a pixel is kept for who got it, from the last sign of life on
 
 Place = tuple[str, int, int]  # image, row, col
@@ -17,7 +21,9 @@ Place = tuple[str, int, int]  # image, row, col
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """A pixel (row, col) of an image that somebody is asked for; guess: the model's class.
+    """A pixel (row, col) of an image that somebody is asked for.
+
+    guess: the model's class; guesses: that, and those it sees nearby, most frequent first.
 
     Sizes in pixels: of the original image, and of the network's grid. graph: the hash of the one
     that asks, in this round.
@@ -29,6 +35,7 @@ class Query:
     rank: int
     score: float
     guess: str
+    guesses: tuple[str, ...]
     height: int
     width: int
     grid_height: int
@@ -56,6 +63,18 @@ class _Lease:
     until: float
 
 
+def _guesses(ranked: Ranked, pixel: Pixel, contract: Contract) -> tuple[str, ...]:
+    """The model is unsure where classes meet: the one that it takes, and its neighbours."""
+    labels = [pixel.label]
+    if ranked.segmentation is not None:
+        row, col = ranked.geometry.to_map(pixel.row, pixel.col)
+        top, left = max(0, row - _NEAR), max(0, col - _NEAR)
+        near = ranked.segmentation[top : row + _NEAR + 1, left : col + _NEAR + 1]
+        found, counts = np.unique(near, return_counts=True)
+        labels += [int(one) for one in found[np.argsort(-counts, kind="stable")]]
+    return tuple(contract.classes[one] for one in list(dict.fromkeys(labels))[:_GUESSES])
+
+
 class Queue:
     """All pixels of a ranking that nobody has answered, best image first; safe from any thread."""
 
@@ -74,7 +93,8 @@ class Queue:
         found = [
             Query(
                 image=ranked.image, row=one.row, col=one.col, rank=one.rank, score=one.score,
-                guess=contract.classes[one.label], height=height, width=width,
+                guess=contract.classes[one.label], guesses=_guesses(ranked, one, contract),
+                height=height, width=width,
                 grid_height=grid_height, grid_width=grid_width, round=number,
                 graph=contract.sha256,
             )

@@ -171,4 +171,5 @@ def _part(scores: Scores, begin: int, end: int) -> Scores:
     return Scores(
         scores.score[part], scores.pixel[part], scores.label[part],
         None if scores.map is None else scores.map[part],
+        None if scores.segmentation is None else scores.segmentation[part],
     )  # fmt: skip

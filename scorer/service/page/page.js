@@ -5,6 +5,7 @@ const RING = 14; // radius in pixels of the screen: around the pixel, never on i
 const CROP = 40; // original pixels across the magnified crop
 const FEW = 20; // up to so many classes have a key each
 const KEEP_MS = 30000; // how often a lease is renewed
+const OVERLAYS = ["map", "segmentation"];
 const SAID = { label: (name) => name, unsure: () => "unsure", skip: () => "skipped" };
 
 const at = (id) => document.getElementById(id);
@@ -14,8 +15,8 @@ let state = null; // what the service says of itself
 let queue = []; // pixels that are ours, the first is shown
 let shown = null; // { query, image, since }
 let view = { scale: 1, x: 0, y: 0 }; // screen = original * scale + (x, y)
-let mapPicture = null;
-let showsMap = false;
+let overlay = null; // what lies over the photograph: "map", "segmentation" or nothing
+let overlayPicture = null;
 let times = []; // of answers, for clicks per minute
 let busy = false;
 const pictures = new Map(); // address → Promise of an image
@@ -70,8 +71,8 @@ async function show() {
   const moved = !shown || shown.query.image !== query.image;
   shown = { query, image, since: performance.now() };
   if (moved) fit();
-  mapPicture = null;
-  if (showsMap) loadMap();
+  overlayPicture = null;
+  if (overlay) loadOverlay().catch(tell);
   at("where").textContent = `${query.image}, row ${query.row}, col ${query.col}`;
   buttons();
   draw();
@@ -181,9 +182,9 @@ function button(text, key, action, colour) {
 
 function buttons() {
   const colours = Object.fromEntries(state.classes.map((name, i) => [name, state.colours[i]]));
-  const guess = shown?.query.guess;
   at("answers").replaceChildren(
-    ...(guess ? [button(`${guess} (the model's guess)`, "1", () => give("label", guess), colours[guess])] : []),
+    ...(shown?.query.guesses ?? []).map((name, i) =>
+      button(i ? `${name} (near it)` : `${name} (the model's guess)`, `${i + 1}`, () => give("label", name), colours[name])),
     button("unsure", "?", () => give("unsure")),
     button("skip", "Space", () => give("skip")),
     button("undo", "Backspace", undo),
@@ -218,9 +219,9 @@ function draw() {
 
 function paint(pen, image) {
   pen.drawImage(image, 0, 0);
-  if (!showsMap || !mapPicture) return;
+  if (!overlayPicture) return;
   pen.globalAlpha = at("opacity").value / 100;
-  pen.drawImage(mapPicture, 0, 0, image.naturalWidth, image.naturalHeight);
+  pen.drawImage(overlayPicture, 0, 0, image.naturalWidth, image.naturalHeight);
   pen.globalAlpha = 1;
 }
 
@@ -270,18 +271,19 @@ function zoomOnPixel(factor) {
   zoom(factor, view.x + (query.col + 0.5) * view.scale, view.y + (query.row + 0.5) * view.scale);
 }
 
-async function loadMap() {
-  const { query } = shown;
-  const found = await picture("map", query.image);
-  if (shown?.query.image !== query.image) return;
-  mapPicture = found;
+async function loadOverlay() {
+  const [kind, { query }] = [overlay, shown];
+  const found = await picture(kind, query.image);
+  if (shown?.query.image !== query.image || overlay !== kind) return;
+  overlayPicture = found;
   draw();
 }
 
-function toggleMap() {
-  showsMap = !showsMap && state.has_map;
-  at("show-map").setAttribute("aria-pressed", String(showsMap));
-  if (showsMap && shown) loadMap().catch(tell);
+function toggle(kind) {
+  overlay = overlay === kind || !state.has_map ? null : kind;
+  overlayPicture = null;
+  for (const one of OVERLAYS) at(`show-${one}`).setAttribute("aria-pressed", String(one === overlay));
+  if (overlay && shown) loadOverlay().catch(tell);
   draw();
 }
 
@@ -289,12 +291,15 @@ function onKey(event) {
   if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
   const keys = keysOf(state.classes);
   const known = {
-    "1": () => shown && give("label", shown.query.guess), "?": () => give("unsure"),
+    "?": () => give("unsure"),
     " ": () => give("skip"), Backspace: undo, "+": () => zoomOnPixel(1.5), "=": () => zoomOnPixel(1.5),
-    "-": () => zoomOnPixel(1 / 1.5), "0": fit, M: toggleMap, "/": () => at("search").focus(),
+    "-": () => zoomOnPixel(1 / 1.5), "0": fit, M: () => toggle("map"),
+    S: () => toggle("segmentation"), "/": () => at("search").focus(),
   };
   const index = event.key.length === 1 ? keys.indexOf(event.key) : -1;
-  const action = index >= 0 ? () => give("label", state.classes[index]) : known[event.key];
+  const guess = shown?.query.guesses[event.key - 1];
+  const name = index >= 0 ? state.classes[index] : guess;
+  const action = name ? () => give("label", name) : known[event.key];
   if (!action || (event.key === " " && event.target instanceof HTMLButtonElement)) return;
   event.preventDefault();
   Promise.resolve(action()).catch(tell);
@@ -343,7 +348,7 @@ function listen() {
   at("zoom-in").addEventListener("click", () => zoomOnPixel(1.5));
   at("zoom-out").addEventListener("click", () => zoomOnPixel(1 / 1.5));
   at("fit").addEventListener("click", fit);
-  at("show-map").addEventListener("click", toggleMap);
+  for (const kind of OVERLAYS) at(`show-${kind}`).addEventListener("click", () => toggle(kind));
   at("opacity").addEventListener("input", draw);
   at("search").addEventListener("input", buttons);
   at("search").addEventListener("keydown", onSearch);
@@ -364,7 +369,7 @@ async function begin() {
   at("annotator").value = own;
   state = await ask("/v1/state");
   at("find").hidden = state.classes.length <= FEW;
-  at("show-map").hidden = !state.has_map;
+  for (const kind of OVERLAYS) at(`show-${kind}`).hidden = !state.has_map;
   listen();
   await turn();
 }
