@@ -108,7 +108,8 @@ def test_after_a_new_graph_nothing_old_is_asked_but_can_be_answered() -> None:
     queue = filled()
     (held,) = queue.next("ann", 1)
     queue.clear()
-    assert queue.next("ann", 5) == []
+    assert queue.next("ann", 5) == [held], "it stays theirs"
+    assert queue.next("bob", 5) == []
     assert queue.left() == (0, 0)
     assert queue.find(held.place) == held
     assert queue.holds(held.place, "ann")

@@ -179,6 +179,19 @@ def test_what_is_too_much_is_refused_and_what_was_taken_is_finished(tiny: Graph)
     assert stuck.batches == [2, 1], "those that wait are scored together"
 
 
+class Breaks(Blank):
+    def finish(self, runtime: Any, scores: Scores) -> int:
+        raise RuntimeError("no answer")
+
+
+def test_what_breaks_one_answer_breaks_no_other(tiny: Graph) -> None:
+    scoring = Scoring(Served(lambda: open_graph("cpu", tiny(), workers=1)))
+    broken, whole = scoring.submit([Breaks(), Blank()])
+    assert isinstance(broken.exception(30), RuntimeError)
+    assert whole.result(30) == 1
+    scoring.stop()
+
+
 def test_too_many_get_429_and_are_told_when_to_come_again(folder: Path, graph: Path) -> None:
     stuck = Stuck(open_graph("cpu", graph, workers=1))
     stuck.go.set()
@@ -210,12 +223,14 @@ def test_health_and_metrics_tell_what_goes_on(client: TestClient, folder: Path) 
     assert client.get("/health/ready").status_code == 200
     client.post("/v1/rank?n=2", files=sent(folder))
     client.get("/v1/none")
+    client.request("STRANGE", "/v1/state")
     families = text_string_to_metric_families(client.get("/metrics").text)
     values = {(s.name, s.labels.get("route")): s.value for f in families for s in f.samples}
     assert values["balentacq_scored_images", None] == 4
     assert values["balentacq_requests_total", "/v1/rank"] == 1
     assert values["balentacq_requests_total", "none"] == 1
     assert values["balentacq_request_seconds_count", "/v1/rank"] == 1
+    assert "STRANGE" not in client.get("/metrics").text
 
 
 def test_a_new_graph_takes_over_and_the_pool_is_ranked_again(
@@ -305,7 +320,7 @@ def test_tensors_that_fit_no_graph_are_refused_in_the_protocols_words(
     assert isinstance(answer.json()["error"], str)
 
 
-@pytest.mark.parametrize("length", ["-1", "x", "99999999", "0"])
+@pytest.mark.parametrize("length", ["-1", "x", "99999999", "0", "9" * 5000])
 def test_a_length_that_fits_no_body_is_refused(length: str, client: TestClient) -> None:
     answer = client.post(INFER, content=b"{}", headers={"inference-header-content-length": length})
     assert answer.status_code == 400

@@ -99,7 +99,7 @@ def kept(folder: Path, graph: Path) -> list[tuple[str, int, int]]:
     return found
 
 
-@pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.slow)])
 def test_many_clients_lose_nothing_and_hear_of_no_error_but_429(
     seconds: int, server: Server, folder: Path, graph: Path
 ) -> None:
@@ -176,7 +176,8 @@ def test_stopped_it_finishes_what_it_took(server: Server, folder: Path) -> None:
     server.process.terminate()
     for thread in threads:
         thread.join()
-    assert server.process.wait(30) in (0, -signal.SIGTERM)
+    assert server.process.wait(30) == 0
+    assert not list(folder.glob("labels.db-*")), "the store is closed"
     assert set(statuses) <= {200, 429}
 
 
@@ -233,7 +234,7 @@ def test_no_request_of_its_own_description_breaks_it(server: Server, tmp_path: P
     pytest.importorskip("schemathesis", reason="pip install schemathesis")
     command = [
         Path(sys.executable).with_name("schemathesis"), "run", f"{server.address}/openapi.json",
-        "--checks", "not_a_server_error", "--max-examples", "20", "--no-color", "--seed", "1",
+        "--checks", "not_a_server_error", "--max-examples", "8", "--no-color", "--seed", "1",
         "--phases", "examples,coverage,fuzzing",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)

@@ -117,6 +117,8 @@ def test_the_same_request_is_one_answer(client: TestClient, folder: Path) -> Non
     (query,) = asked(client)
     ids = [client.post("/v1/labels", json=said(query)).json()["id"] for _ in range(2)]
     assert ids[0] == ids[1]
+    again = said(query, class_name=None, answer="unsure")
+    assert client.post("/v1/labels", json=again).status_code == 400, "another answer"
 
 
 def test_a_full_disk_is_told_and_the_pixel_is_kept(folder: Path, tiny: Graph) -> None:

@@ -197,9 +197,16 @@ def _insert(connection: sqlite3.Connection, answer: Answer) -> tuple[int, bool]:
     if answer.answer not in ANSWERS:
         raise BadLabels(f"{answer.answer!r} is not an answer", remedy=f"one of {ANSWERS}")
     known = connection.execute(
-        "SELECT id FROM answers WHERE request = ?", (answer.request,)
+        "SELECT id, image, row, col, answer, class, annotator FROM answers WHERE request = ?",
+        (answer.request,),
     ).fetchone()
     if known:
+        said = (answer.image, answer.row, answer.col)
+        if known[1:] != (*said, answer.answer, answer.class_name, answer.annotator):
+            raise BadLabels(
+                f"the request {answer.request!r} was another answer",
+                remedy="every answer has a request of its own",
+            )
         return int(known[0]), False
     number = connection.execute(_INSERT, (*astuple(answer), None)).lastrowid
     assert number is not None

@@ -219,7 +219,7 @@ def _add_routes(app: FastAPI, annotation: Annotation) -> None:
     @app.get("/v1/photograph")
     def photograph(image: Text) -> Response:
         """An image of the pool as JPEG, upright, at its own size."""
-        return _picture(read_picture(annotation.photograph, image), "image/jpeg")
+        return _picture(read_picture(annotation.photograph, image), "image/jpeg", keep=True)
 
     @app.get("/v1/map")
     def uncertainty(image: Text) -> Response:
@@ -232,7 +232,9 @@ def _add_routes(app: FastAPI, annotation: Annotation) -> None:
         return _picture(read_picture(annotation.segmentation, image), "image/png")
 
 
-def _picture(content: bytes | None, kind: str) -> Response:
+def _picture(content: bytes | None, kind: str, *, keep: bool = False) -> Response:
     if content is None:
         raise HTTPException(404, "no such image in the pool, or it cannot be read")
-    return Response(content, media_type=kind, headers={"Cache-Control": "private, max-age=3600"})
+    # A photograph stays what it is; what the graph sees in it, until there is another graph.
+    how = "private, max-age=3600" if keep else "no-cache"
+    return Response(content, media_type=kind, headers={"Cache-Control": how})

@@ -1,5 +1,6 @@
 """scorer serve: the annotation page and the scoring service, from the command line."""
 
+import math
 import secrets
 import signal
 import threading
@@ -137,6 +138,8 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     say(f"open http://{host}:{port}{query} in a browser; Ctrl-C ends it", style="green")
     annotation.start()
     _reload_on_hangup(annotation)
+    # uvicorn ends by it, and then sends it to us once more: there is still something to close.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         uvicorn.run(
             app.create(annotation, scoring, token=token, limits=limits),
@@ -144,7 +147,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
             port=port,
             log_level="warning",
             server_header=False,
-            timeout_graceful_shutdown=round(time_limit) + 1,
+            timeout_graceful_shutdown=math.ceil(2 * time_limit) + 1,
         )
     finally:
         scoring.stop()

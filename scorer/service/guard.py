@@ -21,6 +21,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _GRAPH = "Balentacq-Graph"
 _COOKIE = "balentacq-token"
 
@@ -72,7 +73,8 @@ class Guard:
                 await self.app(scope, self._in_time(receive, begin), decorated)
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            self.metrics.observe(route, request.method, status, monotonic() - begin)
+            method = request.method if request.method in _METHODS else "other"
+            self.metrics.observe(route, method, status, monotonic() - begin)
 
     def _in_time(self, receive: Receive, begin: float) -> Receive:
         """A body that does not end within the limit is no longer waited for."""

@@ -119,7 +119,8 @@ def server() -> dict[str, Any]:
 
 def read(body: bytes, length: str | None) -> Raw:
     """A request's body; `length`: of its JSON, where tensors follow. Raises BadInput."""
-    if length is not None and not (length.isdecimal() and int(length) <= len(body)):
+    fits = length is None or (length.isdecimal() and len(length) < 12 and int(length) <= len(body))
+    if not fits:
         raise BadInput(f"{HEADER} does not fit the body")
     end = len(body) if length is None else int(length)
     try:
@@ -152,7 +153,8 @@ def _tensor(one: Input, body: bytes, start: int) -> tuple[npt.NDArray[Any], int]
     end = start + count * kind.itemsize
     if one.data is not None or size != end - start or end > len(body):
         raise BadInput(f"{one.name}: binary_data_size does not fit its shape and the body")
-    return np.frombuffer(body, kind, count, start).reshape(one.shape), end
+    values = np.frombuffer(body, kind, count, start).reshape(one.shape)
+    return _finite(one, values), end
 
 
 def _of_numbers(one: Input, kind: "np.dtype[Any]", count: int) -> npt.NDArray[Any]:
@@ -164,7 +166,13 @@ def _of_numbers(one: Input, kind: "np.dtype[Any]", count: int) -> npt.NDArray[An
         raise BadInput(f"{one.name}: its data do not fit its shape")
     if kind == np.uint8 and not ((values >= 0) & (values <= 255) & (values % 1 == 0)).all():
         raise BadInput(f"{one.name}: its data are not whole numbers from 0 to 255")
-    return values.astype(kind).reshape(one.shape)
+    return _finite(one, values.astype(kind).reshape(one.shape))
+
+
+def _finite(one: Input, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if not np.isfinite(values).all():
+        raise BadInput(f"{one.name}: its data are not finite")
+    return values
 
 
 def written(raw: Raw, graph: str, outputs: dict[str, Any]) -> tuple[bytes, int | None]:

@@ -110,7 +110,6 @@ class Queue:
         with self._lock:
             self._images.clear()
             self._order.clear()
-            self._leases.clear()
 
     def next(self, annotator: str, count: int) -> list[Query]:
         """Up to `count` pixels for an annotator, those first that they already have."""

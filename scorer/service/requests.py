@@ -15,6 +15,7 @@ from scorer.service.scoring import Scoring
 from scorer.service.upload import Upload
 
 _MOST_FILES = 64
+_LONGEST_NAME = 4096
 _REFERENCE = "#/components/schemas/{model}"
 _MODEL = f"/v2/models/{MODEL}"
 UPLOADS = frozenset({"/v1/rank", f"{_MODEL}/infer", f"{_MODEL}/versions/1/infer"})
@@ -54,7 +55,7 @@ def _add_rank(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
         if len(images) > _MOST_FILES:
             raise HTTPException(413, f"at most {_MOST_FILES} images in a request")
         works = [
-            Upload(file.filename or "image", await file.read(), n, min_distance, seed, want_map)
+            Upload(_name(file), await file.read(), n, min_distance, seed, want_map)
             for file in images
         ]
         futures = scoring.submit(works)
@@ -63,6 +64,11 @@ def _add_rank(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
             "graph": scoring.served.runtime.contract.sha256,
             "images": [_of_image(work, one) for work, one in zip(works, futures, strict=True)],
         }
+
+
+def _name(file: UploadFile) -> str:
+    """As text that can be sent back: a client may call a file anything."""
+    return (file.filename or "image").encode("utf-8", "replace").decode()[:_LONGEST_NAME]
 
 
 def _of_image(work: Upload, future: "Future[Any]") -> Any:

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from scorer.errors import Failure
 from scorer.runtime import Runtime, Scores
 from scorer.service.served import Served
 
@@ -150,7 +149,7 @@ class Scoring:
             end = begin + len(tensors.image)
             try:
                 job.future.set_result(job.work.finish(runtime, _part(scores, begin, end)))
-            except Failure as error:
+            except Exception as error:  # of one request; the thread goes on
                 job.future.set_exception(error)
             begin = end
 
