@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(not ROOT, reason="CAMVID_ROOT is not set: no real photographs at hand"),
 ]
-TRAINED_ON, EPOCHS = 48, 3
+TRAINED_ON, EPOCHS = 24, 2
 
 
 def run(*command: str, folder: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
