@@ -13,18 +13,7 @@ from onnx import ModelProto, TensorProto, numpy_helper
 from torch import Tensor, nn
 
 from export import nodes
-from scorer.contract import (
-    EXCLUDE,
-    FEATURES,
-    IMAGE,
-    LABEL,
-    MAP,
-    NOISE,
-    PIXEL,
-    SCORE,
-    SEGMENTATION,
-    Contract,
-)
+from scorer.contract import BEST, EXCLUDE, FEATURES, IMAGE, MAPS, NOISE, Contract
 from trainer.network import BayesianNetwork
 from trainer.scoring import ScoringTail
 
@@ -60,9 +49,9 @@ def tail(
     }
     if contract.stochastic:
         inputs[NOISE] = torch.full((2, *contract.map), 0.5)
-    model = _exported(module.eval(), inputs, [SCORE, PIXEL, LABEL, MAP, SEGMENTATION], opset)
+    model = _exported(module.eval(), inputs, [*BEST, *MAPS], opset)
     if not contract.has_map:
-        del model.graph.output[-2:]
+        del model.graph.output[-len(MAPS) :]
     return model
 
 

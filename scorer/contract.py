@@ -24,6 +24,7 @@ BALENT_FLOOR = -16.0
 # The tensors of a graph, by name.
 IMAGE, EXCLUDE, NOISE = "image", "exclude", "noise"
 SCORE, PIXEL, LABEL, MAP, SEGMENTATION = "score", "pixel", "label", "map", "segmentation"
+BEST, MAPS = (SCORE, PIXEL, LABEL), (MAP, SEGMENTATION)  # the outputs: always, and if exported
 FEATURES = "features"  # the seam inside: what the dropout and the classifier see
 
 STRIDES = (1, 2, 4)
@@ -87,8 +88,7 @@ class Contract:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        best = (SCORE, PIXEL, LABEL)
-        return (*best, MAP, SEGMENTATION) if self.has_map else best
+        return BEST + MAPS if self.has_map else BEST
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -48,10 +48,16 @@ def write(
     path = folder.joinpath(*inside[:-1], f"{inside[-1]}.jpg")
     picture = draw(result, load_full(pool_path), colours)
     with replacing_path(path) as temporary:
-        buffer = io.BytesIO()  # Pillow itself does not see that a full disk took only a part
-        picture.save(buffer, "JPEG", quality=90)
-        temporary.write_bytes(buffer.getvalue())
+        # Pillow itself does not see that a full disk took only a part.
+        temporary.write_bytes(encoded(picture, "JPEG", quality=90))
     return path
+
+
+def encoded(picture: Image.Image, kind: str, **options: int) -> bytes:
+    """A picture as the bytes of a file; kind and options: Pillow's."""
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
 
 
 def _panel_size(size: tuple[int, int]) -> tuple[int, int]:

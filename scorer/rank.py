@@ -1,16 +1,16 @@
 """Ranks the pixels of a pool: each worker decodes an image and scores it, beside the others."""
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from scorer.ahead import ahead
 from scorer.contract import NO_PIXEL, Contract
 from scorer.errors import BadImage, BadInput, Failure
 from scorer.exclusion import Exclusion, outside_random_pool
@@ -20,9 +20,6 @@ from scorer.labels import Labels
 from scorer.noise import uniform
 from scorer.pool import Pool, check_name
 from scorer.runtime import Runtime, Scores
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -102,9 +99,9 @@ def rank(  # noqa: PLR0913  # what is chosen, and how it is run
         return _score(runtime, chunk, n=n, want_map=want_map, distance=distance)
 
     with ThreadPoolExecutor(runtime.workers) as threads:
-        ahead = _ahead(threads, score, _chunks(pool.names[start:], batch), 2 * runtime.workers)
+        chunks = _chunks(pool.names[start:], batch)
         try:
-            for results in ahead:
+            for results in ahead(threads, score, chunks, 2 * runtime.workers):
                 yield from results
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
@@ -142,22 +139,6 @@ def prepare(
 
 def _chunks(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (names[start : start + size] for start in range(0, len(names), size))
-
-
-def _ahead(
-    threads: ThreadPoolExecutor,
-    work: Callable[[Item], Result],
-    items: Iterable[Item],
-    most: int,
-) -> Iterator[Result]:
-    """Results in order, with at most `most` of them in the making: memory stays bounded."""
-    pending: deque[Future[Result]] = deque()
-    for item in items:
-        pending.append(threads.submit(work, item))
-        if len(pending) >= most:
-            yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()
 
 
 def _score(

@@ -7,18 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from scorer.contract import (
-    EXCLUDE,
-    IMAGE,
-    LABEL,
-    MAP,
-    METADATA_KEY,
-    NOISE,
-    PIXEL,
-    SCORE,
-    SEGMENTATION,
-    Contract,
-)
+from scorer.contract import BEST, EXCLUDE, IMAGE, MAPS, METADATA_KEY, NOISE, SCORE, Contract
 from scorer.errors import BadGraph
 from scorer.sidecar import SUFFIX
 
@@ -84,8 +73,7 @@ def fed(
 
 def asked(want_map: bool) -> list[str]:
     """The outputs that are wanted, in the order in which Scores takes them."""
-    best = [SCORE, PIXEL, LABEL]
-    return [*best, MAP, SEGMENTATION] if want_map else best
+    return [*BEST, *MAPS] if want_map else [*BEST]
 
 
 def check_file(path: Path) -> None:

@@ -1,13 +1,13 @@
 """One epoch's batches: every sample once, in an order and with views that seed and epoch decide."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from scorer.ahead import ahead
 from scorer.console import cores
 from trainer.augment import augment
 from trainer.masks import IGNORE
@@ -39,16 +39,14 @@ class Batches:
         return len(self._places) // self._size
 
     def __iter__(self) -> Iterator[Batch]:
-        with ThreadPoolExecutor(_threads()) as pool:
-            ahead: deque[Future[Sample]] = deque()
-            places = iter(self._places)
-            for _ in range(len(self)):
-                while (
-                    len(ahead) < 2 * self._size + _threads()
-                    and (place := next(places, None)) is not None
-                ):
-                    ahead.append(pool.submit(self._view, place))
-                yield _stacked([ahead.popleft().result() for _ in range(self._size)])
+        count = _threads()
+        starts = range(0, len(self._places), self._size)
+        with ThreadPoolExecutor(count) as threads:
+            yield from ahead(threads, self._batch, starts, count + 1)
+
+    def _batch(self, start: int) -> Batch:
+        places = self._places[start : start + self._size]
+        return _stacked([self._view(place) for place in places])
 
     def _view(self, place: int) -> Sample:
         rng = np.random.default_rng((self._recipe.seed, self._epoch, 1, place))

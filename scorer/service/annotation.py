@@ -1,6 +1,5 @@
 """What an annotator does, behind the page: asked pixels out, answers into the store."""
 
-import io
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -139,20 +138,20 @@ class Annotation:
 
     def _photograph(self, name: str) -> bytes:
         """JPEG of an image, upright, at its own size."""
-        return _encoded(load_full(self.path(name)), "JPEG", quality=92)
+        return overlay.encoded(load_full(self.path(name)), "JPEG", quality=92)
 
     def map(self, name: str) -> bytes:
         """PNG of its uncertainty, at the size of the map."""
         values = self._seen(name).map
         assert values is not None
-        return _encoded(overlay.colour_map(values), "PNG")
+        return overlay.encoded(overlay.colour_map(values), "PNG")
 
     def segmentation(self, name: str) -> bytes:
         """PNG of the model's classes in their colours, at the size of the map."""
         labels = self._seen(name).segmentation
         assert labels is not None
         colours = np.array(self.runtime.contract.colours, np.uint8)
-        return _encoded(Image.fromarray(colours[labels]), "PNG")
+        return overlay.encoded(Image.fromarray(colours[labels]), "PNG")
 
     def _see(self, name: str) -> Ranked:
         """An image as the graph sees it, with its maps."""
@@ -180,12 +179,6 @@ def _asked(answer: Answer) -> Query:
         grid_height=answer.grid_height, grid_width=answer.grid_width, round=answer.round,
         graph=answer.graph,
     )  # fmt: skip
-
-
-def _encoded(picture: Image.Image, kind: str, **options: int) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def _now() -> str:

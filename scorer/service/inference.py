@@ -14,21 +14,16 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scorer import __version__
-from scorer.contract import EXCLUDE, IMAGE, LABEL, MAP, NOISE, PIXEL, SCORE, SEGMENTATION, Contract
+from scorer.contract import BEST, EXCLUDE, IMAGE, MAPS, NOISE, Contract
 from scorer.errors import BadInput
 from scorer.runtime import Runtime, Scores
 from scorer.service.scoring import Tensors
 
 MODEL = "scorer"
 HEADER = "inference-header-content-length"
-_KINDS = {IMAGE: "UINT8", EXCLUDE: "UINT8", NOISE: "FP32"}
-_GIVEN = {SCORE: "FP32", PIXEL: "INT32", LABEL: "INT32", MAP: "FP32", SEGMENTATION: "INT32"}
-_NUMPY: dict[str, np.dtype[Any]] = {
-    "UINT8": np.dtype("u1"),
-    "INT32": np.dtype("<i4"),
-    "FP32": np.dtype("<f4"),
-}
-_MAPS = (MAP, SEGMENTATION)
+# The protocol's names of NumPy's types; on the wire the lowest byte comes first.
+_TYPES = {"uint8": "UINT8", "int32": "INT32", "float32": "FP32"}
+_NUMPY = {name: np.dtype(kind).newbyteorder("<") for kind, name in _TYPES.items()}
 _MOST_IMAGES = 64
 
 Text = Annotated[str, Field(max_length=200)]
@@ -72,43 +67,43 @@ class Raw:
     def __post_init__(self) -> None:
         self.images = len(self.tensors.image)
         asked = self.inference.outputs
-        self.want_map = asked is not None and any(one.name in _MAPS for one in asked)
+        self.want_map = asked is not None and any(one.name in MAPS for one in asked)
 
     def load(self, runtime: Runtime) -> Tensors:
         contract, given = runtime.contract, self.tensors
         if self.want_map and not contract.has_map:
             raise BadInput("this graph gives no map")
-        wanted = {
-            IMAGE: (self.images, *contract.grid, 3), EXCLUDE: (self.images, *contract.map),
-            NOISE: (self.images, *contract.map) if contract.stochastic else None,
-        }  # fmt: skip
-        for name, shape in wanted.items():
-            found = getattr(given, name)
-            if (None if found is None else found.shape) != shape:
-                raise BadInput(
-                    f"{name} is {None if found is None else list(found.shape)}, expected "
-                    f"{None if shape is None else list(shape)}"
-                )
+        for name in (IMAGE, EXCLUDE, NOISE):
+            found = _described(getattr(given, name))
+            expected = None
+            if name in contract.inputs:
+                kind, shape = _TYPES[contract.kinds[name]], contract.shapes[name]
+                expected = f"{kind} {[self.images, *shape]}"
+            if found != expected:
+                raise BadInput(f"{name} is {found}, expected {expected}")
         return given
 
     def finish(self, runtime: Runtime, scores: Scores) -> tuple[str, dict[str, Any]]:
         """The graph's hash and its outputs by name."""
-        outputs: dict[str, Any] = {SCORE: scores.score, PIXEL: scores.pixel, LABEL: scores.label}
-        if self.want_map:
-            outputs |= {MAP: scores.map, SEGMENTATION: scores.segmentation}
-        return runtime.contract.sha256, outputs
+        names = BEST + MAPS if self.want_map else BEST
+        return runtime.contract.sha256, {name: getattr(scores, name) for name in names}
+
+
+def _described(values: npt.NDArray[Any] | None) -> str | None:
+    return None if values is None else f"{_TYPES[values.dtype.name]} {list(values.shape)}"
 
 
 def metadata(contract: Contract) -> dict[str, Any]:
     """What a client asks a model for."""
 
-    def tensor(name: str, kind: str) -> dict[str, Any]:
+    def tensor(name: str) -> dict[str, Any]:
+        kind = _TYPES[contract.kinds[name]]
         return {"name": name, "datatype": kind, "shape": [-1, *contract.shapes[name]]}
 
     return {
         "name": MODEL, "versions": ["1"], "platform": "balentacq_onnx",
-        "inputs": [tensor(name, _KINDS[name]) for name in contract.inputs],
-        "outputs": [tensor(name, _GIVEN[name]) for name in contract.outputs],
+        "inputs": [tensor(name) for name in contract.inputs],
+        "outputs": [tensor(name) for name in contract.outputs],
         "parameters": {"graph": contract.sha256},
     }  # fmt: skip
 
@@ -145,8 +140,6 @@ def read(body: bytes, length: str | None) -> Raw:
 def _tensor(one: Input, body: bytes, start: int) -> tuple[npt.NDArray[Any], int]:
     """A tensor, and where in the body the next one begins."""
     kind, size = _NUMPY[one.datatype], one.parameters.get("binary_data_size")
-    if one.datatype != _KINDS[one.name]:
-        raise BadInput(f"{one.name} is {one.datatype}, expected {_KINDS[one.name]}")
     count = math.prod(one.shape)
     if size is None:
         return _of_numbers(one, kind, count), start
@@ -181,9 +174,10 @@ def written(raw: Raw, graph: str, outputs: dict[str, Any]) -> tuple[bytes, int |
     usual = bool(raw.inference.parameters.get("binary_data_output", False))
     described, tail = [], b""
     for one in asked:
-        values = outputs[one.name].astype(_NUMPY[_GIVEN[one.name]], copy=False)
+        kind = _TYPES[outputs[one.name].dtype.name]
+        values = outputs[one.name].astype(_NUMPY[kind], copy=False)
         entry: dict[str, Any] = {
-            "name": one.name, "datatype": _GIVEN[one.name], "shape": list(values.shape)
+            "name": one.name, "datatype": kind, "shape": list(values.shape)
         }  # fmt: skip
         if one.parameters.get("binary_data", usual):
             data = values.tobytes()

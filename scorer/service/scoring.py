@@ -134,8 +134,8 @@ class Scoring:
                 loaded.append((job, job.work.load(runtime)))
             except Exception as error:  # of one request, which hears of it
                 job.future.set_exception(error)
-        for size in range(0, len(loaded), self.batch):
-            self._score(runtime, loaded[size : size + self.batch])
+        if loaded:
+            self._score(runtime, loaded)
 
     def _score(self, runtime: Runtime, loaded: Sequence[tuple[_Job, Tensors]]) -> None:
         try:

@@ -1,6 +1,5 @@
 """The graph that answers now. Another takes its place while requests go on."""
 
-import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -14,7 +13,6 @@ class Served:
 
     def __init__(self, reopen: Callable[[], Runtime]) -> None:
         self._reopen = reopen
-        self._one = threading.Lock()
         self.runtime = reopen()
         self.ready = False
 
@@ -26,20 +24,21 @@ class Served:
     def reload(self) -> bool:
         """Open the graph's file again, and use it if it is another; the old one stays on failure.
 
+        One call at a time.
+
         Raises BadGraph for other classes: the answers so far are of these.
         """
-        with self._one:
-            opened = self._reopen()
-            if opened.contract.classes != self.runtime.contract.classes:
-                raise BadGraph(
-                    "the new graph has other classes than the one that is served",
-                    remedy="serve it beside this one, with labels of its own",
-                )
-            if opened.contract.sha256 == self.runtime.contract.sha256:
-                return False
-            _warm_up(opened)
-            self.runtime = opened
-            return True
+        opened = self._reopen()
+        if opened.contract.classes != self.runtime.contract.classes:
+            raise BadGraph(
+                "the new graph has other classes than the one that is served",
+                remedy="serve it beside this one, with labels of its own",
+            )
+        if opened.contract.sha256 == self.runtime.contract.sha256:
+            return False
+        _warm_up(opened)
+        self.runtime = opened
+        return True
 
 
 def _warm_up(runtime: Runtime) -> None:

@@ -1,12 +1,8 @@
 """An image that somebody sends: its best pixels, and its uncertainty map."""
 
 import base64
-import io
 from dataclasses import asdict, dataclass
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from scorer import overlay, rank
 from scorer.exclusion import Exclusion
@@ -49,11 +45,6 @@ class Upload:
             "pixels": pixels,
         }  # fmt: skip
         if self.want_map and found.map is not None:
-            answer["map_png"] = base64.b64encode(_png(found.map)).decode()
+            picture = overlay.encoded(overlay.colour_map(found.map), "PNG")
+            answer["map_png"] = base64.b64encode(picture).decode()
         return answer
-
-
-def _png(values: npt.NDArray[np.float32]) -> bytes:
-    buffer = io.BytesIO()
-    overlay.colour_map(values).save(buffer, "PNG")
-    return buffer.getvalue()
