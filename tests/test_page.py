@@ -115,3 +115,16 @@ def test_two_browsers_never_get_the_same_pixel(browser: Any, address: str) -> No
     pages = [opened(browser, address), opened(browser, address)]
     seen = [page.locator("#where").text_content() for page in pages]
     assert seen[0] != seen[1]
+
+
+def test_the_description_of_the_interface_is_read_offline(browser: Any, address: str) -> None:
+    page = browser.new_context(offline=False).new_page()
+    asked: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: said.type != "error" or errors.append(said.text))
+    page.goto(f"{address}/docs")
+    sync_api.expect(page.get_by_text("/v1/rank")).to_be_visible()
+    assert not errors
+    assert all(url.startswith((address, "data:")) for url in asked), "nothing from elsewhere"

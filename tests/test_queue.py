@@ -126,3 +126,14 @@ def test_guesses_are_the_models_class_and_those_that_meet_there() -> None:
     queue.add(Ranked("a", Geometry((64, 96), (64, 96)), (pixel,), None, seen), contract, 1)
     (query,) = queue.next("ann", 1)
     assert query.guesses == ("road", "sky"), "its own first, though sky is more frequent there"
+
+
+def test_what_was_answered_is_not_asked_by_a_ranking_that_did_not_know_it() -> None:
+    queue = filled()
+    (asked,) = queue.next("ann", 1)
+    queue.clear()  # another graph ranks the pool, with the answers so far
+    queue.close(asked.place)
+    queue.add(ranked("best", 3.0), CONTRACT, 2)
+    assert asked.place not in {one.place for one in queue.next("bob", 9)}
+    queue.reopen(asked, "ann")
+    assert queue.next("ann", 1) == [asked]

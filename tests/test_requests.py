@@ -14,20 +14,15 @@ from typing import Any
 import numpy as np
 import photographs
 import pytest
+from application import answering, ranked, started
+from fastapi.testclient import TestClient
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
-from scorer.labels.store import Store
 from scorer.pool import list_pool
 from scorer.rank import Ranked, rank
 from scorer.runtime import Scores
 from scorer.runtimes import open_graph
-
-pytest.importorskip("fastapi", reason="pip install 'balentacq[serve]'")
-from fastapi.testclient import TestClient
-
-from scorer.service import app
-from scorer.service.annotation import Annotation
 from scorer.service.guard import Limits
 from scorer.service.scoring import Busy, Scoring, Tensors
 from scorer.service.served import Served
@@ -49,17 +44,9 @@ def graph(folder: Path, tiny: Graph) -> Path:
 
 @pytest.fixture
 def client(folder: Path, graph: Path) -> Iterator[TestClient]:
-    served = Served(lambda: open_graph("cpu", graph, workers=1))
-    store = Store(folder / "labels.db", served.runtime.contract.classes)
-    annotation = Annotation(list_pool(folder / "images"), served, store, n=2, distance=0.0, seed=0)
-    annotation.start()
-    scoring = Scoring(served)
     limits = Limits(upload=400_000, seconds=5.0)
-    made = app.create(annotation, scoring, limits=limits)
-    with TestClient(made, base_url="http://127.0.0.1") as client:
+    with answering(started(folder, graph, n=2), limits=limits) as client:
         yield client
-    scoring.stop()
-    annotation.stop()
 
 
 def sent(folder: Path) -> list[tuple[str, tuple[str, bytes]]]:
@@ -174,9 +161,27 @@ def test_what_is_too_much_is_refused_and_what_was_taken_is_finished(tiny: Graph)
     ended.start()
     stuck.go.set()
     ended.join(30)
-    assert [future.result(0) for future in futures] == [1, 1, 1]
+    assert [future.result(0).answer for future in futures] == [1, 1, 1]
     assert (scoring.depth, scoring.images) == (0, 3)
     assert stuck.batches == [2, 1], "those that wait are scored together"
+
+
+class Many(Blank):
+    images = 5
+
+    def load(self, runtime: Any) -> Tensors:
+        one = super().load(runtime)
+        return Tensors(np.repeat(one.image, 5, 0), np.repeat(one.exclude, 5, 0), None)
+
+
+def test_a_request_of_many_images_is_scored_a_batch_at_a_time(tiny: Graph) -> None:
+    stuck = Stuck(open_graph("cpu", tiny(), workers=1))
+    stuck.go.set()
+    scoring = Scoring(Served(lambda: stuck), batch=2)
+    (future,) = scoring.submit([Many()])
+    assert future.result(30).answer == 5
+    assert stuck.batches == [2, 2, 1]
+    scoring.stop()
 
 
 class Breaks(Blank):
@@ -188,20 +193,16 @@ def test_what_breaks_one_answer_breaks_no_other(tiny: Graph) -> None:
     scoring = Scoring(Served(lambda: open_graph("cpu", tiny(), workers=1)))
     broken, whole = scoring.submit([Breaks(), Blank()])
     assert isinstance(broken.exception(30), RuntimeError)
-    assert whole.result(30) == 1
+    assert whole.result(30).answer == 1
     scoring.stop()
 
 
 def test_too_many_get_429_and_are_told_when_to_come_again(folder: Path, graph: Path) -> None:
     stuck = Stuck(open_graph("cpu", graph, workers=1))
     stuck.go.set()
-    served = Served(lambda: stuck)
-    scoring = Scoring(served, waiting=1)
-    store = Store(folder / "labels.db", stuck.contract.classes)
-    annotation = Annotation(list_pool(folder / "images"), served, store, n=2, distance=0.0, seed=0)
-    annotation.start()
-    made = app.create(annotation, scoring, limits=Limits(seconds=1.0))
-    with TestClient(made, base_url="http://127.0.0.1") as client:
+    annotation = ranked(started(folder, graph, reopen=lambda: stuck))
+    scoring = Scoring(annotation.served, waiting=1)
+    with answering(annotation, scoring, limits=Limits(seconds=1.0)) as client:
         stuck.go.clear()
         with ThreadPoolExecutor(2) as threads:
             first = threads.submit(client.post, "/v1/rank?n=2", files=sent(folder)[:1])
@@ -210,13 +211,14 @@ def test_too_many_get_429_and_are_told_when_to_come_again(folder: Path, graph: P
             second = client.post("/v1/rank?n=2", files=sent(folder)[:1])
             assert second.status_code == 429
             assert int(second.headers["retry-after"]) >= 1
+            image, exclude = tensors(stuck.contract, images=1)
+            body = {"inputs": [as_json("image", image), as_json("exclude", exclude)]}
+            assert client.post(INFER, json=body).json() == {"error": "too many requests wait"}
             assert first.result().status_code == 503, "later than the limit"
         stuck.go.set()
         while scoring.depth:
             time.sleep(0.01)
         assert client.post("/v1/rank?n=2", files=sent(folder)[:1]).status_code == 200
-    scoring.stop()
-    annotation.stop()
 
 
 def test_health_and_metrics_tell_what_goes_on(client: TestClient, folder: Path) -> None:

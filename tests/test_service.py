@@ -1,53 +1,21 @@
 """The annotation service: asked pixels out, answers into the store, and nobody else's business."""
 
 import io
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import photographs
 import pytest
+from application import answering, ranked, started
+from fastapi.testclient import TestClient
 from PIL import Image
 
 from scorer import labels
 from scorer.labels.store import Store
-from scorer.pool import list_pool
-from scorer.runtimes import open_graph
-
-pytest.importorskip("fastapi", reason="pip install 'balentacq[serve]'")
-from fastapi.testclient import TestClient
-
-from scorer.service import app
-from scorer.service.annotation import Annotation
-from scorer.service.scoring import Scoring
-from scorer.service.served import Served
+from scorer.service.guard import is_loopback
 
 Graph = Callable[..., Path]
-HOST = "http://127.0.0.1"
-
-
-def started(folder: Path, graph: Path) -> Annotation:
-    served = Served(lambda: open_graph("cpu", graph, workers=1))
-    store = Store(folder / "labels.db", served.runtime.contract.classes)
-    annotation = Annotation(list_pool(folder / "images"), served, store, n=3, distance=0.0, seed=0)
-    annotation.start()
-    end = time.monotonic() + 60
-    while not annotation.done:
-        assert annotation.failure is None
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    return annotation
-
-
-@contextmanager
-def serving(annotation: Annotation, host: str = HOST, **options: Any) -> Iterator[TestClient]:
-    scoring = Scoring(annotation.served)
-    with TestClient(app.create(annotation, scoring, **options), base_url=host) as client:
-        yield client
-    scoring.stop()
-    annotation.stop()
 
 
 @pytest.fixture
@@ -60,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(folder: Path, tiny: Graph) -> Iterator[TestClient]:
-    with serving(started(folder, tiny())) as client:
+    with answering(ranked(started(folder, tiny()))) as client:
         yield client
 
 
@@ -96,7 +64,7 @@ def test_answers_go_into_the_store_and_are_not_asked_again(
     assert len(read) == 3, "a skipped pixel is no label"
     state = client.get("/v1/state").json()
     assert (state["pixels_left"], state["ranked"], state["skipped"]) == (8, 4, 1)
-    again = started(folder, tiny())
+    again = ranked(started(folder, tiny()))
     assert again.round == 1, "the same graph, the same round"
     assert not {query.place for query in again.queue.next("ann", 20)} & {*places[:2], places[3]}
     again.stop()
@@ -121,9 +89,30 @@ def test_the_same_request_is_one_answer(client: TestClient, folder: Path) -> Non
     assert client.post("/v1/labels", json=again).status_code == 400, "another answer"
 
 
+def test_an_answer_that_comes_again_after_it_was_taken_back_closes_nothing(
+    client: TestClient,
+) -> None:
+    (query,) = asked(client)
+    client.post("/v1/labels", json=said(query))
+    client.post("/v1/undo", json={"annotator": "ann", "request": "u"})
+    client.post("/v1/labels", json=said(query))
+    assert asked(client) == [query]
+    assert "balentacq_answers 1.0" in client.get("/metrics").text
+
+
+def test_a_ranking_that_failed_is_begun_anew_by_a_reload(folder: Path, tiny: Graph) -> None:
+    annotation = ranked(started(folder, tiny()))
+    with answering(annotation) as client:
+        annotation.failure = "the disk was away"
+        assert client.post("/v1/reload").json()["changed"]
+        ranked(annotation)
+        assert client.get("/v1/state").json()["failure"] is None
+        assert len(asked(client, count=20)) == 12
+
+
 def test_a_full_disk_is_told_and_the_pixel_is_kept(folder: Path, tiny: Graph) -> None:
-    annotation = started(folder, tiny())
-    with serving(annotation) as client:
+    annotation = ranked(started(folder, tiny()))
+    with answering(annotation) as client:
         (query,) = asked(client, "a" * 100)
         annotation.store._database.execute("PRAGMA max_page_count = 1")
         response = client.post("/v1/labels", json=said(query, annotator="a" * 100, request="r"))
@@ -174,7 +163,7 @@ def test_no_path_leaves_the_pool(kind: str, name: str, client: TestClient, folde
 def test_a_link_out_of_the_pool_is_not_followed(folder: Path, tiny: Graph) -> None:
     Image.new("RGB", (30, 20)).save(folder / "secret.png")
     (folder / "images" / "link.png").symlink_to(folder / "secret.png")
-    with serving(started(folder, tiny())) as client:
+    with answering(ranked(started(folder, tiny()))) as client:
         response = client.get("/v1/photograph", params={"image": "link.png"})
     assert response.status_code == 404
 
@@ -225,16 +214,32 @@ def test_hostile_requests_are_refused(
     assert client.post("/v1/undo", **arguments).status_code == status
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "127.0.0.2"])
+def test_this_machines_own_names_are_answered(host: str, client: TestClient) -> None:
+    assert is_loopback(host.strip("[]"))
+    assert client.get("/v1/state", headers={"host": f"{host}:8000"}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "localhost.evil", "1", "", "10.0.0.1", "[", "é"])
+def test_other_names_are_not(host: str, client: TestClient) -> None:
+    assert not is_loopback(host)
+    headers = [(b"host", host.encode())]
+    assert client.get("/v1/state", headers=headers).status_code == 400
+
+
 def test_every_answer_forbids_foreign_scripts(client: TestClient) -> None:
-    for address in ("/", "/page.js", "/v1/state", "/v1/none"):
-        headers = client.get(address).headers
+    for address, host in (
+        ("/", "localhost"), ("/page.js", "localhost"), ("/v1/state", "localhost"),
+        ("/v1/none", "localhost"), ("/docs", "localhost"), ("/", "evil.example"),
+    ):  # fmt: skip
+        headers = client.get(address, headers={"host": host}).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert "access-control-allow-origin" not in headers
 
 
 def test_another_host_needs_the_token(folder: Path, tiny: Graph) -> None:
-    with serving(started(folder, tiny()), "http://far", token="secret") as client:
+    with answering(ranked(started(folder, tiny())), host="http://far", token="secret") as client:
         assert client.get("/").status_code == 401
         assert client.get("/?token=wrong").status_code == 401
         assert client.get("/v1/state", headers={"authorization": "Bearer no"}).status_code == 401

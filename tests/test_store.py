@@ -74,7 +74,9 @@ def test_undo_takes_back_the_last_answer_of_that_annotator(path: Path) -> None:
 
 def test_the_same_request_is_one_answer(path: Path) -> None:
     store = Store(path, CLASSES)
-    assert store.add(answer(0)) == store.add(answer(0))
+    number, is_new = store.add(answer(0))
+    assert is_new
+    assert store.add(answer(0)) == (number, False)
     assert len(list(store.history())) == 1
 
 

@@ -107,13 +107,13 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = _open(path, self.classes)
 
-    def add(self, answer: Answer) -> int:
-        """Keep an answer; returns its number once it is on the disk. The same request is kept once.
+    def add(self, answer: Answer) -> tuple[int, bool]:
+        """Keep an answer; returns its number once it is on the disk, and whether it is new.
 
-        BadLabels for one that makes no sense.
+        The same request is kept once. BadLabels for one that makes no sense.
         """
         with self._changing() as connection:
-            return _insert(connection, answer)[0]
+            return _insert(connection, answer)
 
     def extend(self, answers: Iterable[Answer]) -> int:
         """Keep all of them or none; returns how many were new."""

@@ -36,15 +36,15 @@ class Annotation:
         self._names = frozenset(pool.names)
         self.queue = Queue()
         self._turn = threading.Lock()
-        self._begin()
+        self._begin(list(store.standing()))
         self.photograph = lru_cache(_PICTURES)(self._photograph)
         self._seen = lru_cache(_PICTURES)(self._see)
 
-    def _begin(self) -> None:
+    def _begin(self, standing: Sequence[Answer]) -> None:
         """A ranking of the whole pool, from its start."""
         self.ranked, self.skipped = 0, 0
         self.failure: str | None = None
-        self.round = _round(list(self.store.standing()), self.runtime.contract.sha256)
+        self.round = _round(standing, self.runtime.contract.sha256)
         self._stop = threading.Event()
         ranking = (self.runtime, self.round, self._stop)
         self._thread = threading.Thread(
@@ -63,13 +63,13 @@ class Annotation:
     def reload(self) -> bool:
         """Take the graph's file anew; with another graph, what was not answered is ranked again."""
         with self._turn:
-            if not self.served.reload():
+            standing = list(self.store.standing())  # what can fail comes first
+            if not self.served.reload() and self.failure is None:
                 return False
             self._stop.set()
             self._thread.join()
             self.queue.clear()
-            self._seen.cache_clear()
-            self._begin()
+            self._begin(standing)
             self.start()
             return True
 
@@ -106,7 +106,7 @@ class Annotation:
         seconds: float, request: str,
     ) -> int:  # fmt: skip
         """Keep an answer; it is on the disk when this returns."""
-        number = self.store.add(
+        number, is_new = self.store.add(
             Answer(
                 image=query.image, row=query.row, col=query.col, height=query.height,
                 width=query.width, grid_height=query.grid_height, grid_width=query.grid_width,
@@ -114,8 +114,9 @@ class Annotation:
                 seconds=seconds, time=_now(), request=request, graph=query.graph,
             )
         )  # fmt: skip
-        self.answers += 1
-        self.queue.close(query.place)
+        if is_new:  # one that comes late, again, may have been taken back since
+            self.answers += 1
+            self.queue.close(query.place)
         return number
 
     def undo(self, annotator: str, request: str) -> Query | None:
@@ -142,19 +143,22 @@ class Annotation:
 
     def map(self, name: str) -> bytes:
         """PNG of its uncertainty, at the size of the map."""
-        values = self._seen(name).map
+        values = self._maps(name).map
         assert values is not None
         return overlay.encoded(overlay.colour_map(values), "PNG")
 
     def segmentation(self, name: str) -> bytes:
         """PNG of the model's classes in their colours, at the size of the map."""
-        labels = self._seen(name).segmentation
+        labels = self._maps(name).segmentation
         assert labels is not None
         colours = np.array(self.runtime.contract.colours, np.uint8)
         return overlay.encoded(Image.fromarray(colours[labels]), "PNG")
 
-    def _see(self, name: str) -> Ranked:
-        """An image as the graph sees it, with its maps."""
+    def _maps(self, name: str) -> Ranked:
+        """An image as the graph of now sees it, with its maps."""
+        return self._seen(name, self.runtime.contract.sha256)
+
+    def _see(self, name: str, _: str) -> Ranked:
         runtime, path = self.runtime, self.path(name)
         check(runtime.contract, n=1, want_map=True)
         item = prepare(runtime.contract, path, name, Exclusion(Labels({})), n=1, seed=self.seed)

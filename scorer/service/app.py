@@ -1,32 +1,33 @@
 """The HTTP interface: what every route has in common, and the routes of the annotation page."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Annotated, Any, Literal
 
 import anyio.to_thread
-from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.middleware.trustedhost import TrustedHostMiddleware
+from fastapi import FastAPI, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from scorer import __version__
-from scorer.errors import BadInput, Failure
-from scorer.service import requests
+from scorer.service import refusal, requests
 from scorer.service.annotation import Annotation, read_picture
-from scorer.service.guard import LOOPBACK, Guard, Limits
+from scorer.service.guard import Guard, Limits
 from scorer.service.metrics import Metrics
-from scorer.service.scoring import Busy, Scoring
+from scorer.service.scoring import Scoring
 
 _PAGE = {
     "index.html": "text/html",
     "page.js": "text/javascript",
     "page.css": "text/css",
     "icon.svg": "image/svg+xml",
+    "docs.html": "text/html",
+    "docs.js": "text/javascript",
 }
+_SWAGGER = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+_ADDRESSES = {"index.html": "/", "docs.html": "/docs"}  # the others have their own names
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Text = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -76,11 +77,7 @@ def create(
         Guard, token=token, limits=limits, uploads=requests.UPLOADS,
         graph=lambda: served.runtime.contract.sha256, metrics=metrics,
     )  # fmt: skip
-    app.exception_handler(RequestValidationError)(_not_understood)
-    app.exception_handler(Failure)(_failed)
-    app.exception_handler(Busy)(_busy)
-    if token is None:
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
+    refusal.add(app)
     _add_page(app)
     _add_health(app, annotation, metrics)
     _add_routes(app, annotation)
@@ -89,45 +86,20 @@ def create(
     return app
 
 
-async def _not_understood(_: Request, error: Exception) -> Response:
-    """What is wrong with a request, without what it said: that may be no text at all."""
-    assert isinstance(error, RequestValidationError)
-    wrong = [
-        {"loc": [str(part) for part in one["loc"]], "msg": one["msg"]} for one in error.errors()
-    ]
-    content = json.dumps({"detail": wrong})
-    return Response(content, status_code=422, media_type="application/json")
-
-
-async def _failed(_: Request, error: Exception) -> Response:
-    """What was asked makes no sense (400); or a full disk, a file that cannot be read (503)."""
-    assert isinstance(error, Failure)
-    content = json.dumps({"detail": str(error), "remedy": error.remedy})
-    status = 400 if isinstance(error, BadInput) else 503
-    return Response(content, status_code=status, media_type="application/json")
-
-
-async def _busy(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Busy)
-    content = json.dumps({"detail": str(error)})
-    headers = {"Retry-After": str(error.seconds)}
-    return Response(content, 429, headers, "application/json")
-
-
 def _add_page(app: FastAPI) -> None:
-    folder = files("scorer.service") / "page"
-
-    def add(name: str, kind: str) -> None:
-        content = (folder / name).read_bytes()
+    def add(file: Traversable, kind: str) -> None:
+        content = file.read_bytes()
 
         def page() -> Response:
             return Response(content, media_type=kind)
 
-        address = "/" if name == "index.html" else f"/{name}"
+        address = _ADDRESSES.get(file.name, f"/{file.name}")
         app.add_api_route(address, page, include_in_schema=False)
 
     for name, kind in _PAGE.items():
-        add(name, kind)
+        add(files("scorer.service") / "page" / name, kind)
+    for name, kind in _SWAGGER.items():
+        add(files("fastapi_offline") / "static" / name, kind)
 
 
 def _add_health(app: FastAPI, annotation: Annotation, metrics: Metrics) -> None:

@@ -111,7 +111,8 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
 
         from scorer.service import app  # noqa: PLC0415
         from scorer.service.annotation import Annotation  # noqa: PLC0415
-        from scorer.service.guard import LOOPBACK, Limits  # noqa: PLC0415
+        from scorer.service.connection import Connection  # noqa: PLC0415
+        from scorer.service.guard import Limits, is_loopback  # noqa: PLC0415
         from scorer.service.scoring import Scoring  # noqa: PLC0415
         from scorer.service.served import Served  # noqa: PLC0415
     except ImportError as error:
@@ -131,11 +132,12 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     store = Store(labels, served.runtime.contract.classes)
     annotation = Annotation(pool, served, store, n=n, distance=min_distance, seed=seed)
     scoring = Scoring(served, waiting=waiting, batch=batch)
-    token = None if host in LOOPBACK else secrets.token_urlsafe()
+    token = None if is_loopback(host) else secrets.token_urlsafe()
     limits = Limits(upload=max_upload * 1_000_000, seconds=time_limit)
     say(f"{len(pool)} images in {pool_path}; answers go into {labels}")
     query = "" if token is None else f"/?token={token}"
-    say(f"open http://{host}:{port}{query} in a browser; Ctrl-C ends it", style="green")
+    shown = f"[{host}]" if ":" in host else host
+    say(f"open http://{shown}:{port}{query} in a browser; Ctrl-C ends it", style="green")
     annotation.start()
     _reload_on_hangup(annotation)
     # uvicorn ends by it, and then sends it to us once more: there is still something to close.
@@ -145,6 +147,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
             app.create(annotation, scoring, token=token, limits=limits),
             host=host,
             port=port,
+            http=Connection,
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=math.ceil(2 * time_limit) + 1,

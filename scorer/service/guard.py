@@ -4,14 +4,20 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from time import monotonic
+from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request, Response
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scorer.service.metrics import Metrics
+from scorer.service.refusal import refusal
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+GRAPH = "balentacq-graph"  # the header with the hash of the graph that an answer is of
+_UPLOADS_AT_ONCE = 8  # of the largest size
+_BUSY = 429
 _MOST_BYTES = 65536  # of a request that is no upload: a click is small
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -22,7 +28,6 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
-_GRAPH = "Balentacq-Graph"
 _COOKIE = "balentacq-token"
 
 
@@ -46,32 +51,38 @@ class Guard:
     ) -> None:  # fmt: skip
         self.app, self.token, self.limits, self.uploads = app, token, limits, uploads
         self.graph, self.metrics = graph, metrics
+        self._arriving = 0  # bytes of the uploads that are not answered yet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         request, begin, status = Request(scope), monotonic(), 500
-        refusal = self._refusal(request)
-        given = request.query_params.get("token") if self.token and refusal is None else None
+        refused = self._refusal(request)
+        given = request.query_params.get("token") if self.token and refused is None else None
 
         async def decorated(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                extra = _HEADERS | {_GRAPH: self.graph()}
-                message["headers"] += [(k.lower().encode(), v.encode()) for k, v in extra.items()]
+                extra = _HEADERS | {GRAPH: self.graph()}
+                headers = MutableHeaders(scope=message)
+                for name, value in extra.items():
+                    headers.setdefault(name, value)
                 if given is not None:
                     cookie = f"{_COOKIE}={self.token}; HttpOnly; Path=/; SameSite=strict"
-                    message["headers"].append((b"set-cookie", cookie.encode()))
+                    headers.append("set-cookie", cookie)
             await send(message)
 
+        size = 0 if refused is not None else self._size(request)
+        self._arriving += size
         try:
-            if refusal is not None:
-                await refusal(scope, receive, decorated)
+            if refused is not None:
+                await refused(scope, receive, decorated)
             else:
                 await self.app(scope, self._in_time(receive, begin), decorated)
         finally:
+            self._arriving -= size
             route = getattr(scope.get("route"), "path", "none")
             method = request.method if request.method in _METHODS else "other"
             self.metrics.observe(route, method, status, monotonic() - begin)
@@ -95,19 +106,58 @@ class Guard:
         return timed
 
     def _refusal(self, request: Request) -> Response | None:
+        wrong = self._stranger(request) or self._too_much(request)
+        if wrong is None:
+            return None
+        later = {"Retry-After": "1"} if wrong[0] == _BUSY else None
+        return refusal(request.scope["path"], *wrong, later)
+
+    def _stranger(self, request: Request) -> tuple[int, str] | None:
+        """Status and reason for somebody who may not ask."""
+        host, origin = request.headers.get("host", ""), request.headers.get("origin")
+        if self.token is None and not is_loopback(_hostname(host)):
+            return 400, "this service answers to the names of this machine alone"
+        if origin is not None and origin != f"{request.url.scheme}://{host}":
+            return 403, "another page may not ask"
+        if self.token is not None and not _has_token(request, self.token):
+            return 401, "this service needs its token: it was printed when it started"
+        return None
+
+    def _too_much(self, request: Request) -> tuple[int, str] | None:
+        """Status and reason for more bytes than there is room for."""
         length = request.headers.get("content-length", "0")
         if "transfer-encoding" in request.headers or not length.isdecimal():
-            return Response("a request says its length", 411)
-        upload = request.url.path in self.uploads
+            return 411, "a request says its length"
+        upload = request.scope["path"] in self.uploads
         most = self.limits.upload if upload else _MOST_BYTES
         if len(length) > len(str(most)) or int(length) > most:
-            return Response(f"too large: at most {most} bytes", 413)
-        origin = request.headers.get("origin")
-        if origin is not None and origin != f"{request.url.scheme}://{request.headers.get('host')}":
-            return Response("another page may not ask", 403)
-        if self.token is not None and not _has_token(request, self.token):
-            return Response("this service needs its token: it was printed when it started", 401)
+            return 413, f"too large: at most {most} bytes"
+        if upload and self._arriving + int(length) > _UPLOADS_AT_ONCE * self.limits.upload:
+            return _BUSY, "too much is being sent at once"
         return None
+
+    def _size(self, request: Request) -> int:
+        """Bytes that a request holds in memory until it is answered."""
+        upload = request.scope["path"] in self.uploads
+        return int(request.headers.get("content-length", "0")) if upload else 0
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own, which no other machine can reach."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _hostname(host: str) -> str:
+    """Of a Host header, without its port; "" where that is no name."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _has_token(request: Request, token: str) -> bool:

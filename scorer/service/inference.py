@@ -17,7 +17,7 @@ from scorer import __version__
 from scorer.contract import BEST, EXCLUDE, IMAGE, MAPS, NOISE, Contract
 from scorer.errors import BadInput
 from scorer.runtime import Runtime, Scores
-from scorer.service.scoring import Tensors
+from scorer.service.scoring import Scored, Tensors
 
 MODEL = "scorer"
 HEADER = "inference-header-content-length"
@@ -25,6 +25,7 @@ HEADER = "inference-header-content-length"
 _TYPES = {"uint8": "UINT8", "int32": "INT32", "float32": "FP32"}
 _NUMPY = {name: np.dtype(kind).newbyteorder("<") for kind, name in _TYPES.items()}
 _MOST_IMAGES = 64
+_MOST_JSON = 8_000_000  # bytes; as Python's own numbers they take some thirty times as much
 
 Text = Annotated[str, Field(max_length=200)]
 Parameters = dict[str, bool | int | float | str]
@@ -83,10 +84,11 @@ class Raw:
                 raise BadInput(f"{name} is {found}, expected {expected}")
         return given
 
-    def finish(self, runtime: Runtime, scores: Scores) -> tuple[str, dict[str, Any]]:
-        """The graph's hash and its outputs by name."""
+    def finish(self, runtime: Runtime, scores: Scores) -> dict[str, Any]:
+        """The graph's outputs by name."""
+        del runtime  # the numbers are its own already
         names = BEST + MAPS if self.want_map else BEST
-        return runtime.contract.sha256, {name: getattr(scores, name) for name in names}
+        return {name: getattr(scores, name) for name in names}
 
 
 def _described(values: npt.NDArray[Any] | None) -> str | None:
@@ -118,6 +120,8 @@ def read(body: bytes, length: str | None) -> Raw:
     if not fits:
         raise BadInput(f"{HEADER} does not fit the body")
     end = len(body) if length is None else int(length)
+    if end > _MOST_JSON:
+        raise BadInput(f"at most {_MOST_JSON} bytes of JSON: send the tensors as binary data")
     try:
         inference = Inference.model_validate_json(body[:end])
     except ValidationError as error:
@@ -168,8 +172,9 @@ def _finite(one: Input, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return values
 
 
-def written(raw: Raw, graph: str, outputs: dict[str, Any]) -> tuple[bytes, int | None]:
+def written(raw: Raw, scored: Scored) -> tuple[bytes, int | None]:
     """The answer's body, and the length of its JSON where tensors follow."""
+    outputs: dict[str, npt.NDArray[Any]] = scored.answer
     asked = raw.inference.outputs or [Output.model_validate({"name": name}) for name in outputs]
     usual = bool(raw.inference.parameters.get("binary_data_output", False))
     described, tail = [], b""
@@ -188,14 +193,9 @@ def written(raw: Raw, graph: str, outputs: dict[str, Any]) -> tuple[bytes, int |
         described.append(entry)
     answer = {
         "model_name": MODEL, "model_version": "1", "outputs": described,
-        "parameters": {"graph": graph},
+        "parameters": {"graph": scored.contract.sha256},
     }  # fmt: skip
     if raw.inference.id:
         answer["id"] = raw.inference.id
     text = json.dumps(answer).encode()
     return text + tail, len(text) if tail else None
-
-
-def refusal(error: BadInput) -> bytes:
-    """What the protocol says of an error."""
-    return json.dumps({"error": str(error)}).encode()

@@ -85,6 +85,7 @@ class Queue:
         self._order: list[_Image] = []  # the same, best first
         self._known: dict[Place, Query] = {}
         self._leases: dict[Place, _Lease] = {}
+        self._closed: set[Place] = set()  # answered while a ranking goes on that does not know it
 
     def add(self, ranked: Ranked, contract: Contract, number: int) -> None:
         """The pixels that a graph has chosen in an image, in a round."""
@@ -102,8 +103,8 @@ class Queue:
         ]  # fmt: skip
         with self._lock:
             self._known |= {query.place: query for query in found}
-            if found:
-                self._put(found)
+            if still := [query for query in found if query.place not in self._closed]:
+                self._put(still)
 
     def clear(self) -> None:
         """Ask for nothing any more; what somebody has before them can still be answered."""
@@ -144,6 +145,7 @@ class Queue:
         """The pixel was answered."""
         with self._lock:
             self._leases.pop(place, None)
+            self._closed.add(place)
             if image := self._images.get(place[0]):
                 image.open = [query for query in image.open if query.place != place]
                 if not image.open:
@@ -154,6 +156,7 @@ class Queue:
         place = query.place
         with self._lock:
             self._known[place] = query
+            self._closed.discard(place)
             # First among their own, so that the page shows it at once.
             self._leases = {place: _Lease(annotator, self._clock() + LEASE_S)} | self._leases
             self._put([query])

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, File, HTTPException, Query, Request, Response, UploadFile
 
-from scorer.errors import BadImage, BadInput
+from scorer.errors import BadImage
 from scorer.service import inference
-from scorer.service.guard import Limits
+from scorer.service.guard import GRAPH, Limits
 from scorer.service.inference import MODEL, Inference
-from scorer.service.scoring import Scoring
+from scorer.service.scoring import Scored, Scoring
 from scorer.service.upload import Upload
 
 _MOST_FILES = 64
 _LONGEST_NAME = 4096
+_PARSERS = 2  # requests with tensors that are parsed, or written, at a time
 _REFERENCE = "#/components/schemas/{model}"
 _MODEL = f"/v2/models/{MODEL}"
 UPLOADS = frozenset({"/v1/rank", f"{_MODEL}/infer", f"{_MODEL}/versions/1/infer"})
@@ -43,6 +45,7 @@ def _add_rank(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
     @app.post("/v1/rank", responses=_ERRORS)
     async def rank(
         images: Annotated[list[UploadFile], File(description="JPEG, PNG, WebP, TIFF or BMP files")],
+        response: Response,
         n: Annotated[int, Query(ge=1, le=10_000, description="pixels per image")] = 5,
         want_map: Annotated[bool, Query(alias="map", description="with the map as PNG")] = False,
         min_distance: Annotated[float, Query(ge=0, le=10**5, allow_inf_nan=False)] = 0.0,
@@ -60,10 +63,10 @@ def _add_rank(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
         ]
         futures = scoring.submit(works)
         await _done(futures, limits.seconds)
-        return {
-            "graph": scoring.served.runtime.contract.sha256,
-            "images": [_of_image(work, one) for work, one in zip(works, futures, strict=True)],
-        }
+        for future in futures:
+            if future.exception() is None:
+                response.headers[GRAPH] = future.result().contract.sha256
+        return {"images": [_of_image(work, one) for work, one in zip(works, futures, strict=True)]}
 
 
 def _name(file: UploadFile) -> str:
@@ -71,14 +74,14 @@ def _name(file: UploadFile) -> str:
     return (file.filename or "image").encode("utf-8", "replace").decode()[:_LONGEST_NAME]
 
 
-def _of_image(work: Upload, future: "Future[Any]") -> Any:
+def _of_image(work: Upload, future: "Future[Scored]") -> Any:
     error = future.exception()
     if isinstance(error, BadImage):
         return {"image": work.name, "error": str(error)}
-    return future.result()
+    return future.result().answer
 
 
-async def _done(futures: "Sequence[Future[Any]]", seconds: float) -> None:
+async def _done(futures: "Sequence[Future[Scored]]", seconds: float) -> None:
     """Wait until all have their answer, or HTTPException 503."""
     waiting = [asyncio.wrap_future(future) for future in futures]
     try:
@@ -94,7 +97,7 @@ async def _done(futures: "Sequence[Future[Any]]", seconds: float) -> None:
 
 
 def _add_inference(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
-    served = scoring.served
+    served, parsing = scoring.served, CapacityLimiter(_PARSERS)
 
     @app.get("/v2", tags=["open inference protocol"])
     async def server() -> dict[str, Any]:
@@ -116,18 +119,17 @@ def _add_inference(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
 
     async def infer(request: Request) -> Response:
         """Run the graph on raw tensors, as JSON or binary."""
-        try:
-            raw = inference.read(await request.body(), request.headers.get(inference.HEADER))
-            (future,) = scoring.submit([raw])
-            await _done([future], limits.seconds)
-            body, length = inference.written(raw, *future.result())
-        except BadInput as error:
-            return Response(inference.refusal(error), 400, media_type="application/json")
-        if length is None:
-            return Response(body, media_type="application/json")
-        return Response(
-            body, media_type="application/octet-stream", headers={inference.HEADER: str(length)}
-        )
+        content, length = await request.body(), request.headers.get(inference.HEADER)
+        raw = await to_thread.run_sync(inference.read, content, length, limiter=parsing)
+        (future,) = scoring.submit([raw])
+        await _done([future], limits.seconds)
+        scored = future.result()
+        body, end = await to_thread.run_sync(inference.written, raw, scored, limiter=parsing)
+        headers = {GRAPH: scored.contract.sha256}
+        if end is None:
+            return Response(body, media_type="application/json", headers=headers)
+        headers[inference.HEADER] = str(end)
+        return Response(body, media_type="application/octet-stream", headers=headers)
 
     described = {
         "requestBody": {

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from scorer.contract import Contract
 from scorer.runtime import Runtime, Scores
 from scorer.service.served import Served
 
@@ -23,6 +24,16 @@ class Tensors:
     image: npt.NDArray[np.uint8]
     exclude: npt.NDArray[np.uint8]
     noise: npt.NDArray[np.float32] | None
+
+
+Arrays = TypeVar("Arrays", Tensors, Scores)
+
+
+class Scored(NamedTuple):
+    """What a work became, and the contract of the graph that scored it."""
+
+    contract: Contract
+    answer: Any
 
 
 class Work(Protocol):
@@ -46,14 +57,14 @@ class Busy(Exception):
 @dataclass
 class _Job:
     work: Work
-    future: "Future[Any]" = field(default_factory=Future)
+    future: "Future[Scored]" = field(default_factory=Future)
 
 
 class Scoring:
     """Threads that score what is submitted, a batch at a time.
 
-    waiting: images that may wait. batch: images scored together, those that come within `linger`
-    seconds of the first.
+    waiting: images that may wait. batch: most images that are scored together, those that come
+    within `linger` seconds of the first. A future's result has the contract of what scored.
     """
 
     def __init__(
@@ -77,7 +88,7 @@ class Scoring:
         """Images that wait or are being scored."""
         return self._taken
 
-    def submit(self, works: Sequence[Work]) -> "list[Future[Any]]":
+    def submit(self, works: Sequence[Work]) -> "list[Future[Scored]]":
         """Take all or, raising Busy, none."""
         images = sum(work.images for work in works)
         with self._room:
@@ -139,7 +150,7 @@ class Scoring:
 
     def _score(self, runtime: Runtime, loaded: Sequence[tuple[_Job, Tensors]]) -> None:
         try:
-            scores = _together(runtime, loaded)
+            scores = self._together(runtime, loaded)
         except Exception as error:  # of a runtime; they share no base class
             for job, _ in loaded:
                 job.future.set_exception(error)
@@ -148,27 +159,30 @@ class Scoring:
         for job, tensors in loaded:
             end = begin + len(tensors.image)
             try:
-                job.future.set_result(job.work.finish(runtime, _part(scores, begin, end)))
+                answer = job.work.finish(runtime, _part(scores, slice(begin, end)))
+                job.future.set_result(Scored(runtime.contract, answer))
             except Exception as error:  # of one request; the thread goes on
                 job.future.set_exception(error)
             begin = end
 
+    def _together(self, runtime: Runtime, loaded: Sequence[tuple[_Job, Tensors]]) -> Scores:
+        """Of all that came, which may be more than a batch: a request has many images."""
+        given = _joined([tensors for _, tensors in loaded])
+        want_map = any(job.work.want_map for job, _ in loaded)
+        starts = range(0, len(given.image), self.batch)
+        parts = [_part(given, slice(start, start + self.batch)) for start in starts]
+        return _joined(
+            [runtime.run(one.image, one.exclude, one.noise, want_map=want_map) for one in parts]
+        )
 
-def _together(runtime: Runtime, loaded: Sequence[tuple[_Job, Tensors]]) -> Scores:
-    all_tensors = [tensors for _, tensors in loaded]
-    noises = [one.noise for one in all_tensors if one.noise is not None]
-    return runtime.run(
-        np.concatenate([one.image for one in all_tensors]),
-        np.concatenate([one.exclude for one in all_tensors]),
-        np.concatenate(noises) if noises else None,
-        want_map=any(job.work.want_map for job, _ in loaded),
-    )
+
+def _joined(parts: Sequence[Arrays]) -> Arrays:
+    """The images of all, one after another; what is None is None in each."""
+    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    values: list[Any] = [None if one[0] is None else np.concatenate(one) for one in columns]
+    return type(parts[0])(*values)
 
 
-def _part(scores: Scores, begin: int, end: int) -> Scores:
-    part = slice(begin, end)
-    return Scores(
-        scores.score[part], scores.pixel[part], scores.label[part],
-        None if scores.map is None else scores.map[part],
-        None if scores.segmentation is None else scores.segmentation[part],
-    )  # fmt: skip
+def _part(arrays: Arrays, images: slice) -> Arrays:
+    values: list[Any] = [None if one is None else one[images] for one in vars(arrays).values()]
+    return type(arrays)(*values)

@@ -1,0 +1,48 @@
+"""A connection on which a request must begin in time: uvicorn itself waits for ever."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+HEADERS_S = 10.0  # from the first byte that is waited for to the end of a request's headers
+
+
+class Connection(H11Protocol):
+    """Closed where a client opens it, or sends a part of its headers, and then goes quiet."""
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._between:
+            self._wait()
+        else:
+            self._calm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._calm()
+        super().connection_lost(exc)
+
+    @property
+    def _between(self) -> bool:
+        """Whether no request is being answered: what came is a part of the next one's headers."""
+        cycle: Any = self.cycle
+        return cycle is None or cycle.response_complete
+
+    def _wait(self) -> None:
+        if self._patience is None:
+            self._patience = self.loop.call_later(HEADERS_S, self._end)
+
+    def _calm(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _end(self) -> None:
+        if self._between and not self.transport.is_closing():
+            self.transport.close()
