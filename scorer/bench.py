@@ -24,6 +24,7 @@ from scorer.noise import uniform
 from scorer.pool import Pool
 from scorer.runtime import Runtime
 from scorer.runtimes import open_graph
+from scorer.shard import Task
 
 _IN_MEMORY = 16  # photographs that the bare graph is fed with
 _ROUNDS = 3
@@ -148,7 +149,7 @@ def _parts(pool: Pool | None) -> Iterator[Pool | None]:
 def _from_files(runtime: Runtime, pool: Pool) -> float:
     with tempfile.TemporaryDirectory() as folder:
         begin = perf_counter()
-        rank_to_file(runtime, pool, Path(folder) / "ranking.csv", Options(n=1))
+        rank_to_file(runtime, pool, Path(folder) / "ranking.csv", Options(task=Task(n=1)))
         return len(pool) / (perf_counter() - begin)
 
 

@@ -3,18 +3,17 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
 
-from scorer import __version__, doctor, labels, options, ranking, sidecar
+from scorer import __version__, doctor, options, sidecar
 from scorer.console import Number, Program, cores, progress, say
 from scorer.contract import Contract
-from scorer.errors import SOME_SKIPPED, MissingDependency
-from scorer.job import Options, Summary, rank_to_file, skipped_path
+from scorer.errors import MissingDependency
 from scorer.labels.cli import labels_group
 from scorer.pool import Pool, list_pool
+from scorer.rank_cli import rank_command
 from scorer.runtime import check_file
 from scorer.runtimes import AUTO, NAMES, choose, examine, open_graph
 from scorer.service.cli import serve_command
@@ -22,135 +21,18 @@ from scorer.service.cli import serve_command
 if TYPE_CHECKING:
     from scorer.bench import Cost
 
-_NAMED_PER_REASON = 3
-
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="scorer")
 def main() -> None:
     """Rank the pixels of an image pool by how much their labels would teach the model.
 
-    Any command takes --verbose to show the traceback of an error.
+    Any command takes --verbose to show the traceback of an error, and --log-json to say on stderr
+    what it does as JSON lines.
     """
 
 
-@main.command("rank")
-@options.pool()
-@options.n
-@click.option(
-    "--budget",
-    type=click.IntRange(1),
-    help="Pixels of the whole pool: the best of all, n of an image at most.  [default: all]",
-)
-@options.min_distance
-@options.graph
-@click.option(
-    "--labels",
-    "labels_path",
-    type=options.FILE,
-    help="labels.db, or a CSV image,row,col,label: pixels already asked, never chosen again.",
-)
-@click.option(
-    "--exclude",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of masks, <image>.png at the image's size: what is not 0 is never chosen.",
-)
-@click.option(
-    "--out",
-    type=options.FILE,
-    default="ranking.csv",
-    show_default=True,
-    help="Where the ranking goes: .csv, .jsonl or .parquet.",
-)
-@click.option(
-    "--overlay",
-    type=options.FILE,
-    help="Folder for pictures: each photograph with its n pixels beside its map.",
-)
-@options.seed
-@click.option(
-    "--batch",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Images handed to the runtime at a time; the ranking does not depend on it.",
-)
-@options.runtime
-@options.precision
-@options.threads
-@click.option(
-    "--resume/--no-resume",
-    default=True,
-    show_default=True,
-    help="Go on where an interrupted run of the same command stopped.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Also print the ranking as JSON lines.")
-def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
-    pool_path: Path,
-    n: int,
-    budget: int | None,
-    min_distance: float,
-    graph: Path,
-    labels_path: Path | None,
-    exclude: Path | None,
-    out: Path,
-    overlay: Path | None,
-    seed: int,
-    batch: int,
-    runtime: str,
-    precision: str,
-    threads: int | None,
-    resume: bool,
-    as_json: bool,
-) -> int:
-    """Choose the n most informative pixels of every image of a pool.
-
-    \b
-    Examples:
-      scorer rank --pool ./images --n 5
-      scorer rank --pool ./images --labels labels.csv --overlay pictures
-      scorer rank --pool ./images --n 20 --budget 1000 --min-distance 12
-      scorer rank --pool list.txt --out ranking.parquet
-      scorer rank --pool ./images --json | head
-      scorer rank --pool ./images --runtime openvino --precision bfloat16
-
-    Exit code 4 says: done, but some images were skipped; each is named with its reason.
-    """
-    ranking.check_suffix(out)
-    opened = open_graph(
-        choose(runtime, precision, graph),
-        graph,
-        workers=threads or cores(),
-        precision=precision,
-    )
-    contract = opened.contract
-    pool = list_pool(pool_path)
-    wanted = Options(
-        n=n,
-        budget=budget,
-        distance=min_distance,
-        seed=seed,
-        batch=batch,
-        labels=labels.read(labels_path, contract.classes) if labels_path else None,
-        exclude=exclude,
-        pictures=overlay,
-        resume=resume,
-    )
-    say(f"{len(pool)} images in {pool_path}, {_in_words(contract)}")
-    say(f"runtime {opened.name}, {opened.workers} images at a time")
-    begin = monotonic()
-    with progress("images") as bar:
-        task = bar.add_task("ranking", total=len(pool))
-        summary = rank_to_file(
-            opened, pool, out, wanted, lambda done: bar.update(task, completed=done)
-        )
-    _tell(summary, out, overlay, seconds=monotonic() - begin)
-    if as_json:
-        for row in ranking.read(out):
-            click.echo(json.dumps(row))
-    return SOME_SKIPPED if summary.skipped else 0
-
-
+main.add_command(rank_command)
 main.add_command(serve_command)
 
 
@@ -339,37 +221,3 @@ def _contract(graph: Path) -> Contract:
     if graph.suffix == sidecar.SUFFIX:
         return sidecar.read(graph, graph.read_bytes()).contract
     return open_graph(choose("auto"), graph, workers=1).contract
-
-
-def _in_words(contract: Contract) -> str:
-    passes = f"{contract.passes} dropout passes"
-    stride = "" if contract.stride == 1 else f", map of {contract.map[0]}x{contract.map[1]}"
-    return f"{contract.acquisition} over {passes} at {contract.height}x{contract.width}{stride}"
-
-
-def _tell(summary: Summary, out: Path, overlay: Path | None, *, seconds: float) -> None:
-    done = summary.images - summary.kept
-    rate = f" ({done / seconds:.1f} images/s)" if done else ""
-    say(f"{summary.pixels} pixels of {summary.asked} images in {out}{rate}", style="green")
-    if summary.kept:
-        say(f"{summary.kept} images were done by an earlier run that was interrupted")
-    if summary.short:
-        say(f"{summary.short} images had fewer pixels left than were asked for", style="yellow")
-    if summary.strangers:
-        say(f"{summary.strangers} labelled images are not in the pool", style="yellow")
-    if overlay is not None:
-        say(f"pictures in {overlay}")
-    if summary.skipped:
-        _tell_skipped(summary, out)
-
-
-def _tell_skipped(summary: Summary, out: Path) -> None:
-    say(f"{len(summary.skipped)} images were skipped:", style="yellow")
-    for reason, count in summary.reasons.most_common():
-        named = [skip for skip in summary.skipped if skip.reason == reason]
-        say(f"  {count} {reason}", style="yellow")
-        for skip in named[:_NAMED_PER_REASON]:
-            say(f"    {skip.image}" + (f" ({skip.detail})" if skip.detail else ""))
-        if count > _NAMED_PER_REASON:
-            say(f"    and {count - _NAMED_PER_REASON} more")
-    say(f"all of them are named in {skipped_path(out)}")

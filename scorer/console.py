@@ -1,9 +1,13 @@
 """How the three programs speak: errors in red, progress on stderr, data on stdout."""
 
+import json
 import math
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 import click
@@ -15,6 +19,7 @@ from rich.progress import (
     ProgressColumn,
     SpinnerColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -25,13 +30,56 @@ from scorer.errors import INTERRUPTED, Failure
 stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-def say(message: str, *, style: str = "") -> None:
-    """A line for people, on stderr, printed as it is."""
-    stderr.print(message, style=style)
+def say(message: str, *, style: str = "", **more: Any) -> None:
+    """A line for people, on stderr, printed as it is; with --log-json, a line for programs.
+
+    more: what a program wants to know beside the words.
+    """
+    if not log.as_json:
+        stderr.print(message, style=style)
+        return
+    level = next((name for key, name in _LEVELS.items() if key in style), "info")
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = {"time": time, "level": level, "message": message} | more
+    click.echo(json.dumps(line), err=True)
+
+
+@dataclass
+class _Log:
+    as_json: bool = False
+
+
+log = _Log()  # of this process
+_LEVELS = {"red": "error", "yellow": "warning"}
+_EVERY_S = 10.0  # a line of progress, with --log-json
+
+
+class _Spoken(Progress):
+    """Progress as lines, not too often, and at the end."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__(console=stderr, disable=True)
+        self._unit, self._said = unit, monotonic()
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        super().update(task_id, **changes)
+        self._tell(task_id)
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        super().advance(task_id, advance)
+        self._tell(task_id)
+
+    def _tell(self, task_id: TaskID) -> None:
+        task = next(one for one in self.tasks if one.id == task_id)
+        if task.finished or monotonic() - self._said >= _EVERY_S:
+            self._said = monotonic()
+            say(task.description, done=task.completed, total=task.total, unit=self._unit)
 
 
 def progress(unit: str) -> Progress:
     """A progress bar with count, rate in `unit`/s and time left, on stderr."""
+    if log.as_json:
+        return _Spoken(unit)
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -54,10 +102,12 @@ class Program(click.Group):
     """A command group whose errors are a message, a remedy and an exit code, not a traceback."""
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> Any:
-        """Run and exit. `--verbose` anywhere on the line shows the traceback too."""
+        """Run and exit. Anywhere on the line, `--verbose` shows the traceback too, and `--log-json`
+        makes what is said on stderr JSON lines.
+        """
         args = list(sys.argv[1:] if args is None else args)
-        verbose = "--verbose" in args
-        args = [arg for arg in args if arg != "--verbose"]
+        verbose, log.as_json = "--verbose" in args, "--log-json" in args
+        args = [arg for arg in args if arg not in {"--verbose", "--log-json"}]
         try:
             sys.exit(super().main(args, standalone_mode=False, **extra))
         except click.exceptions.Abort:
@@ -69,6 +119,9 @@ class Program(click.Group):
         except Failure as error:
             if verbose:
                 stderr.print_exception()
+            if log.as_json:
+                say(str(error), style="red", remedy=error.remedy, exit_code=error.exit_code)
+                sys.exit(error.exit_code)
             say(f"error: {error}", style="bold red")
             if error.remedy:
                 say(f"  {error.remedy}")

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,13 +12,14 @@ from scorer.errors import CannotWrite
 
 
 @contextmanager
-def replacing_path(path: Path) -> Iterator[Path]:
+def replacing_path(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends without error.
 
     Raises CannotWrite, naming `path`, for a full disk or missing permission; whatever stood at
-    `path` before then still stands there.
+    `path` before then still stands there. shared: another process may write the same; then what a
+    killed one leaves is not written over by the next.
     """
-    temporary = _beside(path)
+    temporary = _beside(path, secrets.token_hex(4) if shared else "")
     try:
         with cannot_write(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,11 +53,11 @@ def check_writable(path: Path) -> None:
         probe.unlink()
 
 
-def _beside(path: Path) -> Path:
+def _beside(path: Path, own: str = "") -> Path:
     # Short, so that a name as long as a file system takes leaves room; the same in every run, so
     # that what a killed one left is written over.
     short = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    return path.with_name(f".{short}.tmp")
+    return path.with_name(f".{short}{own}.tmp")
 
 
 @contextmanager

@@ -69,9 +69,9 @@ def load(
     return Photograph(pixels, geometry)
 
 
-def load_full(path: Path, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def load_full(source: Source, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decode an image upright at its own size, as RGB, for people to look at."""
-    with _open(path, max_pixels) as image:
+    with _open(source, max_pixels) as image:
         turn = _TURNS.get(_orientation(image))
         rgb = to_rgb(image)
         return rgb if turn is None else rgb.transpose(turn)

@@ -1,215 +1,296 @@
-"""A ranking from start to file: scoring, journal, pictures, and the ranking that appears last."""
+"""A ranking from a pool to its file: listed, scored shard by shard, put together at the end."""
 
-import csv
-import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from time import monotonic
 
-from scorer import overlay, ranking
+from scorer import image_ranking, manifest, part, ranking, report
 from scorer.budget import within
-from scorer.contract import Contract
-from scorer.errors import BadImage, BadInput, BadLabels, BadPool
+from scorer.engines import Engine, threads
+from scorer.errors import BadInput, BadLabels, BadPool
 from scorer.exclusion import mask_name
-from scorer.files import check_writable, replacing
-from scorer.journal import Journal
-from scorer.labels import Labels
-from scorer.pool import Pool
-from scorer.rank import Ranked, Skipped, check, rank
+from scorer.files import cannot_write, check_writable, replacing
+from scorer.listener import Listener
+from scorer.pools import Collection
+from scorer.pools.folder import Folder
+from scorer.rank import Ranked, Skipped, check
 from scorer.runtime import Runtime
+from scorer.shard import Shards, Task
+from scorer.summary import Summary, summarise
+
+SHARD = 64
+SUCCESS, SUMMARY = "_SUCCESS", "_summary.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to rank and how; `pictures` is the folder for overlays.
+    """What to rank, and what of it to ask for.
 
-    budget: pixels of the whole pool, of n per image at most. distance: of the pixels of an image
-    from each other, in its own pixels. exclude: a folder of masks of what is never chosen.
+    budget: pixels of the whole pool, of n per image at most. images: where a ranking of whole
+    images goes, by one of image_ranking.WAYS. report: where a page about the run goes. shard:
+    images that are lost at most when a worker dies. resume: keep the parts that still hold.
     """
 
-    n: int = 5
+    task: Task = field(default_factory=Task)
     budget: int | None = None
-    distance: float = 0.0
-    seed: int = 0
-    batch: int = 1
-    labels: Labels | None = None
-    exclude: Path | None = None
-    pictures: Path | None = None
+    images: Path | None = None
+    images_by: str = "mean"
+    report: Path | None = None
+    shard: int = SHARD
     resume: bool = True
-
-
-@dataclass
-class Summary:
-    """What a job did: every image of the pool is counted in `ranked` or in `skipped`.
-
-    kept: done by an earlier run; asked: images in the ranking; short: images with fewer than n
-    pixels left; strangers: labelled images that are not in the pool.
-    """
-
-    images: int = 0
-    kept: int = 0
-    ranked: int = 0
-    pixels: int = 0
-    asked: int = 0
-    short: int = 0
-    strangers: int = 0
-    skipped: list[Skipped] = field(default_factory=list)
-
-    @property
-    def reasons(self) -> Counter[str]:
-        return Counter(skip.reason for skip in self.skipped)
 
 
 def rank_to_file(
     runtime: Runtime,
-    pool: Pool,
+    pool: Collection,
     out: Path,
     options: Options,
-    on_image: Callable[[int], None] = lambda _: None,
+    listener: Listener | None = None,
+    engine: Engine = threads.run,
 ) -> Summary:
-    """Rank `pool` into `out`; `on_image` hears how many images are done.
+    """Rank a pool into `out`: a file, or a folder of parts if its name has no suffix.
 
-    Interrupted at any moment, the same call goes on where it stood (unless options.resume is
-    false). Raises BadPool if no image at all could be ranked, BadLabels for labels of other images.
+    Cut at any moment, the same call goes on with the shards that are missing (unless options.resume
+    is false), and ends in the same bytes. Raises BadPool if no image at all could be ranked,
+    BadLabels for labels of other images.
     """
-    ranking.check_suffix(out)
-    check_writable(out)
-    _check_replaceable(out)
-    check(runtime.contract, n=options.n, want_map=options.pictures is not None)
-    _check_pictures(options.pictures, pool)
-    strangers = _strangers(options.labels, pool)
-    _check_exclude(options.exclude, pool)
-    recipe = _recipe(runtime, pool, options)
-    with Journal(out, pool, recipe, resume=options.resume) as journal:
-        on_image(journal.kept)
-        _fill(journal, runtime, pool, options, on_image)
-        summary = _summarise(journal, options.n)
-        summary.strangers = strangers
-        _write_skipped(out, summary)
-        if not summary.ranked:
-            journal.remove()
-            raise BadPool(
-                f"none of the {len(pool)} images could be ranked: {_tally(summary)}",
-                remedy=f"each is named with its reason in {skipped_path(out)}",
-            )
-        ranking.write(
-            out, ranking.rows(_chosen(journal, options, summary), runtime.contract.classes)
-        )
-        journal.remove()
+    listener, begin = listener or Listener(), monotonic()
+    folder = parts_folder(out)
+    _check(runtime, pool, out, options)
+    if not options.resume:
+        _remove(folder)
+    with cannot_write(folder):
+        (folder / SUCCESS).unlink(missing_ok=True)
+    manifest.write(folder, pool, shard=options.shard, on_image=listener.listed)
+    shards = Shards(runtime, pool, folder, options.task)
+    missing, kept, stale = _missing(shards)
+    strangers = _strangers(shards)
+    _check_exclude(shards)
+    listener.begun(shards.manifest.images, stale)
+    listener.scored(kept)
+    engine(shards, missing, _counted(listener, kept))
+    summary = _counted_again(shards, out)
+    summary.kept, summary.strangers = kept, strangers
+    _write(shards, out, options, summary, begin)
     return summary
+
+
+def score_slice(
+    runtime: Runtime,
+    pool: Collection,
+    out: Path,
+    options: Options,
+    slice_: tuple[int, int],
+    listener: Listener | None = None,
+    engine: Engine = threads.run,
+) -> int:
+    """Score every n-th shard from the i-th on, slice_ = (i, n), for tasks of a cluster's own queue.
+
+    Whoever comes first lists the pool. Returns how many images were scored; rank_to_file puts
+    everything together. Raises BadInput for a folder where another pool is listed.
+    """
+    listener, folder = listener or Listener(), parts_folder(out)
+    _check(runtime, pool, out, options)
+    if not (folder / manifest.NAME).is_file():
+        manifest.write(folder, pool, shard=options.shard, on_image=listener.listed)
+    shards = Shards(runtime, pool, folder, options.task)
+    if shards.manifest.where != pool.where:
+        raise BadInput(
+            f"{folder} lists {shards.manifest.where}, not {pool.where}",
+            remedy="choose another --out for another pool",
+        )
+    first, step = slice_
+    missing, _, stale = _missing(shards, range(first, shards.manifest.shards, step))
+    images = sum(len(shards.manifest.read(shard)) for shard in missing)
+    listener.begun(images, stale)
+    engine(shards, missing, _counted(listener, 0))
+    return images
+
+
+def parts_folder(out: Path) -> Path:
+    """Where the parts of a ranking are until it is whole; a folder that is asked for keeps them."""
+    return out if is_folder(out) else out.with_name(f"{out.name}.parts")
+
+
+def is_folder(out: Path) -> bool:
+    return not out.suffix
 
 
 def skipped_path(out: Path) -> Path:
     """Where the images that could not be ranked are named: ranking.csv → ranking.skipped.csv."""
-    return out.with_name(f"{out.stem}.skipped.csv")
+    return out / "_skipped.csv" if is_folder(out) else out.with_name(f"{out.stem}.skipped.csv")
 
 
-def _write_skipped(out: Path, summary: Summary) -> None:
-    path = skipped_path(out)
-    if not summary.skipped:
-        path.unlink(missing_ok=True)
-        return
-    with replacing(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("image", "reason", "detail"))
-        for skip in summary.skipped:
-            name = skip.image.encode("utf-8", "backslashreplace").decode()
-            writer.writerow((name, skip.reason, skip.detail))
+def _check(runtime: Runtime, pool: Collection, out: Path, options: Options) -> None:
+    """All that can be refused before anything is written."""
+    task = options.task
+    if is_folder(out):
+        if options.budget is not None:
+            raise BadInput(
+                f"--budget chooses from all parts, and {out} is a folder of parts",
+                remedy="give --out a file, such as ranking.parquet",
+            )
+    else:
+        ranking.check_suffix(out)
+        check_writable(out)
+        _check_replaceable(out)
+    check(runtime.contract, n=task.n, want_map=task.want_map)
+    if options.images is not None:
+        ranking.check_suffix(options.images)
+    if task.pictures is not None and isinstance(pool, Folder):
+        _check_pictures(task.pictures, pool.root)
 
 
-def _fill(
-    journal: Journal,
-    runtime: Runtime,
-    pool: Pool,
-    options: Options,
-    on_image: Callable[[int], None],
-) -> None:
-    results = rank(
-        runtime,
-        pool,
-        n=options.n,
-        labels=options.labels,
-        seed=options.seed,
-        batch=options.batch,
-        want_map=options.pictures is not None,
-        start=journal.kept,
-        distance=options.distance,
-        exclude=options.exclude,
-    )
-    for done, result in enumerate(results, start=journal.kept + 1):
-        journal.append(_pictured(result, runtime.contract, pool, options.pictures))
-        on_image(done)
+def _missing(
+    shards: Shards, numbers: Sequence[int] | None = None
+) -> tuple[list[int], int, dict[str, int]]:
+    """Shards without a part that holds; the images of the others; what changed, and how often."""
+    missing: list[int] = []
+    kept, stale = 0, dict[str, int]()
+    for number in range(shards.manifest.shards) if numbers is None else numbers:
+        entries = shards.manifest.read(number)
+        found = part.stamp_of(shards.folder, number)
+        changed = None if found is None else shards.stamp(entries).differs(found)
+        if found is not None and changed is None:
+            kept += len(entries)
+            continue
+        missing.append(number)
+        if changed is not None:
+            stale[changed] = stale.get(changed, 0) + 1
+    return missing, kept, stale
 
 
-def _pictured(
-    result: Ranked | Skipped, contract: Contract, pool: Pool, folder: Path | None
-) -> Ranked | Skipped:
-    if folder is None or isinstance(result, Skipped):
-        return result
-    try:
-        overlay.write(folder, pool.path(result.image), result, contract.colours)
-    except BadImage as error:  # it vanished after it was scored
-        return Skipped(result.image, error.reason, error.detail)
-    return result
+def _counted(listener: Listener, kept: int) -> Callable[[int], None]:
+    """Adds up how many images are done."""
+    done = kept
+
+    def on_images(count: int) -> None:
+        nonlocal done
+        done += count
+        listener.scored(done)
+
+    return on_images
 
 
-def _ranked(journal: Journal) -> Iterator[Ranked]:
-    return (result for result in journal.results() if isinstance(result, Ranked))
+def _counted_again(shards: Shards, out: Path) -> Summary:
+    """What is in the parts; the skipped have a file. Raises BadPool where nothing else is."""
+    _remove_beyond(shards)
+    summary = summarise(lambda: _results(shards), shards.task.n, skipped_path(out))
+    if not summary.ranked:
+        if not is_folder(out):
+            _remove(shards.folder)
+        raise BadPool(
+            f"none of the {summary.images} images could be ranked: {summary.tally()}",
+            remedy=f"each is named with its reason in {skipped_path(out)}",
+        )
+    return summary
 
 
-def _chosen(journal: Journal, options: Options, summary: Summary) -> Iterator[Ranked]:
+def _write(shards: Shards, out: Path, options: Options, summary: Summary, begin: float) -> None:
+    """The rankings and the report; at the very end, what says that all is there."""
+    if is_folder(out):
+        for _ in _chosen(shards, options, summary):
+            pass
+    else:
+        classes = shards.runtime.contract.classes
+        ranking.write(out, ranking.rows(_chosen(shards, options, summary), classes))
+    if options.images is not None:
+        image_ranking.write(options.images, _ranked(shards), options.images_by)
+    if options.report is not None:
+        images, seconds = _chosen(shards, options, Summary()), monotonic() - begin
+        report.write(options.report, str(out), summary, images, seconds=seconds)
+    if is_folder(out):
+        _succeed(shards, summary)
+    else:
+        _remove(shards.folder)
+
+
+def _ranked(shards: Shards) -> Iterator[Ranked]:
+    return (one for one in _results(shards) if isinstance(one, Ranked))
+
+
+def _results(shards: Shards) -> Iterator[Ranked | Skipped]:
+    classes = shards.runtime.contract.classes
+    for number in range(shards.manifest.shards):
+        yield from part.read(shards.folder, number, classes)
+
+
+def _chosen(shards: Shards, options: Options, summary: Summary) -> Iterator[Ranked]:
     """What is asked for, counted."""
     if options.budget is None:
-        chosen = _ranked(journal)
+        chosen = _ranked(shards)
     else:
-        chosen = within(options.budget, lambda: _ranked(journal))
+        chosen = within(options.budget, lambda: _ranked(shards))
     for one in chosen:
         summary.pixels += len(one.pixels)
         summary.asked += bool(one.pixels)
         yield one
 
 
-def _summarise(journal: Journal, n: int) -> Summary:
-    summary = Summary(kept=journal.kept)
-    for result in journal.results():
-        summary.images += 1
-        if isinstance(result, Skipped):
-            summary.skipped.append(result)
-        else:
-            summary.ranked += 1
-            summary.short += len(result.pixels) < n
-    return summary
+def _succeed(shards: Shards, summary: Summary) -> None:
+    with replacing(shards.folder / SUMMARY) as file:
+        told = summary.told() | {
+            "graph": shards.runtime.contract.sha256, "shards": shards.manifest.shards
+        }  # fmt: skip
+        json.dump(told, file, indent=1)
+        file.write("\n")
+    with replacing(shards.folder / SUCCESS):
+        pass
 
 
-def _tally(summary: Summary) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in summary.reasons.most_common())
+def _remove_beyond(shards: Shards) -> None:
+    """Parts of a pool that had more shards, and what killed processes have left."""
+    for found in shards.folder.glob("part-*.parquet"):
+        if found >= part.path(shards.folder, shards.manifest.shards):
+            found.unlink()
+    for found in shards.folder.glob(".*.tmp"):
+        found.unlink()
 
 
-def _strangers(labels: Labels | None, pool: Pool) -> int:
+def _remove(folder: Path) -> None:
+    """Of what is in it, only what is ours."""
+    with cannot_write(folder):
+        for pattern in ("part-*.parquet", "_*", ".*.tmp"):
+            for found in folder.glob(pattern):
+                found.unlink()
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _strangers(shards: Shards) -> int:
     """How many labelled images are not in the pool; all of them: these are other labels."""
+    labels = shards.task.labels
     if labels is None or not labels.clicks:
         return 0
-    names = set(pool.names)
-    missing = [name for name in labels.clicks if name not in names]
+    names = (entry.name for entries in manifest.shards(shards.manifest) for entry in entries)
+    missing = set(labels.clicks).difference(names)
     if len(missing) == len(labels.clicks):
         raise BadLabels(
             f"none of the {len(missing)} images that the labels name is in the pool; "
-            f"they name for example {missing[0]!r}, the pool {pool.names[0]!r}",
+            f"they name for example {min(missing)!r}, the pool {_first(shards)!r}",
             remedy="image names are paths below --pool; give the folder that they start from",
         )
     return len(missing)
 
 
-def _check_exclude(folder: Path | None, pool: Pool) -> None:
+def _check_exclude(shards: Shards) -> None:
     """Refuse a folder of masks of other images, which would exclude nothing in silence."""
-    if folder is not None and not any((folder / mask_name(n)).is_file() for n in pool.names):
+    folder = shards.task.exclude
+    if folder is None:
+        return
+    names = (entry.name for entries in manifest.shards(shards.manifest) for entry in entries)
+    if not any((folder / mask_name(name)).is_file() for name in names):
         raise BadInput(
             f"--exclude {folder} has no mask of any image of the pool, such as "
-            f"{mask_name(pool.names[0])}",
+            f"{mask_name(_first(shards))}",
             remedy="a mask has the path of its image below --pool, with .png",
         )
+
+
+def _first(shards: Shards) -> str:
+    return shards.manifest.read(0)[0].name
 
 
 def _check_replaceable(out: Path) -> None:
@@ -224,28 +305,9 @@ def _check_replaceable(out: Path) -> None:
             )
 
 
-def _check_pictures(folder: Path | None, pool: Pool) -> None:
-    if folder is None or not pool.searched:
-        return
-    if folder.resolve().is_relative_to(pool.root.resolve()):
+def _check_pictures(folder: Path, root: Path) -> None:
+    if folder.resolve().is_relative_to(root.resolve()):
         raise BadInput(
             f"--overlay {folder} lies inside the pool: the next run would rank the pictures",
-            remedy=f"choose a folder outside {pool.root}",
+            remedy=f"choose a folder outside {root}",
         )
-
-
-def _recipe(runtime: Runtime, pool: Pool, options: Options) -> dict[str, Any]:
-    """All that the result depends on, beside the images."""
-    labels = options.labels.clicks if options.labels else {}
-    flat = repr(sorted((name, list(clicks)) for name, clicks in labels.items()))
-    return {
-        "contract": runtime.contract.sha256,
-        "pool": str(pool.root.resolve()),
-        "n": options.n,
-        "seed": options.seed,
-        "distance": options.distance,
-        "exclude": str(options.exclude),
-        "runtime": runtime.name,
-        "pictures": str(options.pictures),
-        "labels": hashlib.sha256(flat.encode("utf-8", "surrogateescape")).hexdigest(),
-    }

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from scorer.files import replacing_path
-from scorer.images import load_full
+from scorer.images import Source, load_full
 from scorer.rank import Pixel, Ranked
 
 _HARMLESS = {"..": "_above", "/": "_root", "//": "_root"}  # names of a list may lead outside
@@ -41,12 +41,12 @@ def draw(
 
 
 def write(
-    folder: Path, pool_path: Path, result: Ranked, colours: Sequence[tuple[int, int, int]]
+    folder: Path, photograph: Source, result: Ranked, colours: Sequence[tuple[int, int, int]]
 ) -> Path:
     """Draw a result into `folder`, under the image's own name with .jpg; return the file."""
     inside = [_HARMLESS.get(part, part) for part in PurePosixPath(result.image).parts]
     path = folder.joinpath(*inside[:-1], f"{inside[-1]}.jpg")
-    picture = draw(result, load_full(pool_path), colours)
+    picture = draw(result, load_full(photograph), colours)
     with replacing_path(path) as temporary:
         # Pillow itself does not see that a full disk took only a part.
         temporary.write_bytes(encoded(picture, "JPEG", quality=90))

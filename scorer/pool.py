@@ -1,12 +1,13 @@
-"""A pool of images: a folder or a list, always in the same order."""
+"""A pool of images in memory: a folder or a list, always in the same order."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from scorer.errors import BadImage, BadPool
-from scorer.images import SUFFIXES
+from scorer.images import SUFFIXES, Source
+from scorer.pools.collection import Entry
+from scorer.pools.folder import Folder, of_file
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,18 @@ class Pool:
     names: tuple[str, ...]
     searched: bool = True  # a folder, to which files may be added; False for a list
 
+    @property
+    def where(self) -> str:
+        return str(self.root)
+
     def path(self, name: str) -> Path:
         return self.root / name
+
+    def entries(self) -> Iterator[Entry]:
+        return (of_file(name, self.path(name)) for name in self.names)
+
+    def read(self, entry: Entry) -> Source:
+        return self.path(entry.name)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -31,9 +42,9 @@ def list_pool(location: Path) -> Pool:
     folders are passed over, links to folders are not followed. Raises BadPool if nothing is found.
     """
     if location.is_dir():
-        pool = Pool(location, tuple(sorted(_walk(location))))
+        pool = Pool(location, tuple(Folder(location).names()))
     elif location.is_file() and location.suffix.lower() == ".txt":
-        pool = Pool(location.parent, tuple(sorted(set(_lines(location)))), searched=False)
+        pool = Pool(location.parent, tuple(sorted(set(lines(location)))), searched=False)
     elif location.exists():
         raise BadPool(
             f"{location} is neither a folder nor a .txt list of images",
@@ -42,11 +53,13 @@ def list_pool(location: Path) -> Pool:
     else:
         raise BadPool(f"{location} does not exist", remedy="give --pool a folder of images")
     if not pool.names:
-        suffixes = " ".join(sorted(SUFFIXES))
-        raise BadPool(
-            f"{location} holds no images", remedy=f"looked for files ending in {suffixes}"
-        )
+        raise no_images(location)
     return pool
+
+
+def no_images(location: object) -> BadPool:
+    suffixes = " ".join(sorted(SUFFIXES))
+    return BadPool(f"{location} holds no images", remedy=f"looked for files ending in {suffixes}")
 
 
 def check_name(name: str) -> None:
@@ -55,21 +68,8 @@ def check_name(name: str) -> None:
         raise BadImage("file name is not UTF-8", ascii(name))
 
 
-def _walk(root: Path) -> Iterator[str]:
-    def refuse(error: OSError) -> None:
-        raise BadPool(
-            f"cannot read the folder {error.filename}: {error.strerror}",
-            remedy="give --pool a folder that you may read",
-        ) from error
-
-    for folder, folders, files in os.walk(root, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield (Path(folder) / name).relative_to(root).as_posix()
-
-
-def _lines(path: Path) -> Iterator[str]:
+def lines(path: Path) -> Iterator[str]:
+    """The paths of a list, without the empty lines."""
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

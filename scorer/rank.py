@@ -1,9 +1,9 @@
 """Ranks the pixels of a pool: each worker decodes an image and scores it, beside the others."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,13 +35,24 @@ class Pixel:
 
 @dataclass(frozen=True)
 class Ranked:
-    """The pixels chosen in one image; its uncertainty and its classes if they were asked for."""
+    """The pixels chosen in one image; its uncertainty and its classes if they were asked for.
+
+    share: of its pixels, how many are uncertain, where that was measured.
+    """
 
     image: str
     geometry: Geometry
     pixels: tuple[Pixel, ...]
     map: npt.NDArray[np.float32] | None = None
     segmentation: npt.NDArray[np.int32] | None = None
+    share: float | None = None
+
+    def measured(self, uncertain: float | None) -> "Ranked":
+        """Without its maps; with the share of the pixels that have at least this value."""
+        share = None
+        if uncertain is not None and self.map is not None:
+            share = float(np.mean(self.map >= uncertain))
+        return replace(self, map=None, segmentation=None, share=share)
 
 
 @dataclass(frozen=True)
@@ -83,20 +94,11 @@ def rank(  # noqa: PLR0913  # what is chosen, and how it is run
     masks (scorer/exclusion.py) whose pixels are never chosen. The result of an image
     depends on the graph, the image, its labels, n and the seed: not on the order or the batch.
     """
-    check(runtime.contract, n=n, want_map=want_map)
     barred = Exclusion(labels or Labels({}), distance, exclude)
-
-    def ready(name: str) -> Prepared | Skipped:
-        try:
-            check_name(name)
-            source = pool.path(name)
-            return prepare(runtime.contract, source, name, barred, n=n, seed=seed)
-        except BadImage as error:
-            return Skipped(name, error.reason, error.detail)
+    ranker = Ranker(runtime, barred, n=n, seed=seed, want_map=want_map)
 
     def score(names: Sequence[str]) -> list[Ranked | Skipped]:
-        chunk = [ready(name) for name in names]
-        return _score(runtime, chunk, n=n, want_map=want_map, distance=distance)
+        return ranker.rank(names, pool.path)
 
     with ThreadPoolExecutor(runtime.workers) as threads:
         chunks = _chunks(pool.names[start:], batch)
@@ -105,6 +107,41 @@ def rank(  # noqa: PLR0913  # what is chosen, and how it is run
                 yield from results
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
+
+
+class Ranker:
+    """Chooses the n best pixels of images, a batch at a time; from any thread.
+
+    want_map: with their uncertainty. Raises BadInput for what this graph cannot give.
+    """
+
+    def __init__(
+        self, runtime: Runtime, barred: Exclusion, *, n: int, seed: int = 0, want_map: bool = False
+    ) -> None:
+        check(runtime.contract, n=n, want_map=want_map)
+        self.runtime, self.barred = runtime, barred
+        self.n, self.seed, self.want_map = n, seed, want_map
+
+    def rank(self, names: Sequence[str], source: Callable[[str], Source]) -> list[Ranked | Skipped]:
+        """One result per image, in one batch; source(name): where its bytes are, or BadImage."""
+        chunk = [self._ready(name, source) for name in names]
+        prepared = [item for item in chunk if isinstance(item, Prepared)]
+        if not prepared:
+            return [item for item in chunk if isinstance(item, Skipped)]
+        scores = run(self.runtime, prepared, want_map=self.want_map)
+        found = (
+            chosen(self.runtime, item, scores, index, n=self.n, distance=self.barred.distance)
+            for index, item in enumerate(prepared)
+        )
+        return [item if isinstance(item, Skipped) else next(found) for item in chunk]
+
+    def _ready(self, name: str, source: Callable[[str], Source]) -> Prepared | Skipped:
+        try:
+            check_name(name)
+            contract = self.runtime.contract
+            return prepare(contract, source(name), name, self.barred, n=self.n, seed=self.seed)
+        except BadImage as error:
+            return Skipped(name, error.reason, error.detail)
 
 
 def check(contract: Contract, *, n: int, want_map: bool) -> None:
@@ -139,25 +176,6 @@ def prepare(
 
 def _chunks(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (names[start : start + size] for start in range(0, len(names), size))
-
-
-def _score(
-    runtime: Runtime,
-    chunk: Sequence[Prepared | Skipped],
-    *,
-    n: int,
-    want_map: bool,
-    distance: float,
-) -> list[Ranked | Skipped]:
-    prepared = [item for item in chunk if isinstance(item, Prepared)]
-    if not prepared:
-        return [item for item in chunk if isinstance(item, Skipped)]
-    scores = run(runtime, prepared, want_map=want_map)
-    found = (
-        chosen(runtime, item, scores, index, n=n, distance=distance)
-        for index, item in enumerate(prepared)
-    )
-    return [item if isinstance(item, Skipped) else next(found) for item in chunk]
 
 
 def run(runtime: Runtime, prepared: Sequence[Prepared], *, want_map: bool) -> Scores:

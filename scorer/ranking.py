@@ -54,10 +54,10 @@ def check_suffix(path: Path) -> None:
         )
 
 
-def write(path: Path, ranking: Iterable[Row]) -> None:
+def write(path: Path, ranking: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:
     """Write the ranking in the format that the suffix names; the file appears whole or not."""
     check_suffix(path)
-    _WRITERS[path.suffix.lower()](path, ranking)
+    _WRITERS[path.suffix.lower()](path, ranking, columns)
 
 
 def read(path: Path) -> Iterator[Row]:
@@ -66,32 +66,31 @@ def read(path: Path) -> Iterator[Row]:
     yield from _READERS[path.suffix.lower()](path)
 
 
-def _write_csv(path: Path, ranking: Iterable[Row]) -> None:
+def _write_csv(path: Path, ranking: Iterable[Row], columns: Sequence[str]) -> None:
     with replacing(path) as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(ranking)
 
 
-def _write_jsonl(path: Path, ranking: Iterable[Row]) -> None:
+def _write_jsonl(path: Path, ranking: Iterable[Row], _: Sequence[str]) -> None:
     with replacing(path) as file:
         file.writelines(json.dumps(row) + "\n" for row in ranking)
 
 
-def _write_parquet(path: Path, ranking: Iterable[Row]) -> None:
+def _write_parquet(path: Path, ranking: Iterable[Row], columns: Sequence[str]) -> None:
     import pyarrow as pa  # noqa: PLC0415  # half a second that only this format needs
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    text, whole, real = pa.string(), pa.int32(), pa.float32()
-    kinds = (text, whole, whole, whole, real, text, whole, whole, whole, whole)
-    schema = pa.schema(list(zip(COLUMNS, kinds, strict=True)))
+    kinds: dict[type, Any] = {str: pa.string(), int: pa.int32(), float: pa.float32()}
+    schema = pa.schema([(name, kinds[_KINDS[name]]) for name in columns])
     with replacing_path(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         ranking = iter(ranking)
         while chunk := list(islice(ranking, _ROWS_AT_ONCE)):
             writer.write_table(pa.Table.from_pylist(chunk, schema))
 
 
-_WRITERS: dict[str, Callable[[Path, Iterable[Row]], None]] = {
+_WRITERS: dict[str, Callable[[Path, Iterable[Row], Sequence[str]], None]] = {
     ".csv": _write_csv,
     ".jsonl": _write_jsonl,
     ".parquet": _write_parquet,
@@ -117,7 +116,7 @@ def _read_parquet(path: Path) -> Iterator[Row]:
             yield from chunk.to_pylist()
 
 
-_KINDS: dict[str, Callable[[str], Any]] = dict.fromkeys(COLUMNS, int) | {
+_KINDS: dict[str, type[str] | type[int] | type[float]] = dict.fromkeys(COLUMNS, int) | {
     "image": str,
     "score": float,
     "predicted": str,

@@ -33,6 +33,7 @@ from scorer.job import Options, rank_to_file
 from scorer.pool import Pool, list_pool
 from scorer.runtime import Runtime
 from scorer.runtimes import cuda
+from scorer.shard import Task
 
 SETTING = Setting((256, 512), 19)
 SMALL = Setting((96, 128), 5, passes=4)  # for parity, which the CPU computes, too
@@ -190,7 +191,9 @@ class Race:
         beside = "" if bare is None else f"{ms / bare:.2f} x bare, {_traffic(ms - bare)}"
         yield Row(f"{name} {self.precision}, network and scoring", ms, beside)
         begin = perf_counter()
-        rank_to_file(opened, self.pool, self.ranking, Options(batch=self.batch, resume=False))
+        rank_to_file(
+            opened, self.pool, self.ranking, Options(task=Task(batch=self.batch), resume=False)
+        )
         took = 1e3 * (perf_counter() - begin) / len(self.pool)
         said = (
             f"{1e3 / took:.0f} images/s from JPEG files of 2048x1024, {ms / took:.0%} of memory's"

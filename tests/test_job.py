@@ -1,28 +1,43 @@
 """A run that was cut goes on where it stood, and ends in the bytes of an undisturbed one."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import photographs
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from scorer import manifest, part
 from scorer.errors import BadInput, BadPool, Failure
-from scorer.job import Options, Summary, rank_to_file
+from scorer.job import Options, parts_folder, rank_to_file
 from scorer.labels import Click, Labels
+from scorer.listener import Listener
 from scorer.pool import list_pool
 from scorer.runtimes.cpu import OnnxRuntime, Scores
+from scorer.shard import Task
+from scorer.summary import Summary
 
 Graph = Callable[..., Path]
 COUNT = 12
-USUAL = Options(n=3)
+
+
+def usual(shard: int = 1, *, resume: bool = True, **task: Any) -> Options:
+    """Parts of one image, so that it shows what is kept."""
+    return Options(task=Task(**({"n": 3} | task)), shard=shard, resume=resume)
+
+
+USUAL = usual()
 
 
 class Counting:
@@ -52,12 +67,15 @@ class Cut(Exception):
     """What ends a run in these tests."""
 
 
-def cut_after(images: int) -> Callable[[int], None]:
-    def on_image(done: int) -> None:
-        if done >= images:
-            raise Cut
+class Cutting(Listener):
+    """Ends a run when so many images are done."""
 
-    return on_image
+    def __init__(self, images: int) -> None:
+        self.images = images
+
+    def scored(self, images: int) -> None:
+        if images >= self.images:
+            raise Cut
 
 
 @pytest.fixture
@@ -74,14 +92,14 @@ def pool(tmp_path: Path) -> Path:
 def whole(pool: Path, tiny: Graph, tmp_path: Path) -> bytes:
     """What an undisturbed run writes."""
     out = tmp_path / "undisturbed" / "ranking.csv"
-    rank_to_file(Counting(tiny()), list_pool(pool), out, Options(n=3))
+    rank_to_file(Counting(tiny()), list_pool(pool), out, USUAL)
     return out.read_bytes()
 
 
 def cut(graph: Path, pool: Path, out: Path, images: int, options: Options = USUAL) -> None:
     with pytest.raises(Cut):
-        rank_to_file(Counting(graph), list_pool(pool), out, options, cut_after(images))
-    assert partial(out).is_file()
+        rank_to_file(Counting(graph), list_pool(pool), out, options, Cutting(images))
+    assert parts_folder(out).is_dir()
 
 
 def again(graph: Path, pool: Path, out: Path, options: Options = USUAL) -> tuple[Summary, int]:
@@ -90,12 +108,8 @@ def again(graph: Path, pool: Path, out: Path, options: Options = USUAL) -> tuple
     return rank_to_file(runtime, list_pool(pool), out, options), runtime.images
 
 
-def partial(out: Path) -> Path:
-    return out.with_name(f"{out.name}.partial")
-
-
 def leftovers(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob("*") if path.name.endswith((".partial", ".tmp"))]
+    return [path.name for path in folder.rglob("*") if path.name.endswith((".parts", ".tmp"))]
 
 
 def test_an_undisturbed_run_leaves_the_ranking_and_the_skipped(
@@ -111,19 +125,19 @@ def test_an_undisturbed_run_leaves_the_ranking_and_the_skipped(
 
 
 @pytest.mark.parametrize("images", [1, 4, 7, COUNT])
-@pytest.mark.parametrize("batch", [1, 5])
+@pytest.mark.parametrize(("shard", "batch"), [(1, 1), (5, 2), (64, 1)])
 def test_a_cut_run_goes_on_and_ends_in_the_same_bytes(
-    images: int, batch: int, whole: bytes, pool: Path, tiny: Graph, tmp_path: Path
+    images: int, shard: int, batch: int, whole: bytes, pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:
     out = tmp_path / "ranking.csv"
-    options = Options(n=3, batch=batch)
+    options = usual(shard, batch=batch)
     cut(tiny(), pool, out, images, options)
     assert not out.exists()
     summary, scored = again(tiny(), pool, out, options)
     assert out.read_bytes() == whole
-    assert summary.kept == images
-    assert scored <= COUNT - images
-    assert (summary.images, summary.ranked, len(summary.skipped)) == (COUNT, COUNT - 2, 2)
+    assert summary.kept == (COUNT if images == COUNT else images - images % shard)
+    assert scored <= COUNT - summary.kept
+    assert (summary.images, summary.ranked, summary.skipped) == (COUNT, COUNT - 2, 2)
     assert leftovers(tmp_path) == []
 
 
@@ -136,43 +150,48 @@ def test_a_run_may_be_cut_many_times(whole: bytes, pool: Path, tiny: Graph, tmp_
     assert out.read_bytes() == whole
 
 
-def test_on_image_hears_every_image_once_and_where_a_run_goes_on(
+def test_a_listener_hears_every_image_once_and_where_a_run_goes_on(
     pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:
     out = tmp_path / "ranking.csv"
     cut(tiny(), pool, out, 5)
     heard: list[int] = []
-    rank_to_file(Counting(tiny()), list_pool(pool), out, Options(n=3), heard.append)
+
+    class Hearing(Listener):
+        def scored(self, images: int) -> None:
+            heard.append(images)
+
+    rank_to_file(Counting(tiny()), list_pool(pool), out, USUAL, Hearing())
     assert heard == list(range(5, COUNT + 1))
 
 
 def test_no_resume_starts_anew(whole: bytes, pool: Path, tiny: Graph, tmp_path: Path) -> None:
     out = tmp_path / "ranking.csv"
     cut(tiny(), pool, out, 5)
-    summary, scored = again(tiny(), pool, out, Options(n=3, resume=False))
+    summary, scored = again(tiny(), pool, out, usual(resume=False))
     assert (summary.kept, scored) == (0, COUNT - 2)
     assert out.read_bytes() == whole
 
 
 @pytest.mark.parametrize(
-    "changed",
+    ("changed", "kept"),
     [
-        Options(n=2),
-        Options(n=3, seed=1),
-        Options(n=3, labels=Labels({"city/0001.png": [Click(0, 0, 1)]})),
-        Options(n=3, pictures=Path("pictures")),
+        (usual(n=2), 0),
+        (usual(seed=1), 0),
+        (usual(labels=Labels({"city/0001.png": [Click(0, 0, 1)]})), 4),  # all but that image
+        (usual(pictures=Path("pictures")), 0),
     ],
     ids=["n", "seed", "labels", "pictures"],
 )
 def test_other_options_start_anew(
-    changed: Options, pool: Path, tiny: Graph, tmp_path: Path
+    changed: Options, kept: int, pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:
     out = tmp_path / "ranking.csv"
-    if changed.pictures:
-        changed = replace(changed, pictures=tmp_path / changed.pictures)
+    if changed.task.pictures:
+        changed = replace(changed, task=replace(changed.task, pictures=tmp_path / "pictures"))
     cut(tiny(), pool, out, 5)
     summary, _ = again(tiny(), pool, out, changed)
-    assert summary.kept == 0
+    assert summary.kept == kept
     rank_to_file(Counting(tiny()), list_pool(pool), tmp_path / "fresh.csv", changed)
     assert out.read_bytes() == (tmp_path / "fresh.csv").read_bytes()
 
@@ -180,7 +199,7 @@ def test_other_options_start_anew(
 def test_another_batch_size_goes_on(whole: bytes, pool: Path, tiny: Graph, tmp_path: Path) -> None:
     out = tmp_path / "ranking.csv"
     cut(tiny(), pool, out, 5)
-    summary, _ = again(tiny(), pool, out, Options(n=3, batch=4))
+    summary, _ = again(tiny(), pool, out, usual(batch=4))
     assert summary.kept == 5
     assert out.read_bytes() == whole
 
@@ -192,12 +211,35 @@ def test_another_graph_starts_anew(pool: Path, tiny: Graph, tmp_path: Path) -> N
     assert summary.kept == 0
 
 
-def test_another_pool_starts_anew(pool: Path, tiny: Graph, tmp_path: Path) -> None:
+def test_another_pool_starts_anew_and_one_that_was_moved_goes_on(
+    pool: Path, tiny: Graph, tmp_path: Path
+) -> None:
     out = tmp_path / "ranking.csv"
     cut(tiny(), pool, out, 5)
-    other = pool.rename(tmp_path / "other")
-    summary, _ = again(tiny(), other, out)
-    assert summary.kept == 0
+    other = tmp_path / "other"
+    shutil.copytree(pool, other)
+    cut(tiny(), other, out, 3)
+    summary, _ = again(tiny(), other.rename(tmp_path / "moved"), out)
+    assert summary.kept == 3
+
+
+class Told(Listener):
+    def begun(self, images: int, stale: Mapping[str, int]) -> None:
+        self.stale = dict(stale)
+
+
+@pytest.mark.parametrize(
+    ("graph", "options", "what"),
+    [("margin", USUAL, "graph"), ("balentacq", usual(n=2), "options")],
+)
+def test_what_has_changed_is_said(
+    graph: str, options: Options, what: str, pool: Path, tiny: Graph, tmp_path: Path
+) -> None:
+    out = tmp_path / "ranking.csv"
+    cut(tiny(), pool, out, 5)
+    told = Told()
+    rank_to_file(Counting(tiny(graph)), list_pool(pool), out, options, told)
+    assert told.stale == {what: 5}
 
 
 def change(pool: Path) -> None:
@@ -220,51 +262,45 @@ def add(pool: Path) -> None:
 def test_a_pool_that_changed_is_noticed(
     images: int, happens: Callable[[Path], None], pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:
-    """city/0001, then city/0003: what was done before the change is kept, the rest is not."""
+    """city/0001, then city/0003: what a change moves into another part is scored again."""
     out = tmp_path / "ranking.csv"
     cut(tiny(), pool, out, images)
     happens(pool)
     summary, _ = again(tiny(), pool, out)
-    assert summary.kept == 1
-    rank_to_file(Counting(tiny()), list_pool(pool), tmp_path / "fresh.csv", Options(n=3))
+    assert summary.kept == (images - 1 if happens is change else 1)
+    rank_to_file(Counting(tiny()), list_pool(pool), tmp_path / "fresh.csv", USUAL)
     assert out.read_bytes() == (tmp_path / "fresh.csv").read_bytes()
 
 
-@pytest.mark.parametrize("missing", [1, 2, 40, 10_000])
-def test_a_journal_that_lost_its_end_is_continued_from_there(
-    missing: int, whole: bytes, pool: Path, tiny: Graph, tmp_path: Path
-) -> None:
-    out = tmp_path / "ranking.csv"
-    cut(tiny(), pool, out, 5)
-    content = partial(out).read_bytes()
-    partial(out).write_bytes(content[: max(0, len(content) - missing)])
-    summary, _ = again(tiny(), pool, out)
-    assert summary.kept == (0 if missing > len(content) else 4)
-    assert out.read_bytes() == whole
-
-
-@pytest.mark.parametrize("line", [b"\0" * 40 + b"\n", b"{}\n", b"not json\n", b"\xff\xfe\n"])
-def test_a_damaged_line_is_scored_again(
-    line: bytes, whole: bytes, pool: Path, tiny: Graph, tmp_path: Path
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"", lambda content: content[:-1], lambda content: content[: 1000],
+        lambda content: bytes(len(content)), lambda content: content[:-400] + bytes(400),
+        lambda content: b"not a part",
+    ],
+)  # fmt: skip
+def test_a_damaged_part_is_scored_again(
+    damage: Callable[[bytes], bytes], whole: bytes, pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:
     """After a power cut a file system may leave zeros where the last blocks should be."""
     out = tmp_path / "ranking.csv"
     cut(tiny(), pool, out, 5)
-    lines = partial(out).read_bytes().splitlines(keepends=True)
-    partial(out).write_bytes(b"".join([*lines[:-1], line]))
+    path = part.path(parts_folder(out), 2)
+    path.write_bytes(damage(path.read_bytes()))
     summary, _ = again(tiny(), pool, out)
     assert summary.kept == 4
     assert out.read_bytes() == whole
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"\0\0\0", b"old\n", b'{"n": 3}\n{}\n'])
-def test_a_journal_of_something_else_is_written_anew(
-    content: bytes, whole: bytes, pool: Path, tiny: Graph, tmp_path: Path
+def test_a_part_of_another_program_is_scored_again(
+    whole: bytes, pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:
     out = tmp_path / "ranking.csv"
-    partial(out).write_bytes(content)
+    cut(tiny(), pool, out, 5)
+    pq.write_table(pa.table({"image": ["a"]}), part.path(parts_folder(out), 0))
     summary, _ = again(tiny(), pool, out)
-    assert summary.kept == 0
+    assert summary.kept == 4
     assert out.read_bytes() == whole
 
 
@@ -303,14 +339,14 @@ def test_a_wrong_n_does_not_cost_an_interrupted_run(
     out = tmp_path / "ranking.csv"
     cut(tiny(), pool, out, 5)
     with pytest.raises(Failure, match="n is 99"):
-        again(tiny(), pool, out, Options(n=99))
+        again(tiny(), pool, out, usual(n=99))
     summary, _ = again(tiny(), pool, out)
     assert summary.kept == 5
 
 
 def test_a_refused_n_leaves_nothing(pool: Path, tiny: Graph, tmp_path: Path) -> None:
     with pytest.raises(Failure, match="n is 99"):
-        again(tiny(), pool, tmp_path / "ranking.csv", Options(n=99))
+        again(tiny(), pool, tmp_path / "ranking.csv", usual(n=99))
     assert leftovers(tmp_path) == []
 
 
@@ -342,9 +378,9 @@ def test_images_that_became_readable_are_ranked(ordinary: Path, tiny: Graph) -> 
     path.chmod(0)
     out = ordinary / "ranking.csv"
     with pytest.raises(BadPool, match="1 permission denied"):
-        rank_to_file(runtime, list_pool(path.parent), out, Options(n=3))
+        rank_to_file(runtime, list_pool(path.parent), out, USUAL)
     path.chmod(0o644)
-    assert rank_to_file(runtime, list_pool(path.parent), out, Options(n=3)).ranked == 1
+    assert rank_to_file(runtime, list_pool(path.parent), out, USUAL).ranked == 1
 
 
 # A process of its own that can be killed: it tells how far it is, and goes on when it is told to.
@@ -352,18 +388,22 @@ RUN = """
 import sys
 from pathlib import Path
 from scorer.job import Options, rank_to_file
+from scorer.listener import Listener
 from scorer.pool import list_pool
 from scorer.runtimes.cpu import OnnxRuntime
+from scorer.shard import Task
 
 graph, pool, out, pictures = sys.argv[1:]
 
-def on_image(done):
-    print(done, flush=True)
-    sys.stdin.readline()
+class Telling(Listener):
+    def scored(self, images):
+        print(images, flush=True)
+        sys.stdin.readline()
 
-options = Options(n=3, pictures=Path(pictures) if pictures else None)
+task = Task(n=3, pictures=Path(pictures) if pictures else None)
 runtime = OnnxRuntime(Path(graph), workers=1)
-rank_to_file(runtime, list_pool(Path(pool)), Path(out), options, on_image)
+options = Options(task=task, shard=1)
+rank_to_file(runtime, list_pool(Path(pool)), Path(out), options, Telling())
 """
 
 
@@ -388,7 +428,7 @@ def test_a_killed_process_goes_on_and_ends_in_the_same_bytes(
         process.kill()
     assert process.returncode == -signal.SIGKILL
     assert not out.exists()
-    options = Options(n=3, pictures=Path(folder) if folder else None)
+    options = usual(pictures=Path(folder) if folder else None)
     summary, _ = again(tiny(), pool, out, options)
     assert summary.kept == images
     assert out.read_bytes() == whole
@@ -402,8 +442,10 @@ import os, signal, sys
 from pathlib import Path
 from scorer import job, ranking
 from scorer.job import Options, rank_to_file
+from scorer.listener import Listener
 from scorer.pool import list_pool
 from scorer.runtimes.cpu import OnnxRuntime
+from scorer.shard import Task
 
 def rows(*anything):
     yield from list(every(*anything))[:20]
@@ -411,7 +453,8 @@ def rows(*anything):
 
 every, ranking.rows = ranking.rows, rows
 graph, pool, out = sys.argv[1:]
-rank_to_file(OnnxRuntime(Path(graph), workers=1), list_pool(Path(pool)), Path(out), Options(n=3))
+rank_to_file(OnnxRuntime(Path(graph), workers=1), list_pool(Path(pool)), Path(out),
+             Options(task=Task(n=3), shard=1))
 """
 
 
@@ -472,36 +515,35 @@ def equal_pool(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("at", "suffix"),
-    [  # a parquet file is smaller than its journal: that one always fills the disk first
-        ("journal", ".csv"),
-        ("journal", ".parquet"),
-        ("ranking", ".csv"),
-        ("ranking", ".jsonl"),
-    ],
+    [("manifest", ".csv"), ("part", ".csv"), ("ranking", ".csv"), ("ranking", ".jsonl")],
 )
 def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(
     at: str, suffix: str, equal_pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:
-    """The name stands four times in the ranking and once in the journal: that one fits longer."""
+    """A part of ten images is larger than the manifest, the ranking larger than a part."""
     out = tmp_path / f"ranking{suffix}"
-    cut(tiny(), equal_pool, out, 60, Options(n=4))
-    journal = partial(out).stat().st_size
-    partial(out).unlink()
+    parts = parts_folder(out)
+    cut(tiny(), equal_pool, out, 60, usual(60, n=4))
+    sizes = {
+        "manifest": (parts / manifest.NAME).stat().st_size,
+        "part": part.path(parts, 0).stat().st_size,
+    }
+    shutil.rmtree(parts)
+    full = {"manifest": parts / manifest.NAME, "part": part.path(parts, 0), "ranking": out}[at]
+    limit = {"manifest": 1000, "part": sizes["part"] - 1, "ranking": max(sizes.values())}[at]
     out.write_text("older")
     process = limited(
-        journal // 2 if at == "journal" else journal,
-        "--pool", str(equal_pool), "--graph", str(tiny()), "--n", "4", "--out", str(out),
+        limit, "--pool", str(equal_pool), "--graph", str(tiny()), "--n", "4", "--out", str(out),
     )  # fmt: skip
     assert "File too large" in process.stderr  # the fault took place
-    full = partial(out) if at == "journal" else out
     assert f"cannot write {full}:" in process.stderr
     assert "free some space or choose another place" in process.stderr
     assert "Traceback" not in process.stderr
     assert process.returncode == 6
     assert out.read_text() == "older"
-    summary, _ = again(tiny(), equal_pool, out, Options(n=4))
-    assert 20 < summary.kept <= (59 if at == "journal" else 60)
-    again(tiny(), equal_pool, tmp_path / f"fresh{suffix}", Options(n=4))
+    summary, _ = again(tiny(), equal_pool, out, usual(64, n=4))
+    assert summary.kept == (60 if at == "ranking" else 0)
+    again(tiny(), equal_pool, tmp_path / f"fresh{suffix}", usual(64, n=4))
     assert out.read_bytes() == (tmp_path / f"fresh{suffix}").read_bytes()
     assert leftovers(tmp_path) == []
 
@@ -511,7 +553,7 @@ def test_a_full_disk_while_a_picture_is_written_is_told_with_its_path(
 ) -> None:
     out, pictures = tmp_path / "ranking.csv", tmp_path / "pictures"
     process = limited(
-        3_000, "--pool", str(equal_pool), "--graph", str(tiny()), "--n", "4",
+        12_000, "--pool", str(equal_pool), "--graph", str(tiny()), "--n", "4",
         "--out", str(out), "--overlay", str(pictures),
     )  # fmt: skip
     assert "File too large" in process.stderr  # the fault took place
@@ -526,6 +568,6 @@ def test_a_full_disk_while_a_picture_is_written_is_told_with_its_path(
 def test_masks_of_other_images_are_refused(tiny: Graph, pool: Path, tmp_path: Path) -> None:
     """They would exclude nothing, and nobody would know."""
     (tmp_path / "masks").mkdir()
-    options = Options(n=3, exclude=tmp_path / "masks")
+    options = usual(exclude=tmp_path / "masks")
     with pytest.raises(BadInput, match="has no mask of any image of the pool"):
         rank_to_file(OnnxRuntime(tiny(), workers=1), list_pool(pool), tmp_path / "r.csv", options)

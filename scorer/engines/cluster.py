@@ -1,0 +1,88 @@
+"""A Ray cluster, or this machine as one: actors with a graph each score shards through Ray Data."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scorer.errors import Failure, MissingDependency
+from scorer.shard import Shards
+from scorer.work import Work
+
+_BLOCKS = 4096  # of shards: Ray plans them all at the start
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The engine. `actors` of `cpus` cores and `gpus` graphics cards (a fraction shares one).
+
+    Ray Data starts again what dies and gives its shards to another actor; no more shards are handed
+    out than actors ask for.
+    """
+
+    work: Callable[[Shards], Work]
+    address: str | None = None
+    actors: int = 2
+    cpus: float = 1
+    gpus: float = 0
+
+    def __call__(
+        self, shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]
+    ) -> None:
+        if not missing:
+            return
+        ray = _ray()
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        with ray.init(
+            address=self.address, include_dashboard=False, log_to_driver=False,
+            configure_logging=False, ignore_reinit_error=True,
+        ):  # fmt: skip
+            context = ray.data.DataContext.get_current()
+            context.enable_progress_bars = False
+            context.execution_options.preserve_order = False
+            try:
+                for batch in self._scored(ray, self.work(shards), missing):
+                    on_images(int(batch["images"].sum()))
+            except ray.exceptions.RayError as error:
+                raise Failure(
+                    f"the cluster gave up: {error}",
+                    remedy="the same command goes on from here",
+                ) from error
+
+    def _scored(self, ray: Any, work: Work, missing: Sequence[int]) -> Any:
+        numbers = ray.data.from_items(
+            [{"shard": shard} for shard in missing], override_num_blocks=min(len(missing), _BLOCKS)
+        )
+        scored = numbers.map_batches(
+            Actor,
+            fn_constructor_args=(work,),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(size=self.actors),
+            num_cpus=self.cpus,
+            num_gpus=self.gpus,
+        )
+        return scored.iter_batches(batch_size=1, prefetch_batches=0)
+
+
+class Actor:
+    """Holds a graph; scores the shards that Ray gives it."""
+
+    def __init__(self, work: Work) -> None:
+        self._shards = work.open()
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        counts = []
+        for shard in batch["shard"]:
+            self._shards.score(int(shard))
+            counts.append(len(self._shards.manifest.read(int(shard))))
+        return {"images": counts}
+
+
+def _ray() -> Any:
+    try:
+        import ray.data  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingDependency(
+            "--engine ray needs Ray Data", remedy="pip install 'balentacq[cluster]'"
+        ) from error
+    return ray

@@ -1,0 +1,89 @@
+"""Processes of this machine, each with the graph open and a shard at a time."""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from itertools import islice
+
+from scorer.errors import Failure
+from scorer.shard import Shards
+from scorer.work import Work
+
+_SET_PARENT_DEATH_SIGNAL = 1
+_MOST_DEATHS = 20  # one after the other, without a shard that was finished between them
+_opened: Shards  # in a worker
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The engine. A worker that dies is replaced, and its shard is scored again."""
+
+    count: int
+    work: Callable[[Shards], Work]
+
+    def __call__(
+        self, shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]
+    ) -> None:
+        left, deaths = list(missing), 0
+        while left:
+            done = set[int]()
+            try:
+                for shard, images in self._round(self.work(shards), left):
+                    done.add(shard)
+                    on_images(images)
+            except BrokenProcessPool as error:
+                deaths = 0 if done else deaths + 1
+                if deaths == _MOST_DEATHS:
+                    raise Failure(
+                        f"{deaths} worker processes died one after the other",
+                        remedy="is there memory enough? try fewer --processes or --threads",
+                    ) from error
+            left = [shard for shard in left if shard not in done]
+
+    def _round(self, work: Work, missing: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Shards and how many images they have, as they are finished."""
+        context = multiprocessing.get_context("spawn")
+        numbers, pending = iter(missing), set[Future[tuple[int, int]]]()
+        pool = ProcessPoolExecutor(self.count, context, _begin, (work, os.getpid()))
+        try:
+            while True:
+                ahead = 2 * self.count - len(pending)
+                pending |= {pool.submit(_score, number) for number in islice(numbers, ahead)}
+                if not pending:
+                    return
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BaseException:  # Ctrl-C, a full disk: what they have begun is not waited for
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(work: Work, parent: int) -> None:
+    global _opened  # noqa: PLW0603  # the one thing that a worker keeps
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+    _opened = work.open()
+
+
+def _score(shard: int) -> tuple[int, int]:
+    images = 0
+
+    def on_image() -> None:
+        nonlocal images
+        images += 1
+
+    _opened.score(shard, on_image)
+    return shard, images

@@ -1,0 +1,42 @@
+"""Threads of this process, each with a shard of its own: the runtime and Pillow work beside each
+other.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from scorer.ahead import ahead
+from scorer.shard import Shards
+
+
+class _Stopped(Exception):
+    """Somebody else failed, or Ctrl-C was pressed."""
+
+
+def run(shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]) -> None:
+    """The engine of one process. What ends it is raised once no thread works any more."""
+    one, stop = threading.Lock(), threading.Event()
+
+    def on_image() -> None:
+        if stop.is_set():
+            raise _Stopped
+        with one:
+            on_images(1)
+
+    def score(shard: int) -> None:
+        if stop.is_set():
+            raise _Stopped
+        try:
+            shards.score(shard, on_image)
+        except BaseException:
+            stop.set()  # at once: those that wait must not begin
+            raise
+
+    with ThreadPoolExecutor(shards.runtime.workers) as pool:
+        try:
+            for _ in ahead(pool, score, missing, 2 * shards.runtime.workers):
+                pass
+        finally:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)

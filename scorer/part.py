@@ -1,0 +1,137 @@
+"""A part of a ranking: what was found in the images of one shard, in a Parquet file.
+
+A row for every chosen pixel; an image without any has one row: with the `reason` for which it was
+skipped, or, where no pixel was left to choose, with nothing but its sizes. The footer says what
+it was made from.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from scorer import __version__
+from scorer.errors import BadInput
+from scorer.files import replacing_path
+from scorer.geometry import Geometry
+from scorer.rank import Pixel, Ranked, Skipped
+
+_KEY = b"balentacq"
+_FORMAT = 1
+_WHOLE = pa.int32()
+_SCHEMA = pa.schema(
+    {
+        "image": pa.string(), "row": _WHOLE, "col": _WHOLE, "rank": _WHOLE, "score": pa.float32(),
+        "predicted": pa.string(), "height": _WHOLE, "width": _WHOLE, "grid_height": _WHOLE,
+        "grid_width": _WHOLE, "share": pa.float32(), "reason": pa.string(), "detail": pa.string(),
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """All that a part depends on: hashes of the graph's contract, the options and the images."""
+
+    contract: str
+    options: str
+    images: str
+
+    def differs(self, other: "Stamp") -> str | None:
+        """What is not the same, in words."""
+        names = {"contract": "graph", "options": "options", "images": "images"}
+        values = ((word, getattr(self, name), getattr(other, name)) for name, word in names.items())
+        return next((word for word, mine, its in values if mine != its), None)
+
+
+def path(folder: Path, shard: int) -> Path:
+    return folder / f"part-{shard:06}.parquet"
+
+
+def write(
+    folder: Path,
+    shard: int,
+    results: Sequence[Ranked | Skipped],
+    classes: Sequence[str],
+    stamp: Stamp,
+) -> None:
+    """It appears whole or not at all; the same results give the same bytes."""
+    rows = [row for one in results for row in _rows(one, classes)]
+    footer = {"format": _FORMAT, "version": __version__, "rows": len(rows)} | asdict(stamp)
+    schema = _SCHEMA.with_metadata({_KEY: json.dumps(footer, sort_keys=True)})
+    with replacing_path(path(folder, shard), shared=True) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, schema), temporary, compression="zstd")
+
+
+def stamp_of(folder: Path, shard: int) -> Stamp | None:
+    """What a part was made from; None where there is no whole one."""
+    try:
+        with pq.ParquetFile(path(folder, shard)) as file:
+            footer = json.loads(file.schema_arrow.metadata[_KEY])
+            if footer["format"] != _FORMAT or footer["rows"] != file.metadata.num_rows:
+                return None
+            return Stamp(footer["contract"], footer["options"], footer["images"])
+    except (OSError, pa.ArrowInvalid, ValueError, KeyError, TypeError):
+        return None
+
+
+def read(folder: Path, shard: int, classes: Sequence[str]) -> Iterator[Ranked | Skipped]:
+    """What was found in every image of a shard, in order."""
+    try:
+        rows = pq.read_table(path(folder, shard), use_threads=False).to_pylist()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise BadInput(
+            f"cannot read {path(folder, shard)}: {error}",
+            remedy="remove it and give the same command again",
+        ) from error
+    for image, found in groupby(rows, key=lambda row: row["image"]):
+        yield _result(image, list(found), classes)
+
+
+def digest(parts: Iterable[object]) -> str:
+    """A hash of texts and numbers."""
+    text = "\n".join(map(repr, parts))
+    return hashlib.sha256(os.fsencode(text)).hexdigest()
+
+
+def _rows(result: Ranked | Skipped, classes: Sequence[str]) -> Iterator[dict[str, Any]]:
+    # What is no UTF-8 is skipped, and its name escaped.
+    image = result.image.encode("utf-8", "backslashreplace").decode()
+    if isinstance(result, Skipped):
+        yield {"image": image, "reason": result.reason, "detail": result.detail}
+        return
+    (height, width), (grid_height, grid_width) = result.geometry.image, result.geometry.grid
+    same = {
+        "image": image, "height": height, "width": width, "grid_height": grid_height,
+        "grid_width": grid_width, "share": result.share,
+    }  # fmt: skip
+    for one in result.pixels:
+        yield same | {
+            "row": one.row, "col": one.col, "rank": one.rank, "score": one.score,
+            "predicted": classes[one.label],
+        }  # fmt: skip
+    if not result.pixels:
+        yield same
+
+
+def _result(
+    image: str, rows: Sequence[Mapping[str, Any]], classes: Sequence[str]
+) -> Ranked | Skipped:
+    first = rows[0]
+    if first["reason"] is not None:
+        return Skipped(image, first["reason"], first["detail"])
+    geometry = Geometry(
+        (first["height"], first["width"]), (first["grid_height"], first["grid_width"])
+    )
+    pixels = (
+        Pixel(row["row"], row["col"], row["rank"], row["score"], classes.index(row["predicted"]))
+        for row in rows
+        if row["rank"] is not None
+    )
+    return Ranked(image, geometry, tuple(pixels), share=first["share"])

@@ -1,0 +1,29 @@
+"""A folder at a place that fsspec knows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scorer.errors import BadImage
+from scorer.images import Source
+from scorer.pools.collection import Entry
+from scorer.pools.store import MOST_BYTES, Store
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Searched recursively, by suffix, as a local folder is."""
+
+    store: Store
+
+    @property
+    def where(self) -> str:
+        return self.store.url
+
+    def entries(self) -> Iterator[Entry]:
+        for path, item in self.store.walk():
+            yield Entry(path, "", item.size, item.mark)
+
+    def read(self, entry: Entry) -> Source:
+        if entry.size > MOST_BYTES:
+            raise BadImage("too large", f"{entry.size} bytes, the limit is {MOST_BYTES}")
+        return self.store.read(entry.name)

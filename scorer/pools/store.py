@@ -1,0 +1,117 @@
+"""Files at any place that fsspec knows - s3, gs, az, http, this machine - read with patience."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO, Any, TypeVar
+
+import fsspec
+import tenacity
+
+from scorer.errors import BadImage, BadPool, Failure, MissingDependency
+from scorer.pools.walk import Item, walk
+
+PATIENCE_S = 300.0  # that a server may be away
+MOST_BYTES = 512_000_000  # of a file with one image
+_REQUEST_S = 30  # that one answer of a server may take
+_FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_MARKS = ("ETag", "etag", "generation", "md5Hash", "content_md5", "LastModified", "mtime")
+# fsspec's own retries are short; ours are long, and the same for every place.
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "s3": {"config_kwargs": {"connect_timeout": 5, "read_timeout": _REQUEST_S}},
+    "http": {"client_kwargs": {"timeout": _REQUEST_S}},
+    "https": {"client_kwargs": {"timeout": _REQUEST_S}},
+}
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder; paths below it have forward slashes. `patience_s`: that a server may be away."""
+
+    url: str
+    patience_s: float = PATIENCE_S
+
+    def walk(self, is_wanted: Callable[[str], bool] | None = None) -> Iterator[tuple[str, Item]]:
+        """Files in the order of their names; None: images. Raises BadPool."""
+        return walk(self._items, is_wanted)
+
+    def read(self, path: str, start: int | None = None, end: int | None = None) -> bytes:
+        """A file, or bytes `start` to `end` of it. Raises BadImage; Failure for a server away."""
+        try:
+            found: bytes = self._patiently(
+                lambda files, root: files.cat_file(_join(root, path), start, end), path
+            )
+        except FileNotFoundError as error:
+            raise BadImage("vanished") from error
+        except PermissionError as error:
+            raise BadImage("permission denied") from error
+        except (IsADirectoryError, NotADirectoryError) as error:
+            raise BadImage("not a file") from error
+        return found
+
+    def open(self, path: str) -> IO[bytes]:
+        """A file to be read here and there; it may go away while it is read."""
+        try:
+            return self._patiently(lambda files, root: files.open(_join(root, path)), path)
+        except OSError as error:
+            raise BadPool(f"cannot read {_join(self.url, path)}: {error}") from error
+
+    def item(self, path: str) -> Item:
+        """What is known of a file. Raises BadPool."""
+        return _item(self._asked(lambda files, root: files.info(_join(root, path)), path))
+
+    def _items(self, below: str) -> Iterator[Item]:
+        found = self._asked(lambda files, root: files.ls(_join(root, below), detail=True), below)
+        return map(_item, found)
+
+    def _asked(self, call: Callable[[Any, str], Result], path: str) -> Result:
+        try:
+            return self._patiently(call, path)
+        except OSError as error:
+            raise BadPool(
+                f"cannot list {_join(self.url, path)}: {error.strerror or error}",
+                remedy="is it there, and do the credentials allow to list it?",
+            ) from error
+
+    def _patiently(self, call: Callable[[Any, str], Result], path: str) -> Result:
+        """Ask again while a server does not answer, for as long as the patience lasts."""
+        files, root = filesystem(self.url)
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_delay(self.patience_s),
+            wait=tenacity.wait_random_exponential(0.5, max=10),
+            retry=tenacity.retry_if_not_exception_type((*_FINAL, NotImplementedError)),
+            reraise=True,
+        )
+        try:
+            return retrying(call, files, root)
+        except (*_FINAL, NotImplementedError):
+            raise
+        except Exception as error:  # of whatever library speaks to this place
+            raise Failure(
+                f"cannot read {_join(self.url, path)}: for {self.patience_s:g} s it said {error}",
+                remedy="give the same command again when it is back: what was scored is kept",
+            ) from error
+
+
+def filesystem(url: str) -> tuple[Any, str]:
+    """What fsspec has for a URL, and the path in it; MissingDependency names what is missing."""
+    kind = url.split("://", 1)[0] if "://" in url else "file"
+    try:
+        settings = {"use_listings_cache": False} | _SETTINGS.get(kind, {})
+        files, path = fsspec.core.url_to_fs(url, **settings)
+    except ImportError as error:
+        raise MissingDependency(f"{kind}:// needs more: {error}") from error
+    except ValueError as error:
+        raise BadPool(f"{url}: {error}", remedy="fsspec lists what it knows") from error
+    return files, path
+
+
+def _item(told: dict[str, Any]) -> Item:
+    name = told["name"].rstrip("/").rsplit("/", 1)[-1]
+    mark = next((str(told[key]) for key in _MARKS if told.get(key)), "")
+    size = told.get("size")
+    return Item(name, told["type"] == "directory", -1 if size is None else int(size), mark)
+
+
+def _join(root: str, path: str) -> str:
+    return f"{root.rstrip('/')}/{path}" if path else root

@@ -1,0 +1,113 @@
+"""Images in Parquet files: a column of encoded images, plain or as Hugging Face writes them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from scorer.errors import BadImage, BadPool
+from scorer.images import Source
+from scorer.pools.collection import Entry
+from scorer.pools.store import Store
+from scorer.pools.walk import Item
+
+SUFFIX = ".parquet"
+_NAMES = ("id", "key", "name", "path", "file_name", "filename", "image_id", "__key__", "url")
+_GROUPS = 8  # kept in memory
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All Parquet files below a folder, or the one called `only`, in the order of their rows.
+
+    The images are in the column `image`, or the only one of bytes. A name is <file>/<id>, the id
+    from a column such as id, key or path, else the number of the row.
+    """
+
+    store: Store
+    only: str = ""
+
+    @property
+    def where(self) -> str:
+        return f"{self.store.url}/{self.only}" if self.only else self.store.url
+
+    def entries(self) -> Iterator[Entry]:
+        for path, item in self._files():
+            yield from self._rows(path, item)
+
+    def read(self, entry: Entry) -> Source:
+        path, column, group, row = entry.location.rsplit(" ", 3)
+        value = _group(self.store, path, column, int(group))[int(row)].as_py()
+        content = value["bytes"] if isinstance(value, dict) else value
+        if content is None:
+            raise BadImage("empty file", "the table has no bytes there")
+        return bytes(content)
+
+    def _files(self) -> Iterator[tuple[str, Item]]:
+        if self.only:
+            return iter([(self.only, self.store.item(self.only))])
+        return self.store.walk(lambda name: name.lower().endswith(SUFFIX))
+
+    def _rows(self, path: str, item: Item) -> Iterator[Entry]:
+        where, seen, number = f"{self.store.url}/{path}", set[str](), 0
+        try:
+            with self.store.open(path) as source, pq.ParquetFile(source) as file:
+                column, identity = _column(file.schema_arrow, where), _identity(file.schema_arrow)
+                for group in range(file.num_row_groups):
+                    for row, name in enumerate(_names(file, group, identity, number)):
+                        if name in seen:
+                            raise BadPool(f"{where} has two images called {name}")
+                        seen.add(name)
+                        location, mark = (
+                            f"{path} {column} {group} {row}",
+                            f"{item.size} {item.mark}",
+                        )
+                        yield Entry(f"{path}/{name}", location, -1, mark)
+                        number += 1
+        except (pa.ArrowInvalid, OSError) as error:
+            raise BadPool(f"cannot read the table {where}: {error}") from error
+
+
+def _names(file: pq.ParquetFile, group: int, identity: str | None, number: int) -> list[str]:
+    """Of the images of a group, whose first is the row `number` of the file."""
+    if identity is None:
+        count = file.metadata.row_group(group).num_rows
+        return [f"{number + row:09}" for row in range(count)]
+    table = file.read_row_group(group, columns=[identity], use_threads=False)
+    return [str(one) for one in table.column(0).to_pylist()]
+
+
+def _column(schema: pa.Schema, where: str) -> str:
+    def holds(kind: Any) -> bool:
+        if pa.types.is_struct(kind):
+            return any(kind.field(i).name == "bytes" for i in range(kind.num_fields))
+        return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+    found = [field.name for field in schema if holds(field.type)]
+    if "image" in found:
+        return "image"
+    if len(found) != 1:
+        raise BadPool(
+            f"{where} has {len(found)} columns of bytes, none of them called image",
+            remedy=f"its columns are {', '.join(schema.names)}",
+        )
+    return str(found[0])
+
+
+def _identity(schema: pa.Schema) -> str | None:
+    texts = [
+        field.name
+        for field in schema
+        if pa.types.is_string(field.type) or pa.types.is_integer(field.type)
+    ]
+    return next((name for name in _NAMES if name in texts), None)
+
+
+@lru_cache(_GROUPS)
+def _group(store: Store, path: str, column: str, group: int) -> Any:
+    """A column of a row group: its neighbours are asked for next."""
+    with store.open(path) as source, pq.ParquetFile(source) as file:
+        return file.read_row_group(group, columns=[column], use_threads=False).column(0)

@@ -1,0 +1,101 @@
+"""A run told on one page: how many, how fast, what was left out, how the scores lie."""
+
+import html
+import math
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from string import Template
+
+from scorer.files import replacing
+from scorer.rank import Ranked
+from scorer.summary import Summary
+
+_BINS_PER_DECADE = 10  # of 1 + |score|
+_WIDTH, _HEIGHT, _LEFT, _BELOW = 720, 260, 70, 40
+_PAGE = Template("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>$title</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; } td, th { padding: .2rem 1rem .2rem 0; text-align: left; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+svg text { font: 12px system-ui, sans-serif; } rect { fill: #21918c; }
+</style></head><body>
+<h1>$title</h1>
+<table>$facts</table>
+<h2>Scores of the chosen pixels</h2>
+$histogram
+<h2>Images that were left out</h2>
+$skipped
+</body></html>
+""")
+
+
+def write(
+    path: Path, title: str, summary: Summary, images: Iterable[Ranked], *, seconds: float
+) -> None:
+    """Write the page; it needs nothing else, and no network."""
+    done = summary.images - summary.kept
+    facts = {
+        "images": summary.images,
+        "ranked": summary.ranked,
+        "left out": summary.skipped,
+        "done by an earlier run": summary.kept,
+        "pixels asked for": summary.pixels,
+        "images with fewer pixels than asked": summary.short,
+        "seconds of this run": f"{seconds:.1f}",
+        "images per second": f"{done / seconds:.1f}" if done and seconds else "-",
+    }
+    rows = "".join(_row(name, value) for name, value in facts.items())
+    reasons = "".join(_row(name, count) for name, count in summary.reasons.most_common())
+    page = _PAGE.substitute(
+        title=html.escape(title), facts=rows, histogram=_histogram(_counted(images)),
+        skipped=f"<table>{reasons}</table>" if reasons else "<p>None.</p>",
+    )  # fmt: skip
+    with replacing(path) as file:
+        file.write(page)
+
+
+def _row(name: str, value: object) -> str:
+    return f'<tr><td>{html.escape(name)}</td><td class="number">{value}</td></tr>'
+
+
+def _counted(images: Iterable[Ranked]) -> Counter[int]:
+    """Pixels by the bin of their score: even steps of sign(s)·log10(1 + |s|)."""
+    return Counter(_bin(pixel.score) for one in images for pixel in one.pixels)
+
+
+def _bin(score: float) -> int:
+    return math.floor(_BINS_PER_DECADE * math.copysign(math.log10(1 + abs(score)), score))
+
+
+def _edge(place: int) -> float:
+    return math.copysign(10 ** (abs(place) / _BINS_PER_DECADE) - 1, place)
+
+
+def _histogram(counts: Counter[int]) -> str:
+    if not counts:
+        return "<p>No pixel was chosen.</p>"
+    low, high, most = min(counts), max(counts) + 1, max(counts.values())
+    step = _WIDTH / (high - low)
+    bars, ticks = [], []
+    for place, count in sorted(counts.items()):
+        tall = _HEIGHT * count / most
+        bars.append(
+            f'<rect x="{_LEFT + (place - low) * step:.1f}" y="{10 + _HEIGHT - tall:.1f}" '
+            f'width="{max(1.0, step - 1):.1f}" height="{tall:.1f}"><title>{count} pixels from '
+            f"{_edge(place):.3g} to {_edge(place + 1):.3g}</title></rect>"
+        )
+    for place in range(low, high + 1, max(1, (high - low) // 8)):
+        ticks.append(
+            f'<text x="{_LEFT + (place - low) * step:.1f}" y="{_HEIGHT + 28}" '
+            f'text-anchor="middle">{_edge(place):.2g}</text>'
+        )
+    return (
+        f'<svg viewBox="0 0 {_LEFT + _WIDTH + 20} {_HEIGHT + _BELOW + 25}" role="img" '
+        f'aria-label="Histogram of the scores">{"".join(bars + ticks)}'
+        f'<text x="{_LEFT - 6}" y="20" text-anchor="end">{most}</text>'
+        f'<text x="{_LEFT - 6}" y="{_HEIGHT + 12}" text-anchor="end">0 pixels</text>'
+        f'<text x="{_LEFT + _WIDTH / 2}" y="{_HEIGHT + _BELOW + 18}" text-anchor="middle">'
+        "score, steps of log(1 + |score|)</text></svg>"
+    )

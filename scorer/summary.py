@@ -1,0 +1,75 @@
+"""What a ranking did with the images of its pool, counted while it is read once."""
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scorer.files import replacing
+from scorer.rank import Ranked, Skipped
+
+_NAMED_PER_REASON = 3
+
+
+@dataclass
+class Summary:
+    """Every image of the pool is counted in `ranked` or, by its reason, in `reasons`.
+
+    kept: done by an earlier run; asked: images in the ranking; short: images with fewer than n
+    pixels left; strangers: labelled images that are not in the pool; examples: some skipped images
+    of every reason.
+    """
+
+    images: int = 0
+    kept: int = 0
+    ranked: int = 0
+    pixels: int = 0
+    asked: int = 0
+    short: int = 0
+    strangers: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[Skipped]] = field(default_factory=dict)
+
+    @property
+    def skipped(self) -> int:
+        return self.reasons.total()
+
+    def tally(self) -> str:
+        return ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
+
+    def told(self) -> dict[str, Any]:
+        """For programs. Of the ranking, not of the run: the same whether it was cut or not."""
+        return {
+            "images": self.images, "ranked": self.ranked, "pixels": self.pixels,
+            "short": self.short, "skipped": dict(sorted(self.reasons.items())),
+        }  # fmt: skip
+
+
+def summarise(
+    results: Callable[[], Iterable[Ranked | Skipped]], n: int, skipped_path: Path
+) -> Summary:
+    """Count results, and write the skipped ones to a file; without any there is no file."""
+    summary = Summary()
+    with ExitStack() as stack:
+        writer = None
+        for one in results():
+            summary.images += 1
+            if isinstance(one, Ranked):
+                summary.ranked += 1
+                summary.short += len(one.pixels) < n
+                continue
+            if writer is None:
+                file = stack.enter_context(replacing(skipped_path))
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(("image", "reason", "detail"))
+            writer.writerow((one.image, one.reason, one.detail))
+            summary.reasons[one.reason] += 1
+            named = summary.examples.setdefault(one.reason, [])
+            if len(named) < _NAMED_PER_REASON:
+                named.append(one)
+    if not summary.skipped:
+        skipped_path.unlink(missing_ok=True)
+    return summary
