@@ -76,6 +76,5 @@ def lines(path: Path) -> Iterator[str]:
         raise BadPool(
             f"cannot read the list {path}: {error}", remedy="a list is UTF-8, one path per line"
         ) from error
-    for line in text.split("\n"):
-        if line.strip():
-            yield Path(line.strip()).as_posix()
+    for line in filter(None, map(str.strip, text.split("\n"))):
+        yield line if "://" in line else Path(line).as_posix()

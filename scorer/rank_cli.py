@@ -239,10 +239,10 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         engine, partial(_work, graph=graph, precision=precision, runtime=name, threads=threads),
         workers=workers, address=address, gpus=gpus,
     )  # fmt: skip
-    say(f"{_in_words(contract)}; runtime {opened.name}, {_who(engine, workers, opened.workers)}")
+    who = f"runtime {opened.name}, {_who(engine, workers, opened.workers)}"
     begin = monotonic()
     with progress("images") as bar:
-        told = _Told(bar)
+        told = _Told(bar, f"in {pool.where}, {_in_words(contract)}", who)
         if task is not None:
             count = job.score_slice(opened, pool, out, wanted, task, told, computes)
         else:
@@ -263,8 +263,8 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
 class _Told(Listener):
     """Shows how far a job is."""
 
-    def __init__(self, bar: "Progress") -> None:
-        self._bar = bar
+    def __init__(self, bar: "Progress", *more: str) -> None:
+        self._bar, self._more = bar, more
         self._task = bar.add_task("listing", total=None)
 
     def listed(self, images: int) -> None:
@@ -272,6 +272,9 @@ class _Told(Listener):
 
     def begun(self, images: int, stale: Mapping[str, int]) -> None:
         self._bar.update(self._task, description="ranking", total=images, completed=0)
+        what, who = self._more
+        say(f"{images} images {what}")
+        say(who)
         for what, count in stale.items():
             say(f"{count} parts are of other {_PLURAL.get(what, what)}: scored again")
 

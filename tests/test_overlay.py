@@ -14,6 +14,7 @@ from scorer.job import Options, rank_to_file
 from scorer.pool import list_pool
 from scorer.rank import Pixel, Ranked
 from scorer.runtimes.cpu import OnnxRuntime
+from scorer.shard import Task
 
 Graph = Callable[..., Path]
 RING = (255, 0, 255)
@@ -160,7 +161,7 @@ def test_every_ranked_image_has_its_picture_and_skipped_ones_have_none(
     names = photographs.photographs(tmp_path / "pool", 5)
     photographs.broken(tmp_path / "pool", "truncated png")
     runtime = OnnxRuntime(tiny(), workers=1)
-    options = Options(n=2, pictures=tmp_path / "pictures")
+    options = Options(task=Task(n=2, pictures=tmp_path / "pictures"))
     rank_to_file(runtime, list_pool(tmp_path / "pool"), tmp_path / "r.csv", options)
     pictures = [
         path.relative_to(tmp_path / "pictures") for path in (tmp_path / "pictures").rglob("*.*")
@@ -176,7 +177,7 @@ def test_names_of_a_list_that_lead_outside_stay_inside_too(tiny: Graph, tmp_path
     (tmp_path / "lists" / "list.txt").write_text(text)
     runtime = OnnxRuntime(tiny(), workers=1)
     pictures = tmp_path / "pictures"
-    options = Options(n=2, pictures=pictures)
+    options = Options(task=Task(n=2, pictures=pictures))
     pool = list_pool(tmp_path / "lists" / "list.txt")
     assert rank_to_file(runtime, pool, tmp_path / "r.csv", options).ranked == 3
     drawn = list(tmp_path.rglob("*.jpg"))

@@ -11,8 +11,10 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import photographs
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -43,7 +45,7 @@ def home(tmp_path: Path, tiny: Graph, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def leftovers(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob("*") if path.name.endswith((".partial", ".tmp"))]
+    return [path.name for path in folder.rglob("*") if path.name.endswith((".parts", ".tmp"))]
 
 
 def test_the_command_of_the_readme_works_as_it_stands(home: Path) -> None:
@@ -174,32 +176,129 @@ def test_what_is_short_of_pixels_is_said(home: Path) -> None:
 def test_an_interrupt_says_so_and_the_same_command_goes_on(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scorer.journal import Journal
+    from scorer import part
 
-    append = Journal.append
+    write = part.write
 
-    def interrupted(self: Journal, result: object) -> None:
-        append(self, result)  # type: ignore[arg-type]
+    def interrupted(*arguments: Any) -> None:
+        write(*arguments)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "append", interrupted)
-        result = scorer("rank", "--n", 2)
+        patch.setattr(part, "write", interrupted)
+        result = scorer("rank", "--n", 2, "--shard", 1)
     assert result.exit_code == 130
     assert "interrupted" in result.stderr
     assert not (home / "ranking.csv").exists()
-    result = scorer("rank", "--n", 2)
+    parts = list((home / "ranking.csv.parts").glob("part-*.parquet"))
+    result = scorer("rank", "--n", 2, "--shard", 1)
     assert result.exit_code == 0
-    assert "1 images were done by an earlier run that was interrupted" in result.stderr
+    done = f"{len(parts)} images were done by an earlier run that was interrupted"
+    assert done in result.stderr
+    assert leftovers(home) == []
 
 
 def test_no_resume_starts_anew(home: Path) -> None:
-    recipe = '{"nothing": "like it"}\n'
-    (home / "ranking.csv.partial").write_text(recipe)
-    result = scorer("rank", "--n", 2, "--no-resume")
+    assert scorer("rank", "--n", 2, "--task", "0/2", "--shard", 2).exit_code == 0
+    result = scorer("rank", "--n", 2, "--no-resume", "--shard", 2)
     assert result.exit_code == 0
     assert "earlier run" not in result.stderr
     assert leftovers(home) == []
+
+
+def test_tasks_of_a_queue_share_the_work_and_the_command_puts_it_together(home: Path) -> None:
+    scorer("rank", "--n", 2, "--out", "whole.csv")
+    for task in range(2):
+        result = scorer("rank", "--n", 2, "--task", f"{task}/2", "--shard", 2)
+        assert result.exit_code == 0
+        assert f"task {task} of 2: {4 - 2 * task} images scored" in result.stderr
+        assert not (home / "ranking.csv").exists()
+    result = scorer("rank", "--n", 2, "--shard", 2)
+    assert "6 images were done by an earlier run" in result.stderr
+    assert Path("ranking.csv").read_bytes() == Path("whole.csv").read_bytes()
+    assert leftovers(home) == []
+
+
+@pytest.mark.parametrize("task", ["2/2", "1", "-1/2", "a/b", "0/0"])
+def test_a_task_that_is_none_is_refused(task: str, home: Path) -> None:
+    assert scorer("rank", "--task", task).exit_code == 2
+
+
+def test_a_folder_of_parts_says_when_it_is_whole(home: Path) -> None:
+    assert scorer("rank", "--n", 2, "--out", "parts").exit_code == 0
+    assert sorted(path.name for path in Path("parts").iterdir()) == [
+        "_SUCCESS", "_manifest.parquet", "_summary.json", "part-000000.parquet",
+    ]  # fmt: skip
+    summary = json.loads(Path("parts/_summary.json").read_text())
+    assert (summary["images"], summary["pixels"], summary["skipped"]) == (6, 12, {})
+    table = pq.read_table("parts")
+    assert table.num_rows == 12, "other programs read the parts and nothing else"
+    assert scorer("rank", "--n", 2, "--out", "parts", "--budget", 3).exit_code == 5
+    assert scorer("rank", "--n", 2, "--out", "parts", "--json").exit_code == 5
+
+
+def test_whole_images_are_ranked_by_the_mean_of_their_pixels(home: Path) -> None:
+    scorer("rank", "--n", 2, "--images-out", "images.csv")
+    scores: dict[str, list[float]] = {}
+    for row in ranking.read(home / "ranking.csv"):
+        scores.setdefault(row["image"], []).append(row["score"])
+    with Path("images.csv").open() as file:
+        found = [(row["image"], float(row["score"])) for row in csv.DictReader(file)]
+    expected = sorted(((sum(s) / len(s), name) for name, s in scores.items()), reverse=True)
+    assert [name for name, _ in found] == [name for _, name in expected]
+    assert [score for _, score in found] == pytest.approx([score for score, _ in expected])
+
+
+def test_whole_images_are_ranked_by_the_share_of_their_uncertain_pixels(home: Path) -> None:
+    shares = {}
+    for uncertain in (0, 128, 1e9):
+        result = scorer(
+            "rank", "--n", 2, "--images-out", "images.jsonl", "--images-by", "share",
+            "--uncertain", uncertain,
+        )  # fmt: skip
+        assert result.exit_code == 0, result.stderr
+        lines = Path("images.jsonl").read_text().splitlines()
+        shares[uncertain] = [json.loads(line)["score"] for line in lines]
+    assert shares[0] == [1.0] * 6
+    assert all(0 < share < 1 for share in shares[128])
+    assert shares[128] == sorted(shares[128], reverse=True)
+    assert shares[1e9] == [0.0] * 6
+
+
+def test_what_has_moved_since_an_earlier_ranking_is_told(home: Path) -> None:
+    scorer("rank", "--n", 2)
+    labels = "image,row,col,label\n"
+    (first, *_) = ranking.read(home / "ranking.csv")
+    Path("labels.csv").write_text(f"{labels}{first['image']},{first['row']},{first['col']},road\n")
+    result = scorer(
+        "rank", "--n", 2, "--labels", "labels.csv", "--against", "ranking.csv",
+    )  # fmt: skip
+    assert "11 pixels are asked again, 1 are new, 1 are gone" in result.stderr
+    assert "6 images in both, Spearman correlation" in result.stderr
+    Path("no.csv").write_text("a,b\n1,2\n")
+    assert scorer("rank", "--against", "no.csv").exit_code == 5
+    assert scorer("rank", "--against", "gone.csv").exit_code == 5
+
+
+def test_a_report_shows_what_was_left_out_and_how_the_scores_lie(home: Path) -> None:
+    photographs.broken(home / "images", "text", "<b>odd</b>")
+    scorer("rank", "--n", 2, "--report", "report.html")
+    page = Path("report.html").read_text()
+    assert '<td>left out</td><td class="number">1</td>' in page
+    assert "not an image" in page
+    counts = re.findall(r"<title>(\d+) pixels", page)
+    assert sum(map(int, counts)) == 12
+
+
+def test_logs_are_json_lines_when_asked(home: Path) -> None:
+    photographs.broken(home / "images", "text", "odd")
+    lines = [json.loads(one) for one in scorer("rank", "--log-json").stderr.splitlines()]
+    assert all({"time", "level", "message"} <= line.keys() for line in lines)
+    assert {"warning", "info"} == {line["level"] for line in lines}
+    assert any(line.get("done") == line.get("total") == 7 for line in lines)
+    (line,) = map(json.loads, scorer("rank", "--n", 99, "--log-json").stderr.splitlines())
+    assert (line["level"], line["exit_code"]) == ("error", 5)
+    assert line["remedy"]
 
 
 def test_inspect_prints_every_field_of_the_contract(home: Path, tiny: Graph) -> None:
@@ -465,7 +564,7 @@ def test_verbose_shows_the_traceback(place: str, home: Path) -> None:
     result = scorer(*command)
     assert result.exit_code == 5
     assert "Traceback" in result.stderr
-    assert "list_pool" in result.stderr
+    assert "open_pool" in result.stderr
     assert "nowhere does not exist" in result.stderr
 
 

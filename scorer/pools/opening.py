@@ -38,7 +38,7 @@ def open_pool(where: str) -> Collection:
     found = _kind(suffix, str(path.absolute()))
     if found is None:
         raise BadPool(
-            f"{path} is neither a folder nor a list, a tar or a Parquet file of images",
+            f"{path} is neither a folder nor a .txt list, a tar or a Parquet file of images",
             remedy="give --pool a folder, or a .txt file with one image path per line",
         )
     return found

@@ -13,14 +13,12 @@ from scorer.pools.walk import Item, walk
 PATIENCE_S = 300.0  # that a server may be away
 MOST_BYTES = 512_000_000  # of a file with one image
 _REQUEST_S = 30  # that one answer of a server may take
-_FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 _MARKS = ("ETag", "etag", "generation", "md5Hash", "content_md5", "LastModified", "mtime")
-# fsspec's own retries are short; ours are long, and the same for every place.
-_SETTINGS: dict[str, dict[str, Any]] = {
-    "s3": {"config_kwargs": {"connect_timeout": 5, "read_timeout": _REQUEST_S}},
-    "http": {"client_kwargs": {"timeout": _REQUEST_S}},
-    "https": {"client_kwargs": {"timeout": _REQUEST_S}},
-}
+# What no waiting mends: the file is not there, or something is wrong with us.
+_FINAL = (
+    FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError,
+    TypeError, LookupError, NotImplementedError,
+)  # fmt: skip
 Result = TypeVar("Result")
 
 
@@ -79,12 +77,12 @@ class Store:
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_delay(self.patience_s),
             wait=tenacity.wait_random_exponential(0.5, max=10),
-            retry=tenacity.retry_if_not_exception_type((*_FINAL, NotImplementedError)),
+            retry=tenacity.retry_if_not_exception_type(_FINAL),
             reraise=True,
         )
         try:
             return retrying(call, files, root)
-        except (*_FINAL, NotImplementedError):
+        except _FINAL:
             raise
         except Exception as error:  # of whatever library speaks to this place
             raise Failure(
@@ -97,13 +95,23 @@ def filesystem(url: str) -> tuple[Any, str]:
     """What fsspec has for a URL, and the path in it; MissingDependency names what is missing."""
     kind = url.split("://", 1)[0] if "://" in url else "file"
     try:
-        settings = {"use_listings_cache": False} | _SETTINGS.get(kind, {})
-        files, path = fsspec.core.url_to_fs(url, **settings)
+        files, path = fsspec.core.url_to_fs(url, use_listings_cache=False, **_limits(kind))
     except ImportError as error:
         raise MissingDependency(f"{kind}:// needs more: {error}") from error
     except ValueError as error:
         raise BadPool(f"{url}: {error}", remedy="fsspec lists what it knows") from error
     return files, path
+
+
+def _limits(kind: str) -> dict[str, Any]:
+    """How long one request may take; each library has words of its own for it."""
+    if kind == "s3":
+        return {"config_kwargs": {"connect_timeout": 5, "read_timeout": _REQUEST_S}}
+    if kind in {"http", "https"}:
+        from aiohttp import ClientTimeout  # noqa: PLC0415
+
+        return {"client_kwargs": {"timeout": ClientTimeout(total=_REQUEST_S)}}
+    return {}
 
 
 def _item(told: dict[str, Any]) -> Item:

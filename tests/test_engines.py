@@ -1,0 +1,216 @@
+"""Whoever computes a part, its bytes are the same; and whoever dies, nothing is lost."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import photographs
+import pytest
+
+from scorer.errors import Failure
+from scorer.manifest import Manifest
+
+Graph = Callable[..., Path]
+IMAGES = 240
+
+
+@pytest.fixture
+def home(tmp_path: Path, tiny: Graph) -> Path:
+    """Some images, of which two are broken, and a graph."""
+    photographs.photographs(tmp_path / "images", IMAGES - 2, height=12, width=16)
+    photographs.broken(tmp_path / "images", "truncated jpeg", "field/half")
+    photographs.broken(tmp_path / "images", "empty", "city/void")
+    (tmp_path / "scorer.onnx").write_bytes(tiny().read_bytes())
+    return tmp_path
+
+
+def command(*more: object) -> list[str]:
+    return [
+        sys.executable, "-m", "scorer", "rank", "--n", "3", "--shard", "8", *map(str, more)
+    ]  # fmt: skip
+
+
+def run(home: Path, *more: object) -> "subprocess.CompletedProcess[str]":
+    done = subprocess.run(
+        command(*more), cwd=home, capture_output=True, text=True, check=False, timeout=240
+    )
+    assert done.returncode == 4, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def parts(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+ENGINES = [("--engine", "processes"), ("--engine", "ray")]
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=["processes", "ray"])
+def test_every_engine_writes_the_same_bytes(engine: tuple[str, str], home: Path) -> None:
+    if "ray" in engine:
+        pytest.importorskip("ray", reason="pip install 'balentacq[cluster]'")
+    run(home, "--out", "threads")
+    run(home, "--out", "other", *engine)
+    found, expected = parts(home / "other"), parts(home / "threads")
+    assert found == expected
+    assert len([name for name in found if name.startswith("part-")]) == IMAGES // 8
+    assert "_SUCCESS" in found
+
+
+@contextmanager
+def killing(home: Path, times: int, who: Callable[[int], list[int]]) -> Iterator[list[int]]:
+    """Kill somebody at random moments while the block runs; whom."""
+    killed: list[int] = []
+    over = threading.Event()
+
+    def kill() -> None:
+        dice = random.Random(0)
+        while len(killed) < times and not over.wait(dice.uniform(0.05, 0.6)):
+            if victims := who(os.getpid()):
+                victim = dice.choice(victims)
+                try:
+                    os.kill(victim, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+                killed.append(victim)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()
+
+
+def children(parent: int) -> list[int]:
+    """All processes below one, by number."""
+    found = []
+    for path in Path("/proc").iterdir():
+        if path.name.isdecimal():
+            try:
+                status = (path / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(status[1]) == parent and status[0] != "Z":
+                found += [int(path.name), *children(int(path.name))]
+    return found
+
+
+def named(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
+
+
+@linux
+def test_workers_and_drivers_that_are_killed_again_and_again_lose_nothing(home: Path) -> None:
+    """Of processes: workers at random, drivers now and then; the same command goes on."""
+    run(home, "--out", "undisturbed.csv")
+    more = ("--out", "ranking.csv", "--engine", "processes")
+
+    def anybody(me: int) -> list[int]:
+        return [pid for pid in children(me) if "scorer" in named(pid) or "spawn" in named(pid)]
+
+    with killing(home, 12, anybody) as killed:
+        for _ in range(40):
+            done = subprocess.run(command(*more), cwd=home, capture_output=True, check=False)
+            if done.returncode == 4:
+                break
+            assert done.returncode in {-signal.SIGKILL, 1}, done.stderr.decode()
+    assert killed
+    assert (home / "ranking.csv").read_bytes() == (home / "undisturbed.csv").read_bytes()
+    assert not (home / "ranking.csv.parts").exists(), "nothing is left behind"
+    time.sleep(0.5)
+    assert not anybody(os.getpid())
+
+
+@linux
+def test_an_actor_of_ray_that_is_killed_is_replaced(home: Path) -> None:
+    pytest.importorskip("ray", reason="pip install 'balentacq[cluster]'")
+    run(home, "--out", "undisturbed.csv")
+
+    def actors(me: int) -> list[int]:
+        return [pid for pid in children(me) if "MapWorker" in named(pid)]
+
+    with killing(home, 1, actors) as killed:
+        run(home, "--out", "ranking.csv", "--engine", "ray")
+    assert killed
+    assert (home / "ranking.csv").read_bytes() == (home / "undisturbed.csv").read_bytes()
+    assert not (home / "ranking.csv.parts").exists()
+
+
+def test_what_changes_while_it_is_read_is_a_row(home: Path) -> None:
+    """Listed, then gone or cut short: as if it had been so from the beginning."""
+    from scorer.job import Options, rank_to_file
+    from scorer.listener import Listener
+    from scorer.pools.folder import Folder
+    from scorer.runtimes.cpu import OnnxRuntime
+    from scorer.shard import Task
+
+    images = home / "images"
+    gone, cut = images / "field" / "0200.png", images / "field" / "0202.png"
+
+    class Disturbing(Listener):
+        def begun(self, images: int, stale: object) -> None:
+            gone.unlink()
+            content = cut.read_bytes()
+            cut.write_bytes(content[: len(content) // 2])
+
+    runtime = OnnxRuntime(home / "scorer.onnx", workers=2)
+    out, options = home / "ranking.csv", Options(task=Task(n=3), shard=8)
+    summary = rank_to_file(runtime, Folder(images), out, options, Disturbing())
+    assert summary.reasons == {"vanished": 1, "truncated": 2, "empty file": 1}
+    disturbed = out.read_bytes()
+    rank_to_file(runtime, Folder(images), out, options)
+    assert out.read_bytes() == disturbed
+
+
+class Deadly:
+    """Work that ends the process which begins it."""
+
+    def open(self) -> None:
+        os._exit(9)
+
+
+def test_a_worker_that_always_dies_ends_the_run(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scorer import manifest
+    from scorer.engines import processes
+    from scorer.pools.folder import Folder
+    from scorer.runtimes.cpu import OnnxRuntime
+    from scorer.shard import Shards, Task
+
+    monkeypatch.setattr(processes, "_MOST_DEATHS", 2)
+    manifest.write(home / "p", Folder(home / "images"), shard=100)
+    runtime = OnnxRuntime(home / "scorer.onnx", workers=1)
+    shards = Shards(runtime, Folder(home / "images"), home / "p", Task(n=3))
+    engine = processes.Processes(1, lambda _: Deadly())  # type: ignore[arg-type, return-value]
+    with pytest.raises(Failure, match="2 worker processes died"):
+        engine(shards, [0], lambda _: None)
+
+
+def test_listing_gives_the_same_manifest_every_time(home: Path) -> None:
+    from scorer import manifest
+    from scorer.pools.folder import Folder
+
+    for name in ("one", "two"):
+        manifest.write(home / name, Folder(home / "images"), shard=7)
+    assert parts(home / "one") == parts(home / "two")
+    listed = Manifest(home / "one")
+    assert (listed.images, listed.shards) == (IMAGES, -(-IMAGES // 7))
+    names = [entry.name for entries in manifest.shards(listed) for entry in entries]
+    assert names == sorted(names)

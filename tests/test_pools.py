@@ -1,0 +1,297 @@
+"""Images give the same ranking wherever they lie: folders, lists, tar, Parquet, servers."""
+
+import io
+import socket
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import photographs
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from scorer import ranking
+from scorer.errors import BadImage, BadPool, Failure
+from scorer.job import Options, rank_to_file
+from scorer.listener import Listener
+from scorer.pools import Entry
+from scorer.pools.folder import Folder
+from scorer.pools.opening import open_pool
+from scorer.pools.remote import Remote
+from scorer.pools.store import Store
+from scorer.runtimes.cpu import OnnxRuntime
+from scorer.shard import Task
+
+Graph = Callable[..., Path]
+OPTIONS = Options(task=Task(n=3), shard=4)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twelve images in two folders and names whose order depends on what a slash counts."""
+    found = tmp_path / "images"
+    photographs.photographs(found, 9)
+    for name in ("city.png", "city-2/a.png", "city/z.png"):
+        (found / name).parent.mkdir(exist_ok=True)
+        photographs.noisy(len(name)).save(found / name)
+    return found
+
+
+def ranked(where: object, graph: Path, out: Path, options: Options = OPTIONS) -> list[Any]:
+    """What is asked for, without the names."""
+    rank_to_file(OnnxRuntime(graph, workers=1), open_pool(str(where)), out, options)
+    rows = [{**row, "image": ""} for row in ranking.read(out)]
+    return sorted(rows, key=lambda row: (row["score"], row["row"], row["col"]))
+
+
+def names(where: object) -> list[str]:
+    return [entry.name for entry in open_pool(str(where)).entries()]
+
+
+def test_a_folder_is_listed_in_the_order_of_whole_names(folder: Path) -> None:
+    found = names(folder)
+    assert found == sorted(found)
+    assert len(found) == 12
+    assert found.index("city-2/a.png") < found.index("city.png") < found.index("city/0001.png")
+
+
+def test_entries_say_what_changes(folder: Path) -> None:
+    before = {entry.name: entry for entry in Folder(folder).entries()}
+    photographs.noisy(77, 9, 9).save(folder / "city.png")
+    after = {entry.name: entry for entry in Folder(folder).entries()}
+    changed = [name for name in before if before[name] != after[name]]
+    assert changed == ["city.png"]
+
+
+def tar(folder: Path, path: Path) -> None:
+    with tarfile.open(path, "w") as file:
+        for one in sorted(folder.rglob("*.png")):
+            name = one.relative_to(folder).as_posix()
+            file.add(one, name)
+            label = tarfile.TarInfo(name.replace(".png", ".cls"))
+            label.size = 1
+            file.addfile(label, io.BytesIO(b"3"))
+
+
+@pytest.mark.parametrize("where", ["one.tar", ""])
+def test_tar_files_are_read_where_they_lie(
+    where: str, folder: Path, tiny: Graph, tmp_path: Path
+) -> None:
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    tar(folder, shards / "one.tar")
+    expected = ranked(folder, tiny(), tmp_path / "a.csv")
+    assert ranked(shards / where, tiny(), tmp_path / "b.csv") == expected
+    assert names(shards)[0] == "one.tar/city-2/a.png"
+    assert len(names(shards)) == 12, "labels are no images"
+
+
+@pytest.mark.parametrize("damage", [b"", b"no tar", None])
+def test_a_tar_file_that_cannot_be_read_is_named(
+    damage: bytes | None, folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "bad.tar"
+    tar(folder, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:700] if damage is None else damage)
+    with pytest.raises(BadPool, match=r"bad\.tar"):
+        list(open_pool(str(path)).entries())
+
+
+def table(folder: Path, path: Path, kind: str) -> None:
+    files = sorted(folder.rglob("*.png"))
+    content: list[Any] = [one.read_bytes() for one in files]
+    if kind == "hugging face":
+        content = [{"bytes": one, "path": "x.png"} for one in content]
+    columns = {"image": content, "caption": [one.name for one in files]}
+    if kind == "named":
+        columns["id"] = [one.relative_to(folder).as_posix() for one in files]
+    pq.write_table(pa.table(columns), path, row_group_size=5)
+
+
+@pytest.mark.parametrize("kind", ["plain", "named", "hugging face"])
+def test_a_parquet_file_with_images_is_read(
+    kind: str, folder: Path, tiny: Graph, tmp_path: Path
+) -> None:
+    path = tmp_path / "photographs.parquet"
+    table(folder, path, kind)
+    expected = ranked(folder, tiny(), tmp_path / "a.csv")
+    assert ranked(path, tiny(), tmp_path / "b.csv") == expected
+    first = "city/0001.png" if kind == "named" else "000000000"
+    assert names(path)[0] == f"photographs.parquet/{first}"
+
+
+def test_a_parquet_file_without_images_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "captions.parquet"
+    pq.write_table(pa.table({"caption": ["a"]}), path)
+    with pytest.raises(BadPool, match="0 columns of bytes"):
+        list(open_pool(str(path)).entries())
+
+
+def test_a_missing_value_in_a_table_is_a_bad_image(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"image": pa.array([None, b"x"], pa.binary())}), path)
+    pool = open_pool(str(path))
+    with pytest.raises(BadImage, match="empty file"):
+        pool.read(next(iter(pool.entries())))
+
+
+@pytest.mark.parametrize("name", ["nowhere", "note.pdf"])
+def test_what_is_no_pool_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "note.pdf").write_bytes(b"x")
+    with pytest.raises(BadPool, match=name):
+        open_pool(str(tmp_path / name))
+
+
+def test_an_empty_folder_is_named(tiny: Graph, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadPool, match="empty holds no images"):
+        ranked(tmp_path / "empty", tiny(), tmp_path / "r.csv")
+
+
+@pytest.fixture
+def web(folder: Path) -> Iterator[str]:
+    handler = partial(SimpleHTTPRequestHandler, directory=folder)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_list_may_hold_urls_beside_paths(
+    web: str, folder: Path, tiny: Graph, tmp_path: Path
+) -> None:
+    paths = sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*.png"))
+    listing = tmp_path / "list.txt"
+    lines = [f"{web}/{one}" if place % 2 else f"images/{one}" for place, one in enumerate(paths)]
+    listing.write_text("\n".join([*lines, f"{web}/none.png"]))
+    expected = ranked(folder, tiny(), tmp_path / "a.csv")
+    assert ranked(listing, tiny(), tmp_path / "b.csv") == expected
+    assert "none.png,vanished" in (tmp_path / "b.skipped.csv").read_text()
+
+
+class Bucket:
+    """A server that speaks S3; stopped and started again, it has what it held."""
+
+    def __init__(self, folder: Path) -> None:
+        import boto3
+        from moto.server import ThreadedMotoServer
+
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
+        self.start()
+        self.url = f"http://127.0.0.1:{port}"
+        client = boto3.client("s3", endpoint_url=self.url, region_name="us-east-1")
+        client.create_bucket(Bucket="pool")
+        for one in sorted(folder.rglob("*.png")):
+            key = f"photographs/{one.relative_to(folder).as_posix()}"
+            client.upload_file(one, "pool", key)
+
+    def start(self) -> None:
+        self.server.start()
+
+    def stop(self) -> None:
+        self.server.stop()
+        self.server._server.server_close()  # or the system goes on to take connections
+
+
+@pytest.fixture
+def bucket(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    pytest.importorskip("s3fs", reason="pip install 'balentacq[cloud]'")
+    pytest.importorskip("moto", reason="pip install moto[server]")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    made = Bucket(folder)
+    monkeypatch.setenv("FSSPEC_S3_ENDPOINT_URL", made.url)
+    import fsspec.config
+
+    fsspec.config.set_conf_env(fsspec.config.conf)
+    yield made
+    fsspec.config.conf.pop("s3", None)
+    made.stop()
+
+
+S3 = "s3://pool/photographs"
+
+
+def test_a_bucket_is_ranked_as_a_folder_is(
+    bucket: Bucket, folder: Path, tiny: Graph, tmp_path: Path
+) -> None:
+    rank_to_file(OnnxRuntime(tiny(), workers=2), open_pool(S3), tmp_path / "a.csv", OPTIONS)
+    rank_to_file(OnnxRuntime(tiny(), workers=2), Folder(folder), tmp_path / "b.csv", OPTIONS)
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    pool = open_pool(S3)
+    assert isinstance(pool, Remote)
+    assert all(entry.mark and entry.size > 0 for entry in pool.entries())
+    with pytest.raises(BadImage, match="vanished"):
+        pool.read(Entry("none.png", "", 1, ""))
+    with pytest.raises(BadPool, match="s3://nowhere"):
+        list(open_pool("s3://nowhere/at/all").entries())
+
+
+@contextmanager
+def away(bucket: Bucket, seconds: float) -> Iterator[None]:
+    """The server does not answer for a while."""
+
+    def come_again() -> None:
+        time.sleep(seconds)
+        bucket.start()
+
+    bucket.stop()
+    thread = threading.Thread(target=come_again)
+    thread.start()
+    yield
+    thread.join()
+
+
+def test_a_server_that_is_away_for_a_while_does_not_end_a_run(
+    bucket: Bucket, folder: Path, tiny: Graph, tmp_path: Path
+) -> None:
+    class Stopping(Listener):
+        stopped = False
+
+        def scored(self, images: int) -> None:
+            if images >= 4 and not self.stopped:
+                self.stopped = True
+                stack.enter_context(away(bucket, 10))
+
+    out, listener = tmp_path / "a.csv", Stopping()
+    with ExitStack() as stack:
+        runtime = OnnxRuntime(tiny(), workers=1)
+        summary = rank_to_file(runtime, open_pool(S3), out, OPTIONS, listener)
+    assert listener.stopped
+    assert summary.skipped == 0
+    rank_to_file(OnnxRuntime(tiny(), workers=1), Folder(folder), tmp_path / "b.csv", OPTIONS)
+    assert out.read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_a_server_that_stays_away_ends_it_and_the_same_command_goes_on(
+    bucket: Bucket, tiny: Graph, tmp_path: Path
+) -> None:
+    pool = Remote(Store(S3, patience_s=1.0))
+    entries = list(pool.entries())
+    bucket.stop()
+    with pytest.raises(Failure, match="cannot read s3://pool/photographs/"):
+        pool.read(entries[0])
+    bucket.start()
+    assert pool.read(entries[0])
+
+
+def test_a_place_that_needs_a_package_says_which() -> None:
+    with pytest.raises(Failure, match="gs://"):
+        open_pool("gs://bucket/folder")
+
+
+def test_a_place_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(BadPool, match="nothing://"):
+        open_pool("nothing://bucket/folder")
