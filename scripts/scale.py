@@ -1,0 +1,217 @@
+"""Rank a large pool in every way: the same parts, whoever computes them and whoever is killed.
+
+The images are small and the graph is written by hand (tests/byhand.py), so that what is measured
+is everything around the graph. Last line: everything as JSON.
+
+scripts/scale                                       20,000 images, 1,000,000 names
+scripts/scale --images 2000 --names 100000          a minute
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT / "tests"))
+ENGINES = {
+    "threads": ("--threads", "1"),
+    "processes": ("--engine", "processes", "--workers", "2", "--threads", "1"),
+    "ray": ("--engine", "ray", "--workers", "2", "--threads", "1"),
+}
+N, PER_FOLDER = 5, 1000
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--images", type=int, default=20_000)
+    options.add_argument("--names", type=int, default=1_000_000)
+    options.add_argument("--kills", type=int, default=20)
+    options.add_argument("--shard", type=int, default=64)
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="scale-") as name:
+        told = Bench(Path(name), given.images, given.shard).run(given.names, given.kills)
+    print(json.dumps(told))
+
+
+@dataclass
+class Bench:
+    """A pool of so many images in a folder, beside one of a tenth."""
+
+    folder: Path
+    images: int
+    shard: int
+
+    def run(self, names: int, kills: int) -> dict[str, Any]:
+        import byhand
+
+        byhand.save(self.folder / "scorer.onnx", "balentacq", top_k=8)
+        told: dict[str, Any] = {"machine": _machine(), "images": self.images}
+        for kind, count in (("tenth", self.images // 10), ("pool", self.images)):
+            told[f"{kind} bytes"] = self._draw(self.folder / kind, count)
+        told |= self._ranked("threads on a tenth", "tenth", ENGINES["threads"])
+        for engine, words in ENGINES.items():
+            told |= self._ranked(engine, "pool", words)
+        expected = self._parts("threads")
+        told["same parts"] = {one: self._parts(one) == expected for one in ENGINES}
+        told["part bytes"] = sum(map(len, expected.values()))
+        for engine in ("processes", "ray"):
+            told |= self._killed(engine, kills, expected)
+        told |= self._listed(names)
+        return told
+
+    def _draw(self, folder: Path, count: int) -> int:
+        """Noise of 96x72 as JPEG, a thousand to a folder; how many bytes."""
+        rng, size = np.random.default_rng(0), 0
+        for index in range(count):
+            path = folder / f"{index // PER_FOLDER:03}" / f"{index:06}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            noise = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
+            Image.fromarray(noise).resize((96, 72)).save(path, quality=85)
+            size += path.stat().st_size
+        return size
+
+    def _command(self, pool: str, out: str, words: tuple[str, ...]) -> list[str]:
+        return [
+            sys.executable, "-m", "scorer", "rank", "--pool", pool, "--n", str(N), "--out", out,
+            "--shard", str(self.shard), "--runtime", "cpu", *words,
+        ]  # fmt: skip
+
+    def _ranked(self, name: str, pool: str, words: tuple[str, ...]) -> dict[str, Any]:
+        begin = perf_counter()
+        process = subprocess.Popen(self._command(pool, name, words), cwd=self.folder)
+        _, status, usage = os.wait4(process.pid, 0)
+        assert status == 0
+        process.returncode = 0
+        count = self.images // 10 if pool == "tenth" else self.images
+        seconds = perf_counter() - begin
+        row = {
+            "seconds": round(seconds, 1), "images/s": round(count / seconds),
+            "driver's peak MB": round(usage.ru_maxrss / 1e3),
+        }  # fmt: skip
+        say(f"{name}: {row}")
+        return {name: row}
+
+    def _parts(self, out: str) -> dict[str, bytes]:
+        return {one.name: one.read_bytes() for one in sorted((self.folder / out).iterdir())}
+
+    def _killed(self, engine: str, times: int, expected: dict[str, bytes]) -> dict[str, Any]:
+        """Workers and drivers die; the command is given again until it ends well."""
+        out, drivers = f"{engine}, killed", 0
+        with _killing(times) as killed:
+            while True:
+                command = self._command("pool", out, ENGINES[engine])
+                done = subprocess.run(command, cwd=self.folder, capture_output=True, check=False)
+                if done.returncode == 0 and len(killed) >= times:
+                    break
+                drivers += done.returncode != 0
+                if done.returncode == 0:  # too fast for them: once more
+                    shutil.rmtree(self.folder / out)
+        row = {
+            "killed": len(killed), "of them drivers": drivers,
+            "same parts": self._parts(out) == expected,
+        }  # fmt: skip
+        say(f"{out}: {row}")
+        return {out: row}
+
+    def _listed(self, names: int) -> dict[str, Any]:
+        """So many empty files, listed by a process of its own."""
+        folder = self.folder / "names"
+        for index in range(names):
+            if index % PER_FOLDER == 0:
+                (folder / f"{index // PER_FOLDER:06}").mkdir(parents=True)
+            (folder / f"{index // PER_FOLDER:06}" / f"{index:09}.jpg").touch()
+        begin = perf_counter()
+        subprocess.run(
+            [sys.executable, "-c", _LIST, folder, self.folder / "listed"], check=True
+        )  # fmt: skip
+        listed = self.folder / "listed"
+        row = {
+            "names": names, "seconds": round(perf_counter() - begin, 1),
+            "peak MB": int((listed / "peak").read_text()),
+            "manifest MB": round((listed / "_manifest.parquet").stat().st_size / 1e6),
+        }  # fmt: skip
+        say(f"listed: {row}")
+        return {"listed": row}
+
+
+_LIST = """
+import resource, sys
+from pathlib import Path
+from scorer import manifest
+from scorer.pools.folder import Folder
+folder, out = map(Path, sys.argv[1:])
+manifest.write(out, Folder(folder), shard=1024)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
+(out / "peak").write_text(str(peak))
+"""
+
+
+@contextmanager
+def _killing(times: int) -> Iterator[list[int]]:
+    """Kill -9 at random moments, somebody of ours at random: drivers, workers, actors."""
+    killed: list[int] = []
+    over = threading.Event()
+
+    def kill() -> None:
+        dice = random.Random(0)  # noqa: S311  # of nothing secret
+        while len(killed) < times and not over.wait(dice.uniform(0.5, 6)):
+            if victims := [one for one in _below(os.getpid()) if _is_ours(one)]:
+                killed.append(dice.choice(victims))
+                os.kill(killed[-1], signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()
+
+
+def _below(parent: int) -> Iterator[int]:
+    for path in Path("/proc").iterdir():
+        try:
+            fields = (path / "stat").read_text().rsplit(")", 1)[1].split()
+        except (OSError, IndexError):
+            continue
+        if int(fields[1]) == parent and fields[0] != "Z":
+            yield int(path.name)
+            yield from _below(int(path.name))
+
+
+def _is_ours(pid: int) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return any(word in words for word in (b"scorer", b"spawn_main", b"MapWorker"))
+
+
+def _machine() -> str:
+    with Path("/proc/cpuinfo").open() as file:
+        name = next(line.split(":")[1].strip() for line in file if "model name" in line)
+    return f"{name}, {len(os.sched_getaffinity(0))} cores"
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
