@@ -1,6 +1,6 @@
 """What can go wrong, as a tree. Every error says what happened and what to do.
 
-Failure (1)
+Failure (1)                 also: a server that stays away, workers that die again and again
 ├── MissingDependency (3)   a package is not installed; the remedy is the pip command
 │   └── NoGpu               there is no GPU here
 ├── BadInput (5)            something the user gave cannot be used

@@ -68,6 +68,7 @@ class Bench:
         for engine, words in ENGINES.items():
             told |= self._ranked(engine, "pool", words)
         expected = self._parts("threads")
+        told |= self._ranked("threads, all parts there", "pool", ENGINES["threads"], "threads")
         told["same parts"] = {one: self._parts(one) == expected for one in ENGINES}
         told["part bytes"] = sum(map(len, expected.values()))
         for engine in ("processes", "ray"):
@@ -92,9 +93,11 @@ class Bench:
             "--shard", str(self.shard), "--runtime", "cpu", *words,
         ]  # fmt: skip
 
-    def _ranked(self, name: str, pool: str, words: tuple[str, ...]) -> dict[str, Any]:
+    def _ranked(
+        self, name: str, pool: str, words: tuple[str, ...], out: str | None = None
+    ) -> dict[str, Any]:
         begin = perf_counter()
-        process = subprocess.Popen(self._command(pool, name, words), cwd=self.folder)
+        process = subprocess.Popen(self._command(pool, out or name, words), cwd=self.folder)
         _, status, usage = os.wait4(process.pid, 0)
         assert status == 0
         process.returncode = 0
