@@ -15,13 +15,14 @@ from scorer.files import cannot_write, check_writable, replacing
 from scorer.listener import Listener
 from scorer.pools import Collection
 from scorer.pools.folder import Folder
-from scorer.rank import Ranked, Skipped, check
+from scorer.rank import Ranked, check
 from scorer.runtime import Runtime
 from scorer.shard import Shards, Task
 from scorer.summary import Summary, summarise
 
 SHARD = 64
-SUCCESS, SUMMARY = "_SUCCESS", "_summary.json"
+SUCCESS, SUMMARY, _SKIPPED = "_SUCCESS", "_summary.json", "_skipped.csv"
+_OURS = (manifest.NAME, SUCCESS, SUMMARY, _SKIPPED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +121,7 @@ def is_folder(out: Path) -> bool:
 
 def skipped_path(out: Path) -> Path:
     """Where the images that could not be ranked are named: ranking.csv → ranking.skipped.csv."""
-    return out / "_skipped.csv" if is_folder(out) else out.with_name(f"{out.stem}.skipped.csv")
+    return out / _SKIPPED if is_folder(out) else out.with_name(f"{out.stem}.skipped.csv")
 
 
 def _check(runtime: Runtime, pool: Collection, out: Path, options: Options) -> None:
@@ -132,6 +133,7 @@ def _check(runtime: Runtime, pool: Collection, out: Path, options: Options) -> N
                 f"--budget chooses from all parts, and {out} is a folder of parts",
                 remedy="give --out a file, such as ranking.parquet",
             )
+        _check_ours(out)
     else:
         ranking.check_suffix(out)
         check_writable(out)
@@ -151,8 +153,8 @@ def _missing(
     kept, stale = 0, dict[str, int]()
     for number in range(shards.manifest.shards) if numbers is None else numbers:
         entries = shards.manifest.read(number)
-        found = part.stamp_of(shards.folder, number)
-        changed = None if found is None else shards.stamp(entries).differs(found)
+        found = part.footer_of(shards.folder, number)
+        changed = None if found is None else shards.stamp(entries).differs(found[0])
         if found is not None and changed is None:
             kept += len(entries)
             continue
@@ -177,7 +179,7 @@ def _counted(listener: Listener, kept: int) -> Callable[[int], None]:
 def _counted_again(shards: Shards, out: Path) -> Summary:
     """What is in the parts; the skipped have a file. Raises BadPool where nothing else is."""
     _remove_beyond(shards)
-    summary = summarise(lambda: _results(shards), shards.task.n, skipped_path(out))
+    summary = summarise(shards, skipped_path(out))
     if not summary.ranked:
         if not is_folder(out):
             _remove(shards.folder)
@@ -190,10 +192,7 @@ def _counted_again(shards: Shards, out: Path) -> Summary:
 
 def _write(shards: Shards, out: Path, options: Options, summary: Summary, begin: float) -> None:
     """The rankings and the report; at the very end, what says that all is there."""
-    if is_folder(out):
-        for _ in _chosen(shards, options, summary):
-            pass
-    else:
+    if not is_folder(out):
         classes = shards.runtime.contract.classes
         ranking.write(out, ranking.rows(_chosen(shards, options, summary), classes))
     if options.images is not None:
@@ -208,17 +207,13 @@ def _write(shards: Shards, out: Path, options: Options, summary: Summary, begin:
 
 
 def _ranked(shards: Shards) -> Iterator[Ranked]:
-    return (one for one in _results(shards) if isinstance(one, Ranked))
-
-
-def _results(shards: Shards) -> Iterator[Ranked | Skipped]:
-    classes = shards.runtime.contract.classes
     for number in range(shards.manifest.shards):
-        yield from part.read(shards.folder, number, classes)
+        yield from (one for one in shards.read(number) if isinstance(one, Ranked))
 
 
 def _chosen(shards: Shards, options: Options, summary: Summary) -> Iterator[Ranked]:
     """What is asked for, counted."""
+    summary.pixels = summary.asked = 0
     if options.budget is None:
         chosen = _ranked(shards)
     else:
@@ -252,9 +247,11 @@ def _remove_beyond(shards: Shards) -> None:
 def _remove(folder: Path) -> None:
     """Of what is in it, only what is ours."""
     with cannot_write(folder):
-        for pattern in ("part-*.parquet", "_*", ".*.tmp"):
+        for pattern in ("part-*.parquet", ".*.tmp"):
             for found in folder.glob(pattern):
                 found.unlink()
+        for name in _OURS:
+            (folder / name).unlink(missing_ok=True)
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
@@ -303,6 +300,17 @@ def _check_replaceable(out: Path) -> None:
                 f"{out} has a column of labels, which a new ranking would replace",
                 remedy="keep it under another name, or write the ranking elsewhere with --out",
             )
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuse somebody's folder of other things."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / manifest.NAME).is_file():
+        raise BadInput(
+            f"{folder} is a folder with other files in it, not with parts of a ranking",
+            remedy="choose another name with --out, or a file such as ranking.csv",
+        )
+    with cannot_write(folder):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _check_pictures(folder: Path, root: Path) -> None:

@@ -50,8 +50,25 @@ class Stamp:
         return next((word for word, mine, its in values if mine != its), None)
 
 
+@dataclass(frozen=True)
+class Counts:
+    """Images, those that were ranked and have pixels, those with fewer than n; all the pixels."""
+
+    images: int
+    ranked: int
+    asked: int
+    short: int
+    pixels: int
+
+    @classmethod
+    def of(cls, results: Sequence[Ranked | Skipped], n: int) -> "Counts":
+        found = [len(one.pixels) for one in results if isinstance(one, Ranked)]
+        asked, short = sum(map(bool, found)), sum(count < n for count in found)
+        return cls(len(results), len(found), asked, short, sum(found))
+
+
 def path(folder: Path, shard: int) -> Path:
-    return folder / f"part-{shard:06}.parquet"
+    return folder / f"part-{shard:08}.parquet"
 
 
 def write(
@@ -60,23 +77,27 @@ def write(
     results: Sequence[Ranked | Skipped],
     classes: Sequence[str],
     stamp: Stamp,
+    n: int,
 ) -> None:
     """It appears whole or not at all; the same results give the same bytes."""
     rows = [row for one in results for row in _rows(one, classes)]
-    footer = {"format": _FORMAT, "version": __version__, "rows": len(rows)} | asdict(stamp)
+    footer = {
+        "format": _FORMAT, "version": __version__, "rows": len(rows), "stamp": asdict(stamp),
+        "counts": asdict(Counts.of(results, n)),
+    }  # fmt: skip
     schema = _SCHEMA.with_metadata({_KEY: json.dumps(footer, sort_keys=True)})
     with replacing_path(path(folder, shard), shared=True) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema), temporary, compression="zstd")
 
 
-def stamp_of(folder: Path, shard: int) -> Stamp | None:
-    """What a part was made from; None where there is no whole one."""
+def footer_of(folder: Path, shard: int) -> tuple[Stamp, Counts] | None:
+    """What a part was made from, and what is in it; None where there is no whole one."""
     try:
         with pq.ParquetFile(path(folder, shard)) as file:
             footer = json.loads(file.schema_arrow.metadata[_KEY])
             if footer["format"] != _FORMAT or footer["rows"] != file.metadata.num_rows:
                 return None
-            return Stamp(footer["contract"], footer["options"], footer["images"])
+            return Stamp(**footer["stamp"]), Counts(**footer["counts"])
     except (OSError, pa.ArrowInvalid, ValueError, KeyError, TypeError):
         return None
 

@@ -4,16 +4,16 @@ Whoever computes it - a thread, a process, a machine of a cluster - and however 
 are the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scorer import overlay, part
-from scorer.errors import BadImage
+from scorer.errors import BadImage, BadInput
 from scorer.exclusion import Exclusion, mask_name
 from scorer.labels import Labels
 from scorer.manifest import Manifest
-from scorer.part import Stamp, digest
+from scorer.part import Counts, Stamp, digest
 from scorer.pools import Collection, Entry
 from scorer.pools.folder import of_file
 from scorer.rank import Ranked, Ranker, Skipped
@@ -68,8 +68,23 @@ class Shards:
             for _ in found if len(results) < len(entries) else found[1:]:
                 on_image()
         stamp = self.stamp(entries)
-        part.write(self.folder, shard, results, self.runtime.contract.classes, stamp)
+        classes = self.runtime.contract.classes
+        part.write(self.folder, shard, results, classes, stamp, self.task.n)
         on_image()
+
+    def read(self, shard: int) -> Iterator[Ranked | Skipped]:
+        """What is in the part of a shard, in order. Raises BadInput."""
+        return part.read(self.folder, shard, self.runtime.contract.classes)
+
+    def counts(self, shard: int) -> Counts:
+        """How much is in it. Raises BadInput."""
+        footer = part.footer_of(self.folder, shard)
+        if footer is None:
+            raise BadInput(
+                f"{part.path(self.folder, shard)} is gone, or damaged",
+                remedy="give the same command again",
+            )
+        return footer[1]
 
     def stamp(self, entries: Sequence[Entry]) -> Stamp:
         """What the part of these images depends on."""

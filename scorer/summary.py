@@ -1,15 +1,16 @@
-"""What a ranking did with the images of its pool, counted while it is read once."""
+"""What a ranking did with the images of its pool."""
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from scorer.files import replacing
-from scorer.rank import Ranked, Skipped
+from scorer.part import Counts
+from scorer.rank import Skipped
+from scorer.shard import Shards
 
 _NAMED_PER_REASON = 3
 
@@ -37,6 +38,17 @@ class Summary:
     def skipped(self) -> int:
         return self.reasons.total()
 
+    def add(self, counts: Counts) -> None:
+        """Those of a part."""
+        for name, count in vars(counts).items():
+            setattr(self, name, getattr(self, name) + count)
+
+    def skip(self, one: Skipped) -> None:
+        self.reasons[one.reason] += 1
+        named = self.examples.setdefault(one.reason, [])
+        if len(named) < _NAMED_PER_REASON:
+            named.append(one)
+
     def tally(self) -> str:
         return ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
 
@@ -48,28 +60,24 @@ class Summary:
         }  # fmt: skip
 
 
-def summarise(
-    results: Callable[[], Iterable[Ranked | Skipped]], n: int, skipped_path: Path
-) -> Summary:
-    """Count results, and write the skipped ones to a file; without any there is no file."""
+def summarise(shards: Shards, skipped_path: Path) -> Summary:
+    """Count what the parts say of themselves; the skipped go into a file, if there are any."""
     summary = Summary()
     with ExitStack() as stack:
         writer = None
-        for one in results():
-            summary.images += 1
-            if isinstance(one, Ranked):
-                summary.ranked += 1
-                summary.short += len(one.pixels) < n
+        for number in range(shards.manifest.shards):
+            counts = shards.counts(number)
+            summary.add(counts)
+            if counts.ranked == counts.images:
                 continue
             if writer is None:
                 file = stack.enter_context(replacing(skipped_path))
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(("image", "reason", "detail"))
-            writer.writerow((one.image, one.reason, one.detail))
-            summary.reasons[one.reason] += 1
-            named = summary.examples.setdefault(one.reason, [])
-            if len(named) < _NAMED_PER_REASON:
-                named.append(one)
+            for one in shards.read(number):
+                if isinstance(one, Skipped):
+                    writer.writerow((one.image, one.reason, one.detail))
+                    summary.skip(one)
     if not summary.skipped:
         skipped_path.unlink(missing_ok=True)
     return summary

@@ -227,7 +227,7 @@ def test_a_task_that_is_none_is_refused(task: str, home: Path) -> None:
 def test_a_folder_of_parts_says_when_it_is_whole(home: Path) -> None:
     assert scorer("rank", "--n", 2, "--out", "parts").exit_code == 0
     assert sorted(path.name for path in Path("parts").iterdir()) == [
-        "_SUCCESS", "_manifest.parquet", "_summary.json", "part-000000.parquet",
+        "_SUCCESS", "_manifest.parquet", "_summary.json", "part-00000000.parquet",
     ]  # fmt: skip
     summary = json.loads(Path("parts/_summary.json").read_text())
     assert (summary["images"], summary["pixels"], summary["skipped"]) == (6, 12, {})
@@ -614,3 +614,9 @@ def test_a_score_that_is_no_number_is_told_with_the_image(
     assert result.exit_code == 1
     assert "city/0001.png: the graph gave a score that is not a number" in result.stderr
     assert not (home / "ranking.csv").exists()
+
+
+def test_a_folder_of_other_things_is_not_written_into(home: Path) -> None:
+    result = scorer("rank", "--n", 2, "--out", "images", "--no-resume")
+    assert result.exit_code == 5
+    assert "images is a folder with other files in it" in result.stderr
