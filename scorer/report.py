@@ -7,11 +7,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
+import numpy as np
+
 from scorer.files import replacing
 from scorer.rank import Ranked
 from scorer.summary import Summary
 
-_BINS_PER_DECADE = 10  # of 1 + |score|
+_PER_DECADE = 10_000  # fine bins, of 1 + |score|: memory does not grow with the pool
+_TAIL = 0.005  # of the pixels, at either end
+_BARS, _TICKS = 50, 5
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 720, 260, 70, 40
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>$title</title>
@@ -61,41 +65,54 @@ def _row(name: str, value: object) -> str:
 
 
 def _counted(images: Iterable[Ranked]) -> Counter[int]:
-    """Pixels by the bin of their score: even steps of sign(s)·log10(1 + |s|)."""
+    """Pixels by the fine bin of their score: even steps of sign(s)·log10(1 + |s|)."""
     return Counter(_bin(pixel.score) for one in images for pixel in one.pixels)
 
 
 def _bin(score: float) -> int:
-    return math.floor(_BINS_PER_DECADE * math.copysign(math.log10(1 + abs(score)), score))
+    return math.floor(_PER_DECADE * math.copysign(math.log10(1 + abs(score)), score))
 
 
-def _edge(place: int) -> float:
-    return math.copysign(10 ** (abs(place) / _BINS_PER_DECADE) - 1, place)
+def _middle(place: int) -> float:
+    """The score in the middle of a fine bin."""
+    at = (place + 0.5) / _PER_DECADE
+    return math.copysign(10 ** abs(at) - 1, at)
+
+
+def _bars(counts: Counter[int]) -> tuple[float, float, list[int]]:
+    """From and to where the bars go, and how high they are; the tails are in the outermost."""
+    scores = np.array(sorted(map(_middle, counts)))
+    heights = np.array([counts[place] for place in sorted(counts)])
+    below = np.cumsum(heights) / heights.sum()
+    low = scores[int(np.searchsorted(below, _TAIL))]
+    high = scores[min(int(np.searchsorted(below, 1 - _TAIL)), len(scores) - 1)]
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    bars, _ = np.histogram(scores.clip(low, high), _BARS, (low, high), weights=heights)
+    return float(low), float(high), bars.astype(int).tolist()
 
 
 def _histogram(counts: Counter[int]) -> str:
     if not counts:
         return "<p>No pixel was chosen.</p>"
-    low, high, most = min(counts), max(counts) + 1, max(counts.values())
-    step = _WIDTH / (high - low)
-    bars, ticks = [], []
-    for place, count in sorted(counts.items()):
-        tall = _HEIGHT * count / most
-        bars.append(
-            f'<rect x="{_LEFT + (place - low) * step:.1f}" y="{10 + _HEIGHT - tall:.1f}" '
-            f'width="{max(1.0, step - 1):.1f}" height="{tall:.1f}"><title>{count} pixels from '
-            f"{_edge(place):.3g} to {_edge(place + 1):.3g}</title></rect>"
-        )
-    for place in range(low, high + 1, max(1, (high - low) // 8)):
-        ticks.append(
-            f'<text x="{_LEFT + (place - low) * step:.1f}" y="{_HEIGHT + 28}" '
-            f'text-anchor="middle">{_edge(place):.2g}</text>'
-        )
+    low, high, bars = _bars(counts)
+    most, step, width = max(bars), _WIDTH / _BARS, (high - low) / _BARS
+    drawn = "".join(
+        f'<rect x="{_LEFT + place * step:.1f}" y="{10 + _HEIGHT * (1 - count / most):.1f}" '
+        f'width="{step - 1:.1f}" height="{_HEIGHT * count / most:.1f}"><title>{count} pixels from '
+        f"{low + place * width:.4g} to {low + (place + 1) * width:.4g}</title></rect>"
+        for place, count in enumerate(bars)
+    )
+    ticks = "".join(
+        f'<text x="{_LEFT + place * _WIDTH / _TICKS:.1f}" y="{_HEIGHT + 28}" '
+        f'text-anchor="middle">{low + place * (high - low) / _TICKS:.4g}</text>'
+        for place in range(_TICKS + 1)
+    )
     return (
-        f'<svg viewBox="0 0 {_LEFT + _WIDTH + 20} {_HEIGHT + _BELOW + 25}" role="img" '
-        f'aria-label="Histogram of the scores">{"".join(bars + ticks)}'
+        f'<svg viewBox="0 0 {_LEFT + _WIDTH + 40} {_HEIGHT + _BELOW + 25}" role="img" '
+        f'aria-label="Histogram of the scores">{drawn}{ticks}'
         f'<text x="{_LEFT - 6}" y="20" text-anchor="end">{most}</text>'
         f'<text x="{_LEFT - 6}" y="{_HEIGHT + 12}" text-anchor="end">0 pixels</text>'
-        f'<text x="{_LEFT + _WIDTH / 2}" y="{_HEIGHT + _BELOW + 18}" text-anchor="middle">'
-        "score, steps of log(1 + |score|)</text></svg>"
+        f'<text x="{_LEFT + _WIDTH / 2}" y="{_HEIGHT + _BELOW + 18}" text-anchor="middle">score; '
+        f"the outermost bars hold the {_TAIL:.1%} beyond them, too</text></svg>"
     )
