@@ -304,7 +304,8 @@ def _check_replaceable(out: Path) -> None:
 
 def _check_ours(folder: Path) -> None:
     """Refuse somebody's folder of other things."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / manifest.NAME).is_file():
+    there = list(folder.glob("[!.]*")) if folder.is_dir() else []  # another task may be listing
+    if there and not (folder / manifest.NAME).is_file():
         raise BadInput(
             f"{folder} is a folder with other files in it, not with parts of a ranking",
             remedy="choose another name with --out, or a file such as ranking.csv",

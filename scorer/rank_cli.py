@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -236,7 +237,10 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         resume=resume,
     )
     computes = _engine(
-        engine, partial(_work, graph=graph, precision=precision, runtime=name, threads=threads),
+        engine,
+        partial(
+            _work, where=pool_where, graph=graph, precision=precision, runtime=name, threads=threads
+        ),
         workers=workers, address=address, gpus=gpus,
     )  # fmt: skip
     who = f"runtime {opened.name}, {_who(engine, workers, opened.workers)}"
@@ -286,14 +290,28 @@ _PLURAL = {"graph": "graphs"}
 
 
 def _work(
-    shards: "Shards", *, graph: Path, runtime: str, precision: str, threads: int | None
+    shards: "Shards",
+    *,
+    where: str,
+    graph: Path,
+    runtime: str,
+    precision: str,
+    threads: int | None,
 ) -> "Work":
+    """With paths that hold in another folder, too."""
+    from scorer.pools.opening import open_pool  # noqa: PLC0415
     from scorer.work import Work  # noqa: PLC0415
 
+    task = shards.task
     return Work(
         graph=graph.absolute(), runtime=runtime, precision=precision, workers=threads or 1,
-        sha256=shards.runtime.contract.sha256, pool=shards.pool, folder=shards.folder.absolute(),
-        task=shards.task,
+        sha256=shards.runtime.contract.sha256, folder=shards.folder.absolute(),
+        pool=open_pool(where if "://" in where else str(Path(where).absolute())),
+        task=replace(
+            task,
+            pictures=task.pictures and task.pictures.absolute(),
+            exclude=task.exclude and task.exclude.absolute(),
+        ),
     )  # fmt: skip
 
 

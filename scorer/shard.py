@@ -91,7 +91,7 @@ class Shards:
         task = self.task
         options = (
             self.runtime.name, task.n, task.distance, task.seed, task.uncertain,
-            str(task.pictures), str(task.exclude),
+            *(path and str(path.absolute()) for path in (task.pictures, task.exclude)),
         )  # fmt: skip
         images = (
             (*entry, list(self._labels.of(entry.name)), self._mask_mark(entry.name))

@@ -124,7 +124,7 @@ def test_workers_and_drivers_that_are_killed_again_and_again_lose_nothing(home: 
     def anybody(me: int) -> list[int]:
         return [pid for pid in children(me) if "scorer" in named(pid) or "spawn" in named(pid)]
 
-    with killing(home, 12, anybody) as killed:
+    with killing(home, 6, anybody) as killed:
         for _ in range(40):
             done = subprocess.run(command(*more), cwd=home, capture_output=True, check=False)
             if done.returncode == 4:
@@ -138,6 +138,7 @@ def test_workers_and_drivers_that_are_killed_again_and_again_lose_nothing(home: 
 
 
 @linux
+@pytest.mark.slow
 def test_an_actor_of_ray_that_is_killed_is_replaced(home: Path) -> None:
     pytest.importorskip("ray", reason="pip install 'balentacq[cluster]'")
     run(home, "--out", "undisturbed.csv")
