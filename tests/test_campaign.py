@@ -210,7 +210,9 @@ def test_killed_in_the_middle_of_a_round_it_ends_with_the_same_table(
     assert not list((tmp_path / "cut").rglob("*.partial"))
 
 
-@pytest.mark.parametrize("acquisition", ["balentacq", "powerbald"])
+@pytest.mark.parametrize(
+    "acquisition", ["balentacq", pytest.param("powerbald", marks=pytest.mark.slow)]
+)
 def test_the_graph_and_pytorch_choose_the_same_pixels_up_to_regret(
     acquisition: str, toy: Dataset, done: tuple[Path, list[Result]], tmp_path: Path
 ) -> None:
@@ -275,7 +277,7 @@ def test_every_round_draws_other_numbers(toy: Dataset) -> None:
     assert len(draws) == 16
 
 
-@pytest.mark.parametrize("scorer", ["torch", "graph"])
+@pytest.mark.parametrize("scorer", ["torch", pytest.param("graph", marks=pytest.mark.slow)])
 def test_a_budget_holds_for_every_round(scorer: str, toy: Dataset, tmp_path: Path) -> None:
     """Through a pool that is a part of its folder, which a graph sees by links."""
     images = replace(toy.train.images, names=toy.train.images.names[1:])

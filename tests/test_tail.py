@@ -111,8 +111,15 @@ def run(model: ModelProto, case: features.Case) -> np.ndarray:
     return session.run(["map"], feeds)[0][0]
 
 
+# With little contrast the oracle takes long; its smallest case is in every run.
+CASES = [
+    pytest.param(*one, marks=[pytest.mark.slow] * (one[0] == "contrast 0.001" and one[1] > 2))
+    for one in features.CASES
+]
+
+
 @pytest.mark.parametrize("layout", TARGETS)
-@pytest.mark.parametrize(("name", "classes"), features.CASES)
+@pytest.mark.parametrize(("name", "classes"), CASES)
 def test_the_balent_map_is_the_oracles(name: str, classes: int, layout: str, tail: Tail) -> None:
     case = features.make(name, classes)
     got = run(tail(classes, layout), case)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -499,3 +500,7 @@ TRANSFORMERS: dict[str, Callable[[Path], Exported]] = {
     maker.__name__: maker for maker in (segformer, upernet, dpt, mobilevit, mobilenetv2, beit)
 }
 ALL = HAND_MADE | TRANSFORMERS
+_HEAVY = {
+    "auxiliary", "beit", "dpt", "flat", "fpn", "mobilevit", "segmenter", "upernet",
+}  # fmt: skip
+CASES = [pytest.param(name, marks=[pytest.mark.slow] * (name in _HEAVY)) for name in ALL]
