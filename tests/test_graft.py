@@ -218,6 +218,7 @@ def test_the_same_graft_gives_the_same_bytes(grafted: Grafted, folder: Path) -> 
     assert str(Path(__file__).parent).encode() not in outs[0].read_bytes()
 
 
+@pytest.mark.slow
 def test_other_acquisitions_and_strides_are_verified_too(
     grafted: Grafted, folder: Path, pool: Path
 ) -> None:

@@ -29,6 +29,7 @@ def photograph(count: int = 1) -> np.ndarray:
     return fine.permute(0, 2, 3, 1).to(torch.uint8).numpy()
 
 
+@pytest.mark.slow
 def test_the_same_export_gives_the_same_bytes(
     network: BayesianNetwork, card: Card, trunks: dict[Any, Any], tmp_path: Path
 ) -> None:
