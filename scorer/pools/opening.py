@@ -1,11 +1,8 @@
 """Which kind of place a --pool is."""
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from scorer.errors import BadPool
-from scorer.pools import table, tar
 from scorer.pools.collection import Collection
 from scorer.pools.folder import Folder
 from scorer.pools.listing import Listing
@@ -14,10 +11,7 @@ from scorer.pools.store import Store, filesystem
 from scorer.pools.table import Tables
 from scorer.pools.tar import Tars
 
-_KINDS: dict[str, Callable[[Store, str], Collection]] = {
-    tar.SUFFIX: Tars,
-    table.SUFFIX: Tables,
-}
+_KINDS = (Tars, Tables)
 
 
 def open_pool(where: str) -> Collection:
@@ -45,10 +39,9 @@ def open_pool(where: str) -> Collection:
 
 
 def _kind(suffix: str, where: str) -> Collection | None:
-    if suffix not in _KINDS:
-        return None
     folder, _, name = where.rpartition("/")
-    return _KINDS[suffix](Store(folder), name)
+    found = (kind(Store(folder), name) for kind in _KINDS if kind.suffix == suffix)
+    return next(found, None)
 
 
 def _holding(store: Store, folder: Folder | None) -> Collection:
@@ -56,11 +49,8 @@ def _holding(store: Store, folder: Folder | None) -> Collection:
     filesystem(store.url)  # says what is missing
     if folder is None and next(store.walk(), None):
         return Remote(store)
-    for suffix, kind in _KINDS.items():
-        if next(store.walk(partial(_ends, suffix)), None):
-            return kind(store, "")
+    for kind in _KINDS:
+        found = kind(store)
+        if next(found.files(), None):
+            return found
     return folder or Remote(store)
-
-
-def _ends(suffix: str, name: str) -> bool:
-    return name.lower().endswith(suffix)

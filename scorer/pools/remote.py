@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scorer.errors import BadImage
 from scorer.images import Source
 from scorer.pools.collection import Entry
-from scorer.pools.store import MOST_BYTES, Store
+from scorer.pools.store import Store, check_size
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,5 @@ class Remote:
             yield Entry(path, "", item.size, item.mark)
 
     def read(self, entry: Entry) -> Source:
-        if entry.size > MOST_BYTES:
-            raise BadImage("too large", f"{entry.size} bytes, the limit is {MOST_BYTES}")
+        check_size(entry.size)
         return self.store.read(entry.name)

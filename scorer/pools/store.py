@@ -91,6 +91,12 @@ class Store:
             ) from error
 
 
+def check_size(size: int) -> None:
+    """Raise BadImage for a file that is not to be held in memory."""
+    if size > MOST_BYTES:
+        raise BadImage("too large", f"{size} bytes, the limit is {MOST_BYTES}")
+
+
 def filesystem(url: str) -> tuple[Any, str]:
     """What fsspec has for a URL, and the path in it; MissingDependency names what is missing."""
     kind = url.split("://", 1)[0] if "://" in url else "file"

@@ -1,7 +1,6 @@
 """Images in Parquet files: a column of encoded images, plain or as Hugging Face writes them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -11,31 +10,25 @@ import pyarrow.parquet as pq
 from scorer.errors import BadImage, BadPool
 from scorer.images import Source
 from scorer.pools.collection import Entry
+from scorer.pools.packed import Packed
 from scorer.pools.store import Store
 from scorer.pools.walk import Item
 
-SUFFIX = ".parquet"
 _NAMES = ("id", "key", "name", "path", "file_name", "filename", "image_id", "__key__", "url")
 _GROUPS = 8  # kept in memory
 
 
-@dataclass(frozen=True)
-class Tables:
+class Tables(Packed):
     """All Parquet files below a folder, or the one called `only`, in the order of their rows.
 
     The images are in the column `image`, or the only one of bytes. A name is <file>/<id>, the id
     from a column such as id, key or path, else the number of the row.
     """
 
-    store: Store
-    only: str = ""
-
-    @property
-    def where(self) -> str:
-        return f"{self.store.url}/{self.only}" if self.only else self.store.url
+    suffix = ".parquet"
 
     def entries(self) -> Iterator[Entry]:
-        for path, item in self._files():
+        for path, item in self.files():
             yield from self._rows(path, item)
 
     def read(self, entry: Entry) -> Source:
@@ -45,11 +38,6 @@ class Tables:
         if content is None:
             raise BadImage("empty file", "the table has no bytes there")
         return bytes(content)
-
-    def _files(self) -> Iterator[tuple[str, Item]]:
-        if self.only:
-            return iter([(self.only, self.store.item(self.only))])
-        return self.store.walk(lambda name: name.lower().endswith(SUFFIX))
 
     def _rows(self, path: str, item: Item) -> Iterator[Entry]:
         where, seen, number = f"{self.store.url}/{path}", set[str](), 0

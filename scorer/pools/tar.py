@@ -2,42 +2,28 @@
 
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from scorer.errors import BadImage, BadPool
+from scorer.errors import BadPool
 from scorer.images import Source
 from scorer.pools.collection import Entry
-from scorer.pools.store import MOST_BYTES, Store
+from scorer.pools.packed import Packed
+from scorer.pools.store import check_size
 from scorer.pools.walk import Item, is_image
 
-SUFFIX = ".tar"
 
-
-@dataclass(frozen=True)
-class Tars:
+class Tars(Packed):
     """All tar files below a folder, or the one called `only`. A name is <tar file>/<member>."""
 
-    store: Store
-    only: str = ""
-
-    @property
-    def where(self) -> str:
-        return f"{self.store.url}/{self.only}" if self.only else self.store.url
+    suffix = ".tar"
 
     def entries(self) -> Iterator[Entry]:
-        for path, item in self._files():
+        for path, item in self.files():
             yield from self._members(path, item)
 
     def read(self, entry: Entry) -> Source:
         tar, start = entry.location.rsplit(" ", 1)
-        if entry.size > MOST_BYTES:
-            raise BadImage("too large", f"{entry.size} bytes, the limit is {MOST_BYTES}")
+        check_size(entry.size)
         return self.store.read(tar, int(start), int(start) + entry.size)
-
-    def _files(self) -> Iterator[tuple[str, Item]]:
-        if self.only:
-            return iter([(self.only, self.store.item(self.only))])
-        return self.store.walk(lambda name: name.lower().endswith(SUFFIX))
 
     def _members(self, path: str, item: Item) -> Iterator[Entry]:
         found: dict[str, Entry] = {}  # of two with one name the later counts, as in unpacking
