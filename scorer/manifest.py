@@ -1,6 +1,7 @@
 """A pool listed once: its images in order, cut into shards, in a Parquet file."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -24,17 +25,19 @@ _WHERE = b"pool"
 
 
 class Manifest:
-    """The images of a pool, a shard at a time. where: the pool, in words."""
+    """The images of a pool, a shard at a time, for any thread. where: the pool, in words."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = pq.ParquetFile(folder / NAME)
+        self._file, self._one = pq.ParquetFile(folder / NAME), threading.Lock()
         self.where = self._file.schema_arrow.metadata[_WHERE].decode()
         self.images = self._file.metadata.num_rows
         self.shards = self._file.metadata.num_row_groups
 
     def read(self, shard: int) -> list[Entry]:
         """The images of a shard, sorted by name."""
-        columns = self._file.read_row_group(shard, use_threads=False).to_pydict().values()
+        with self._one:  # two reads at once of one open file spoil each other
+            table = self._file.read_row_group(shard, use_threads=False)
+        columns = table.to_pydict().values()
         return [
             Entry(os.fsdecode(name), os.fsdecode(location), size, mark)
             for name, location, size, mark in zip(*columns, strict=True)

@@ -215,3 +215,17 @@ def test_listing_gives_the_same_manifest_every_time(home: Path) -> None:
     assert (listed.images, listed.shards) == (IMAGES, -(-IMAGES // 7))
     names = [entry.name for entries in manifest.shards(listed) for entry in entries]
     assert names == sorted(names)
+
+
+def test_a_manifest_is_read_by_several_threads_at_once(home: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from scorer import manifest
+    from scorer.pools.folder import Folder
+
+    manifest.write(home / "p", Folder(home / "images"), shard=2)
+    listed = Manifest(home / "p")
+    expected = list(manifest.shards(listed))
+    with ThreadPoolExecutor(8) as threads:
+        for _ in range(20):
+            assert list(threads.map(listed.read, range(listed.shards))) == expected
