@@ -130,7 +130,7 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
     type=click.IntRange(1, 4096),
     default=2,
     show_default=True,
-    help="Processes, or actors, for these engines.",
+    help="Processes, or actors, for these engines; each has --threads of its own, or else one.",
 )
 @click.option("--address", help="Of a Ray cluster.  [default: this machine alone]")
 @click.option(

@@ -11,7 +11,8 @@ from scorer.shard import Shards, Task
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """graph, runtime, precision, workers: how the graph is opened; sha256: of its contract.
+    """graph, runtime, precision: how the graph is opened, for so many `workers`, threads of the
+    process. sha256: of its contract.
 
     folder: of the manifest and the parts, where every worker sees it.
     """

@@ -182,6 +182,8 @@ def test_what_changes_while_it_is_read_is_a_row(home: Path) -> None:
 class Deadly:
     """Work that ends the process which begins it."""
 
+    workers = 1
+
     def open(self) -> None:
         os._exit(9)
 
@@ -229,3 +231,25 @@ def test_a_manifest_is_read_by_several_threads_at_once(home: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         for _ in range(20):
             assert list(threads.map(listed.read, range(listed.shards))) == expected
+
+
+@pytest.mark.parametrize("engine", [(), *ENGINES], ids=["threads", "processes", "ray"])
+def test_a_part_that_cannot_be_written_is_told_by_every_engine(
+    engine: tuple[str, str], home: Path
+) -> None:
+    if "ray" in engine:
+        pytest.importorskip("ray", reason="pip install 'balentacq[cluster]'")
+    place = home / "ranking.csv.parts" / "part-00000003.parquet"
+    (place / "in the way").mkdir(parents=True)
+    done = subprocess.run(
+        command("--threads", 2, *engine), cwd=home, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 6, done.stderr
+    assert "cannot write" in done.stderr
+    assert "part-00000003.parquet: Is a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+    (place / "in the way").rmdir()
+    place.rmdir()
+    run(home, "--out", "ranking.csv")
+    run(home, "--out", "undisturbed.csv")
+    assert (home / "ranking.csv").read_bytes() == (home / "undisturbed.csv").read_bytes()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scorer.engines import threads
 from scorer.errors import Failure, MissingDependency
 from scorer.shard import Shards
 from scorer.work import Work
@@ -14,7 +15,7 @@ _BLOCKS = 4096  # of shards: Ray plans them all at the start
 
 @dataclass(frozen=True)
 class Cluster:
-    """The engine. `actors` of `cpus` cores and `gpus` graphics cards (a fraction shares one).
+    """The engine. `actors` of `gpus` graphics cards (a fraction shares one) and a core per thread.
 
     Ray Data starts again what dies and gives its shards to another actor; no more shards are handed
     out than actors ask for.
@@ -23,7 +24,6 @@ class Cluster:
     work: Callable[[Shards], Work]
     address: str | None = None
     actors: int = 2
-    cpus: float = 1
     gpus: float = 0
 
     def __call__(
@@ -42,6 +42,7 @@ class Cluster:
             context.execution_options.preserve_order = False
             try:
                 for batch in self._scored(ray, self.work(shards), missing):
+                    _check(batch)
                     on_images(int(batch["images"].sum()))
             except ray.exceptions.RayError as error:
                 raise Failure(
@@ -56,26 +57,40 @@ class Cluster:
         scored = numbers.map_batches(
             Actor,
             fn_constructor_args=(work,),
-            batch_size=1,
+            batch_size=work.workers,
             compute=ray.data.ActorPoolStrategy(size=self.actors),
-            num_cpus=self.cpus,
+            num_cpus=work.workers,
             num_gpus=self.gpus,
         )
         return scored.iter_batches(batch_size=1, prefetch_batches=0)
 
 
 class Actor:
-    """Holds a graph; scores the shards that Ray gives it."""
+    """Holds a graph; scores the shards that Ray gives it, each in a thread."""
 
     def __init__(self, work: Work) -> None:
         self._shards = work.open()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        counts = []
-        for shard in batch["shard"]:
-            self._shards.score(int(shard))
-            counts.append(len(self._shards.manifest.read(int(shard))))
-        return {"images": counts}
+        counts: list[int] = []
+        failed = {"exit_code": [0], "message": [""], "remedy": [""]}
+        try:
+            threads.run(self._shards, batch["shard"].tolist(), counts.append)
+        except Failure as error:  # as values: of an exception Ray keeps no more than its text
+            failed = {
+                "exit_code": [error.exit_code], "message": [str(error)], "remedy": [error.remedy]
+            }  # fmt: skip
+        return {"images": [sum(counts)]} | failed
+
+
+def _check(batch: dict[str, Any]) -> None:
+    """Raise what an actor could not do."""
+    values = (batch["exit_code"], batch["message"], batch["remedy"])
+    for code, message, remedy in zip(*values, strict=True):
+        if code:
+            failure = Failure(message, remedy=remedy)
+            failure.exit_code = int(code)
+            raise failure
 
 
 def _ray() -> Any:

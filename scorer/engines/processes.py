@@ -1,4 +1,4 @@
-"""Processes of this machine, each with the graph open and a shard at a time."""
+"""Processes of this machine, each with the graph open and threads of its own."""
 
 import ctypes
 import multiprocessing
@@ -11,12 +11,14 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
 
+from scorer.engines import threads
 from scorer.errors import Failure
 from scorer.shard import Shards
 from scorer.work import Work
 
 _SET_PARENT_DEATH_SIGNAL = 1
 _MOST_DEATHS = 20  # one after the other, without a shard that was finished between them
+_Scored = tuple[list[int], int]
 _opened: Shards  # in a worker
 
 
@@ -34,27 +36,30 @@ class Processes:
         while left:
             done = set[int]()
             try:
-                for shard, images in self._round(self.work(shards), left):
-                    done.add(shard)
+                for scored, images in self._round(self.work(shards), left):
+                    done.update(scored)
                     on_images(images)
             except BrokenProcessPool as error:
                 deaths = 0 if done else deaths + 1
                 if deaths == _MOST_DEATHS:
                     raise Failure(
                         f"{deaths} worker processes died one after the other",
-                        remedy="is there memory enough? try fewer --processes or --threads",
+                        remedy="is there memory enough? try fewer --workers or --threads",
                     ) from error
             left = [shard for shard in left if shard not in done]
 
-    def _round(self, work: Work, missing: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """Shards and how many images they have, as they are finished."""
+    def _round(self, work: Work, missing: Sequence[int]) -> Iterator[_Scored]:
+        """Shards, one for every thread, and how many images they have, as they are finished."""
         context = multiprocessing.get_context("spawn")
-        numbers, pending = iter(missing), set[Future[tuple[int, int]]]()
+        starts, pending = iter(range(0, len(missing), work.workers)), set[Future[_Scored]]()
         pool = ProcessPoolExecutor(self.count, context, _begin, (work, os.getpid()))
         try:
             while True:
                 ahead = 2 * self.count - len(pending)
-                pending |= {pool.submit(_score, number) for number in islice(numbers, ahead)}
+                pending |= {
+                    pool.submit(_score, list(missing[start : start + work.workers]))
+                    for start in islice(starts, ahead)
+                }
                 if not pending:
                     return
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -78,12 +83,7 @@ def _begin(work: Work, parent: int) -> None:
     _opened = work.open()
 
 
-def _score(shard: int) -> tuple[int, int]:
-    images = 0
-
-    def on_image() -> None:
-        nonlocal images
-        images += 1
-
-    _opened.score(shard, on_image)
-    return shard, images
+def _score(numbers: list[int]) -> _Scored:
+    counts: list[int] = []
+    threads.run(_opened, numbers, counts.append)
+    return numbers, sum(counts)
