@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -9,7 +10,7 @@ from time import monotonic
 from scorer import image_ranking, manifest, part, ranking, report
 from scorer.budget import within
 from scorer.engines import Engine, threads
-from scorer.errors import BadInput, BadLabels, BadPool
+from scorer.errors import BadInput, BadLabels, BadPool, Failure
 from scorer.exclusion import mask_name
 from scorer.files import cannot_write, check_writable, replacing
 from scorer.listener import Listener
@@ -62,16 +63,15 @@ def rank_to_file(
     _check(runtime, pool, out, options)
     if not options.resume:
         _remove(folder)
-    with cannot_write(folder):
-        (folder / SUCCESS).unlink(missing_ok=True)
-    manifest.write(folder, pool, shard=options.shard, on_image=listener.listed)
-    shards = Shards(runtime, pool, folder, options.task)
-    missing, kept, stale = _missing(shards)
-    strangers = _strangers(shards)
-    _check_exclude(shards)
-    listener.begun(shards.manifest.images, stale)
-    listener.scored(kept)
-    engine(shards, missing, _counted(listener, kept))
+    with _empty_removed(folder):
+        shards = _listed(runtime, pool, folder, options, listener)
+        strangers = _strangers(shards)
+        _check_exclude(shards)
+        missing, left, stale = _missing(shards, range(shards.manifest.shards))
+        kept = shards.manifest.images - left
+        listener.begun(shards.manifest.images, stale)
+        listener.scored(kept)
+        engine(shards, missing, _counted(listener, kept))
     summary = _counted_again(shards, out)
     summary.kept, summary.strangers = kept, strangers
     _write(shards, out, options, summary, begin)
@@ -94,17 +94,17 @@ def score_slice(
     """
     listener, folder = listener or Listener(), parts_folder(out)
     _check(runtime, pool, out, options)
-    if not (folder / manifest.NAME).is_file():
-        manifest.write(folder, pool, shard=options.shard, on_image=listener.listed)
-    shards = Shards(runtime, pool, folder, options.task)
+    if (folder / manifest.NAME).is_file():
+        shards = Shards(runtime, pool, folder, options.task)
+    else:
+        shards = _listed(runtime, pool, folder, options, listener)
     if shards.manifest.where != pool.where:
         raise BadInput(
             f"{folder} lists {shards.manifest.where}, not {pool.where}",
             remedy="choose another --out for another pool",
         )
     first, step = slice_
-    missing, _, stale = _missing(shards, range(first, shards.manifest.shards, step))
-    images = sum(len(shards.manifest.read(shard)) for shard in missing)
+    missing, images, stale = _missing(shards, range(first, shards.manifest.shards, step))
     listener.begun(images, stale)
     engine(shards, missing, _counted(listener, 0))
     return images
@@ -127,6 +127,11 @@ def skipped_path(out: Path) -> Path:
 def _check(runtime: Runtime, pool: Collection, out: Path, options: Options) -> None:
     """All that can be refused before anything is written."""
     task = options.task
+    check(runtime.contract, n=task.n, want_map=task.want_map)
+    if options.images is not None:
+        ranking.check_suffix(options.images)
+    if task.pictures is not None and isinstance(pool, Folder):
+        _check_pictures(task.pictures, pool.root)
     if is_folder(out):
         if options.budget is not None:
             raise BadInput(
@@ -138,30 +143,33 @@ def _check(runtime: Runtime, pool: Collection, out: Path, options: Options) -> N
         ranking.check_suffix(out)
         check_writable(out)
         _check_replaceable(out)
-    check(runtime.contract, n=task.n, want_map=task.want_map)
-    if options.images is not None:
-        ranking.check_suffix(options.images)
-    if task.pictures is not None and isinstance(pool, Folder):
-        _check_pictures(task.pictures, pool.root)
 
 
-def _missing(
-    shards: Shards, numbers: Sequence[int] | None = None
-) -> tuple[list[int], int, dict[str, int]]:
-    """Shards without a part that holds; the images of the others; what changed, and how often."""
+def _listed(
+    runtime: Runtime, pool: Collection, folder: Path, options: Options, listener: Listener
+) -> Shards:
+    """The shards of a pool, listed as it is now; until they are scored, no ranking is whole."""
+    with cannot_write(folder):
+        (folder / SUCCESS).unlink(missing_ok=True)
+    manifest.write(folder, pool, shard=options.shard, on_image=listener.listed)
+    return Shards(runtime, pool, folder, options.task)
+
+
+def _missing(shards: Shards, numbers: Sequence[int]) -> tuple[list[int], int, dict[str, int]]:
+    """Those without a part that holds; their images; what has changed, and how often."""
     missing: list[int] = []
-    kept, stale = 0, dict[str, int]()
-    for number in range(shards.manifest.shards) if numbers is None else numbers:
+    images, stale = 0, dict[str, int]()
+    for number in numbers:
         entries = shards.manifest.read(number)
         found = part.footer_of(shards.folder, number)
         changed = None if found is None else shards.stamp(entries).differs(found[0])
         if found is not None and changed is None:
-            kept += len(entries)
             continue
         missing.append(number)
+        images += len(entries)
         if changed is not None:
             stale[changed] = stale.get(changed, 0) + 1
-    return missing, kept, stale
+    return missing, images, stale
 
 
 def _counted(listener: Listener, kept: int) -> Callable[[int], None]:
@@ -256,17 +264,27 @@ def _remove(folder: Path) -> None:
             folder.rmdir()
 
 
+@contextmanager
+def _empty_removed(folder: Path) -> Iterator[None]:
+    """Of a run that is refused before it has scored anything, nothing stays."""
+    try:
+        yield
+    except Failure:
+        if not any(folder.glob("part-*.parquet")):
+            _remove(folder)
+        raise
+
+
 def _strangers(shards: Shards) -> int:
     """How many labelled images are not in the pool; all of them: these are other labels."""
     labels = shards.task.labels
     if labels is None or not labels.clicks:
         return 0
-    names = (entry.name for entries in manifest.shards(shards.manifest) for entry in entries)
-    missing = set(labels.clicks).difference(names)
+    missing = set(labels.clicks).difference(shards.manifest.names())
     if len(missing) == len(labels.clicks):
         raise BadLabels(
             f"none of the {len(missing)} images that the labels name is in the pool; "
-            f"they name for example {min(missing)!r}, the pool {_first(shards)!r}",
+            f"they name for example {min(missing)!r}, the pool {next(shards.manifest.names())!r}",
             remedy="image names are paths below --pool; give the folder that they start from",
         )
     return len(missing)
@@ -277,17 +295,12 @@ def _check_exclude(shards: Shards) -> None:
     folder = shards.task.exclude
     if folder is None:
         return
-    names = (entry.name for entries in manifest.shards(shards.manifest) for entry in entries)
-    if not any((folder / mask_name(name)).is_file() for name in names):
+    if not any((folder / mask_name(name)).is_file() for name in shards.manifest.names()):
         raise BadInput(
             f"--exclude {folder} has no mask of any image of the pool, such as "
-            f"{mask_name(_first(shards))}",
+            f"{mask_name(next(shards.manifest.names()))}",
             remedy="a mask has the path of its image below --pool, with .png",
         )
-
-
-def _first(shards: Shards) -> str:
-    return shards.manifest.read(0)[0].name
 
 
 def _check_replaceable(out: Path) -> None:

@@ -19,8 +19,6 @@ NAME = "_manifest.parquet"  # whoever reads a folder of Parquet files passes ove
 _SCHEMA = pa.schema(
     {"name": pa.binary(), "location": pa.binary(), "size": pa.int64(), "mark": pa.string()}
 )
-
-
 _WHERE = b"pool"
 
 
@@ -43,8 +41,9 @@ class Manifest:
             for name, location, size, mark in zip(*columns, strict=True)
         ]
 
-    def close(self) -> None:
-        self._file.close()
+    def names(self) -> Iterator[str]:
+        """Of all images, in order."""
+        return (entry.name for number in range(self.shards) for entry in self.read(number))
 
 
 def write(
@@ -72,8 +71,3 @@ def _table(rows: list[Entry], schema: pa.Schema) -> pa.Table:
     names, locations, sizes, marks = zip(*rows, strict=True)
     columns: list[Any] = [map(os.fsencode, names), map(os.fsencode, locations), sizes, marks]
     return pa.table([list(column) for column in columns], schema=schema)
-
-
-def shards(manifest: Manifest) -> Iterator[list[Entry]]:
-    """All images, a shard after the other."""
-    return map(manifest.read, range(manifest.shards))

@@ -44,8 +44,8 @@ class Stamp:
     images: str
 
     def differs(self, other: "Stamp") -> str | None:
-        """What is not the same, in words."""
-        names = {"contract": "graph", "options": "options", "images": "images"}
+        """What is not the same, in a word."""
+        names = {"contract": "graphs", "options": "options", "images": "images"}
         values = ((word, getattr(self, name), getattr(other, name)) for name, word in names.items())
         return next((word for word, mine, its in values if mine != its), None)
 

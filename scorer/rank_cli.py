@@ -16,6 +16,7 @@ from scorer.against import Standing
 from scorer.console import Number, cores, progress, say
 from scorer.contract import Contract
 from scorer.errors import SOME_SKIPPED, BadInput
+from scorer.image_ranking import WAYS
 from scorer.listener import Listener
 from scorer.runtimes import choose, open_graph
 
@@ -93,7 +94,7 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
 )
 @click.option(
     "--images-by",
-    type=click.Choice(("mean", "share")),
+    type=click.Choice(tuple(WAYS)),
     default="mean",
     show_default=True,
     help="mean: of the scores of the image's n pixels; share: of its pixels that are uncertain.",
@@ -216,7 +217,7 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     before = None if against is None else Standing.read(against)
     name = choose(runtime, precision, graph)
     opened = open_graph(name, graph, workers=threads or cores(), precision=precision)
-    contract = opened.contract
+    contract, shares = opened.contract, images_out is not None and images_by == "share"
     pool = open_pool(pool_where)
     wanted = job.Options(
         task=Task(
@@ -226,7 +227,7 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
             labels=labels.read(labels_path, contract.classes) if labels_path else None,
             exclude=exclude,
             pictures=overlay,
-            uncertain=_uncertain(uncertain, contract) if images_by == "share" else None,
+            uncertain=_uncertain(uncertain, contract) if shares else None,
             batch=batch,
         ),
         budget=budget,
@@ -276,17 +277,14 @@ class _Told(Listener):
 
     def begun(self, images: int, stale: Mapping[str, int]) -> None:
         self._bar.update(self._task, description="ranking", total=images, completed=0)
-        what, who = self._more
-        say(f"{images} images {what}")
+        where, who = self._more
+        say(f"{images} images {where}")
         say(who)
         for what, count in stale.items():
-            say(f"{count} parts are of other {_PLURAL.get(what, what)}: scored again")
+            say(f"{count} parts are of other {what}: scored again")
 
     def scored(self, images: int) -> None:
         self._bar.update(self._task, completed=images)
-
-
-_PLURAL = {"graph": "graphs"}
 
 
 def _work(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -166,3 +167,20 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Baked:
         return path
 
     return make
+
+
+@pytest.fixture
+def ordinary() -> Iterator[Path]:
+    """A folder of an ordinary user, whom permissions bind; root becomes one for a while."""
+    with tempfile.TemporaryDirectory(prefix="ordinary-", dir="/tmp") as name:
+        folder = Path(name)
+        if os.geteuid() != 0:
+            yield folder
+            return
+        nobody = 65534
+        os.chown(folder, nobody, nobody)
+        os.seteuid(nobody)
+        try:
+            yield folder
+        finally:
+            os.seteuid(0)

@@ -1,20 +1,20 @@
 """Whoever computes a part, its bytes are the same; and whoever dies, nothing is lost."""
 
 import os
-import random
+import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import photographs
 import pytest
+from killing import below, killing, named
 
-from scorer.errors import Failure
+from scorer.errors import CannotWrite, Failure
 from scorer.manifest import Manifest
 
 Graph = Callable[..., Path]
@@ -65,53 +65,6 @@ def test_every_engine_writes_the_same_bytes(engine: tuple[str, str], home: Path)
     assert "_SUCCESS" in found
 
 
-@contextmanager
-def killing(home: Path, times: int, who: Callable[[int], list[int]]) -> Iterator[list[int]]:
-    """Kill somebody at random moments while the block runs; whom."""
-    killed: list[int] = []
-    over = threading.Event()
-
-    def kill() -> None:
-        dice = random.Random(0)
-        while len(killed) < times and not over.wait(dice.uniform(0.05, 0.6)):
-            if victims := who(os.getpid()):
-                victim = dice.choice(victims)
-                try:
-                    os.kill(victim, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-                killed.append(victim)
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    try:
-        yield killed
-    finally:
-        over.set()
-        thread.join()
-
-
-def children(parent: int) -> list[int]:
-    """All processes below one, by number."""
-    found = []
-    for path in Path("/proc").iterdir():
-        if path.name.isdecimal():
-            try:
-                status = (path / "stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if int(status[1]) == parent and status[0] != "Z":
-                found += [int(path.name), *children(int(path.name))]
-    return found
-
-
-def named(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return ""
-
-
 linux = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
 
 
@@ -121,10 +74,10 @@ def test_workers_and_drivers_that_are_killed_again_and_again_lose_nothing(home: 
     run(home, "--out", "undisturbed.csv")
     more = ("--out", "ranking.csv", "--engine", "processes")
 
-    def anybody(me: int) -> list[int]:
-        return [pid for pid in children(me) if "scorer" in named(pid) or "spawn" in named(pid)]
+    def anybody() -> list[int]:
+        return [pid for pid in below(os.getpid()) if re.search("scorer|spawn_main", named(pid))]
 
-    with killing(home, 6, anybody) as killed:
+    with killing(6, anybody, (0.05, 0.6)) as killed:
         for _ in range(40):
             done = subprocess.run(command(*more), cwd=home, capture_output=True, check=False)
             if done.returncode == 4:
@@ -134,7 +87,7 @@ def test_workers_and_drivers_that_are_killed_again_and_again_lose_nothing(home: 
     assert (home / "ranking.csv").read_bytes() == (home / "undisturbed.csv").read_bytes()
     assert not (home / "ranking.csv.parts").exists(), "nothing is left behind"
     time.sleep(0.5)
-    assert not anybody(os.getpid())
+    assert not anybody()
 
 
 @linux
@@ -143,10 +96,10 @@ def test_an_actor_of_ray_that_is_killed_is_replaced(home: Path) -> None:
     pytest.importorskip("ray", reason="pip install 'balentacq[cluster]'")
     run(home, "--out", "undisturbed.csv")
 
-    def actors(me: int) -> list[int]:
-        return [pid for pid in children(me) if "MapWorker" in named(pid)]
+    def actors() -> list[int]:
+        return [pid for pid in below(os.getpid()) if "MapWorker" in named(pid)]
 
-    with killing(home, 1, actors) as killed:
+    with killing(1, actors, (0.05, 0.6)) as killed:
         run(home, "--out", "ranking.csv", "--engine", "ray")
     assert killed
     assert (home / "ranking.csv").read_bytes() == (home / "undisturbed.csv").read_bytes()
@@ -215,7 +168,8 @@ def test_listing_gives_the_same_manifest_every_time(home: Path) -> None:
     assert parts(home / "one") == parts(home / "two")
     listed = Manifest(home / "one")
     assert (listed.images, listed.shards) == (IMAGES, -(-IMAGES // 7))
-    names = [entry.name for entries in manifest.shards(listed) for entry in entries]
+    names = list(listed.names())
+    assert len(names) == IMAGES
     assert names == sorted(names)
 
 
@@ -227,10 +181,27 @@ def test_a_manifest_is_read_by_several_threads_at_once(home: Path) -> None:
 
     manifest.write(home / "p", Folder(home / "images"), shard=2)
     listed = Manifest(home / "p")
-    expected = list(manifest.shards(listed))
+    expected = list(map(listed.read, range(listed.shards)))
     with ThreadPoolExecutor(8) as threads:
         for _ in range(20):
             assert list(threads.map(listed.read, range(listed.shards))) == expected
+
+
+def test_threads_tell_what_failed_not_who_was_stopped_by_it() -> None:
+    """Also where the shard that is stopped comes before the one that fails."""
+    from scorer.engines import threads
+
+    class Two:
+        runtime = SimpleNamespace(workers=2)
+
+        def score(self, shard: int, on_image: Callable[[], None]) -> None:
+            if shard == 1:
+                raise CannotWrite("the second")
+            while True:
+                on_image()
+
+    with pytest.raises(CannotWrite, match="the second"):
+        threads.run(Two(), [0, 1], lambda _: None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("engine", [(), *ENGINES], ids=["threads", "processes", "ray"])

@@ -2,11 +2,9 @@
 
 import gc
 import io
-import os
 import random
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -252,23 +250,6 @@ def test_the_pixel_limit_is_exact(height: int, width: int, fits: bool, tmp_path:
     with pytest.raises(BadImage, match="10x101, the limit is 1000") as caught:
         images.size(path, max_pixels=1000)
     assert caught.value.reason == "too large"
-
-
-@pytest.fixture
-def ordinary() -> Iterator[Path]:
-    """A folder of an ordinary user, whom permissions bind; root becomes one for a while."""
-    with tempfile.TemporaryDirectory(prefix="ordinary-", dir="/tmp") as name:
-        folder = Path(name)
-        if os.geteuid() != 0:
-            yield folder
-            return
-        nobody = 65534
-        os.chown(folder, nobody, nobody)
-        os.seteuid(nobody)
-        try:
-            yield folder
-        finally:
-            os.seteuid(0)
 
 
 def test_a_file_that_may_not_be_read_has_its_reason(ordinary: Path) -> None:

@@ -5,8 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from scorer import manifest, part
-from scorer.errors import BadInput, BadPool, Failure
+from scorer.errors import BadInput, BadLabels, BadPool, Failure
 from scorer.job import Options, parts_folder, rank_to_file
 from scorer.labels import Click, Labels
 from scorer.listener import Listener
@@ -230,7 +229,7 @@ class Told(Listener):
 
 @pytest.mark.parametrize(
     ("graph", "options", "what"),
-    [("margin", USUAL, "graph"), ("balentacq", usual(n=2), "options")],
+    [("margin", USUAL, "graphs"), ("balentacq", usual(n=2), "options")],
 )
 def test_what_has_changed_is_said(
     graph: str, options: Options, what: str, pool: Path, tiny: Graph, tmp_path: Path
@@ -350,21 +349,19 @@ def test_a_refused_n_leaves_nothing(pool: Path, tiny: Graph, tmp_path: Path) -> 
     assert leftovers(tmp_path) == []
 
 
-@pytest.fixture
-def ordinary() -> Iterator[Path]:
-    """A folder of an ordinary user, whom permissions bind; root becomes one for a while."""
-    with tempfile.TemporaryDirectory(prefix="ordinary-", dir="/tmp") as name:
-        folder = Path(name)
-        if os.geteuid() != 0:
-            yield folder
-            return
-        nobody = 65534
-        os.chown(folder, nobody, nobody)
-        os.seteuid(nobody)
-        try:
-            yield folder
-        finally:
-            os.seteuid(0)
+@pytest.mark.parametrize("out", ["ranking.csv", "parts"])
+def test_what_is_refused_once_the_pool_is_listed_leaves_nothing(
+    out: str, pool: Path, tiny: Graph, tmp_path: Path
+) -> None:
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(BadPool):
+        again(tiny(), tmp_path / "nothing", tmp_path / out)
+    with pytest.raises(BadLabels):
+        again(tiny(), pool, tmp_path / out, usual(labels=Labels({"other.png": {}})))
+    with pytest.raises(Failure, match="no mask of any image"):
+        again(tiny(), pool, tmp_path / out, usual(exclude=tmp_path / "nothing"))
+    assert leftovers(tmp_path) == []
+    assert not (tmp_path / out).exists()
 
 
 def test_images_that_became_readable_are_ranked(ordinary: Path, tiny: Graph) -> None:

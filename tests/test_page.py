@@ -118,7 +118,7 @@ def test_two_browsers_never_get_the_same_pixel(browser: Any, address: str) -> No
 
 
 def test_the_description_of_the_interface_is_read_offline(browser: Any, address: str) -> None:
-    page = browser.new_context(offline=False).new_page()
+    page = browser.new_page()
     asked: list[str] = []
     errors: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

@@ -17,6 +17,7 @@ class _Stopped(Exception):
 def run(shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]) -> None:
     """The engine of one process. What ends it is raised once no thread works any more."""
     one, stop = threading.Lock(), threading.Event()
+    failed: list[BaseException] = []
 
     def on_image() -> None:
         if stop.is_set():
@@ -29,7 +30,9 @@ def run(shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]
             raise _Stopped
         try:
             shards.score(shard, on_image)
-        except BaseException:
+        except BaseException as error:
+            if not isinstance(error, _Stopped):
+                failed.append(error)
             stop.set()  # at once: those that wait must not begin
             raise
 
@@ -37,6 +40,8 @@ def run(shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]
         try:
             for _ in ahead(pool, score, missing, 2 * shards.runtime.workers):
                 pass
+        except _Stopped:  # of a shard that comes before the one that failed
+            raise failed[0] from None
         finally:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
