@@ -1,34 +1,39 @@
-"""Kills processes at random moments, as power cuts and cluster managers do."""
+"""Kills the scorer's processes at random moments, as power cuts and cluster managers do."""
 
 import os
 import random
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+# Who is who, by what stands in its command line.
+KINDS = {"driver": "-m scorer", "worker": "spawn_main", "actor": "MapWorker"}
+SPARED = 0.95  # of drivers that only begin: or nobody else would ever be there to die
+
 
 @contextmanager
-def killing(
-    times: int, who: Callable[[], Sequence[int]], pause: tuple[float, float]
-) -> Iterator[list[int]]:
-    """While the block runs, kill one of `who()` so many times, after a pause of some seconds each;
-    gives whom.
+def killing(times: int, kinds: Collection[str], pause: tuple[float, float]) -> Iterator[list[str]]:
+    """While the block runs, kill processes that it started, so many, after some seconds each; gives
+    their kinds, of which one is drawn before one of its processes is.
     """
-    killed: list[int] = []
+    killed: list[str] = []
     over = threading.Event()
 
     def kill() -> None:
         dice = random.Random(0)  # of nothing secret
         while len(killed) < times and not over.wait(dice.uniform(*pause)):
-            if victims := who():
-                victim = dice.choice(victims)
+            alive = {pid: kind for pid, kind in started().items() if kind in kinds}
+            alone = set(alive.values()) == {"driver"}
+            if alive and not (alone and dice.random() < SPARED):
+                kind = dice.choice(sorted(set(alive.values())))
+                victim = dice.choice([pid for pid in alive if alive[pid] == kind])
                 try:
                     os.kill(victim, signal.SIGKILL)
                 except ProcessLookupError:
                     continue
-                killed.append(victim)
+                killed.append(kind)
 
     thread = threading.Thread(target=kill)
     thread.start()
@@ -39,8 +44,13 @@ def killing(
         thread.join()
 
 
-def below(parent: int) -> Iterator[int]:
-    """All living processes below one, by number."""
+def started() -> Mapping[int, str]:
+    """The scorer's living processes below this one, and what they are."""
+    named = ((pid, _command_line(pid)) for pid in _below(os.getpid()))
+    return {pid: kind for pid, line in named for kind, words in KINDS.items() if words in line}
+
+
+def _below(parent: int) -> Iterator[int]:
     for path in Path("/proc").iterdir():
         try:
             fields = (path / "stat").read_text().rsplit(")", 1)[1].split()
@@ -48,11 +58,10 @@ def below(parent: int) -> Iterator[int]:
             continue
         if int(fields[1]) == parent and fields[0] != "Z":
             yield int(path.name)
-            yield from below(int(path.name))
+            yield from _below(int(path.name))
 
 
-def named(pid: int) -> str:
-    """The command line of a process; of one that is gone, nothing."""
+def _command_line(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:

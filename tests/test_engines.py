@@ -1,7 +1,6 @@
 """Whoever computes a part, its bytes are the same; and whoever dies, nothing is lost."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from types import SimpleNamespace
 
 import photographs
 import pytest
-from killing import below, killing, named
+from killing import killing, started
 
 from scorer.errors import CannotWrite, Failure
 from scorer.manifest import Manifest
@@ -74,10 +73,7 @@ def test_workers_and_drivers_that_are_killed_again_and_again_lose_nothing(home: 
     run(home, "--out", "undisturbed.csv")
     more = ("--out", "ranking.csv", "--engine", "processes")
 
-    def anybody() -> list[int]:
-        return [pid for pid in below(os.getpid()) if re.search("scorer|spawn_main", named(pid))]
-
-    with killing(6, anybody, (0.05, 0.6)) as killed:
+    with killing(6, {"driver", "worker"}, (0.05, 0.6)) as killed:
         for _ in range(40):
             done = subprocess.run(command(*more), cwd=home, capture_output=True, check=False)
             if done.returncode == 4:
@@ -87,7 +83,7 @@ def test_workers_and_drivers_that_are_killed_again_and_again_lose_nothing(home: 
     assert (home / "ranking.csv").read_bytes() == (home / "undisturbed.csv").read_bytes()
     assert not (home / "ranking.csv.parts").exists(), "nothing is left behind"
     time.sleep(0.5)
-    assert not anybody()
+    assert not started()
 
 
 @linux
@@ -96,10 +92,7 @@ def test_an_actor_of_ray_that_is_killed_is_replaced(home: Path) -> None:
     pytest.importorskip("ray", reason="pip install 'balentacq[cluster]'")
     run(home, "--out", "undisturbed.csv")
 
-    def actors() -> list[int]:
-        return [pid for pid in below(os.getpid()) if "MapWorker" in named(pid)]
-
-    with killing(1, actors, (0.05, 0.6)) as killed:
+    with killing(1, {"actor"}, (0.05, 0.6)) as killed:
         run(home, "--out", "ranking.csv", "--engine", "ray")
     assert killed
     assert (home / "ranking.csv").read_bytes() == (home / "undisturbed.csv").read_bytes()

@@ -1,0 +1,71 @@
+"""A ranking to which everything happens at once that can happen to a long one."""
+
+import os
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from killing import KINDS, killing, started
+
+from scorer.errors import SOME_SKIPPED, CannotWrite
+
+PAUSE = 0.3, 2.0  # seconds between two deaths
+
+
+@dataclass
+class Disturbance:
+    """`gone` vanishes and `cut` is cut short while they are ranked, somebody dies `kills` times,
+    and the disk of the parts has `room` bytes until it was full.
+
+    Needs the right to mount a file system in memory.
+    """
+
+    gone: Path
+    cut: Path
+    kills: int
+    room: int
+
+    def happen(self, commands: Sequence[Sequence[str]], folder: Path, disk: Path) -> dict[str, Any]:
+        """Give one of the commands after the other in a folder until one ends well."""
+        codes: list[int] = []
+        with small_disk(disk, self.room) as enlarge, killing(self.kills, KINDS, PAUSE) as killed:
+            images = threading.Timer(PAUSE[1], self._spoil_images)
+            images.start()
+            for command in cycle(commands):
+                done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+                codes.append(done.returncode)
+                if done.returncode == CannotWrite.exit_code:
+                    enlarge()
+                elif done.returncode in {0, SOME_SKIPPED}:
+                    break
+            images.join()
+            return {
+                "killed": dict(Counter(killed)), "commands": len(codes),
+                "disk full": codes.count(CannotWrite.exit_code), "still running": len(started()),
+                "parts": {one.name: one.read_bytes() for one in (disk / "parts").iterdir()},
+            }  # fmt: skip
+
+    def _spoil_images(self) -> None:
+        self.gone.unlink()
+        os.truncate(self.cut, self.cut.stat().st_size // 2)
+
+
+@contextmanager
+def small_disk(place: Path, size: int) -> Iterator[Callable[[], None]]:
+    """A file system of so many bytes, in memory; the call makes it large."""
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], check=True)
+    try:
+        yield lambda: _mount_again(place)
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def _mount_again(place: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=1G", place], check=True)
