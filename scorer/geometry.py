@@ -8,6 +8,7 @@ pixels of the grid. Pixels are areas: pixel i covers [i, i + 1), its centre is i
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +85,18 @@ class Geometry:
         """The original row of each row of the map, and the column of each column."""
         rows, cols = (np.array([self._to_image(i, a) for i in range(self.map[a])]) for a in (0, 1))
         return rows, cols
+
+    def whole(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """A map [mapped] on the scaled image [content]: a value for every pixel of the grid.
+
+        The last row and column stand for what lies beyond them, less than half a stride.
+        """
+        rows, cols = (
+            np.minimum(np.arange(side) // self.stride, there - 1)
+            for side, there in zip(self.content, self.mapped, strict=True)
+        )
+        grown: npt.NDArray[Any] = values[np.ix_(rows, cols)]
+        return grown
 
     def contains(self, row: int, col: int) -> bool:
         """Whether (row, col) is a pixel of the original image."""

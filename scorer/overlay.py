@@ -32,7 +32,7 @@ def draw(
     assert result.map is not None
     size = _panel_size(photograph.size)
     left = photograph.resize(size, Image.Resampling.LANCZOS)
-    right = colour_map(result.map).resize(size, Image.Resampling.BILINEAR)
+    right = colour_map(result.geometry.whole(result.map)).resize(size, Image.Resampling.BILINEAR)
     picture = Image.new("RGB", (2 * size[0] + 8, size[1]), "white")
     for panel, offset in ((left, 0), (right, size[0] + 8)):
         _mark(panel, result, colours)

@@ -31,6 +31,21 @@ class Pool:
     def read(self, entry: Entry) -> Source:
         return self.path(entry.name)
 
+    def confined(self) -> tuple["Pool", int]:
+        """Without links that lead out of a folder that was searched, and how many those are."""
+        if not self.searched:
+            return self, 0
+        root = self.root.resolve()
+        inside = tuple(
+            name for name in self.names if self.path(name).resolve().is_relative_to(root)
+        )
+        if not inside:
+            raise BadPool(
+                f"all images of {self.root} are links out of it",
+                remedy="give --pool the folder that they lead to, or a .txt list of them",
+            )
+        return Pool(self.root, inside), len(self.names) - len(inside)
+
     def __len__(self) -> int:
         return len(self.names)
 

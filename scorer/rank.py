@@ -47,6 +47,10 @@ class Ranked:
     segmentation: npt.NDArray[np.int32] | None = None
     share: float | None = None
 
+    def best(self, n: int) -> "Ranked":
+        """With its n best pixels alone."""
+        return replace(self, pixels=self.pixels[:n])
+
     def measured(self, uncertain: float | None) -> "Ranked":
         """Without its maps; with the share of the pixels that have at least this value."""
         share = None

@@ -38,7 +38,7 @@ def started(
 def ranked(annotation: Annotation) -> Annotation:
     """The same, once its whole pool is ranked."""
     end = time.monotonic() + 60
-    while not annotation.done:
+    while not annotation.pool_ranked:
         assert annotation.failure is None
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -17,6 +18,7 @@ from scorer.service import connection
 from scorer.service.guard import Guard, Limits
 
 UPLOAD = 1000
+LARGE = 100_000_000  # more than the system keeps for a client
 
 
 class Unmeasured:
@@ -28,14 +30,21 @@ async def reading(scope: Scope, receive: Receive, send: Send) -> None:
     """An application that answers once the request is here."""
     while (await receive()).get("more_body"):
         await asyncio.sleep(0)
-    await PlainTextResponse("read")(scope, receive, send)
+    content = "x" * LARGE if scope["path"] == "/large" else "read"
+    await PlainTextResponse(content)(scope, receive, send)
 
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(connection, "HEADERS_S", 0.3)
+    monkeypatch.setattr(connection, "UNREAD_S", 0.3)
     guarded: ASGIApp = Guard(
-        reading, None, Limits(upload=UPLOAD), frozenset({"/up"}), lambda: "g", Unmeasured()
+        reading,
+        None,
+        Limits(upload=UPLOAD),
+        frozenset({"/up"}),
+        lambda: "g",
+        Unmeasured(),
     )
     config = uvicorn.Config(guarded, port=0, http=connection.Connection, log_level="error")
     server = uvicorn.Server(config)
@@ -104,3 +113,28 @@ def test_no_more_is_read_at_once_than_there_is_room_for(port: int) -> None:
         one.close()
     with upload(port, b"x" * UPLOAD) as client:
         assert b"200 OK" in client.recv(1000)
+
+
+def test_a_header_without_end_is_refused(port: int) -> None:
+    with connected(port, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 300_000) as client:
+        assert b"400" in client.recv(1000)
+
+
+def test_who_does_not_read_their_answer_is_left(port: int) -> None:
+    with connected(port, b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n") as client:
+        time.sleep(1)
+        received = 0
+        with suppress(ConnectionResetError):
+            while more := client.recv(1 << 20):
+                received += len(more)
+    assert 0 < received < LARGE
+
+
+def test_who_reads_slowly_gets_all_of_it(port: int) -> None:
+    with connected(port, b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n") as client:
+        received = 0
+        for _ in range(10):
+            time.sleep(0.1)
+            received += len(client.recv(1 << 20))
+        while received < LARGE:
+            received += len(client.recv(1 << 20))

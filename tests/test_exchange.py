@@ -17,10 +17,11 @@ from scorer import ranking
 from scorer.cli import main
 from scorer.errors import BadInput, BadLabels
 from scorer.labels import cvat, exchange, label_studio, masks
+from scorer.labels.answer import Answer
 from scorer.labels.exchange import FORMATS, Source, Taken
 from scorer.labels.known import Known, Sizes
 from scorer.labels.point import MAX_SIDE, Point
-from scorer.labels.store import Answer, Store, classes_of
+from scorer.labels.store import Store, classes_of
 from scorer.pool import Pool
 
 CLASSES = ("sky", "road & <kerb>", 'véhicule, "grand"', " car")
@@ -55,8 +56,8 @@ def read(path: Path, kind: str, what: Known) -> list[Point]:
     return [one for file, name in files for one in FORMATS[kind].read(file, name, what)]
 
 
-def take(path: Path, kind: str, into: Path, **options: object) -> Taken:
-    who = Source(path=path, format=kind, annotator="ann", round=2)
+def take(path: Path, kind: str, into: Path, annotator: str = "ann", **options: object) -> Taken:
+    who = Source(path=path, format=kind, annotator=annotator, round=2)
     return exchange.take(who, into, CLASSES, **options)  # type: ignore[arg-type]
 
 
@@ -505,6 +506,9 @@ def test_exports_that_would_lose_something_are_refused(tmp_path: Path) -> None:
     Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
     with pytest.raises(BadLabels, match=r"a\.png is there already"):
         exchange.write(tmp_path, [point(image="a.png")], CLASSES, "masks")
+    exchange.write(tmp_path / "x.xml", [point()], CLASSES, "cvat")
+    with pytest.raises(BadLabels, match=r"x\.xml is there already"):
+        exchange.write(tmp_path / "x.xml", [point(5)], CLASSES, "cvat")
     with pytest.raises(BadLabels, match="is a file"):
         exchange.write(tmp_path / "lm" / "street" / "a.json", [point()], CLASSES, "masks")
 
@@ -556,6 +560,9 @@ def test_a_file_from_before_does_not_overrule_a_later_one(tmp_path: Path) -> Non
     assert [one.class_name for one in standing(into)] == ["sky", "sky"]
     (tmp_path / "third.csv").write_text((tmp_path / "third.csv").read_text() + "\n")
     assert take(tmp_path / "third.csv", "csv", into) == Taken(0, 2, 0), "what stands is not new"
+    exchange.write(tmp_path / "other.csv", [point(class_name=" car")], CLASSES, "csv")
+    taken = take(tmp_path / "other.csv", "csv", into, annotator="bob")
+    assert (taken.new, taken.overruled) == (1, {"ann": 1})
 
 
 def test_nothing_is_taken_of_a_folder_with_a_broken_file(tmp_path: Path) -> None:
@@ -670,10 +677,10 @@ def test_the_commands_take_a_round_there_and_back(
         "--ranking", "ranking.csv",
     )  # fmt: skip
     assert back.exit_code == 0, back.stderr
-    assert "1 new answers in labels.db" in back.stderr
+    assert "0 new answers in labels.db\n1 were known already" in back.stderr
     assert ("2 pixels are not labelled yet" in back.stderr) == (kind != "masks")
     (one,) = standing(home / "labels.db")
-    assert (one.annotator, one.round, one.class_name) == ("bob", 4, "road")
+    assert (one.annotator, one.round, one.class_name) == ("ann", 1, "road"), "whose answer it was"
 
 
 def test_only_what_is_unlabelled_is_sent(home: Path) -> None:

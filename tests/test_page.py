@@ -10,7 +10,8 @@ import photographs
 import pytest
 import serving
 
-from scorer.labels.store import Answer, Store
+from scorer.labels.answer import Answer
+from scorer.labels.store import Store
 from scorer.runtimes import open_graph
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
@@ -23,7 +24,7 @@ Graph = Callable[..., Path]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     (folder / "images").mkdir()
-    photographs.photographs(folder / "images", 40, height=120, width=160)
+    photographs.photographs(folder / "images", 90, height=120, width=160)
     return folder
 
 
@@ -41,13 +42,16 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-def opened(browser: Any, address: str) -> Any:
-    """A page of an annotator of its own, whose scripts must not fail."""
+def opened(browser: Any, address: str, name: str) -> Any:
+    """The page, of an annotator who says who they are; its scripts must not fail."""
     page = browser.new_context(viewport={"width": 1100, "height": 700}).new_page()
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.on("console", lambda said: said.type != "error" or page.errors.append(said.text))
     page.goto(address)
+    page.keyboard.press("Escape")  # nobody answers without a name
+    page.locator("#name").fill(name)
+    page.keyboard.press("Enter")
     sync_api.expect(page.locator("#where")).to_contain_text("row")
     return page
 
@@ -71,7 +75,7 @@ def then(page: Any, act: Callable[[], object]) -> str:
 def test_an_annotator_labels_by_keyboard_and_mouse(
     browser: Any, address: str, folder: Path, tiny: Graph
 ) -> None:
-    page = opened(browser, address)
+    page = opened(browser, address, "ann")
     page.screenshot(path=folder / "page.png")
     keys = page.locator("#classes kbd").all_text_contents()
     names = [
@@ -87,8 +91,9 @@ def test_an_annotator_labels_by_keyboard_and_mouse(
     sync_api.expect(page.locator("#where")).to_have_text(places[-1])
     then(page, lambda: page.keyboard.press("Space"))
     expected += [("undo", None), ("skip", None)]
-    page.reload()  # where one stopped
-    sync_api.expect(page.locator("#where")).to_contain_text("row")
+    stopped = page.locator("#where").text_content()
+    page.reload()
+    sync_api.expect(page.locator("#where")).to_have_text(stopped)
     then(page, lambda: page.keyboard.press("?"))
     expected.append(("unsure", None))
     for number in range(5):  # by mouse only
@@ -103,18 +108,74 @@ def test_an_annotator_labels_by_keyboard_and_mouse(
     assert found.value.ok
     assert page.locator("#show-map").get_attribute("aria-pressed") == "false"
     assert page.locator("#show-segmentation").get_attribute("aria-pressed") == "true"
+    sync_api.expect(page.locator("#receipt")).to_contain_text(names[4 % len(names)])
     found = answers(folder, tiny())
     assert [(one.answer, one.class_name) for one in found] == expected
     labelled = [f"{one.image}, row {one.row}, col {one.col}" for one in found if one.class_name]
     assert labelled == places
-    assert len({one.annotator for one in found}) == 1
+    assert {one.annotator for one in found} == {"ann"}
     assert page.errors == []
 
 
 def test_two_browsers_never_get_the_same_pixel(browser: Any, address: str) -> None:
-    pages = [opened(browser, address), opened(browser, address)]
-    seen = [page.locator("#where").text_content() for page in pages]
-    assert seen[0] != seen[1]
+    pages = [opened(browser, address, name) for name in ("bob", "cat")]
+    seen = [then(page, lambda page=page: page.keyboard.press("?")) for page in 4 * pages]
+    seen += [page.locator("#where").text_content() for page in pages]
+    assert len(set(seen)) == len(seen)
+
+
+def test_every_press_is_an_answer_and_a_key_that_is_held_is_one(
+    browser: Any, address: str, folder: Path, tiny: Graph
+) -> None:
+    """Also while the service is slow: what is on the screen is what is answered."""
+    page = opened(browser, address, "flo")
+    page.route("**/v1/queue**", lambda route: (page.wait_for_timeout(300), route.continue_()))
+    seen = []
+    for _ in range(3):
+        seen.append(page.locator("#where").text_content())
+        page.keyboard.down("?")
+        page.keyboard.down("?")  # as a keyboard repeats it
+        page.keyboard.up("?")
+    sync_api.expect(page.locator("#where")).not_to_have_text(seen[-1])
+    sync_api.expect(page.locator("#receipt")).to_contain_text("unsure")
+    page.wait_for_timeout(500)
+    given = [one for one in answers(folder, tiny()) if one.annotator == "flo"]
+    assert [f"{one.image}, row {one.row}, col {one.col}" for one in given] == seen
+    assert page.errors == []
+
+
+def test_keys_work_whatever_was_clicked_before(browser: Any, address: str) -> None:
+    page = opened(browser, address, "dan")
+    page.locator("#show-map").click()
+    sync_api.expect(page.locator("#legend")).to_be_visible()
+    page.locator("#opacity").focus()
+    then(page, lambda: page.keyboard.press("?"))
+    page.locator("#fit").click()
+    then(page, lambda: page.keyboard.press("Space"))
+    page.locator("#zoom-in").focus()  # by keyboard: there Space presses the button
+    before = page.locator("#where").text_content()
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+M")
+    sync_api.expect(page.locator("#legend")).to_be_hidden()
+    assert page.locator("#where").text_content() == before
+    assert page.errors == []
+
+
+def test_a_photograph_that_is_gone_is_said_and_passed_over(
+    browser: Any, address: str, folder: Path
+) -> None:
+    page = opened(browser, address, "eve")
+    for _ in range(2):  # those that are there already
+        then(page, lambda: page.keyboard.press("?"))
+    asked = page.evaluate("fetch('/v1/queue?annotator=eve&count=6').then((got) => got.json())")
+    gone = asked[-1]["image"]
+    (folder / "images" / gone).rename(folder / "away")
+    for _ in asked[:-1]:
+        then(page, lambda: page.keyboard.press("?"))
+    sync_api.expect(page.locator("#message")).to_contain_text(f"{gone} cannot be shown")
+    assert gone not in page.locator("#where").text_content()
+    then(page, lambda: page.keyboard.press("?"))
+    (folder / "away").rename(folder / "images" / gone)
 
 
 def test_the_description_of_the_interface_is_read_offline(browser: Any, address: str) -> None:

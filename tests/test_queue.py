@@ -48,8 +48,8 @@ def test_nobody_gets_what_somebody_has() -> None:
     assert len(set(seen)) == 6
     assert queue.next("dan", 2) == []
     assert [one.place for one in queue.next("ann", 2)] == seen[:2], "asked again: the same"
-    assert queue.holds(seen[0], "ann")
-    assert not queue.holds(seen[0], "bob")
+    assert queue.wrong(seen[0], "ann") is None
+    assert queue.wrong(seen[0], "bob") == "somebody else has this pixel now"
 
 
 def test_a_lease_expires_unless_it_is_renewed() -> None:
@@ -62,7 +62,7 @@ def test_a_lease_expires_unless_it_is_renewed() -> None:
     assert queue.next("bob", 1) != mine
     clock.now = 2 * LEASE_S
     assert mine[0] in queue.next("bob", 6)
-    assert not queue.holds(mine[0].place, "ann")
+    assert queue.wrong(mine[0].place, "ann") is not None
 
 
 def test_what_is_answered_is_not_asked_again_until_it_is_taken_back() -> None:
@@ -112,7 +112,7 @@ def test_after_a_new_graph_nothing_old_is_asked_but_can_be_answered() -> None:
     assert queue.next("bob", 5) == []
     assert queue.left() == (0, 0)
     assert queue.find(held.place) == held
-    assert queue.holds(held.place, "ann")
+    assert queue.wrong(held.place, "ann") is None
     queue.close(held.place)
 
 

@@ -228,7 +228,7 @@ def test_health_and_metrics_tell_what_goes_on(client: TestClient, folder: Path) 
     client.request("STRANGE", "/v1/state")
     families = text_string_to_metric_families(client.get("/metrics").text)
     values = {(s.name, s.labels.get("route")): s.value for f in families for s in f.samples}
-    assert values["balentacq_scored_images", None] == 4
+    assert values["balentacq_scored_images_total", None] == 4
     assert values["balentacq_requests_total", "/v1/rank"] == 1
     assert values["balentacq_requests_total", "none"] == 1
     assert values["balentacq_request_seconds_count", "/v1/rank"] == 1
@@ -250,7 +250,7 @@ def test_a_new_graph_takes_over_and_the_pool_is_ranked_again(
         "class_name": held["guess"], "annotator": "ann", "seconds": 1.0, "request": "r",
     }  # fmt: skip
     assert client.post("/v1/labels", json=said).status_code == 201, "asked by the old graph"
-    while not client.get("/v1/state").json()["done"]:
+    while not client.get("/v1/state").json()["pool_ranked"]:
         time.sleep(0.01)
     found = client.get("/v1/queue", params={"annotator": "ann", "count": 20}).json()
     assert {one["graph"] for one in found} == {answer["graph"]}

@@ -268,7 +268,7 @@ def test_the_whole_loop_from_a_model_to_answers_to_the_next_model(
     run(trainer, *fit)
     run(export, "onnx", "--mc", 2)
     with serving.serving(tmp_path, tmp_path / "scorer.onnx", "--n", 2) as server:
-        while not ask(server, "/v1/state")["done"]:
+        while not ask(server, "/v1/state")["pool_ranked"]:
             time.sleep(0.05)
         for address in ("/", "/page.js", "/page.css"):
             urllib.request.urlopen(server.address + address).close()

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from scorer import labels
+from scorer.errors import BadInput
 from scorer.labels.store import Store
 from scorer.service.guard import is_loopback
 
@@ -73,12 +74,16 @@ def test_answers_go_into_the_store_and_are_not_asked_again(
 def test_undo_asks_the_pixel_again(client: TestClient, folder: Path) -> None:
     first, second = asked(client, count=2)
     client.post("/v1/labels", json=said(first))
-    found = client.post("/v1/undo", json={"annotator": "ann", "request": "u"}).json()["query"]
-    assert found == first
+    undo = {"annotator": "ann", "request": "u"}
+    assert client.post("/v1/undo", json=undo).json() == {"undone": True, "query": first}
     assert asked(client, count=2) == [first, second]
     assert client.post("/v1/undo", json={"annotator": "ann", "request": "v"}).json() == {
-        "query": None
+        "undone": False,
+        "query": None,
     }
+    client.post("/v1/labels", json=said(first, request="again"))
+    assert client.post("/v1/undo", json=undo).json()["query"] == first, "told again"
+    assert asked(client, count=2)[0] == second, "and not done again"
 
 
 def test_the_same_request_is_one_answer(client: TestClient, folder: Path) -> None:
@@ -97,7 +102,7 @@ def test_an_answer_that_comes_again_after_it_was_taken_back_closes_nothing(
     client.post("/v1/undo", json={"annotator": "ann", "request": "u"})
     client.post("/v1/labels", json=said(query))
     assert asked(client) == [query]
-    assert "balentacq_answers 1.0" in client.get("/metrics").text
+    assert "balentacq_answers_total 1.0" in client.get("/metrics").text
 
 
 def test_a_ranking_that_failed_is_begun_anew_by_a_reload(folder: Path, tiny: Graph) -> None:
@@ -149,7 +154,7 @@ def test_pictures_are_upright_and_at_their_own_size(client: TestClient) -> None:
 
 NAMES = (
     "../labels.db", "/etc/passwd", "..%2flabels.db", "images/../../x", "text.jpg\0", "no.jpg",
-    "\\x", "file:///etc/passwd", "link.jpg",
+    "\\x", "file:///etc/passwd",
 )  # fmt: skip
 
 
@@ -194,6 +199,8 @@ def test_an_answer_that_makes_no_sense_is_refused(
     [
         ({"headers": {"host": "evil.example"}}, 400),
         ({"headers": {"origin": "https://evil.example"}}, 403),
+        ({"headers": {"origin": "null"}}, 403),
+        ({"headers": {"sec-fetch-site": "cross-site"}}, 403),
         ({"content": b"x" * 70_000}, 413),
         ({"content": b"{not json", "headers": {"content-type": "application/json"}}, 422),
         ({"content": b"{}", "headers": {"content-type": "text/plain"}}, 422),
@@ -248,3 +255,68 @@ def test_another_host_needs_the_token(folder: Path, tiny: Graph) -> None:
         )
         assert client.get("/?token=secret").status_code == 200
         assert client.get("/v1/state").status_code == 200, "the page has it as a cookie"
+
+
+def test_a_proxy_with_tls_may_stand_in_front(folder: Path, tiny: Graph) -> None:
+    with answering(ranked(started(folder, tiny())), host="http://far", token="secret") as client:
+        headers = {"authorization": "Bearer secret", "origin": "https://far"}
+        undo = {"annotator": "ann", "request": "u"}
+        assert client.post("/v1/undo", json=undo, headers=headers).status_code == 200
+
+
+def test_a_page_of_another_site_takes_no_pixels(client: TestClient) -> None:
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
+    params = {"annotator": "evil", "count": 20}
+    assert client.get("/v1/queue", params=params, headers=headers).status_code == 403
+    followed = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    assert client.get("/v1/queue", params=params, headers=followed).status_code == 403
+    assert client.get("/", headers=followed).status_code == 200, "a link to the page is followed"
+
+
+def test_who_comes_late_overrules_nobody(client: TestClient) -> None:
+    (query,) = asked(client)
+    assert client.post("/v1/labels", json=said(query)).status_code == 201
+    late = said(query, annotator="bob", request="late")
+    answer = client.post("/v1/labels", json=late)
+    assert (answer.status_code, answer.json()["detail"]) == (409, "this pixel is answered")
+    assert client.post("/v1/labels", json=said(query)).status_code == 201, "the same, again"
+
+
+def test_a_picture_is_kept_until_its_file_changes(client: TestClient, folder: Path) -> None:
+    name = asked(client)[0]["image"]
+    first = client.get("/v1/photograph", params={"image": name})
+    headers = {"if-none-match": first.headers["etag"]}
+    assert client.get("/v1/photograph", params={"image": name}, headers=headers).status_code == 304
+    with Image.open(folder / "images" / name) as image:
+        Image.new("RGB", image.size, "red").save(folder / "images" / name, image.format)
+    second = client.get("/v1/photograph", params={"image": name}, headers=headers)
+    assert second.status_code == 200
+    assert second.content != first.content
+
+
+def test_a_restart_asks_for_no_more_than_n_of_an_image(folder: Path, tiny: Graph) -> None:
+    with answering(ranked(started(folder, tiny(), n=3))) as client:
+        first = asked(client, count=2)
+        for number, query in enumerate(first):
+            client.post("/v1/labels", json=said(query, request=str(number)))
+        left = client.get("/v1/state").json()["pixels_left"]
+    assert len({query["image"] for query in first}) == 1
+    with answering(ranked(started(folder, tiny(), n=3))) as client:
+        assert client.get("/v1/state").json()["pixels_left"] == left
+        assert client.get("/v1/state").json()["round"] == 1
+
+
+def test_what_the_graph_does_not_serve_is_refused_at_the_start(folder: Path, tiny: Graph) -> None:
+    with pytest.raises(BadInput, match="n is 99"):
+        started(folder, tiny(), n=99)
+
+
+def test_what_fails_unforeseen_is_an_answer_with_all_headers(folder: Path, tiny: Graph) -> None:
+    annotation = ranked(started(folder, tiny()))
+    annotation.undo = lambda *_: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+    with answering(annotation) as client:
+        told = TestClient(client.app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+        answer = told.post("/v1/undo", json={"annotator": "ann", "request": "r"})
+    assert answer.status_code == 500
+    assert answer.json() == {"detail": "the service failed: its log says why"}
+    assert "default-src 'none'" in answer.headers["content-security-policy"]

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from scorer import labels
 from scorer.errors import BadLabels, CannotWrite
 from scorer.labels import Click
-from scorer.labels.store import Answer, Store
+from scorer.labels.answer import Answer
+from scorer.labels.store import Store
 
 CLASSES = ("sky", "road", "car")
 
@@ -126,7 +128,7 @@ def test_other_files_and_other_classes_are_refused(path: Path, tmp_path: Path) -
 def test_many_are_kept_together_or_not_at_all(path: Path) -> None:
     store = Store(path, CLASSES)
     store.add(answer(1))
-    assert store.extend([answer(0), answer(1), answer(2)]) == 2, "one was known"
+    assert store.extend([answer(0), answer(1), answer(2)]) == [answer(0), answer(2)]
     with pytest.raises(BadLabels):
         store.extend([answer(3), answer(4, class_name="tree")])
     assert sorted(one.row for one in store.standing()) == [0, 1, 2]
@@ -213,3 +215,33 @@ def test_what_stands_is_what_a_list_would_say(steps: list) -> None:  # type: ign
     last = {one.row: one for one in kept}
     assert list(store.standing()) == [one for one in kept if last[one.row] is one]
     store.close()
+
+
+def test_what_is_refused_stays_as_it_was(path: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE things (name TEXT)")
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(BadLabels, match="not of labels"):
+        Store(path, CLASSES)
+    assert path.read_bytes() == before
+    path.write_bytes(b"")
+    with pytest.raises(BadLabels, match="not of labels"):
+        labels.read(path, CLASSES)
+    assert path.read_bytes() == b""
+
+
+def test_who_reads_needs_no_right_to_write_and_waits_for_nobody(ordinary: Path) -> None:
+    path = ordinary / "labels.db"
+    with closing(Store(path, CLASSES)) as store:
+        store.add(answer(0))
+        with store._changing():
+            assert labels.read(path, CLASSES).of("a.jpg") == [Click(0, 2, 1)]
+    path.chmod(0o444)
+    ordinary.chmod(0o555)
+    try:
+        assert labels.read(path, CLASSES).of("a.jpg") == [Click(0, 2, 1)]
+        with pytest.raises(CannotWrite, match=r"labels\.db"):
+            Store(path, CLASSES)
+    finally:
+        ordinary.chmod(0o755)

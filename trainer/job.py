@@ -137,7 +137,9 @@ def _labels(dataset: Dataset, out: Path, options: Options, listener: Listener) -
     path = options.labels or dataset.train.labels
     if path is not None:
         labels = clicks.read(path, dataset)
-        listener.tell(f"{len(labels)} labels for {len(labels.clicks)} images from {path}")
+        listener.tell(f"{labels.labelled} labels of {len(labels.clicks)} images from {path}")
+        if unsaid := len(labels) - labels.labelled:
+            listener.tell(f"{unsaid} more pixels were asked and have no class: they teach nothing")
         return labels
     if dataset.train.masks is None:
         raise BadDataset(

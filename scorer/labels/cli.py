@@ -150,6 +150,8 @@ def import_command(  # one parameter per option
     say(f"{taken.new} new answers in {labels_path}", style="green")
     if taken.known:
         say(f"{taken.known} were known already")
+    for whose, count in taken.overruled.items():
+        say(f"{count} of the new ones overrule what {whose} had answered", style="yellow")
     if taken.unlabelled:
         say(f"{taken.unlabelled} pixels are not labelled yet", style="yellow")
 

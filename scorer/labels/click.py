@@ -24,3 +24,8 @@ class Labels:
 
     def __len__(self) -> int:
         return sum(len(clicks) for clicks in self.clicks.values())
+
+    @property
+    def labelled(self) -> int:
+        """Clicks with a class."""
+        return sum(click.label is not None for one in self.clicks.values() for click in one)

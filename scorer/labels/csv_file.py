@@ -1,8 +1,8 @@
 """Clicked pixels, as people keep them: a CSV with the columns image,row,col,label.
 
 Coordinates count from 0 in the ORIGINAL, upright image. `label` is a class name or an index; empty
-means asked but not labelled. Columns beyond these four are ignored, so an annotated ranking.csv
-with a label column is a labels file too.
+means asked but not labelled. A row with "skip" in a column `answer` is passed over; other columns
+beyond the four are ignored, so an annotated ranking.csv with a label column is a labels file too.
 """
 
 import csv
@@ -29,6 +29,8 @@ def read(path: Path, classes: Sequence[str]) -> Labels:
                 columns = ", ".join(sorted(missing))
                 raise BadLabels(f"{path}: no column named {columns}", remedy=REMEDY)
             for row in rows:
+                if (row.get("answer") or "").strip() == "skip":
+                    continue  # it is asked again
                 click = _click(row, classes, f"{path} line {rows.line_num}")
                 # './a.jpg' and 'a.jpg' are one image
                 clicks[row["image"].removeprefix("./")].append(click)

@@ -3,9 +3,10 @@
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from scorer import ranking
 from scorer.errors import BadInput, BadLabels
 from scorer.exclusion import mask_name
 from scorer.labels import cvat, label_studio, labelme, masks, points_csv, store
+from scorer.labels.answer import Answer
 from scorer.labels.known import Known, Sizes, sizes_of
 from scorer.labels.point import Point, check_words, within
-from scorer.labels.store import Answer, Store
+from scorer.labels.store import Store
 from scorer.pool import Pool
 
 
@@ -48,11 +50,14 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Taken:
-    """What an import did: answers that are new, those known before, points not answered yet."""
+    """What an import did: answers that are new, those known before, points not answered yet; and
+    whose other answers the new ones overrule, how many of each.
+    """
 
     new: int
     known: int
     unlabelled: int
+    overruled: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +91,7 @@ def _asked(row: ranking.Row) -> Point:
 
 def stored(path: Path, classes: Sequence[str]) -> list[Point]:
     """The answers of a store as they stand."""
-    with closing(Store(path, classes)) as opened:
+    with store.reading(path, classes) as opened:
         return [_stored(answer) for answer in opened.standing()]
 
 
@@ -160,6 +165,8 @@ def write(path: Path, points: Sequence[Point], classes: Sequence[str], kind: str
         raise BadLabels(
             f"{path} is a folder", remedy=f"give --out a name such as labels{form.suffix}"
         )
+    else:
+        _check_free(path.parent, {path.name})
     form.write(path, points, classes)
 
 
@@ -206,15 +213,15 @@ def take(
     with within(str(source.path)):
         points = once(read)
         sizes_of([*wanted, *before, *points])
-    grids = sizes_of(wanted)
+    grids = sizes_of([*wanted, *before])
     time = datetime.now(UTC).isoformat(timespec="seconds")
     answers = [
         _answer(point, grids.get(point.image), source, digest=read[point], time=time)
         for point in points
         if point.answer
     ]
-    new = _keep(into, classes, answers)
-    return Taken(new, len(answers) - new, len(points) - len(answers))
+    new, overruled = _keep(into, classes, answers)
+    return Taken(new, len(answers) - new, len(points) - len(answers), overruled)
 
 
 def _read(path: Path, form: Format, known: Known) -> dict[Point, str]:
@@ -250,16 +257,23 @@ def _answer(
     )
 
 
-def _keep(path: Path, classes: Sequence[str], answers: Sequence[Answer]) -> int:
-    """How many were new: an answer that stands already from the same annotator is not."""
+def _keep(
+    path: Path, classes: Sequence[str], answers: Sequence[Answer]
+) -> tuple[int, Mapping[str, int]]:
+    """How many were new: an answer that stands already is not; and whose were overruled."""
     with closing(Store(path, classes)) as opened:
-        stand = {_content(answer) for answer in opened.standing()}
-        return opened.extend(answer for answer in answers if _content(answer) not in stand)
+        stand = {_pixel(answer): answer for answer in opened.standing()}
+        new = opened.extend(one for one in answers if _said(one) != _said(stand.get(_pixel(one))))
+    before = (stand[_pixel(one)].annotator for one in new if _pixel(one) in stand)
+    return len(new), Counter(before)
 
 
-def _content(answer: Answer) -> tuple[object, ...]:
-    pixel = answer.image, answer.row, answer.col
-    return *pixel, answer.answer, answer.class_name, answer.annotator
+def _pixel(answer: Answer) -> tuple[str, int, int]:
+    return answer.image, answer.row, answer.col
+
+
+def _said(answer: Answer | None) -> tuple[str, str | None] | None:
+    return None if answer is None else (answer.answer, answer.class_name)
 
 
 def _files(path: Path, form: Format) -> Iterator[tuple[Path, str]]:

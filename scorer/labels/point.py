@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
 from scorer.errors import BadLabels
-from scorer.labels.store import ANSWERS
+from scorer.labels.answer import ANSWERS
 
 UNLABELED = "unlabeled"
 UNSURE_OR_SKIP = ("unsure", "skip")

@@ -9,83 +9,21 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 
-from scorer.errors import BadLabels, CannotWrite
+from scorer.errors import BadLabels
+from scorer.labels.answer import ANSWERS, UNDO, Answer
 from scorer.labels.click import Click, Labels
+from scorer.labels.database import (
+    check_classes,
+    classes_in,
+    named,
+    open_reading,
+    open_writing,
+)
 
 SUFFIX = ".db"
-ANSWERS = ("label", "unsure", "skip")
-UNDO = "undo"
-_APPLICATION = 0x42414C45  # "BALE", in the header of the file
-_VERSION = 1
-_WAIT_S = 30.0
-_SCHEMA = """
-CREATE TABLE classes (position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE answers (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  image TEXT NOT NULL,
-  row INTEGER NOT NULL CHECK (row >= 0 AND row < height),
-  col INTEGER NOT NULL CHECK (col >= 0 AND col < width),
-  height INTEGER NOT NULL,
-  width INTEGER NOT NULL,
-  grid_height INTEGER NOT NULL,
-  grid_width INTEGER NOT NULL,
-  answer TEXT NOT NULL CHECK (answer IN ('label', 'unsure', 'skip', 'undo')),
-  class TEXT REFERENCES classes (name) CHECK ((answer = 'label') = (class IS NOT NULL)),
-  round INTEGER NOT NULL,
-  annotator TEXT NOT NULL,
-  seconds REAL NOT NULL,
-  time TEXT NOT NULL,
-  request TEXT NOT NULL UNIQUE,
-  graph TEXT NOT NULL,
-  undoes INTEGER UNIQUE REFERENCES answers (id) CHECK ((answer = 'undo') = (undoes IS NOT NULL))
-) STRICT;
-CREATE INDEX answers_by_pixel ON answers (image, row, col);
-CREATE TRIGGER answers_stay BEFORE UPDATE ON answers
-  BEGIN SELECT RAISE(ABORT, 'answers are never changed'); END;
-CREATE TRIGGER answers_remain BEFORE DELETE ON answers
-  BEGIN SELECT RAISE(ABORT, 'answers are never deleted'); END;
--- The last answer to every pixel that was not taken back.
-CREATE VIEW standing AS
-  SELECT * FROM answers AS a WHERE answer != 'undo'
-    AND NOT EXISTS (SELECT 1 FROM answers AS u WHERE u.undoes = a.id)
-    AND NOT EXISTS (
-      SELECT 1 FROM answers AS later
-      WHERE later.image = a.image AND later.row = a.row AND later.col = a.col
-        AND later.id > a.id AND later.answer != 'undo'
-        AND NOT EXISTS (SELECT 1 FROM answers AS u WHERE u.undoes = later.id));
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What an annotator said of one pixel (row, col) of an image of height x width pixels.
-
-    grid_height, grid_width: the network's grid that the pixel was chosen on. answer: one of
-    ANSWERS; class_name: with "label". seconds: that it took; time: ISO 8601, UTC. request: names
-    the answer, so that the same one sent twice is one. graph: the hash of the contract of what
-    chose the pixel, "" where that is not known.
-    """
-
-    image: str
-    row: int
-    col: int
-    height: int
-    width: int
-    grid_height: int
-    grid_width: int
-    answer: str
-    class_name: str | None
-    round: int
-    annotator: str
-    seconds: float
-    time: str
-    request: str
-    graph: str = ""
-
-
 _COLUMNS = ", ".join("class" if f.name == "class_name" else f.name for f in fields(Answer))
 _PLACES = ", ".join("?" for _ in fields(Answer))
 # Of our own names alone.
@@ -95,48 +33,12 @@ _UNDONE = _SELECT + " WHERE id = (SELECT undoes FROM answers WHERE request = ?)"
 _INSERT = f"INSERT INTO answers ({_COLUMNS}, undoes) VALUES ({_PLACES}, ?)"  # noqa: S608
 
 
-class Store:
-    """An open label store, for several threads of several programs at once."""
+class Reader:
+    """A label store that is there, opened to read, for any thread."""
 
-    def __init__(self, path: Path, classes: Sequence[str]) -> None:
-        """Open or make the store of these classes; BadLabels for one of others."""
-        self.path = path
-        self.classes = tuple(classes)
-        self._lock = threading.Lock()
-        with _named(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = _open(path, self.classes)
-
-    def add(self, answer: Answer) -> tuple[int, bool]:
-        """Keep an answer; returns its number once it is on the disk, and whether it is new.
-
-        The same request is kept once. BadLabels for one that makes no sense.
-        """
-        with self._changing() as connection:
-            return _insert(connection, answer)
-
-    def extend(self, answers: Iterable[Answer]) -> int:
-        """Keep all of them or none; returns how many were new."""
-        with self._changing() as connection:
-            return sum(_insert(connection, answer)[1] for answer in answers)
-
-    def undo(self, annotator: str, *, time: str, request: str) -> Answer | None:
-        """Take back an annotator's last standing answer, by a row that says so; what it was."""
-        with self._changing() as connection:
-            known = connection.execute(_UNDONE, (request,)).fetchone()
-            if known:
-                return _answer(known)
-            last = connection.execute(
-                "SELECT MAX(id) FROM standing WHERE annotator = ?", (annotator,)
-            ).fetchone()[0]
-            if last is None:
-                return None
-            found = _answer(connection.execute(_SELECT + " WHERE id = ?", (last,)).fetchone())
-            taken = replace(
-                found, answer=UNDO, class_name=None, time=time, request=request, seconds=0.0
-            )
-            connection.execute(_INSERT, (*astuple(taken), last))
-            return found
+    def __init__(self, path: Path, classes: Sequence[str], database: sqlite3.Connection) -> None:
+        self.path, self.classes = path, tuple(classes)
+        self._database, self._lock = database, threading.Lock()
 
     def standing(self) -> Iterator[Answer]:
         """The answer to every pixel as it stands, in the order in which they were given."""
@@ -159,37 +61,81 @@ class Store:
         with self._lock:
             self._database.close()
 
+    def _all(self, query: str, *values: str) -> list[tuple[object, ...]]:
+        with self._lock, named(self.path):
+            return self._database.execute(query, values).fetchall()
+
+
+class Store(Reader):
+    """An open label store, for several threads of several programs at once."""
+
+    def __init__(self, path: Path, classes: Sequence[str]) -> None:
+        """Open or make the store of these classes; BadLabels for one of others."""
+        with named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            super().__init__(path, classes, open_writing(path, classes))
+
+    def add(self, answer: Answer) -> tuple[int, bool]:
+        """Keep an answer; returns its number once it is on the disk, and whether it is new.
+
+        The same request is kept once. BadLabels for one that makes no sense.
+        """
+        with self._changing() as connection:
+            return _insert(connection, answer)
+
+    def extend(self, answers: Iterable[Answer]) -> list[Answer]:
+        """Keep all of them or none; returns those that were new."""
+        with self._changing() as connection:
+            return [answer for answer in answers if _insert(connection, answer)[1]]
+
+    def undo(self, annotator: str, *, time: str, request: str) -> Answer | None:
+        """Take back an annotator's last standing answer, by a row that says so; what it was."""
+        with self._changing() as connection:
+            known = connection.execute(_UNDONE, (request,)).fetchone()
+            if known:
+                return _answer(known)
+            last = connection.execute(
+                "SELECT MAX(id) FROM standing WHERE annotator = ?", (annotator,)
+            ).fetchone()[0]
+            if last is None:
+                return None
+            found = _answer(connection.execute(_SELECT + " WHERE id = ?", (last,)).fetchone())
+            taken = replace(
+                found, answer=UNDO, class_name=None, time=time, request=request, seconds=0.0
+            )
+            connection.execute(_INSERT, (*astuple(taken), last))
+            return found
+
+    def knows(self, request: str) -> bool:
+        """Whether this request has its answer."""
+        return bool(self._all("SELECT 1 FROM answers WHERE request = ?", request))
+
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that nobody else writes beside."""
-        with self._lock, _named(self.path), self._database as connection:
+        with self._lock, named(self.path), self._database as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
-
-    def _all(self, query: str) -> list[tuple[object, ...]]:
-        with self._lock, _named(self.path):
-            return self._database.execute(query).fetchall()
 
 
 def classes_of(path: Path) -> tuple[str, ...]:
     """The classes that a store was made with, in their order."""
-    _check_there(path)
-    with _named(path), closing(sqlite3.connect(path, timeout=_WAIT_S)) as connection:
-        return _known(connection, path)
+    with named(path), closing(open_reading(path)) as connection:
+        return classes_in(connection, path)
+
+
+@contextmanager
+def reading(path: Path, classes: Sequence[str]) -> Iterator[Reader]:
+    """A store of these classes that is there, opened to read; BadLabels for anything else."""
+    with named(path), closing(open_reading(path)) as connection:
+        check_classes(connection, path, classes)
+        yield Reader(path, classes, connection)
 
 
 def read(path: Path, classes: Sequence[str]) -> Labels:
     """The labels of a store that is there, in the indices of `classes`."""
-    _check_there(path)
-    with closing(Store(path, classes)) as store:
+    with reading(path, classes) as store:
         return store.labels()
-
-
-def _check_there(path: Path) -> None:
-    if not path.is_file():
-        raise BadLabels(
-            f"{path} does not exist", remedy="scorer serve or scorer labels import makes it"
-        )
 
 
 def _insert(connection: sqlite3.Connection, answer: Answer) -> tuple[int, bool]:
@@ -213,82 +159,5 @@ def _insert(connection: sqlite3.Connection, answer: Answer) -> tuple[int, bool]:
     return number, True
 
 
-def _open(path: Path, classes: tuple[str, ...]) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
-    )
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("BEGIN IMMEDIATE")
-        _prepare(connection, path, classes)
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path, classes: tuple[str, ...]) -> None:
-    """Make the tables of a new file; refuse any other file, and a store of other classes."""
-    kind = connection.execute("PRAGMA application_id").fetchone()[0]
-    if not kind and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-        for statement in _statements():
-            connection.execute(statement)
-        connection.executemany("INSERT INTO classes VALUES (?, ?)", enumerate(classes))
-        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
-        return
-    names = _known(connection, path)
-    if names != classes:
-        raise BadLabels(
-            f"{path} holds labels of the classes {', '.join(names)}, not of {', '.join(classes)}",
-            remedy="choose another file, or the graph and dataset that those labels are of",
-        )
-
-
-def _known(connection: sqlite3.Connection, path: Path) -> tuple[str, ...]:
-    """The classes of a store; any other file is refused."""
-    kind = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if kind != _APPLICATION:
-        raise BadLabels(f"{path} is a database, but not of labels", remedy="choose another file")
-    if version != _VERSION:
-        raise BadLabels(
-            f"{path} is a label store of version {version}, this program knows {_VERSION}",
-            remedy="install the version of balentacq that wrote it",
-        )
-    names = connection.execute("SELECT name FROM classes ORDER BY position")
-    return tuple(name for (name,) in names)
-
-
-def _statements() -> Iterator[str]:
-    """One by one: SQLite's own script would end the transaction."""
-    statement = ""
-    for line in _SCHEMA.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
 def _answer(values: Sequence[object]) -> Answer:
     return Answer(**dict(zip((f.name for f in fields(Answer)), values, strict=True)))  # type: ignore[arg-type]
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """SQLite's errors in our words, with the file's name."""
-    try:
-        yield
-    except sqlite3.IntegrityError as error:
-        raise BadLabels(f"{path} does not take this answer: {error}") from error
-    except sqlite3.OperationalError as error:
-        raise CannotWrite(
-            f"cannot write {path}: {error}", remedy="free some space, or choose another --labels"
-        ) from error
-    except sqlite3.DatabaseError as error:
-        raise BadLabels(f"{path} is not a label store: {error}", remedy="choose another") from error
-    except OSError as error:
-        raise CannotWrite(f"cannot write {path}: {error.strerror or error}") from error

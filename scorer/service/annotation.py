@@ -1,7 +1,9 @@
 """What an annotator does, behind the page: asked pixels out, answers into the store."""
 
+import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -10,43 +12,62 @@ import numpy as np
 from PIL import Image
 
 from scorer import overlay
+from scorer.console import say
 from scorer.errors import BadImage, BadInput
 from scorer.exclusion import Exclusion
 from scorer.images import load_full
 from scorer.labels import Labels
-from scorer.labels.store import Answer, Store
+from scorer.labels.answer import Answer
+from scorer.labels.store import Store
 from scorer.pool import Pool
+from scorer.pools.folder import of_file
 from scorer.rank import Ranked, check, chosen, prepare, rank, run
 from scorer.runtime import Runtime
 from scorer.service.queue import Query, Queue
 from scorer.service.served import Served
 
 _PICTURES = 16  # kept encoded
+_LONGEST_JPEG = 65500
+
+
+class Taken(Exception):
+    """Somebody else has the pixel, or has answered it."""
 
 
 class Annotation:
-    """A round of labelling: a pool, the graph that chooses, the store, who has which pixel."""
+    """A round of labelling: a pool, the graph that chooses, the store, who has which pixel.
+
+    Raises BadInput for an n that the graph does not serve.
+    """
 
     def __init__(
         self, pool: Pool, served: Served, store: Store, *, n: int, distance: float, seed: int
     ) -> None:
+        check(served.runtime.contract, n=n, want_map=False)
         self.pool, self.served, self.store = pool, served, store
         self.n, self.distance, self.seed = n, distance, seed
-        self.answers = 0  # since the start
+        self.answers, self.started = 0, _now()  # answers since then
+        self._answering = threading.Lock()
         self._names = frozenset(pool.names)
         self.queue = Queue()
         self._turn = threading.Lock()
         self._begin(list(store.standing()))
-        self.photograph = lru_cache(_PICTURES)(self._photograph)
+        self._pictures = lru_cache(_PICTURES)(self._photograph)
         self._seen = lru_cache(_PICTURES)(self._see)
 
     def _begin(self, standing: Sequence[Answer]) -> None:
         """A ranking of the whole pool, from its start."""
         self.ranked, self.skipped = 0, 0
         self.failure: str | None = None
-        self.round = _round(standing, self.runtime.contract.sha256)
+        graph = self.runtime.contract.sha256
+        self.round = _round(standing, graph)
         self._stop = threading.Event()
-        ranking = (self.runtime, self.round, self._stop)
+        answered = Counter(
+            one.image
+            for one in standing
+            if (one.round, one.graph) == (self.round, graph) and one.answer != "skip"
+        )
+        ranking = (self.runtime, self.round, answered, self._stop)
         self._thread = threading.Thread(
             target=self._rank, args=ranking, name="ranking", daemon=True
         )
@@ -71,6 +92,7 @@ class Annotation:
             self.queue.clear()
             self._begin(standing)
             self.start()
+            say(f"round {self.round}: a new graph ranks the pool")
             return True
 
     def stop(self) -> None:
@@ -80,11 +102,14 @@ class Annotation:
             self.store.close()
 
     @property
-    def done(self) -> bool:
+    def pool_ranked(self) -> bool:
         """Whether the whole pool is ranked."""
         return self.ranked + self.skipped == len(self.pool)
 
-    def _rank(self, runtime: Runtime, number: int, stop: threading.Event) -> None:
+    def _rank(
+        self, runtime: Runtime, number: int, answered: Mapping[str, int], stop: threading.Event
+    ) -> None:
+        """Ask for n pixels of every image, of which some were answered in this round before."""
         try:
             results = rank(
                 runtime, self.pool, n=self.n, labels=self.store.labels(), seed=self.seed,
@@ -94,7 +119,8 @@ class Annotation:
                 if stop.is_set():
                     return
                 if isinstance(result, Ranked):
-                    self.queue.add(result, runtime.contract, number)
+                    left = max(0, self.n - answered.get(result.image, 0))
+                    self.queue.add(result.best(left), runtime.contract, number)
                     self.ranked += 1
                 else:
                     self.skipped += 1
@@ -105,28 +131,39 @@ class Annotation:
         self, query: Query, *, answer: str, class_name: str | None, annotator: str,
         seconds: float, request: str,
     ) -> int:  # fmt: skip
-        """Keep an answer; it is on the disk when this returns."""
-        number, is_new = self.store.add(
-            Answer(
-                image=query.image, row=query.row, col=query.col, height=query.height,
-                width=query.width, grid_height=query.grid_height, grid_width=query.grid_width,
-                answer=answer, class_name=class_name, round=query.round, annotator=annotator,
-                seconds=seconds, time=_now(), request=request, graph=query.graph,
-            )
-        )  # fmt: skip
-        if is_new:  # one that comes late, again, may have been taken back since
-            self.answers += 1
-            self.queue.close(query.place)
-        return number
+        """Keep an answer; it is on the disk when this returns.
 
-    def undo(self, annotator: str, request: str) -> Query | None:
-        """Take back the last answer of an annotator; the pixel is asked again."""
-        taken = self.store.undo(annotator, time=_now(), request=request)
-        if taken is None:
-            return None
-        query = self.queue.find((taken.image, taken.row, taken.col)) or _asked(taken)
-        self.queue.reopen(query, annotator)
-        return query
+        The same request again is the same answer. Raises Taken for a pixel of somebody else.
+        """
+        given = Answer(
+            image=query.image, row=query.row, col=query.col, height=query.height,
+            width=query.width, grid_height=query.grid_height, grid_width=query.grid_width,
+            answer=answer, class_name=class_name, round=query.round, annotator=annotator,
+            seconds=seconds, time=_now(), request=request, graph=query.graph,
+        )  # fmt: skip
+        with self._answering:
+            wrong = self.queue.wrong(query.place, annotator)
+            if wrong is not None and not self.store.knows(request):
+                raise Taken(wrong)
+            number, is_new = self.store.add(given)
+            if is_new:  # one that comes late, again, may have been taken back since
+                self.answers += 1
+                self.queue.close(query.place)
+            return number
+
+    def undo(self, annotator: str, request: str) -> tuple[Answer, Query | None] | None:
+        """Take back the last answer of an annotator: what it was, and the pixel, which is asked
+        again where its image is in this pool.
+        """
+        with self._answering:
+            again = self.store.knows(request)
+            taken = self.store.undo(annotator, time=_now(), request=request)
+            if taken is None or taken.image not in self._names:
+                return None if taken is None else (taken, None)
+            query = self.queue.find((taken.image, taken.row, taken.col)) or _asked(taken)
+            if not again:  # it may have been answered since
+                self.queue.reopen(query, annotator)
+            return taken, query
 
     def path(self, name: str) -> Path:
         """The file of an image of the pool; BadInput for other names, and links out of it."""
@@ -137,28 +174,41 @@ class Annotation:
             raise BadInput(f"{name!r} is not in the pool")
         return path
 
-    def _photograph(self, name: str) -> bytes:
+    def mark(self, name: str) -> str:
+        """What changes when the file of an image does, or the file behind its name."""
+        path = self.path(name)
+        entry = of_file(name, path)
+        return hashlib.sha256(f"{path.absolute()} {entry.size} {entry.mark}".encode()).hexdigest()
+
+    def photograph(self, name: str) -> bytes:
         """JPEG of an image, upright, at its own size."""
-        return overlay.encoded(load_full(self.path(name)), "JPEG", quality=92)
+        return self._pictures(name, self.mark(name))
+
+    def _photograph(self, name: str, _: str) -> bytes:
+        picture = load_full(self.path(name))
+        if max(picture.size) > _LONGEST_JPEG:
+            raise BadImage("too large", f"a side of {max(picture.size)} pixels cannot be shown")
+        return overlay.encoded(picture, "JPEG", quality=92, subsampling=0)
 
     def map(self, name: str) -> bytes:
-        """PNG of its uncertainty, at the size of the map."""
-        values = self._maps(name).map
-        assert values is not None
-        return overlay.encoded(overlay.colour_map(values), "PNG")
+        """PNG of its uncertainty, in the proportions of the image."""
+        seen = self._maps(name)
+        assert seen.map is not None
+        return overlay.encoded(overlay.colour_map(seen.geometry.whole(seen.map)), "PNG")
 
     def segmentation(self, name: str) -> bytes:
-        """PNG of the model's classes in their colours, at the size of the map."""
-        labels = self._maps(name).segmentation
-        assert labels is not None
+        """PNG of the model's classes in their colours, in the proportions of the image."""
+        seen = self._maps(name)
+        assert seen.segmentation is not None
         colours = np.array(self.runtime.contract.colours, np.uint8)
-        return overlay.encoded(Image.fromarray(colours[labels]), "PNG")
+        classes = seen.geometry.whole(seen.segmentation)
+        return overlay.encoded(Image.fromarray(colours[classes]), "PNG")
 
     def _maps(self, name: str) -> Ranked:
         """An image as the graph of now sees it, with its maps."""
-        return self._seen(name, self.runtime.contract.sha256)
+        return self._seen(name, self.mark(name), self.runtime.contract.sha256)
 
-    def _see(self, name: str, _: str) -> Ranked:
+    def _see(self, name: str, *_: str) -> Ranked:
         runtime, path = self.runtime, self.path(name)
         check(runtime.contract, n=1, want_map=True)
         item = prepare(runtime.contract, path, name, Exclusion(Labels({})), n=1, seed=self.seed)
@@ -166,20 +216,18 @@ class Annotation:
 
 
 def _round(standing: Sequence[Answer], graph: str) -> int:
-    """That of the last answers, or the next if another graph chose those."""
-    if not standing:
-        return 1
-    last = standing[-1]
-    return last.round + (last.graph != graph)
+    """That of the last pixels that a graph asked for, or the next if it was another graph."""
+    last = next((one for one in reversed(standing) if one.graph), None)
+    if last is not None and last.graph == graph:
+        return last.round
+    return 1 + max((one.round for one in standing), default=0)
 
 
 def _asked(answer: Answer) -> Query:
     """What was answered before this service began, as a query; the model's guess is not known."""
     return Query(
         image=answer.image, row=answer.row, col=answer.col, rank=1, score=0.0,
-        guess=answer.class_name or "",
-        guesses=() if answer.class_name is None else (answer.class_name,),
-        height=answer.height, width=answer.width,
+        guess="", guesses=(), height=answer.height, width=answer.width,
         grid_height=answer.grid_height, grid_width=answer.grid_width, round=answer.round,
         graph=answer.graph,
     )  # fmt: skip
@@ -187,14 +235,3 @@ def _asked(answer: Answer) -> Query:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-Reader = Callable[[str], bytes]
-
-
-def read_picture(reader: Reader, name: str) -> bytes | None:
-    """A picture, or None where the image is not (or no longer) there."""
-    try:
-        return reader(name)
-    except (BadImage, BadInput):
-        return None

@@ -4,6 +4,7 @@ import math
 import secrets
 import signal
 import threading
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,8 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     try:
         import uvicorn  # noqa: PLC0415
 
-        from scorer.service import app  # noqa: PLC0415
+        from scorer.service import address, app  # noqa: PLC0415
+        from scorer.service.alone import alone  # noqa: PLC0415
         from scorer.service.annotation import Annotation  # noqa: PLC0415
         from scorer.service.connection import Connection  # noqa: PLC0415
         from scorer.service.guard import Limits, is_loopback  # noqa: PLC0415
@@ -119,7 +121,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         raise MissingDependency(
             f"the annotation page needs {error.name}", remedy="pip install 'balentacq[serve]'"
         ) from error
-    if labels.suffix != SUFFIX:
+    if labels.suffix.lower() != SUFFIX:
         raise BadInput(
             f"--labels {labels}: a store ends in {SUFFIX}",
             remedy="labels of other kinds are taken in with: scorer labels import",
@@ -128,44 +130,49 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     served = Served(
         lambda: open_graph(name, graph, workers=threads or cores(), precision=precision)
     )
-    pool = list_pool(pool_path)
-    store = Store(labels, served.runtime.contract.classes)
-    annotation = Annotation(pool, served, store, n=n, distance=min_distance, seed=seed)
-    scoring = Scoring(served, waiting=waiting, batch=batch)
+    pool, outside = list_pool(pool_path).confined()
+    if outside:
+        say(f"{outside} images are links out of {pool_path}: they are not shown", style="yellow")
     token = None if is_loopback(host) else secrets.token_urlsafe()
     limits = Limits(upload=max_upload * 1_000_000, seconds=time_limit)
-    say(f"{len(pool)} images in {pool_path}; answers go into {labels}")
-    query = "" if token is None else f"/?token={token}"
-    shown = f"[{host}]" if ":" in host else host
-    say(f"open http://{shown}:{port}{query} in a browser; Ctrl-C ends it", style="green")
-    annotation.start()
-    _reload_on_hangup(annotation)
-    # uvicorn ends by it, and then sends it to us once more: there is still something to close.
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    try:
-        uvicorn.run(
-            app.create(annotation, scoring, token=token, limits=limits),
-            host=host,
-            port=port,
-            http=Connection,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=math.ceil(2 * time_limit) + 1,
+    with closing(address.listen(host, port)) as listening, alone(labels):
+        store = Store(labels, served.runtime.contract.classes)
+        annotation = Annotation(pool, served, store, n=n, distance=min_distance, seed=seed)
+        scoring = Scoring(served, waiting=waiting, batch=batch)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app.create(annotation, scoring, token=token, limits=limits),
+                http=Connection,
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=math.ceil(2 * time_limit) + 1,
+            )
         )
-    finally:
-        scoring.stop()
-        annotation.stop()
+        say(f"{len(pool)} images in {pool_path}; answers go into {labels}")
+        shown = address.shown(listening, host, token)
+        say(f"open {shown} in a browser; Ctrl-C ends it", style="green")
+        annotation.start()
+        _reload_on_hangup(annotation)
+        # uvicorn ends by it, and then sends it to us once more: there is still something to close.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        try:
+            with suppress(KeyboardInterrupt):  # uvicorn ends by this, too, and then raises it
+                server.run(sockets=[listening])
+        finally:
+            scoring.stop()
+            annotation.stop()
+    if not server.started:
+        raise Failure("the service could not start: its log says why")
     say(f"answers are in {labels}; next: trainer fit --labels {labels}")
 
 
 def _reload_on_hangup(annotation: "Annotation") -> None:
     def reload() -> None:
         try:
-            changed = annotation.reload()
+            if not annotation.reload():
+                say("the graph is the same as before")
         except Failure as error:
             say(f"the graph stays as it was: {error}", style="red")
-        else:
-            say("a new graph answers" if changed else "the graph is the same as before")
 
     if hasattr(signal, "SIGHUP"):  # not on Windows
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reload).start())

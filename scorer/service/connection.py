@@ -1,4 +1,6 @@
-"""A connection on which a request must begin in time: uvicorn itself waits for ever."""
+"""A connection on which a request must begin in time, and its answer be read: uvicorn itself waits
+for ever.
+"""
 
 import asyncio
 from typing import Any
@@ -6,12 +8,16 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADERS_S = 10.0  # from the first byte that is waited for to the end of a request's headers
+UNREAD_S = 30.0  # without a byte of an answer being taken
 
 
 class Connection(H11Protocol):
-    """Closed where a client opens it, or sends a part of its headers, and then goes quiet."""
+    """Closed where a client opens it, sends a part of its headers, or takes a part of its answer,
+    and then goes quiet.
+    """
 
     _patience: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -26,7 +32,16 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._calm()
+        self._taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
 
     @property
     def _between(self) -> bool:
@@ -42,6 +57,21 @@ class Connection(H11Protocol):
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+
+    def _watch(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._unread = self.loop.call_later(UNREAD_S, self._look, left)
+
+    def _look(self, left: int) -> None:
+        if self.transport.get_write_buffer_size() < left:
+            self._watch()
+        else:
+            self.transport.abort()
+
+    def _taken(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _end(self) -> None:
         if self._between and not self.transport.is_closing():

@@ -28,7 +28,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
-_COOKIE = "balentacq-token"
+_PAGES = frozenset({"/", "/docs"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,20 +57,20 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request, begin, status = Request(scope), monotonic(), 500
+        request, begin, status, begun = Request(scope), monotonic(), 500, False
         refused = self._refusal(request)
         given = request.query_params.get("token") if self.token and refused is None else None
 
         async def decorated(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
                 extra = _HEADERS | {GRAPH: self.graph()}
                 headers = MutableHeaders(scope=message)
                 for name, value in extra.items():
                     headers.setdefault(name, value)
                 if given is not None:
-                    cookie = f"{_COOKIE}={self.token}; HttpOnly; Path=/; SameSite=strict"
+                    cookie = f"{_cookie(request)}={self.token}; HttpOnly; Path=/; SameSite=strict"
                     headers.append("set-cookie", cookie)
             await send(message)
 
@@ -81,6 +81,11 @@ class Guard:
                 await refused(scope, receive, decorated)
             else:
                 await self.app(scope, self._in_time(receive, begin), decorated)
+        except Exception:
+            if not begun:
+                wrong = refusal(scope["path"], 500, "the service failed: its log says why")
+                await wrong(scope, receive, decorated)
+            raise  # into the log
         finally:
             self._arriving -= size
             route = getattr(scope.get("route"), "path", "none")
@@ -117,7 +122,11 @@ class Guard:
         host, origin = request.headers.get("host", ""), request.headers.get("origin")
         if self.token is None and not is_loopback(_hostname(host)):
             return 400, "this service answers to the names of this machine alone"
-        if origin is not None and origin != f"{request.url.scheme}://{host}":
+        # The scheme may be a proxy's. A link to a page may be followed from anywhere.
+        site, mode = (request.headers.get(f"sec-fetch-{name}") for name in ("site", "mode"))
+        followed = mode == "navigate" and request.scope["path"] in _PAGES
+        foreign = site in {"cross-site", "same-site"} and not followed
+        if foreign or (origin is not None and _host_of(origin) != host):
             return 403, "another page may not ask"
         if self.token is not None and not _has_token(request, self.token):
             return 401, "this service needs its token: it was printed when it started"
@@ -160,12 +169,25 @@ def _hostname(host: str) -> str:
         return ""
 
 
+def _host_of(origin: str) -> str:
+    """Of an Origin header, with its port; "" where there is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def _cookie(request: Request) -> str:
+    """Browsers do not keep the cookies of two ports apart."""
+    return f"balentacq-token-{request.url.port or 0}"
+
+
 def _has_token(request: Request, token: str) -> bool:
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     given = (
         bearer if scheme.lower() == "bearer" else "",
         request.query_params.get("token", ""),
-        request.cookies.get(_COOKIE, ""),
+        request.cookies.get(_cookie(request), ""),
     )
     found = [secrets.compare_digest(one.encode(), token.encode()) for one in given]
     return any(found)  # each is compared, whichever fits

@@ -1,9 +1,25 @@
 """What a service measures of itself, for Prometheus."""
 
+from collections.abc import Callable, Iterator, Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from scorer.service.annotation import Annotation
 from scorer.service.scoring import Scoring
+
+
+class _Counts(Collector):
+    """Counters that somebody else counts."""
+
+    def __init__(self, read: Mapping[str, tuple[str, Callable[[], int]]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        for name, (text, value) in self._read.items():
+            yield CounterMetricFamily(f"balentacq_{name}", text, value=value())
 
 
 class Metrics:
@@ -18,16 +34,19 @@ class Metrics:
         self._seconds = Histogram(
             "balentacq_request_seconds", "From a request to its answer.", labels, registry=registry
         )
-        read = {
+        gauges = {
             "waiting_images": ("Images that wait for scores.", lambda: scoring.depth),
-            "scored_images": ("Images scored on request.", lambda: scoring.images),
             "ranked_images": ("Images of the pool that are ranked.", lambda: annotation.ranked),
             "skipped_images": ("Images that cannot be used.", lambda: annotation.skipped),
             "pixels_left": ("Pixels still asked for.", lambda: annotation.queue.left()[0]),
+        }
+        for name, (text, value) in gauges.items():
+            Gauge(f"balentacq_{name}", text, registry=registry).set_function(value)
+        counts = {
+            "scored_images": ("Images scored on request.", lambda: scoring.images),
             "answers": ("Answers kept since the start.", lambda: annotation.answers),
         }
-        for name, (text, value) in read.items():
-            Gauge(f"balentacq_{name}", text, registry=registry).set_function(value)
+        registry.register(_Counts(counts))
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
         self._requests.labels(route, method, str(status)).inc()

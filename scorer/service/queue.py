@@ -85,7 +85,7 @@ class Queue:
         self._order: list[_Image] = []  # the same, best first
         self._known: dict[Place, Query] = {}
         self._leases: dict[Place, _Lease] = {}
-        self._closed: set[Place] = set()  # answered while a ranking goes on that does not know it
+        self._closed: set[Place] = set()  # answered since the start
 
     def add(self, ranked: Ranked, contract: Contract, number: int) -> None:
         """The pixels that a graph has chosen in an image, in a round."""
@@ -134,12 +134,15 @@ class Queue:
         with self._lock:
             return self._known.get(place)
 
-    def holds(self, place: Place, annotator: str) -> bool:
-        """Whether this annotator may answer: nobody else has the pixel."""
+    def wrong(self, place: Place, annotator: str) -> str | None:
+        """Why this annotator may not answer a pixel; None where they may."""
         with self._lock:
+            if place in self._closed:
+                return "this pixel is answered"
             lease = self._leases.get(place)
-            now = self._clock()
-            return lease is None or lease.annotator == annotator or lease.until <= now
+            if lease is None or lease.annotator == annotator or lease.until <= self._clock():
+                return None
+            return "somebody else has this pixel now"
 
     def close(self, place: Place) -> None:
         """The pixel was answered."""

@@ -42,7 +42,7 @@ def describe(app: FastAPI) -> None:
 
 
 def _add_rank(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
-    @app.post("/v1/rank", responses=_ERRORS)
+    @app.post("/v1/rank", tags=["scores"], responses=_ERRORS)
     async def rank(
         images: Annotated[list[UploadFile], File(description="JPEG, PNG, WebP, TIFF or BMP files")],
         response: Response,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from scorer.console import say
 from scorer.errors import BadGraph
 from scorer.runtime import Runtime
 
@@ -17,9 +18,13 @@ class Served:
         self.ready = False
 
     def warm_up(self) -> None:
-        """Score a blank image: what is set up at the first run is then there."""
-        _warm_up(self.runtime)
-        self.ready = True
+        """Score a blank image: what is set up at the first run is then there. Failures are said."""
+        try:
+            _warm_up(self.runtime)
+        except Exception as error:  # of a runtime; they share no base class
+            say(f"the graph computes nothing, the service is not ready: {error}", style="red")
+        else:
+            self.ready = True
 
     def reload(self) -> bool:
         """Open the graph's file again, and use it if it is another; the old one stays on failure.
@@ -37,7 +42,7 @@ class Served:
         if opened.contract.sha256 == self.runtime.contract.sha256:
             return False
         _warm_up(opened)
-        self.runtime = opened
+        self.runtime, self.ready = opened, True
         return True
 
 

@@ -1,0 +1,33 @@
+"""What an annotator said of a pixel: a row of the label store."""
+
+from dataclasses import dataclass
+
+ANSWERS = ("label", "unsure", "skip")
+UNDO = "undo"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What an annotator said of one pixel (row, col) of an image of height x width pixels.
+
+    grid_height, grid_width: the network's grid that the pixel was chosen on. answer: one of
+    ANSWERS; class_name: with "label". seconds: that it took; time: ISO 8601, UTC. request: names
+    the answer, so that the same one sent twice is one. graph: the hash of the contract of what
+    chose the pixel, "" where that is not known.
+    """
+
+    image: str
+    row: int
+    col: int
+    height: int
+    width: int
+    grid_height: int
+    grid_width: int
+    answer: str
+    class_name: str | None
+    round: int
+    annotator: str
+    seconds: float
+    time: str
+    request: str
+    graph: str = ""

@@ -1,0 +1,29 @@
+"""One service per label store: a second would ask people for what the first has asked already."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from scorer.errors import BadInput
+from scorer.files import cannot_write
+
+
+@contextmanager
+def alone(labels: Path) -> Iterator[None]:
+    """Hold a store while the block runs, until the process ends; BadInput if somebody else does."""
+    lock = filelock.FileLock(labels.with_name(f"{labels.name}-serving"), timeout=0)
+    with cannot_write(labels):
+        labels.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise BadInput(
+                f"another scorer serve has {labels}",
+                remedy="one is enough: several annotators open its address, each in their browser",
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
