@@ -104,9 +104,17 @@ def kept(folder: Path, graph: Path) -> list[tuple[str, int, int]]:
 
 @pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.slow)])
 def test_many_clients_lose_nothing_and_hear_of_no_error_but_429(
-    seconds: int, server: Server, folder: Path, graph: Path
+    seconds: int, folder: Path, graph: Path
 ) -> None:
-    data = picture(folder)
+    photographs.photographs(folder / "images", 40 * seconds, height=40, width=60)
+    with serving.serving(folder, graph, "--n", 4, "--waiting", 8) as server:
+        labelled = crowded(server, picture(folder), seconds)
+    assert len(labelled) == len(set(labelled)), "nobody was asked what somebody had"
+    assert sorted(kept(folder, graph)) == sorted(labelled)
+
+
+def crowded(server: Server, data: bytes, seconds: int) -> list[tuple[str, int, int]]:
+    """Clients send images and answer pixels for so long; the acknowledged answers."""
     statuses: Counter[int] = Counter()
     labelled: list[tuple[str, int, int]] = []
     failures: list[Exception] = []
@@ -131,10 +139,28 @@ def test_many_clients_lose_nothing_and_hear_of_no_error_but_429(
     assert not failures
     assert set(statuses) <= {200, 429}
     assert statuses[200] > 0
-    assert len(labelled) == len(set(labelled)), "nobody was asked what somebody had"
-    assert sorted(kept(folder, graph)) == sorted(labelled)
+    assert ask(server, "/v1/state")["pixels_left"], "they had something to do all the time"
     after = server.memory
     assert after < 1.15 * middle + 10e6, f"{middle / 1e6:.0f} MB, then {after / 1e6:.0f}"
+    return labelled
+
+
+def test_a_second_service_on_the_port_or_the_store_is_refused(
+    server: Server, folder: Path, graph: Path, tmp_path: Path
+) -> None:
+    port = server.address.rsplit(":", 1)[1]
+    command = [sys.executable, "-m", "scorer", "serve", "--graph", graph, "--pool"]
+    for options, message in (
+        (("--labels", tmp_path / "new" / "other.db", "--port", port), "Address already in use"),
+        (("--labels", folder / "labels.db", "--port", "0"), "another scorer serve has"),
+    ):
+        done = subprocess.run(
+            [*command, folder / "images", *options], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, message in done.stderr) == (5, True), done.stderr
+        assert "open http" not in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "new").exists()
 
 
 def test_killed_in_the_middle_of_labelling_it_has_every_acknowledged_answer(
@@ -181,6 +207,8 @@ def test_stopped_it_finishes_what_it_took(server: Server, folder: Path) -> None:
         thread.join()
     assert server.process.wait(30) == 0
     assert not list(folder.glob("labels.db-*")), "the store is closed"
+    assert len(statuses) == 8
+    assert 200 in statuses
     assert set(statuses) <= {200, 429}
 
 

@@ -1,7 +1,7 @@
 """One service per label store: a second would ask people for what the first has asked already."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
@@ -13,7 +13,8 @@ from scorer.files import cannot_write
 @contextmanager
 def alone(labels: Path) -> Iterator[None]:
     """Hold a store while the block runs, until the process ends; BadInput if somebody else does."""
-    lock = filelock.FileLock(labels.with_name(f"{labels.name}-serving"), timeout=0)
+    path = labels.with_name(f"{labels.name}-serving")
+    lock = filelock.FileLock(path, timeout=0)
     with cannot_write(labels):
         labels.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -26,4 +27,6 @@ def alone(labels: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        with suppress(OSError):
+            path.unlink()  # while it is held: who has it open then sees that it is no file any more
         lock.release()

@@ -223,7 +223,7 @@ function button(text, key, action, colour) {
     made.append(swatch);
   }
   made.append(text);
-  if (key) made.setAttribute("aria-keyshortcuts", key);
+  if (key) made.setAttribute("aria-keyshortcuts", key === "⌫" ? "Backspace" : key);
   made.disabled = !shown && text !== "undo";
   made.addEventListener("click", () => Promise.resolve(action()).catch(tell));
   return made;
@@ -236,13 +236,13 @@ function gap() {
 function buttons() {
   const colours = Object.fromEntries(state.classes.map((name, i) => [name, state.colours[i]]));
   const guesses = (shown?.query.guesses ?? []).map((name, i) =>
-    button(i ? `${name} (near it)` : `${name} (the model's guess)`, `${i + 1}`, () => give("label", name), colours[name]));
+    button(`${name} · ${i ? "near it" : "guess"}`, `${i + 1}`, () => give("label", name), colours[name]));
   while (guesses.length < GUESSES) guesses.push(gap()); // what is below stays where it is
-  at("answers").replaceChildren(
-    ...guesses,
+  at("guesses").replaceChildren(...guesses);
+  at("acts").replaceChildren(
     button("unsure", "?", () => give("unsure")),
     button("skip", "Space", () => give("skip")),
-    button("undo", "Backspace", () => inOrder(undo)),
+    button("undo", "⌫", () => inOrder(undo)),
   );
   const wanted = at("search").value.trim().toLowerCase();
   const keys = keysOf(state.classes);
