@@ -172,8 +172,9 @@ def test_killed_in_the_middle_of_labelling_it_has_every_acknowledged_answer(
 
             def work(name: str, server: Server = server) -> None:
                 try:
-                    while place := label(server, name):
-                        acknowledged.append(place)
+                    while True:
+                        if place := label(server, name):
+                            acknowledged.append(place)
                 except (OSError, http.client.HTTPException, ValueError):
                     return  # it was killed, perhaps in the middle of an answer
 
