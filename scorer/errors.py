@@ -71,6 +71,10 @@ class CannotWrite(Failure):
     exit_code = 6
 
 
+# Reasons that are not of the image itself, and may have passed when somebody asks again.
+PASSING = frozenset({"vanished", "permission denied", "unreadable", "unreachable", "out of memory"})
+
+
 class BadImage(Failure):
     """One image that cannot be used. `reason` is a short phrase that can be counted."""
 

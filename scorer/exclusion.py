@@ -45,17 +45,18 @@ class Exclusion:
         try:
             with Image.open(path) as image:
                 if image.width * image.height > MAX_PIXELS:
-                    raise BadImage("exclusion mask too large", str(path))
+                    raise BadImage("exclusion mask too large")
                 mask = np.asarray(image)
         except FileNotFoundError:
             return
         except (OSError, ValueError, SyntaxError) as error:
-            raise BadImage("exclusion mask unreadable", f"{path}: {error}") from error
+            said = (isinstance(error, OSError) and error.strerror) or str(error)
+            raise BadImage("exclusion mask unreadable", said) from error
         if mask.shape != geometry.image:
             height, width = geometry.image
             raise BadImage(
                 "exclusion mask of another size",
-                f"{path}: {mask.shape}, the image {height}x{width}",
+                f"{mask.shape}, the image {height}x{width}",
             )
         height, width = geometry.mapped
         exclude[:height, :width] |= (mask[geometry.originals()] != 0).astype(np.uint8)

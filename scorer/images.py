@@ -140,10 +140,12 @@ def _open(source: Source, max_pixels: int) -> Iterator[Image.Image]:
     except UnidentifiedImageError as error:
         raise BadImage("empty file" if _is_empty(source) else "not an image") from error
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError) as error:
+        if isinstance(error, OSError) and error.strerror:  # of the system, not of the content
+            raise BadImage("unreadable", error.strerror) from error
         message = str(error) or type(error).__name__
         raise BadImage("truncated" if "truncated" in message else "corrupt", message) from error
     except MemoryError as error:
-        raise BadImage("too large", "it does not fit into memory") from error
+        raise BadImage("out of memory") from error
 
 
 def _is_empty(source: Source) -> bool:

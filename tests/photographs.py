@@ -173,7 +173,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "truncated webp": (".webp", _truncated_webp, "corrupt"),
     "headless jpeg": (".jpg", _headless_jpeg, "not an image"),
     "zeros": (".png", _zeros, "not an image"),
-    "link to itself": (".jpg", _loop, "corrupt"),
+    "link to itself": (".jpg", _loop, "unreadable"),
 }
 
 

@@ -1,5 +1,6 @@
 """Images give the same ranking wherever they lie: folders, lists, tar, Parquet, servers."""
 
+import csv
 import io
 import socket
 import tarfile
@@ -8,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from scorer import ranking
 from scorer.errors import BadImage, BadPool, Failure
 from scorer.job import Options, rank_to_file
 from scorer.listener import Listener
-from scorer.pools import Entry
+from scorer.pools import Entry, listing
 from scorer.pools.folder import Folder
 from scorer.pools.opening import open_pool
 from scorer.pools.remote import Remote
@@ -105,6 +106,13 @@ def test_a_tar_file_that_cannot_be_read_is_named(
         list(open_pool(str(path)).entries())
 
 
+def test_members_of_a_tar_file_are_named_as_files_are(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as file:
+        for name in ("./b/../c.png", "._c.png", "d/.hidden/e.png", "./f.png"):
+            file.addfile(tarfile.TarInfo(name))
+    assert names(tmp_path / "a.tar") == ["a.tar/c.png", "a.tar/f.png"]
+
+
 def table(folder: Path, path: Path, kind: str) -> None:
     files = sorted(folder.rglob("*.png"))
     content: list[Any] = [one.read_bytes() for one in files]
@@ -126,6 +134,25 @@ def test_a_parquet_file_with_images_is_read(
     assert ranked(path, tiny(), tmp_path / "b.csv") == expected
     first = "city/0001.png" if kind == "named" else "000000000"
     assert names(path)[0] == f"photographs.parquet/{first}"
+
+
+def test_a_table_that_changes_or_goes_away_is_noticed(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "my photographs.parquet"
+    columns = {"my image": [b"before"], "id": pa.array(["a"], pa.large_string())}
+    pq.write_table(pa.table(columns), path)
+    pool = open_pool(str(path))
+    (entry,) = pool.entries()
+    assert (entry.name, pool.read(entry)) == ("my photographs.parquet/a", b"before")
+    pq.write_table(pa.table(columns | {"my image": [b"after"]}), path)
+    (entry,) = pool.entries()
+    assert pool.read(entry) == b"after"
+    content = path.read_bytes()
+    path.write_bytes(b"x" * len(content))
+    with pytest.raises(BadImage, match="corrupt"):
+        pool.read(entry._replace(mark="later"))
+    path.unlink()
+    with pytest.raises(BadImage, match="vanished"):
+        pool.read(entry._replace(mark="later still"))
 
 
 def test_a_parquet_file_without_images_is_refused(tmp_path: Path) -> None:
@@ -170,12 +197,74 @@ def test_a_list_may_hold_urls_beside_paths(
     web: str, folder: Path, tiny: Graph, tmp_path: Path
 ) -> None:
     paths = sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*.png"))
-    listing = tmp_path / "list.txt"
+    listed = tmp_path / "list.txt"
     lines = [f"{web}/{one}" if place % 2 else f"images/{one}" for place, one in enumerate(paths)]
-    listing.write_text("\n".join([*lines, f"{web}/none.png"]))
+    listed.write_text("\n".join([*lines, f"{web}/none.png"]))
     expected = ranked(folder, tiny(), tmp_path / "a.csv")
-    assert ranked(listing, tiny(), tmp_path / "b.csv") == expected
+    assert ranked(listed, tiny(), tmp_path / "b.csv") == expected
     assert "none.png,vanished" in (tmp_path / "b.skipped.csv").read_text()
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Answers with the status that the path begins with; an S3 error has its code in XML."""
+
+    def do_GET(self) -> None:
+        status = int(self.path.split("/")[1])
+        content = b"<Error><Code>ExpiredToken</Code><Message>old</Message></Error>"
+        self.send_response(status)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content)
+
+    do_HEAD = do_GET  # noqa: N815  # the server's name for it
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_dead_urls_of_a_list_end_no_run(
+    refusing: str, folder: Path, tiny: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_PATIENCE_S", 0.5)
+    dead = {
+        f"{refusing}/403/a.png": "permission denied", f"{refusing}/410/a.png": "vanished",
+        f"{refusing}/418/a.png": "unreachable", f"{refusing}/500/a.png": "unreachable",
+        "http://no.such.host.invalid/a.png": "unreachable", "http://[bad/a.png": "not an address",
+        "http://localhost:99999/a.png": "not an address", "foo://bar/a.png": "not an address",
+    }  # fmt: skip
+    (tmp_path / "list.txt").write_text("\n".join([*dead, "images/city.png"]))
+    rank_to_file(
+        OnnxRuntime(tiny(), workers=8), open_pool(str(tmp_path / "list.txt")),
+        tmp_path / "a.csv", OPTIONS,
+    )  # fmt: skip
+    with (tmp_path / "a.skipped.csv").open() as file:
+        assert {row["image"]: row["reason"] for row in csv.DictReader(file)} == dead
+
+
+def test_credentials_that_expired_end_the_run(
+    refusing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("s3fs", reason="pip install 'balentacq[cloud]'")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    import fsspec.config
+
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": refusing})
+    with pytest.raises(Failure, match=r"refuses these credentials: ExpiredToken") as caught:
+        Store("s3://400/folder").read("a.png", 10)
+    assert not isinstance(caught.value, BadImage)
+    with pytest.raises(Failure, match="refuses these credentials: 401"):
+        Store(f"{refusing}/401").read("a.png", 10)
 
 
 class Bucket:
@@ -196,6 +285,12 @@ class Bucket:
         for one in sorted(folder.rglob("*.png")):
             key = f"photographs/{one.relative_to(folder).as_posix()}"
             client.upload_file(one, "pool", key)
+        tar(folder, folder.parent / "one.tar")
+        client.upload_file(folder.parent / "one.tar", "pool", "tar/one.tar")
+        table(folder, folder.parent / "photographs.parquet", "plain")
+        client.upload_file(
+            folder.parent / "photographs.parquet", "pool", "tables/photographs.parquet"
+        )
 
     def start(self) -> None:
         self.server.start()
@@ -237,6 +332,19 @@ def test_a_bucket_is_ranked_as_a_folder_is(
         pool.read(Entry("none.png", "", 1, ""))
     with pytest.raises(BadPool, match="s3://nowhere"):
         list(open_pool("s3://nowhere/at/all").entries())
+
+
+@pytest.mark.parametrize("where", ["tar", "tar/one.tar", "tables", "list.txt"])
+def test_a_bucket_holds_what_a_folder_can(
+    where: str, bucket: Bucket, folder: Path, tiny: Graph, tmp_path: Path
+) -> None:
+    place = f"s3://pool/{where}"
+    if where == "list.txt":
+        place = str(tmp_path / where)
+        urls = [f"{S3}/{name}" for name in Folder(folder).names()]
+        (tmp_path / where).write_text("\n".join(urls))
+    expected = ranked(folder, tiny(), tmp_path / "a.csv")
+    assert ranked(place, tiny(), tmp_path / "b.csv") == expected
 
 
 @contextmanager

@@ -4,18 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from scorer.errors import BadImage, BadPool, Failure
 from scorer.images import Source
 from scorer.pool import lines
 from scorer.pools.collection import Entry
 from scorer.pools.folder import of_file
-from scorer.pools.store import MOST_BYTES, Store
+from scorer.pools.store import Store
+
+_PATIENCE_S = 60.0  # with a host
 
 
 @dataclass(frozen=True)
 class Listing:
     """A name is a line: a path from the folder of the list, or a URL. Repeated ones count once.
 
-    Whether the image at a URL has changed is not looked at.
+    Whether the image at a URL has changed is not looked at. A host that stays away costs no more
+    than its images.
     """
 
     file: Path
@@ -35,4 +39,11 @@ class Listing:
         if "://" not in entry.name:
             return self.file.parent / entry.name
         folder, _, name = entry.name.rpartition("/")
-        return Store(folder).read(name, 0, MOST_BYTES)
+        try:
+            return Store(folder, _PATIENCE_S).read(name)
+        except (BadPool, ValueError, LookupError) as error:
+            raise BadImage("not an address", str(error)) from error
+        except BadImage:
+            raise
+        except Failure as error:  # of one host of many
+            raise BadImage("unreachable", str(error)) from error

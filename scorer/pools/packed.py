@@ -20,6 +20,10 @@ class Packed:
     def where(self) -> str:
         return f"{self.store.url}/{self.only}" if self.only else self.store.url
 
+    def mark(self, item: Item) -> str:
+        """Of every image in a file: another file has others."""
+        return f"{item.size} {self.store.mark(item)}"
+
     def files(self) -> Iterator[tuple[str, Item]]:
         """In order. Raises BadPool."""
         if self.only:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from scorer.images import Source
 from scorer.pools.collection import Entry
-from scorer.pools.store import Store, check_size
+from scorer.pools.store import Store
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,7 @@ class Remote:
 
     def entries(self) -> Iterator[Entry]:
         for path, item in self.store.walk():
-            yield Entry(path, "", item.size, item.mark)
+            yield Entry(path, "", item.size, self.store.mark(item))
 
     def read(self, entry: Entry) -> Source:
-        check_size(entry.size)
-        return self.store.read(entry.name)
+        return self.store.read(entry.name, entry.size)

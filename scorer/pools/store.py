@@ -1,5 +1,6 @@
 """Files at any place that fsspec knows - s3, gs, az, http, this machine - read with patience."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
@@ -12,7 +13,13 @@ from scorer.pools.walk import Item, walk
 
 PATIENCE_S = 300.0  # that a server may be away
 MOST_BYTES = 512_000_000  # of a file with one image
-_REQUEST_S = 30  # that one answer of a server may take
+_REQUEST_S = 30  # that a server may say nothing
+_LITTLE = 16_384  # bytes: of a tar file only what stands between the images is read
+_CREDENTIALS = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidToken",
+     "SignatureDoesNotMatch", "RequestTimeTooSkewed", "TokenRefreshRequired"}
+)  # fmt: skip
+_UNAUTHORIZED, _FORBIDDEN, _GONE, _LATER = 401, 403, {404, 410}, {408, 425, 429}
 _MARKS = ("ETag", "etag", "generation", "md5Hash", "content_md5", "LastModified", "mtime")
 # What no waiting mends: the file is not there, or something is wrong with us.
 _FINAL = (
@@ -20,6 +27,7 @@ _FINAL = (
     TypeError, LookupError, NotImplementedError,
 )  # fmt: skip
 Result = TypeVar("Result")
+in_a_hurry = threading.Event()  # set: nobody waits for a server any more, the run ends
 
 
 @dataclass(frozen=True)
@@ -33,30 +41,50 @@ class Store:
         """Files in the order of their names; None: images. Raises BadPool."""
         return walk(self._items, is_wanted)
 
-    def read(self, path: str, start: int | None = None, end: int | None = None) -> bytes:
-        """A file, or bytes `start` to `end` of it. Raises BadImage; Failure for a server away."""
+    def read(self, path: str, size: int = -1, start: int = 0) -> bytes:
+        """A file of so many bytes, or those of it from `start` on; -1: of a size that nobody knows.
+
+        Raises BadImage; Failure for a server that stays away, or takes our credentials no more.
+        """
+        check_size(size)
+        if size == 0:
+            return b""
+        end = start + (MOST_BYTES if size < 0 else size)
+
+        def call(files: Any, root: str) -> bytes:
+            content: bytes = files.cat_file(_join(root, path), start=start, end=end)
+            return content
+
+        return self.image(call, path)
+
+    def image(self, call: Callable[[Any, str], Result], path: str) -> Result:
+        """What a call finds of an image, with patience; what is wrong is BadImage, or Failure."""
         try:
-            found: bytes = self._patiently(
-                lambda files, root: files.cat_file(_join(root, path), start, end), path
-            )
+            return self._patiently(call, path)
         except FileNotFoundError as error:
             raise BadImage("vanished") from error
         except PermissionError as error:
             raise BadImage("permission denied") from error
         except (IsADirectoryError, NotADirectoryError) as error:
             raise BadImage("not a file") from error
-        return found
+        except Refused as error:
+            raise BadImage("unreachable", str(error)) from error
+        except _FINAL as error:
+            raise BadImage("not an address", str(error)) from error
 
     def open(self, path: str) -> IO[bytes]:
-        """A file to be read here and there; it may go away while it is read."""
-        try:
-            return self._patiently(lambda files, root: files.open(_join(root, path)), path)
-        except OSError as error:
-            raise BadPool(f"cannot read {_join(self.url, path)}: {error}") from error
+        """A file to be read here and there, a little at a time. Raises BadPool."""
+        return self._asked(
+            lambda files, root: files.open(_join(root, path), block_size=_LITTLE), path
+        )
 
     def item(self, path: str) -> Item:
         """What is known of a file. Raises BadPool."""
         return _item(self._asked(lambda files, root: files.info(_join(root, path)), path))
+
+    def mark(self, item: Item) -> str:
+        """What changes when a file does; a server that says nothing of it has its address alone."""
+        return item.mark or self.url
 
     def _items(self, below: str) -> Iterator[Item]:
         found = self._asked(lambda files, root: files.ls(_join(root, below), detail=True), below)
@@ -65,9 +93,9 @@ class Store:
     def _asked(self, call: Callable[[Any, str], Result], path: str) -> Result:
         try:
             return self._patiently(call, path)
-        except OSError as error:
+        except (OSError, Refused) as error:
             raise BadPool(
-                f"cannot list {_join(self.url, path)}: {error.strerror or error}",
+                f"cannot list {_join(self.url, path)}: {getattr(error, 'strerror', None) or error}",
                 remedy="is it there, and do the credentials allow to list it?",
             ) from error
 
@@ -77,18 +105,50 @@ class Store:
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_delay(self.patience_s),
             wait=tenacity.wait_random_exponential(0.5, max=10),
-            retry=tenacity.retry_if_not_exception_type(_FINAL),
+            retry=tenacity.retry_if_not_exception_type((*_FINAL, Refused, Failure)),
+            sleep=tenacity.sleep_using_event(in_a_hurry),
             reraise=True,
         )
+
+        def asked() -> Result:
+            try:
+                return call(files, root)
+            except Exception as error:  # of whatever library speaks to this place
+                _check_refused(error, self.url)
+                raise
+
         try:
-            return retrying(call, files, root)
-        except _FINAL:
+            return retrying(asked)
+        except (*_FINAL, Refused, Failure):
             raise
         except Exception as error:  # of whatever library speaks to this place
             raise Failure(
                 f"cannot read {_join(self.url, path)}: for {self.patience_s:g} s it said {error}",
                 remedy="give the same command again when it is back: what was scored is kept",
             ) from error
+
+
+class Refused(Exception):
+    """What a server says to a request that is wrong, now and later."""
+
+
+def _check_refused(error: Exception, url: str) -> None:
+    """Raise Refused for an answer that no waiting changes, Failure for credentials that expired."""
+    cause = error.__cause__ or error
+    told = getattr(cause, "response", None)
+    code = told.get("Error", {}).get("Code", "") if isinstance(told, dict) else ""
+    status = getattr(error, "status", 0)
+    if code in _CREDENTIALS or status == _UNAUTHORIZED:
+        raise Failure(
+            f"{url}: the server refuses these credentials: {code or status}",
+            remedy="renew them and give the same command again: what was scored is kept",
+        ) from error
+    if isinstance(status, int) and 400 <= status < 500 and status not in _LATER:
+        if status in _GONE:
+            raise FileNotFoundError(status) from error
+        if status == _FORBIDDEN:
+            raise PermissionError(status) from error
+        raise Refused(f"HTTP {status}") from error
 
 
 def check_size(size: int) -> None:
@@ -116,7 +176,8 @@ def _limits(kind: str) -> dict[str, Any]:
     if kind in {"http", "https"}:
         from aiohttp import ClientTimeout  # noqa: PLC0415
 
-        return {"client_kwargs": {"timeout": ClientTimeout(total=_REQUEST_S)}}
+        patience = ClientTimeout(total=None, sock_connect=_REQUEST_S, sock_read=_REQUEST_S)
+        return {"client_kwargs": {"timeout": patience}}
     return {}
 
 

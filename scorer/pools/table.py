@@ -1,7 +1,7 @@
 """Images in Parquet files: a column of encoded images, plain or as Hugging Face writes them."""
 
+import json
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 
 from scorer.errors import BadImage, BadPool
 from scorer.images import Source
+from scorer.pools import groups
 from scorer.pools.collection import Entry
 from scorer.pools.packed import Packed
-from scorer.pools.store import Store
 from scorer.pools.walk import Item
 
 _NAMES = ("id", "key", "name", "path", "file_name", "filename", "image_id", "__key__", "url")
-_GROUPS = 8  # kept in memory
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer)
 
 
 class Tables(Packed):
@@ -32,8 +32,8 @@ class Tables(Packed):
             yield from self._rows(path, item)
 
     def read(self, entry: Entry) -> Source:
-        path, column, group, row = entry.location.rsplit(" ", 3)
-        value = _group(self.store, path, column, int(group))[int(row)].as_py()
+        path, column, group, row = json.loads(entry.location)
+        value = groups.read(self.store, path, column, group, entry.mark)[row].as_py()
         content = value["bytes"] if isinstance(value, dict) else value
         if content is None:
             raise BadImage("empty file", "the table has no bytes there")
@@ -49,11 +49,8 @@ class Tables(Packed):
                         if name in seen:
                             raise BadPool(f"{where} has two images called {name}")
                         seen.add(name)
-                        location, mark = (
-                            f"{path} {column} {group} {row}",
-                            f"{item.size} {item.mark}",
-                        )
-                        yield Entry(f"{path}/{name}", location, -1, mark)
+                        location = json.dumps([path, column, group, row])
+                        yield Entry(f"{path}/{name}", location, -1, self.mark(item))
                         number += 1
         except (pa.ArrowInvalid, OSError) as error:
             raise BadPool(f"cannot read the table {where}: {error}") from error
@@ -86,16 +83,5 @@ def _column(schema: pa.Schema, where: str) -> str:
 
 
 def _identity(schema: pa.Schema) -> str | None:
-    texts = [
-        field.name
-        for field in schema
-        if pa.types.is_string(field.type) or pa.types.is_integer(field.type)
-    ]
+    texts = [field.name for field in schema if any(is_kind(field.type) for is_kind in _TEXTS)]
     return next((name for name in _NAMES if name in texts), None)
-
-
-@lru_cache(_GROUPS)
-def _group(store: Store, path: str, column: str, group: int) -> Any:
-    """A column of a row group: its neighbours are asked for next."""
-    with store.open(path) as source, pq.ParquetFile(source) as file:
-        return file.read_row_group(group, columns=[column], use_threads=False).column(0)

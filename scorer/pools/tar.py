@@ -1,5 +1,6 @@
 """Images in tar files, the layout of WebDataset: read where they lie, without unpacking."""
 
+import posixpath
 import tarfile
 from collections.abc import Iterator
 
@@ -7,7 +8,6 @@ from scorer.errors import BadPool
 from scorer.images import Source
 from scorer.pools.collection import Entry
 from scorer.pools.packed import Packed
-from scorer.pools.store import check_size
 from scorer.pools.walk import Item, is_image
 
 
@@ -22,22 +22,24 @@ class Tars(Packed):
 
     def read(self, entry: Entry) -> Source:
         tar, start = entry.location.rsplit(" ", 1)
-        check_size(entry.size)
-        return self.store.read(tar, int(start), int(start) + entry.size)
+        return self.store.read(tar, entry.size, int(start))
 
     def _members(self, path: str, item: Item) -> Iterator[Entry]:
         found: dict[str, Entry] = {}  # of two with one name the later counts, as in unpacking
         try:
             with self.store.open(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
                 for member in tar:
-                    name = f"{path}/{member.name}"
-                    if member.isreg() and is_image(member.name):
-                        location = f"{path} {member.offset_data}"
-                        mark = f"{item.size} {item.mark}"
-                        found[name] = Entry(name, location, member.size, mark)
+                    inner = posixpath.normpath(member.name)
+                    if member.isreg() and is_image(inner) and not _is_hidden(inner):
+                        name, location = f"{path}/{inner}", f"{path} {member.offset_data}"
+                        found[name] = Entry(name, location, member.size, self.mark(item))
         except (tarfile.TarError, OSError, EOFError) as error:
             raise BadPool(
                 f"cannot read the tar file {self.store.url}/{path}: {error}",
                 remedy="it must be whole and not compressed: images are read where they lie in it",
             ) from error
         yield from sorted(found.values())
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in name.split("/"))
