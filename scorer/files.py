@@ -27,6 +27,7 @@ def replacing_path(path: Path, *, shared: bool = False) -> Iterator[Path]:
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())  # or a power cut may leave the name without the bytes
             temporary.replace(path)
+            _keep(path.parent)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -51,6 +52,16 @@ def check_writable(path: Path) -> None:
         probe = _beside(path)
         probe.touch()
         probe.unlink()
+
+
+def _keep(folder: Path) -> None:
+    """A name is on the disk once its folder is; Windows has no call for it."""
+    if os.name == "posix":
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _beside(path: Path, own: str = "") -> Path:

@@ -16,12 +16,19 @@ def _mean(image: Ranked) -> float | None:
     return float(np.mean([one.score for one in image.pixels])) if image.pixels else None
 
 
+def _median(image: Ranked) -> float | None:
+    """Median score of the chosen pixels."""
+    return float(np.median([one.score for one in image.pixels])) if image.pixels else None
+
+
 def _share(image: Ranked) -> float | None:
     """Share of the pixels that are uncertain."""
     return image.share
 
 
-WAYS: dict[str, Callable[[Ranked], float | None]] = {"mean": _mean, "share": _share}
+WAYS: dict[str, Callable[[Ranked], float | None]] = {
+    "mean": _mean, "median": _median, "share": _share,
+}  # fmt: skip
 
 
 def write(path: Path, images: Iterable[Ranked], by: str) -> int:

@@ -1,8 +1,9 @@
-"""A pool listed once: its images in order, cut into shards, in a Parquet file."""
+"""A pool listed once: its images in order, cut into shards of one size, in a Parquet file."""
 
 import os
 import threading
 from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scorer.errors import BadInput
 from scorer.files import replacing_path
 from scorer.pool import no_images
 from scorer.pools import Collection, Entry
@@ -19,27 +21,47 @@ NAME = "_manifest.parquet"  # whoever reads a folder of Parquet files passes ove
 _SCHEMA = pa.schema(
     {"name": pa.binary(), "location": pa.binary(), "size": pa.int64(), "mark": pa.string()}
 )
-_WHERE = b"pool"
+_WHERE, _SHARD = b"pool", b"shard"
+_GROUP = 65_536  # images to a row group, at least: a group for every shard would fill the memory
+_KEPT = 4  # groups
 
 
 class Manifest:
-    """The images of a pool, a shard at a time, for any thread. where: the pool, in words."""
+    """The images of a pool, a shard at a time, for any thread.
+
+    where: the pool, in words. shard: images of each but the last. Raises BadInput for a file that
+    is none.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._file, self._one = pq.ParquetFile(folder / NAME), threading.Lock()
-        self.where = self._file.schema_arrow.metadata[_WHERE].decode()
+        try:
+            self._file = pq.ParquetFile(folder / NAME)
+            told = self._file.schema_arrow.metadata
+            self.where, self.shard = os.fsdecode(told[_WHERE]), int(told[_SHARD])
+        except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
+            raise BadInput(
+                f"{folder / NAME} is no manifest: {error}",
+                remedy="remove the folder and give the command again, or choose another --out",
+            ) from error
+        self._one = threading.Lock()
+        self._group = lru_cache(_KEPT)(partial(self._file.read_row_group, use_threads=False))
         self.images = self._file.metadata.num_rows
-        self.shards = self._file.metadata.num_row_groups
+        self.shards = -(-self.images // self.shard)
 
     def read(self, shard: int) -> list[Entry]:
-        """The images of a shard, sorted by name."""
+        """The images of a shard, in order."""
+        group, place = divmod(shard, _shards_to_group(self.shard))
         with self._one:  # two reads at once of one open file spoil each other
-            table = self._file.read_row_group(shard, use_threads=False)
+            table = self._group(group).slice(place * self.shard, self.shard)
         columns = table.to_pydict().values()
         return [
             Entry(os.fsdecode(name), os.fsdecode(location), size, mark)
             for name, location, size, mark in zip(*columns, strict=True)
         ]
+
+    def close(self) -> None:
+        """On network file systems what is open cannot be removed."""
+        self._file.close()
 
     def names(self) -> Iterator[str]:
         """Of all images, in order."""
@@ -54,17 +76,22 @@ def write(
     The same pool gives the same bytes. Raises BadPool where there is no image.
     """
     entries, found = pool.entries(), 0
-    schema = _SCHEMA.with_metadata({_WHERE: pool.where})
+    told = {_WHERE: os.fsencode(pool.where), _SHARD: str(shard).encode()}
+    schema, group = _SCHEMA.with_metadata(told), shard * _shards_to_group(shard)
     with (
         replacing_path(folder / NAME, shared=True) as temporary,
         pq.ParquetWriter(temporary, schema) as writer,
     ):
-        while rows := list(islice(entries, shard)):
-            writer.write_table(_table(rows, schema), row_group_size=shard)
+        while rows := list(islice(entries, group)):
+            writer.write_table(_table(rows, schema), row_group_size=group)
             found += len(rows)
             on_image(found)
         if not found:
             raise no_images(pool.where)
+
+
+def _shards_to_group(shard: int) -> int:
+    return -(-_GROUP // shard)
 
 
 def _table(rows: list[Entry], schema: pa.Schema) -> pa.Table:

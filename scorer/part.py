@@ -17,14 +17,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scorer import __version__
-from scorer.errors import BadInput
+from scorer.errors import PASSING, BadInput, CannotWrite
 from scorer.files import replacing_path
 from scorer.geometry import Geometry
 from scorer.rank import Pixel, Ranked, Skipped
 
+RUNTIMES = "runtimes"
+_WORDS = {
+    "contract": "graphs", "options": "options", "images": "images", "decoding": "versions",
+    "computing": RUNTIMES,
+}  # fmt: skip
 _KEY = b"balentacq"
-_FORMAT = 1
+_FORMAT = 2
 _WHOLE = pa.int32()
 _SCHEMA = pa.schema(
     {
@@ -37,38 +41,53 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Stamp:
-    """All that a part depends on: hashes of the graph's contract, the options and the images."""
+    """All that a part depends on: hashes of the graph's contract, the options and the images; what
+    decodes and what computes, with versions.
+    """
 
     contract: str
     options: str
     images: str
+    decoding: str
+    computing: str
 
     def differs(self, other: "Stamp") -> str | None:
-        """What is not the same, in a word."""
-        names = {"contract": "graphs", "options": "options", "images": "images"}
-        values = ((word, getattr(self, name), getattr(other, name)) for name, word in names.items())
-        return next((word for word, mine, its in values if mine != its), None)
+        """What is not the same, in a word; the runtime where nothing else is another."""
+        words = (
+            word for name, word in _WORDS.items() if getattr(self, name) != getattr(other, name)
+        )
+        return next(words, None)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Images, those that were ranked and have pixels, those with fewer than n; all the pixels."""
+    """Images, those that were ranked and have pixels, those with fewer than n; all the pixels.
+
+    passing: images that were skipped for what may have passed by now.
+    """
 
     images: int
     ranked: int
     asked: int
     short: int
     pixels: int
+    passing: int
 
     @classmethod
     def of(cls, results: Sequence[Ranked | Skipped], n: int) -> "Counts":
         found = [len(one.pixels) for one in results if isinstance(one, Ranked)]
         asked, short = sum(map(bool, found)), sum(count < n for count in found)
-        return cls(len(results), len(found), asked, short, sum(found))
+        passing = sum(isinstance(one, Skipped) and one.reason in PASSING for one in results)
+        return cls(len(results), len(found), asked, short, sum(found), passing)
 
 
 def path(folder: Path, shard: int) -> Path:
     return folder / f"part-{shard:08}.parquet"
+
+
+def number_of(path: Path) -> int:
+    """The shard of a part."""
+    return int(path.stem.removeprefix("part-"))
 
 
 def write(
@@ -79,10 +98,12 @@ def write(
     stamp: Stamp,
     n: int,
 ) -> None:
-    """It appears whole or not at all; the same results give the same bytes."""
+    """It appears whole or not at all; the same results give the same bytes. Raises CannotWrite."""
+    if not folder.is_dir():  # it is not made again: whoever works there has ended
+        raise CannotWrite(f"cannot write {path(folder, shard)}: the folder is gone")
     rows = [row for one in results for row in _rows(one, classes)]
     footer = {
-        "format": _FORMAT, "version": __version__, "rows": len(rows), "stamp": asdict(stamp),
+        "format": _FORMAT, "rows": len(rows), "stamp": asdict(stamp),
         "counts": asdict(Counts.of(results, n)),
     }  # fmt: skip
     schema = _SCHEMA.with_metadata({_KEY: json.dumps(footer, sort_keys=True)})

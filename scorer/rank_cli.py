@@ -29,19 +29,24 @@ if TYPE_CHECKING:
     from scorer.work import Work
 
 
+_LIST = "list"
+
+
 class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """I/N: the I-th, from 0, of N tasks."""
+    """I/N: the I-th, from 0, of N tasks; or "list"."""
 
     name = "I/N"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
+    ) -> tuple[int, int] | str:
+        if isinstance(value, tuple) or value == _LIST:
+            return value  # type: ignore[no-any-return]
         found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", value)
         if not found or not int(found[1]) < int(found[2]):
-            self.fail(f"{value!r}: write I/N with I from 0 to N - 1, such as 0/10", param, ctx)
+            self.fail(
+                f"{value!r}: write I/N with I from 0 to N - 1, such as 0/10, or {_LIST}", param, ctx
+            )
         return int(found[1]), int(found[2])
 
 
@@ -97,7 +102,8 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
     type=click.Choice(tuple(WAYS)),
     default="mean",
     show_default=True,
-    help="mean: of the scores of the image's n pixels; share: of its pixels that are uncertain.",
+    help="mean or median of the scores of the image's n pixels; share: of its pixels that are "
+    "uncertain.",
 )
 @click.option(
     "--uncertain",
@@ -146,13 +152,13 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
     type=click.IntRange(1, 65536),
     default=64,
     show_default=True,
-    help="Images of a part: what a worker that dies loses at most.",
+    help="Images of a part: what a thread loses at most when a worker dies.",
 )
 @click.option(
     "--task",
     type=_Slice(),
-    help="Score only every N-th part from the I-th on; without it, the rest is scored and all put "
-    "together.",
+    help="Score only every N-th part from the I-th on, or only list the pool for such tasks; "
+    "without it, the rest is scored and all put together.",
 )
 @click.option(
     "--resume/--no-resume",
@@ -186,7 +192,7 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     address: str | None,
     gpus: float,
     shard: int,
-    task: tuple[int, int] | None,
+    task: tuple[int, int] | str | None,
     resume: bool,
     as_json: bool,
 ) -> int:
@@ -205,18 +211,24 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
 
     Exit code 4 says: done, but some images were skipped; each is named with its reason.
     """
-    from scorer import job  # noqa: PLC0415  # pyarrow takes a while
+    from scorer import job, parts  # noqa: PLC0415  # pyarrow takes a while
     from scorer.pools.opening import open_pool  # noqa: PLC0415
     from scorer.shard import Task  # noqa: PLC0415
 
-    if job.is_folder(out) and (against is not None or as_json):
+    if parts.is_folder(out) and (against is not None or as_json):
         raise BadInput(
             f"{out} is a folder of parts, which --against and --json do not read",
             remedy="give --out a file, such as ranking.parquet",
         )
+    _check_effect(
+        task is not None,
+        budget=budget, images_out=images_out, against=against, report=report,
+        no_resume=not resume or None, json=as_json or None,
+    )  # fmt: skip
     before = None if against is None else Standing.read(against)
     name = choose(runtime, precision, graph)
-    opened = open_graph(name, graph, workers=threads or cores(), precision=precision)
+    mine = threads or cores() if engine == "threads" else 1
+    opened = open_graph(name, graph, workers=mine, precision=precision)
     contract, shares = opened.contract, images_out is not None and images_by == "share"
     pool = open_pool(pool_where)
     wanted = job.Options(
@@ -236,6 +248,7 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         report=report,
         shard=shard,
         resume=resume,
+        any_runtime=runtime == "auto",
     )
     computes = _engine(
         engine,
@@ -248,12 +261,16 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     begin = monotonic()
     with progress("images") as bar:
         told = _Told(bar, f"in {pool.where}, {_in_words(contract)}", who)
-        if task is not None:
+        if task == _LIST:
+            shards, count = job.list_only(opened, pool, out, wanted, told)
+        elif isinstance(task, tuple):
             count = job.score_slice(opened, pool, out, wanted, task, told, computes)
         else:
             summary = job.rank_to_file(opened, pool, out, wanted, told, computes)
     if task is not None:
-        say(f"task {task[0]} of {task[1]}: {count} images scored", style="green")
+        what = "scored" if isinstance(task, tuple) else f"in {shards} parts listed"
+        where = parts.folder_of(out)
+        say(f"task {_words(task)}: {count} images {what}, in {where}", style="green")
         return 0
     _tell(summary, out, overlay, seconds=monotonic() - begin)
     if before is not None:
@@ -343,6 +360,20 @@ def _uncertain(given: float | None, contract: Contract) -> float:
     return 0.0
 
 
+def _words(task: tuple[int, int] | str) -> str:
+    return task if isinstance(task, str) else f"{task[0]} of {task[1]}"
+
+
+def _check_effect(is_task: bool, **given: object) -> None:
+    """Refuse options that a task would pass over."""
+    names = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+    if is_task and names:
+        raise BadInput(
+            f"{', '.join(names)}: of no effect with --task",
+            remedy="give it to the last command, which puts all together without --task",
+        )
+
+
 def _in_words(contract: Contract) -> str:
     passes = f"{contract.passes} dropout passes"
     stride = "" if contract.stride == 1 else f", map of {contract.map[0]}x{contract.map[1]}"
@@ -361,7 +392,7 @@ def _tell(summary: "Summary", out: Path, overlay: Path | None, *, seconds: float
     rate = f" ({done / seconds:.1f} images/s)" if done else ""
     say(f"{summary.pixels} pixels of {summary.asked} images in {out}{rate}", style="green")
     if summary.kept:
-        say(f"{summary.kept} images were done by an earlier run that was interrupted")
+        say(f"{summary.kept} of the images had been done before")
     if summary.short:
         say(f"{summary.short} images had fewer pixels left than were asked for", style="yellow")
     if summary.strangers:
@@ -370,10 +401,12 @@ def _tell(summary: "Summary", out: Path, overlay: Path | None, *, seconds: float
         say(f"pictures in {overlay}")
     if summary.skipped:
         _tell_skipped(summary, out)
+    if summary.passing:
+        say(f"{summary.passing} of these may be there later: the same command looks again")
 
 
 def _tell_skipped(summary: "Summary", out: Path) -> None:
-    from scorer.job import skipped_path  # noqa: PLC0415
+    from scorer.parts import skipped_path  # noqa: PLC0415
 
     say(f"{summary.skipped} images were skipped:", style="yellow")
     for reason, count in summary.reasons.most_common():

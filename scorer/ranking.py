@@ -45,12 +45,12 @@ def rows(results: Iterable[Ranked], classes: Sequence[str]) -> Iterator[Row]:
             yield dict(zip(COLUMNS, values, strict=True))
 
 
-def check_suffix(path: Path) -> None:
+def check_suffix(path: Path, option: str = "--out") -> None:
     """Refuse a name that says no format, before an hour of work depends on it."""
     if path.suffix.lower() not in _WRITERS:
         raise BadInput(
             f"{path}: a ranking is written as {', '.join(_WRITERS)}",
-            remedy="choose a name that ends so with --out",
+            remedy=f"choose a name that ends so with {option}",
         )
 
 

@@ -73,23 +73,25 @@ def _bin(score: float) -> int:
     return math.floor(_PER_DECADE * math.copysign(math.log10(1 + abs(score)), score))
 
 
-def _middle(place: int) -> float:
-    """The score in the middle of a fine bin."""
-    at = (place + 0.5) / _PER_DECADE
-    return math.copysign(10 ** abs(at) - 1, at)
+def _score(place: float) -> float:
+    """The score at a place of the axis."""
+    return math.copysign(10 ** abs(place) - 1, place)
 
 
 def _bars(counts: Counter[int]) -> tuple[float, float, list[int]]:
-    """From and to where the bars go, and how high they are; the tails are in the outermost."""
-    scores = np.array(sorted(map(_middle, counts)))
-    heights = np.array([counts[place] for place in sorted(counts)])
+    """From and to which place of the axis the bars go, and how high they are; the tails are in the
+    outermost.
+    """
+    bins = np.array(sorted(counts))
+    heights = np.array([counts[one] for one in bins.tolist()])
     below = np.cumsum(heights) / heights.sum()
-    low = scores[int(np.searchsorted(below, _TAIL))]
-    high = scores[min(int(np.searchsorted(below, 1 - _TAIL)), len(scores) - 1)]
+    places = (bins + 0.5) / _PER_DECADE
+    low = float(places[int(np.searchsorted(below, _TAIL))])
+    high = float(places[min(int(np.searchsorted(below, 1 - _TAIL)), len(places) - 1)])
     if low == high:
-        low, high = low - 0.5, high + 0.5
-    bars, _ = np.histogram(scores.clip(low, high), _BARS, (low, high), weights=heights)
-    return float(low), float(high), bars.astype(int).tolist()
+        low, high = low - 0.1, high + 0.1
+    bars, _ = np.histogram(places.clip(low, high), _BARS, (low, high), weights=heights)
+    return low, high, bars.astype(int).tolist()
 
 
 def _histogram(counts: Counter[int]) -> str:
@@ -97,15 +99,16 @@ def _histogram(counts: Counter[int]) -> str:
         return "<p>No pixel was chosen.</p>"
     low, high, bars = _bars(counts)
     most, step, width = max(bars), _WIDTH / _BARS, (high - low) / _BARS
+    edges = [_score(low + place * width) for place in range(_BARS + 1)]
     drawn = "".join(
         f'<rect x="{_LEFT + place * step:.1f}" y="{10 + _HEIGHT * (1 - count / most):.1f}" '
         f'width="{step - 1:.1f}" height="{_HEIGHT * count / most:.1f}"><title>{count} pixels from '
-        f"{low + place * width:.4g} to {low + (place + 1) * width:.4g}</title></rect>"
+        f"{edges[place]:.3g} to {edges[place + 1]:.3g}</title></rect>"
         for place, count in enumerate(bars)
     )
     ticks = "".join(
         f'<text x="{_LEFT + place * _WIDTH / _TICKS:.1f}" y="{_HEIGHT + 28}" '
-        f'text-anchor="middle">{low + place * (high - low) / _TICKS:.4g}</text>'
+        f'text-anchor="middle">{_score(low + place * (high - low) / _TICKS):.3g}</text>'
         for place in range(_TICKS + 1)
     )
     return (
@@ -113,6 +116,7 @@ def _histogram(counts: Counter[int]) -> str:
         f'aria-label="Histogram of the scores">{drawn}{ticks}'
         f'<text x="{_LEFT - 6}" y="20" text-anchor="end">{most}</text>'
         f'<text x="{_LEFT - 6}" y="{_HEIGHT + 12}" text-anchor="end">0 pixels</text>'
-        f'<text x="{_LEFT + _WIDTH / 2}" y="{_HEIGHT + _BELOW + 18}" text-anchor="middle">score; '
-        f"the outermost bars hold the {_TAIL:.1%} beyond them, too</text></svg>"
+        f'<text x="{_LEFT + _WIDTH / 2}" y="{_HEIGHT + _BELOW + 18}" text-anchor="middle">'
+        f"score, on an axis of sign(s) log(1 + |s|); the outermost bars hold the {_TAIL:.1%} "
+        "beyond them, too</text></svg>"
     )

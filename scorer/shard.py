@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scorer import overlay, part
+from scorer import overlay, part, versions
 from scorer.errors import BadImage, BadInput
 from scorer.exclusion import Exclusion, mask_name
 from scorer.labels import Labels
@@ -90,14 +90,23 @@ class Shards:
         """What the part of these images depends on."""
         task = self.task
         options = (
-            self.runtime.name, task.n, task.distance, task.seed, task.uncertain,
+            task.n, task.distance, task.seed, task.uncertain, self.manifest.shard,
             *(path and str(path.absolute()) for path in (task.pictures, task.exclude)),
         )  # fmt: skip
         images = (
             (*entry, list(self._labels.of(entry.name)), self._mask_mark(entry.name))
             for entry in entries
         )
-        return Stamp(self.runtime.contract.sha256, digest(options), digest(images))
+        contract, computing = self.runtime.contract.sha256, versions.computing(self.runtime.name)
+        decoding = versions.decoding()
+        return Stamp(contract, digest(options), digest(images), decoding, computing)
+
+    def changed(self, shard: int) -> str | None:
+        """Why the part of a shard does not hold: "" where there is none, or what has changed."""
+        found = part.footer_of(self.folder, shard)
+        if found is None or found[1].passing:
+            return ""
+        return self.stamp(self.manifest.read(shard)).differs(found[0])
 
     def _mask_mark(self, name: str) -> str | None:
         if self.task.exclude is None:

@@ -20,7 +20,8 @@ class Summary:
     """Every image of the pool is counted in `ranked` or, by its reason, in `reasons`.
 
     kept: done by an earlier run; asked: images in the ranking; short: images with fewer than n
-    pixels left; strangers: labelled images that are not in the pool; examples: some skipped images
+    pixels left; passing: skipped for what may have passed when the same command is given again;
+    strangers: labelled images that are not in the pool; examples: some skipped images
     of every reason.
     """
 
@@ -30,6 +31,7 @@ class Summary:
     pixels: int = 0
     asked: int = 0
     short: int = 0
+    passing: int = 0
     strangers: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[Skipped]] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,8 +13,9 @@ from types import SimpleNamespace
 import photographs
 import pytest
 from killing import killing, started
+from PIL import Image
 
-from scorer.errors import CannotWrite, Failure
+from scorer.errors import BadGraph, CannotWrite, Failure
 from scorer.manifest import Manifest
 
 Graph = Callable[..., Path]
@@ -45,6 +47,12 @@ def run(home: Path, *more: object) -> "subprocess.CompletedProcess[str]":
     return done
 
 
+def masks(home: Path) -> Path:
+    found = home / "masks" / "city"
+    found.mkdir(parents=True)
+    return found
+
+
 def parts(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
@@ -56,11 +64,13 @@ ENGINES = [("--engine", "processes"), ("--engine", "ray")]
 def test_every_engine_writes_the_same_bytes(engine: tuple[str, str], home: Path) -> None:
     if "ray" in engine:
         pytest.importorskip("ray", reason="pip install 'balentacq[cluster]'")
-    run(home, "--out", "threads")
-    run(home, "--out", "other", *engine)
+    Image.new("L", (3, 2)).save(masks(home) / "0005.png")  # of another size than its image
+    (home / "images" / "field" / "0009.png").symlink_to("0009.png")
+    run(home, "--out", "threads", "--exclude", "masks")
+    run(home, "--out", "other", "--exclude", "masks", *engine)
     found, expected = parts(home / "other"), parts(home / "threads")
     assert found == expected
-    assert len([name for name in found if name.startswith("part-")]) == IMAGES // 8
+    assert len([name for name in found if name.startswith("part-")]) == IMAGES // 8 + 1
     assert "_SUCCESS" in found
 
 
@@ -152,6 +162,58 @@ def test_a_worker_that_always_dies_ends_the_run(
         engine(shards, [0], lambda _: None)
 
 
+class Unopened(Deadly):
+    """Work whose graph cannot be opened."""
+
+    def open(self) -> None:
+        raise BadGraph("it is another graph")
+
+
+def test_a_worker_that_cannot_begin_says_why(home: Path) -> None:
+    from scorer import manifest
+    from scorer.engines import processes
+    from scorer.pools.folder import Folder
+    from scorer.runtimes.cpu import OnnxRuntime
+    from scorer.shard import Shards, Task
+
+    manifest.write(home / "p", Folder(home / "images"), shard=100)
+    runtime = OnnxRuntime(home / "scorer.onnx", workers=1)
+    shards = Shards(runtime, Folder(home / "images"), home / "p", Task(n=3))
+    engine = processes.Processes(1, lambda _: Unopened())  # type: ignore[arg-type, return-value]
+    with pytest.raises(BadGraph, match="it is another graph"):
+        engine(shards, [0], lambda _: None)
+
+
+def test_an_actor_that_no_machine_has_room_for_is_refused(home: Path) -> None:
+    pytest.importorskip("ray", reason="pip install 'balentacq[cluster]'")
+    done = subprocess.run(
+        command("--engine", "ray", "--threads", "999"), cwd=home, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 5, done.stderr
+    assert "an actor needs 999 cores and 0 GPUs, and no machine" in done.stderr
+
+
+@pytest.mark.timeout(60)
+def test_nobody_waits_for_a_server_once_the_run_has_failed() -> None:
+    from scorer.engines import threads
+    from scorer.pools.store import Store
+
+    class Two:
+        runtime = SimpleNamespace(workers=2)
+
+        def score(self, shard: int, on_image: Callable[[], None]) -> None:
+            if shard == 1:
+                time.sleep(1)
+                raise CannotWrite("the second")
+            with socket.socket() as nobody:  # a port that is taken, where nobody answers
+                nobody.bind(("127.0.0.1", 0))
+                Store(f"http://127.0.0.1:{nobody.getsockname()[1]}").read("a.png")
+
+    with pytest.raises(CannotWrite, match="the second"):
+        threads.run(Two(), [0, 1], lambda _: None)  # type: ignore[arg-type]
+
+
 def test_listing_gives_the_same_manifest_every_time(home: Path) -> None:
     from scorer import manifest
     from scorer.pools.folder import Folder
@@ -203,6 +265,7 @@ def test_a_part_that_cannot_be_written_is_told_by_every_engine(
 ) -> None:
     if "ray" in engine:
         pytest.importorskip("ray", reason="pip install 'balentacq[cluster]'")
+    subprocess.run(command("--task", "list"), cwd=home, check=True)
     place = home / "ranking.csv.parts" / "part-00000003.parquet"
     (place / "in the way").mkdir(parents=True)
     done = subprocess.run(

@@ -19,9 +19,10 @@ import pytest
 
 from scorer import manifest, part
 from scorer.errors import BadInput, BadLabels, BadPool, Failure
-from scorer.job import Options, parts_folder, rank_to_file
+from scorer.job import Options, rank_to_file
 from scorer.labels import Click, Labels
 from scorer.listener import Listener
+from scorer.parts import folder_of
 from scorer.pool import list_pool
 from scorer.runtimes.cpu import OnnxRuntime, Scores
 from scorer.shard import Task
@@ -98,7 +99,7 @@ def whole(pool: Path, tiny: Graph, tmp_path: Path) -> bytes:
 def cut(graph: Path, pool: Path, out: Path, images: int, options: Options = USUAL) -> None:
     with pytest.raises(Cut):
         rank_to_file(Counting(graph), list_pool(pool), out, options, Cutting(images))
-    assert parts_folder(out).is_dir()
+    assert folder_of(out).is_dir()
 
 
 def again(graph: Path, pool: Path, out: Path, options: Options = USUAL) -> tuple[Summary, int]:
@@ -241,6 +242,44 @@ def test_what_has_changed_is_said(
     assert told.stale == {what: 5}
 
 
+def test_what_could_not_be_read_is_looked_at_again(pool: Path, tiny: Graph, tmp_path: Path) -> None:
+    """A part with it does not hold, although the pool's list says that nothing has changed."""
+    out, away = tmp_path / "parts", pool / "city" / "0003.png"
+
+    class Vanishing(Listener):
+        def begun(self, images: int, stale: Mapping[str, int]) -> None:
+            away.rename(tmp_path / "away.png")
+
+    first = rank_to_file(Counting(tiny()), list_pool(pool), out, USUAL, Vanishing())
+    assert first.reasons["vanished"] == first.passing == 1
+    (tmp_path / "away.png").rename(away)
+    os.utime(away)
+    summary, scored = again(tiny(), pool, out)
+    assert "vanished" not in summary.reasons
+    assert scored == 1
+
+
+class Elsewhere(Counting):
+    name = "openvino float32"
+
+
+def test_parts_of_another_runtime_are_put_together_but_never_mixed(
+    pool: Path, tiny: Graph, tmp_path: Path
+) -> None:
+    out, graph = tmp_path / "parts", tiny()
+    rank_to_file(Elsewhere(graph), list_pool(pool), out, USUAL)
+    here, auto = Counting(graph), replace(USUAL, any_runtime=True)
+    rank_to_file(here, list_pool(pool), out, auto)
+    assert here.images == 0
+    part.path(out, 1).unlink()
+    with pytest.raises(BadInput, match="11 parts are of another runtime than cpu float32, and 1"):
+        rank_to_file(here, list_pool(pool), out, auto)
+    told = Told()
+    rank_to_file(here, list_pool(pool), out, USUAL, told)
+    assert told.stale == {"runtimes": 11}
+    assert here.images > 0
+
+
 def change(pool: Path) -> None:
     path = pool / "city" / "0003.png"
     photographs.noisy(99).save(path)
@@ -285,7 +324,7 @@ def test_a_damaged_part_is_scored_again(
     """After a power cut a file system may leave zeros where the last blocks should be."""
     out = tmp_path / "ranking.csv"
     cut(tiny(), pool, out, 5)
-    path = part.path(parts_folder(out), 2)
+    path = part.path(folder_of(out), 2)
     path.write_bytes(damage(path.read_bytes()))
     summary, _ = again(tiny(), pool, out)
     assert summary.kept == 4
@@ -297,7 +336,7 @@ def test_a_part_of_another_program_is_scored_again(
 ) -> None:
     out = tmp_path / "ranking.csv"
     cut(tiny(), pool, out, 5)
-    pq.write_table(pa.table({"image": ["a"]}), part.path(parts_folder(out), 0))
+    pq.write_table(pa.table({"image": ["a"]}), part.path(folder_of(out), 0))
     summary, _ = again(tiny(), pool, out)
     assert summary.kept == 4
     assert out.read_bytes() == whole
@@ -519,7 +558,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(
 ) -> None:
     """A part of ten images is larger than the manifest, the ranking larger than a part."""
     out = tmp_path / f"ranking{suffix}"
-    parts = parts_folder(out)
+    parts = folder_of(out)
     cut(tiny(), equal_pool, out, 60, usual(60, n=4))
     sizes = {
         "manifest": (parts / manifest.NAME).stat().st_size,

@@ -193,7 +193,7 @@ def test_an_interrupt_says_so_and_the_same_command_goes_on(
     parts = list((home / "ranking.csv.parts").glob("part-*.parquet"))
     result = scorer("rank", "--n", 2, "--shard", 1)
     assert result.exit_code == 0
-    done = f"{len(parts)} images were done by an earlier run that was interrupted"
+    done = f"{len(parts)} of the images had been done before"
     assert done in result.stderr
     assert leftovers(home) == []
 
@@ -202,7 +202,7 @@ def test_no_resume_starts_anew(home: Path) -> None:
     assert scorer("rank", "--n", 2, "--task", "0/2", "--shard", 2).exit_code == 0
     result = scorer("rank", "--n", 2, "--no-resume", "--shard", 2)
     assert result.exit_code == 0
-    assert "earlier run" not in result.stderr
+    assert "done before" not in result.stderr
     assert leftovers(home) == []
 
 
@@ -214,9 +214,35 @@ def test_tasks_of_a_queue_share_the_work_and_the_command_puts_it_together(home: 
         assert f"task {task} of 2: {4 - 2 * task} images scored" in result.stderr
         assert not (home / "ranking.csv").exists()
     result = scorer("rank", "--n", 2, "--shard", 2)
-    assert "6 images were done by an earlier run" in result.stderr
+    assert "6 of the images had been done before" in result.stderr
     assert Path("ranking.csv").read_bytes() == Path("whole.csv").read_bytes()
     assert leftovers(home) == []
+
+
+def test_tasks_share_a_list_and_a_whole_ranking_becomes_none_when_they_begin(home: Path) -> None:
+    result = scorer("rank", "--n", 2, "--out", "parts", "--shard", 2, "--task", "list")
+    assert "task list: 6 images in 3 parts listed, in parts" in result.stderr
+    assert [path.name for path in Path("parts").iterdir()] == ["_manifest.parquet"]
+    scorer("rank", "--n", 2, "--out", "parts", "--shard", 2)
+    assert Path("parts/_SUCCESS").exists()
+    scorer("rank", "--n", 3, "--out", "parts", "--shard", 2, "--task", "0/2")
+    assert not Path("parts/_SUCCESS").exists()
+    assert not Path("parts/_summary.json").exists()
+    result = scorer("rank", "--n", 3, "--out", "parts", "--task", "1/2")
+    assert result.exit_code == 5
+    assert "in shards of 2, not images in shards of 64" in result.stderr
+    for more in (("--report", "r.html"), ("--no-resume",), ("--images-out", "i.csv")):
+        result = scorer("rank", "--out", "parts", "--shard", 2, "--task", "1/2", *more)
+        assert (result.exit_code, "of no effect with --task" in result.stderr) == (5, True)
+
+
+def test_results_of_one_run_go_to_places_of_their_own(home: Path) -> None:
+    result = scorer("rank", "--images-out", "./ranking.csv")
+    assert (result.exit_code, "two results would go to one file" in result.stderr) == (5, True)
+    result = scorer("rank", "--out", "s3://bucket/out")
+    assert (result.exit_code, "has mounted" in result.stderr) == (5, True)
+    assert leftovers(home) == []
+    assert not Path("s3:").exists()
 
 
 @pytest.mark.parametrize("task", ["2/2", "1", "-1/2", "a/b", "0/0"])

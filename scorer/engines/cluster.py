@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scorer.engines import threads
-from scorer.errors import Failure, MissingDependency
+from scorer.errors import BadInput, Failure, MissingDependency
 from scorer.shard import Shards
 from scorer.work import Work
 
@@ -33,15 +33,14 @@ class Cluster:
             return
         ray = _ray()
         logging.getLogger("ray.data").setLevel(logging.ERROR)
-        with ray.init(
-            address=self.address, include_dashboard=False, log_to_driver=False,
-            configure_logging=False, ignore_reinit_error=True,
-        ):  # fmt: skip
+        with self._joined(ray):
+            work = self.work(shards)
+            self._check_room(ray.nodes(), work.workers)
             context = ray.data.DataContext.get_current()
             context.enable_progress_bars = False
             context.execution_options.preserve_order = False
             try:
-                for batch in self._scored(ray, self.work(shards), missing):
+                for batch in self._scored(ray, work, missing):
                     _check(batch)
                     on_images(int(batch["images"].sum()))
             except ray.exceptions.RayError as error:
@@ -49,6 +48,31 @@ class Cluster:
                     f"the cluster gave up: {error}",
                     remedy="the same command goes on from here",
                 ) from error
+
+    def _joined(self, ray: Any) -> Any:
+        try:
+            return ray.init(
+                address=self.address, include_dashboard=False, log_to_driver=False,
+                configure_logging=False, ignore_reinit_error=True,
+            )  # fmt: skip
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise BadInput(
+                f"there is no Ray cluster at {self.address or 'this machine'}: {error}",
+                remedy="ray start --head begins one; without --address this machine alone is one",
+            ) from error
+
+    def _check_room(self, nodes: list[dict[str, Any]], workers: int) -> None:
+        """Refuse actors that no machine has room for: Ray would wait for one without a word."""
+        there = [node["Resources"] for node in nodes if node["Alive"]]
+        if not any(
+            one.get("CPU", 0) >= workers and one.get("GPU", 0) >= self.gpus for one in there
+        ):
+            most = [max((one.get(kind, 0) for one in there), default=0) for kind in ("CPU", "GPU")]
+            raise BadInput(
+                f"an actor needs {workers} cores and {self.gpus:g} GPUs, and no machine of the "
+                f"cluster has both: the largest have {most[0]:g} cores and {most[1]:g} GPUs",
+                remedy="give it fewer --threads or --gpus",
+            )
 
     def _scored(self, ray: Any, work: Work, missing: Sequence[int]) -> Any:
         numbers = ray.data.from_items(

@@ -19,7 +19,7 @@ from scorer.work import Work
 _SET_PARENT_DEATH_SIGNAL = 1
 _MOST_DEATHS = 20  # one after the other, without a shard that was finished between them
 _Scored = tuple[list[int], int]
-_opened: Shards  # in a worker
+_opened: Shards | Failure  # in a worker
 
 
 @dataclass(frozen=True)
@@ -32,25 +32,28 @@ class Processes:
     def __call__(
         self, shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]
     ) -> None:
-        left, deaths = list(missing), 0
+        work, left, deaths = self.work(shards), list(missing), 0
         while left:
-            done = set[int]()
+            before = len(left)
             try:
-                for scored, images in self._round(self.work(shards), left):
-                    done.update(scored)
+                for scored, images in self._round(work, left):
+                    left = [shard for shard in left if shard not in scored]
                     on_images(images)
             except BrokenProcessPool as error:
-                deaths = 0 if done else deaths + 1
+                for shard in [one for one in left if shards.changed(one) is None]:
+                    left.remove(shard)  # written, and not told any more
+                    on_images(len(shards.manifest.read(shard)))
+                deaths = 0 if len(left) < before else deaths + 1
                 if deaths == _MOST_DEATHS:
                     raise Failure(
-                        f"{deaths} worker processes died one after the other",
+                        f"{deaths} worker processes died one after the other, "
+                        f"with shards such as {left[0]} of {shards.folder}",
                         remedy="is there memory enough? try fewer --workers or --threads",
                     ) from error
-            left = [shard for shard in left if shard not in done]
 
     def _round(self, work: Work, missing: Sequence[int]) -> Iterator[_Scored]:
         """Shards, one for every thread, and how many images they have, as they are finished."""
-        context = multiprocessing.get_context("spawn")
+        context, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
         starts, pending = iter(range(0, len(missing), work.workers)), set[Future[_Scored]]()
         pool = ProcessPoolExecutor(self.count, context, _begin, (work, os.getpid()))
         try:
@@ -67,7 +70,8 @@ class Processes:
                     yield future.result()
         except BaseException:  # Ctrl-C, a full disk: what they have begun is not waited for
             for child in multiprocessing.active_children():
-                child.terminate()
+                if child not in others:
+                    child.terminate()
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -80,10 +84,15 @@ def _begin(work: Work, parent: int) -> None:
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGKILL)
-    _opened = work.open()
+    try:
+        _opened = work.open()
+    except Failure as error:  # told by whoever is asked to score
+        _opened = error
 
 
 def _score(numbers: list[int]) -> _Scored:
+    if isinstance(_opened, Failure):
+        raise _opened
     counts: list[int] = []
     threads.run(_opened, numbers, counts.append)
     return numbers, sum(counts)

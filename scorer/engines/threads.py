@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from scorer.ahead import ahead
+from scorer.pools.store import in_a_hurry
 from scorer.shard import Shards
 
 
@@ -17,7 +18,12 @@ class _Stopped(Exception):
 def run(shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]) -> None:
     """The engine of one process. What ends it is raised once no thread works any more."""
     one, stop = threading.Lock(), threading.Event()
+    in_a_hurry.clear()
     failed: list[BaseException] = []
+
+    def halt() -> None:
+        stop.set()
+        in_a_hurry.set()  # nobody waits for a server any more
 
     def on_image() -> None:
         if stop.is_set():
@@ -33,15 +39,15 @@ def run(shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]
         except BaseException as error:
             if not isinstance(error, _Stopped):
                 failed.append(error)
-            stop.set()  # at once: those that wait must not begin
+            halt()  # at once: those that wait must not begin
             raise
 
     with ThreadPoolExecutor(shards.runtime.workers) as pool:
         try:
             for _ in ahead(pool, score, missing, 2 * shards.runtime.workers):
                 pass
-        except _Stopped:  # of a shard that comes before the one that failed
+        except Exception:  # perhaps of a shard that was stopped by the one that failed first
             raise failed[0] from None
         finally:
-            stop.set()
+            halt()
             pool.shutdown(wait=False, cancel_futures=True)

@@ -8,17 +8,20 @@ from typing import IO, Any, TypeVar
 import fsspec
 import tenacity
 
+from scorer.console import say
 from scorer.errors import BadImage, BadPool, Failure, MissingDependency
 from scorer.pools.walk import Item, walk
 
 PATIENCE_S = 300.0  # that a server may be away
 MOST_BYTES = 512_000_000  # of a file with one image
+_SAID_AT = 3  # attempts
 _REQUEST_S = 30  # that a server may say nothing
 _LITTLE = 16_384  # bytes: of a tar file only what stands between the images is read
 _CREDENTIALS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidToken",
      "SignatureDoesNotMatch", "RequestTimeTooSkewed", "TokenRefreshRequired"}
 )  # fmt: skip
+_NO_CREDENTIALS = frozenset({"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"})
 _UNAUTHORIZED, _FORBIDDEN, _GONE, _LATER = 401, 403, {404, 410}, {408, 425, 429}
 _MARKS = ("ETag", "etag", "generation", "md5Hash", "content_md5", "LastModified", "mtime")
 # What no waiting mends: the file is not there, or something is wrong with us.
@@ -99,14 +102,22 @@ class Store:
                 remedy="is it there, and do the credentials allow to list it?",
             ) from error
 
+    def _told(self, state: tenacity.RetryCallState) -> None:
+        """Say once what is waited for."""
+        if state.attempt_number == _SAID_AT and state.outcome is not None:
+            error = state.outcome.exception()
+            say(f"{self.url} does not answer, asking for {self.patience_s:g} s: {error}")
+
     def _patiently(self, call: Callable[[Any, str], Result], path: str) -> Result:
         """Ask again while a server does not answer, for as long as the patience lasts."""
         files, root = filesystem(self.url)
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_delay(self.patience_s),
+            stop=tenacity.stop_after_delay(self.patience_s)
+            | tenacity.stop_when_event_set(in_a_hurry),
             wait=tenacity.wait_random_exponential(0.5, max=10),
             retry=tenacity.retry_if_not_exception_type((*_FINAL, Refused, Failure)),
             sleep=tenacity.sleep_using_event(in_a_hurry),
+            before_sleep=self._told,
             reraise=True,
         )
 
@@ -138,6 +149,11 @@ def _check_refused(error: Exception, url: str) -> None:
     told = getattr(cause, "response", None)
     code = told.get("Error", {}).get("Code", "") if isinstance(told, dict) else ""
     status = getattr(error, "status", 0)
+    if type(cause).__name__ in _NO_CREDENTIALS:
+        raise BadPool(
+            f"{url}: there are no credentials for it: {cause}",
+            remedy="s3 takes AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile",
+        ) from error
     if code in _CREDENTIALS or status == _UNAUTHORIZED:
         raise Failure(
             f"{url}: the server refuses these credentials: {code or status}",
