@@ -114,7 +114,10 @@ class Program(click.Group):
             say("interrupted; typed again, fit, simulate and rank go on from here", style="yellow")
             sys.exit(INTERRUPTED)
         except click.ClickException as error:
-            error.show()
+            if log.as_json:
+                say(error.format_message(), style="red", exit_code=error.exit_code)
+            else:
+                error.show()
             sys.exit(error.exit_code)
         except Failure as error:
             if verbose:

@@ -160,6 +160,7 @@ def _scored(
                 remedy="go on with --runtime where that one is, or begin anew with --no-resume",
             )
         missing = []
+        listener.assembled(stale.pop(RUNTIMES))
     sizes = {number: len(shards.manifest.read(number)) for number in numbers}
     kept = sum(sizes.values()) - sum(sizes[number] for number in missing)
     listener.begun(sum(sizes.values()), stale)

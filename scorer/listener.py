@@ -12,5 +12,8 @@ class Listener:
     def begun(self, images: int, stale: Mapping[str, int]) -> None:
         """So many are to be done; how many parts hold no longer, by what has changed."""
 
+    def assembled(self, parts: int) -> None:
+        """So many parts are kept although another runtime has scored them."""
+
     def scored(self, images: int) -> None:
         """So many are done, with those of an earlier run."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,15 +17,12 @@ from scorer.console import Number, cores, progress, say
 from scorer.contract import Contract
 from scorer.errors import SOME_SKIPPED, BadInput
 from scorer.image_ranking import WAYS
-from scorer.listener import Listener
+from scorer.rank_told import Told, in_words, tell, who
 from scorer.runtimes import choose, open_graph
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from scorer.engines import Engine
     from scorer.shard import Shards
-    from scorer.summary import Summary
     from scorer.work import Work
 
 
@@ -257,10 +254,10 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         ),
         workers=workers, address=address, gpus=gpus,
     )  # fmt: skip
-    who = f"runtime {opened.name}, {_who(engine, workers, opened.workers)}"
+    by = f"runtime {opened.name}, {who(engine, workers, opened.workers)}"
     begin = monotonic()
     with progress("images") as bar:
-        told = _Told(bar, f"in {pool.where}, {_in_words(contract)}", who)
+        told = Told(bar, f"in {pool.where}, {in_words(contract)}", by)
         if task == _LIST:
             shards, count = job.list_only(opened, pool, out, wanted, told)
         elif isinstance(task, tuple):
@@ -272,7 +269,7 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         where = parts.folder_of(out)
         say(f"task {_words(task)}: {count} images {what}, in {where}", style="green")
         return 0
-    _tell(summary, out, overlay, seconds=monotonic() - begin)
+    tell(summary, out, overlay, seconds=monotonic() - begin)
     if before is not None:
         for line in before.until(Standing.read(out)).told():
             say(line)
@@ -280,28 +277,6 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         for row in ranking.read(out):
             click.echo(json.dumps(row))
     return SOME_SKIPPED if summary.skipped else 0
-
-
-class _Told(Listener):
-    """Shows how far a job is."""
-
-    def __init__(self, bar: "Progress", *more: str) -> None:
-        self._bar, self._more = bar, more
-        self._task = bar.add_task("listing", total=None)
-
-    def listed(self, images: int) -> None:
-        self._bar.update(self._task, completed=images)
-
-    def begun(self, images: int, stale: Mapping[str, int]) -> None:
-        self._bar.update(self._task, description="ranking", total=images, completed=0)
-        where, who = self._more
-        say(f"{images} images {where}")
-        say(who)
-        for what, count in stale.items():
-            say(f"{count} parts are of other {what}: scored again")
-
-    def scored(self, images: int) -> None:
-        self._bar.update(self._task, completed=images)
 
 
 def _work(
@@ -372,48 +347,3 @@ def _check_effect(is_task: bool, **given: object) -> None:
             f"{', '.join(names)}: of no effect with --task",
             remedy="give it to the last command, which puts all together without --task",
         )
-
-
-def _in_words(contract: Contract) -> str:
-    passes = f"{contract.passes} dropout passes"
-    stride = "" if contract.stride == 1 else f", map of {contract.map[0]}x{contract.map[1]}"
-    return f"{contract.acquisition} over {passes} at {contract.height}x{contract.width}{stride}"
-
-
-def _who(engine: str, workers: int, threads: int) -> str:
-    return f"{threads} images at a time" if engine == "threads" else f"{workers} {_WORKERS[engine]}"
-
-
-_WORKERS = {"processes": "processes", "ray": "actors of Ray"}
-
-
-def _tell(summary: "Summary", out: Path, overlay: Path | None, *, seconds: float) -> None:
-    done = summary.images - summary.kept
-    rate = f" ({done / seconds:.1f} images/s)" if done else ""
-    say(f"{summary.pixels} pixels of {summary.asked} images in {out}{rate}", style="green")
-    if summary.kept:
-        say(f"{summary.kept} of the images had been done before")
-    if summary.short:
-        say(f"{summary.short} images had fewer pixels left than were asked for", style="yellow")
-    if summary.strangers:
-        say(f"{summary.strangers} labelled images are not in the pool", style="yellow")
-    if overlay is not None:
-        say(f"pictures in {overlay}")
-    if summary.skipped:
-        _tell_skipped(summary, out)
-    if summary.passing:
-        say(f"{summary.passing} of these may be there later: the same command looks again")
-
-
-def _tell_skipped(summary: "Summary", out: Path) -> None:
-    from scorer.parts import skipped_path  # noqa: PLC0415
-
-    say(f"{summary.skipped} images were skipped:", style="yellow")
-    for reason, count in summary.reasons.most_common():
-        named = summary.examples[reason]
-        say(f"  {count} {reason}", style="yellow")
-        for skip in named:
-            say(f"    {skip.image}" + (f" ({skip.detail})" if skip.detail else ""))
-        if count > len(named):
-            say(f"    and {count - len(named)} more")
-    say(f"all of them are named in {skipped_path(out)}")

@@ -45,6 +45,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="scale-") as name:
         told = Bench(Path(name), given.images, given.shard).run(given.names, given.kills)
     print(json.dumps(told))
+    if wrong := [claim for claim, holds in claims(told).items() if not holds]:
+        sys.exit(f"does not hold: {'; '.join(wrong)}")
+
+
+def claims(told: dict[str, Any]) -> dict[str, bool]:
+    """What docs/scale.md says of the numbers."""
+    memory = [told[name]["driver's peak MB"] for name in ("threads on a tenth", "threads")]
+    disturbed = told["disturbed"]
+    return {
+        "every engine writes the same parts": all(told["same parts"].values()),
+        "ten times the images take the same memory": memory[1] <= 1.05 * memory[0],
+        "what is disturbed ends in the same parts": disturbed["same parts"],
+        "nobody is left running": not disturbed["still running"],
+        "the disk was full": disturbed["disk full"] > 0,
+        "drivers, workers and actors were killed": len(disturbed["killed"]) == len(ENGINES),
+        "listing takes less than 1 GB": told["listed"]["peak MB"] < 1000,
+    }
 
 
 @dataclass
@@ -153,7 +170,7 @@ from pathlib import Path
 from scorer import manifest
 from scorer.pools.folder import Folder
 folder, out = map(Path, sys.argv[1:])
-manifest.write(out, Folder(folder), shard=1024)
+manifest.write(out, Folder(folder), shard=64)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
 (out / "peak").write_text(str(peak))
 """

@@ -324,6 +324,8 @@ def test_logs_are_json_lines_when_asked(home: Path) -> None:
     assert any(line.get("done") == line.get("total") == 7 for line in lines)
     (line,) = map(json.loads, scorer("rank", "--n", 99, "--log-json").stderr.splitlines())
     assert (line["level"], line["exit_code"]) == ("error", 5)
+    (usage,) = map(json.loads, scorer("rank", "--n", "x", "--log-json").stderr.splitlines())
+    assert (usage["level"], usage["exit_code"]) == ("error", 2)
     assert line["remedy"]
 
 
