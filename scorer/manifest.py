@@ -22,7 +22,7 @@ _SCHEMA = pa.schema(
     {"name": pa.binary(), "location": pa.binary(), "size": pa.int64(), "mark": pa.string()}
 )
 _WHERE, _SHARD = b"pool", b"shard"
-_GROUP = 4096  # images to a row group, at least: a group for every shard would fill the memory
+_GROUP = 512  # images to a row group, at least: a group for every shard would fill the memory
 _KEPT = 4  # groups
 
 

@@ -1,5 +1,6 @@
 """The versions of what decodes images and computes scores: others may give other bytes."""
 
+from functools import cache
 from importlib import metadata
 
 from scorer import __version__
@@ -23,6 +24,7 @@ def computing(runtime: str) -> str:
     return f"{what} ({_version(package)})" if package else what
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return f"{package} {metadata.version(package)}"
