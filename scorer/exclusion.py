@@ -50,7 +50,7 @@ class Exclusion:
         except FileNotFoundError:
             return
         except (OSError, ValueError, SyntaxError) as error:
-            said = (isinstance(error, OSError) and error.strerror) or str(error)
+            said = getattr(error, "strerror", None) or str(error).replace(str(path), "it")
             raise BadImage("exclusion mask unreadable", said) from error
         if mask.shape != geometry.image:
             height, width = geometry.image

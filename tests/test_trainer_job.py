@@ -216,7 +216,7 @@ def test_clicks_of_people_are_trained_on_instead_of_the_masks(tmp_path: Path) ->
     found, out = toy(tmp_path / "data"), tmp_path / "model.safetensors"
     path = clicked(tmp_path, "toy_00.png,1,2,fire", "toy_01.png,3,4,0", "toy_02.png,3,4,")
     heard = train(found, out, replace(OPTIONS, labels=path))
-    assert f"3 labels for 3 images from {path}" in heard.messages
+    assert f"2 labels of 3 images from {path}" in heard.messages
     assert "no label yet of: ice" in heard.warnings
     card = model.load(out)[1]
     assert (card.training["images"], card.training["labels"]) == (2, 2)
@@ -229,7 +229,7 @@ def test_labels_of_dataset_toml_are_taken(tmp_path: Path) -> None:
     text = path.read_text("utf-8").replace("[train]", '[train]\nlabels = "clicks.csv"')
     path.write_text(text, encoding="utf-8")
     heard = train(dataset.read(path), tmp_path / "model.safetensors")
-    assert f"1 labels for 1 images from {clicks}" in heard.messages
+    assert f"1 labels of 1 images from {clicks}" in heard.messages
 
 
 def test_broken_images_and_masks_are_named_and_training_goes_on(tmp_path: Path) -> None:

@@ -84,13 +84,13 @@ function refill() {
 // What is ours is what the service says: a lease may have ended while this machine slept.
 async function fill() {
   lately = [...unsent];
+  const before = state;
+  state = await ask("/v1/state"); // first: once all is ranked, an empty queue is empty
+  if (before && before.started !== state.started) location.reload(); // another service is here now
   const got = await ask(`/v1/queue?annotator=${encodeURIComponent(me)}&count=${Math.min(MOST, AHEAD + broken.length)}`);
   const known = (query) => queue.find((one) => same(one, query)) ?? query;
   queue = got.filter((query) => ![...lately, ...broken].some((one) => same(one, query))).map(known);
   for (const query of queue) picture("photograph", query.image).catch(() => {});
-  const before = state;
-  state = await ask("/v1/state");
-  if (before && before.started !== state.started) location.reload(); // another service is here now
   filled = Date.now();
 }
 
