@@ -4,7 +4,8 @@ The images are small and the graph is written by hand (tests/byhand.py), so that
 is everything around the graph. Last line: everything as JSON.
 
 scripts/scale                                       20,000 images, 1,000,000 names
-scripts/scale --images 2000 --names 100000          a minute
+scripts/scale --images 2000 --names 100000          a minute: too short for everybody to be killed,
+                                                    which it says at its end
 """
 
 import argparse

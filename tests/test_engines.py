@@ -144,24 +144,6 @@ class Deadly:
         os._exit(9)
 
 
-def test_a_worker_that_always_dies_ends_the_run(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from scorer import manifest
-    from scorer.engines import processes
-    from scorer.pools.folder import Folder
-    from scorer.runtimes.cpu import OnnxRuntime
-    from scorer.shard import Shards, Task
-
-    monkeypatch.setattr(processes, "_MOST_DEATHS", 2)
-    manifest.write(home / "p", Folder(home / "images"), shard=100)
-    runtime = OnnxRuntime(home / "scorer.onnx", workers=1)
-    shards = Shards(runtime, Folder(home / "images"), home / "p", Task(n=3))
-    engine = processes.Processes(1, lambda _: Deadly())  # type: ignore[arg-type, return-value]
-    with pytest.raises(Failure, match="2 worker processes died"):
-        engine(shards, [0], lambda _: None)
-
-
 class Unopened(Deadly):
     """Work whose graph cannot be opened."""
 
@@ -169,9 +151,10 @@ class Unopened(Deadly):
         raise BadGraph("it is another graph")
 
 
-def test_a_worker_that_cannot_begin_says_why(home: Path) -> None:
+def scored_by(work: Deadly, home: Path) -> None:
+    """One shard, given to a process of its own."""
     from scorer import manifest
-    from scorer.engines import processes
+    from scorer.engines.processes import Processes
     from scorer.pools.folder import Folder
     from scorer.runtimes.cpu import OnnxRuntime
     from scorer.shard import Shards, Task
@@ -179,9 +162,22 @@ def test_a_worker_that_cannot_begin_says_why(home: Path) -> None:
     manifest.write(home / "p", Folder(home / "images"), shard=100)
     runtime = OnnxRuntime(home / "scorer.onnx", workers=1)
     shards = Shards(runtime, Folder(home / "images"), home / "p", Task(n=3))
-    engine = processes.Processes(1, lambda _: Unopened())  # type: ignore[arg-type, return-value]
+    Processes(1, lambda _: work)(shards, [0], lambda _: None)  # type: ignore[arg-type, return-value]
+
+
+def test_a_worker_that_always_dies_ends_the_run(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scorer.engines import processes
+
+    monkeypatch.setattr(processes, "_MOST_DEATHS", 2)
+    with pytest.raises(Failure, match="2 worker processes died"):
+        scored_by(Deadly(), home)
+
+
+def test_a_worker_that_cannot_begin_says_why(home: Path) -> None:
     with pytest.raises(BadGraph, match="it is another graph"):
-        engine(shards, [0], lambda _: None)
+        scored_by(Unopened(), home)
 
 
 def test_an_actor_that_no_machine_has_room_for_is_refused(home: Path) -> None:
@@ -197,7 +193,7 @@ def test_an_actor_that_no_machine_has_room_for_is_refused(home: Path) -> None:
 @pytest.mark.timeout(60)
 def test_nobody_waits_for_a_server_once_the_run_has_failed() -> None:
     from scorer.engines import threads
-    from scorer.pools.store import Store
+    from scorer.pools.store import Store, in_a_hurry
 
     class Two:
         runtime = SimpleNamespace(workers=2)
@@ -212,6 +208,7 @@ def test_nobody_waits_for_a_server_once_the_run_has_failed() -> None:
 
     with pytest.raises(CannotWrite, match="the second"):
         threads.run(Two(), [0, 1], lambda _: None)  # type: ignore[arg-type]
+    assert not in_a_hurry.is_set(), "the next run has patience"
 
 
 def test_listing_gives_the_same_manifest_every_time(home: Path) -> None:

@@ -185,7 +185,13 @@ def test_an_empty_folder_is_named(tiny: Graph, tmp_path: Path) -> None:
 
 @pytest.fixture
 def web(folder: Path) -> Iterator[str]:
-    handler = partial(SimpleHTTPRequestHandler, directory=folder)
+    with answering(partial(SimpleHTTPRequestHandler, directory=folder)) as address:
+        yield address
+
+
+@contextmanager
+def answering(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server on this machine."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -225,11 +231,8 @@ class Refusing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def refusing() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with answering(Refusing) as address:
+        yield address
 
 
 def test_dead_urls_of_a_list_end_no_run(

@@ -18,7 +18,6 @@ class _Stopped(Exception):
 def run(shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]) -> None:
     """The engine of one process. What ends it is raised once no thread works any more."""
     one, stop = threading.Lock(), threading.Event()
-    in_a_hurry.clear()
     failed: list[BaseException] = []
 
     def halt() -> None:
@@ -42,12 +41,15 @@ def run(shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]
             halt()  # at once: those that wait must not begin
             raise
 
-    with ThreadPoolExecutor(shards.runtime.workers) as pool:
-        try:
-            for _ in ahead(pool, score, missing, 2 * shards.runtime.workers):
-                pass
-        except Exception:  # perhaps of a shard that was stopped by the one that failed first
-            raise failed[0] from None
-        finally:
-            halt()
-            pool.shutdown(wait=False, cancel_futures=True)
+    try:
+        with ThreadPoolExecutor(shards.runtime.workers) as pool:
+            try:
+                for _ in ahead(pool, score, missing, 2 * shards.runtime.workers):
+                    pass
+            except Exception:  # perhaps of a shard that was stopped by the one that failed first
+                raise failed[0] from None
+            finally:
+                halt()
+                pool.shutdown(wait=False, cancel_futures=True)
+    finally:
+        in_a_hurry.clear()  # who lists a pool next has patience again

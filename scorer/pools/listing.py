@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scorer.errors import BadImage, BadPool, Failure
+from scorer.errors import BadImage, BadPool, Failure, MissingDependency
 from scorer.images import Source
 from scorer.pool import lines
 from scorer.pools.collection import Entry
@@ -43,7 +43,7 @@ class Listing:
             return Store(folder, _PATIENCE_S).read(name)
         except (BadPool, ValueError, LookupError) as error:
             raise BadImage("not an address", str(error)) from error
-        except BadImage:
+        except (BadImage, MissingDependency):
             raise
         except Failure as error:  # of one host of many
             raise BadImage("unreachable", str(error)) from error
