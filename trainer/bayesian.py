@@ -112,8 +112,8 @@ def make_bayesian(
         ReadyTrunk(module, classifier),
         head,
         dropout or FeatureDropout(0.2),
-        mean=_triple(module, "mean", _IMAGENET[0]),
-        std=_triple(module, "std", _IMAGENET[1]),
+        mean=statistic(module, "mean", _IMAGENET[0]),
+        std=statistic(module, "std", _IMAGENET[1]),
     )
     _check(made, module, image, scores, softened=any("Softmax" in name for name in behind))
     return made
@@ -124,8 +124,8 @@ def is_factory(name: str) -> bool:
     return ":" in name
 
 
-def made(name: str, classes: int) -> nn.Module:
-    """Import package.module:factory, also from the working directory, and call it."""
+def made(name: str, *given: object) -> nn.Module:
+    """Import package.module:factory, also from the working directory, and call it with `given`."""
     path, _, function = name.partition(":")
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
@@ -136,22 +136,24 @@ def made(name: str, classes: int) -> nn.Module:
             f"--network {name}: {error or type(error).__name__}",
             remedy="expected package.module:factory, importable from here",
         ) from error
+    takes = "the number of classes" if given else "nothing"
     try:
-        module = factory(classes)
+        module = factory(*given)
     except Exception as error:  # it is somebody's code
         raise BadInput(
             f"--network {name} failed: {error!r}",
-            remedy="it is called with the number of classes; --verbose shows where it failed",
+            remedy=f"it is called with {takes}; --verbose shows where it failed",
         ) from error
     if not isinstance(module, nn.Module):
         raise BadInput(
             f"--network {name} gave a {type(module).__name__}",
-            remedy="expected a function of the number of classes that gives a torch.nn.Module",
+            remedy=f"expected a function of {takes} that gives a torch.nn.Module",
         )
     return module
 
 
-def _triple(module: nn.Module, name: str, default: tuple[float, float, float]) -> Any:
+def statistic(module: nn.Module, name: str, default: tuple[float, float, float]) -> Any:
+    """A module's own mean or std of pixels from 0 to 1, or the default. Raises BadInput."""
     found = getattr(module, name, default)
     values = tuple(float(value) for value in torch.as_tensor(found).flatten())
     if len(values) != 3 or not all(0 <= value <= 1 for value in values):

@@ -1,12 +1,14 @@
 """The few labelled pixels that a network learns from: read from people, or drawn from masks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from scorer import labels as label_files
 from scorer.errors import BadDataset, BadImage, BadLabels
+from scorer.geometry import Geometry
 from scorer.images import load, size
 from scorer.labels import Click, Labels
 from scorer.noise import uniform
@@ -16,6 +18,9 @@ from trainer.classes import Classes
 from trainer.dataset import Dataset
 from trainer.sample import Masked, Sample
 from trainer.split import Split
+
+Points = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
 
 
 def read(path: Path, dataset: Dataset) -> Labels:
@@ -92,23 +97,30 @@ def dense(
             yield Masked(name, photograph.pixels, small)
 
 
+def with_class(clicks: Sequence[Click]) -> list[Click]:
+    """Those that teach something."""
+    return [click for click in clicks if click.label is not None]
+
+
 def gather(
     split: Split, labels: Labels, grid: tuple[int, int]
 ) -> Iterable[Sample | tuple[str, str]]:
     """Decode every image that has labels; yields (name, reason) for one that cannot be used."""
     for name in split.images.names:
-        clicks = [click for click in labels.of(name) if click.label is not None]
+        clicks = with_class(labels.of(name))
         if not clicks:
             continue
         try:
-            yield _sample(split, name, clicks, grid)
+            photograph = load(split.images.path(name), grid)
+            yield Sample(name, photograph.pixels, *on_grid(name, clicks, photograph.geometry))
         except BadImage as error:
             yield name, str(error)
 
 
-def _sample(split: Split, name: str, clicks: list[Click], grid: tuple[int, int]) -> Sample:
-    photograph = load(split.images.path(name), grid)
-    geometry = photograph.geometry
+def on_grid(name: str, clicks: Sequence[Click], geometry: Geometry) -> tuple[Points, Indices]:
+    """Where on the grid the labelled pixels of an image have their centres, float32 [N, 2], and
+    their classes. Raises BadLabels for one outside of the image.
+    """
     for click in clicks:
         if not geometry.contains(click.row, click.col):
             height, width = geometry.image
@@ -116,9 +128,5 @@ def _sample(split: Split, name: str, clicks: list[Click], grid: tuple[int, int])
                 f"label at row {click.row}, col {click.col} of {name}, which is {height}x{width}",
                 remedy="coordinates count from 0 in the original, upright image",
             )
-    return Sample(
-        name,
-        photograph.pixels,
-        np.array([geometry.centre(click.row, click.col) for click in clicks], np.float32),
-        np.array([click.label for click in clicks], np.int64),
-    )
+    points = [geometry.centre(click.row, click.col) for click in clicks]
+    return np.array(points, np.float32), np.array([click.label for click in clicks], np.int64)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,10 +12,13 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from scorer.errors import BadDataset, BadImage
+from scorer.geometry import Geometry
 from scorer.images import load
 from trainer import masks
 from trainer.classes import Classes
+from trainer.hypercolumns.album import Album, in_order
 from trainer.network import BayesianNetwork, upsample
+from trainer.networks.pixelhead import PixelHead, quarter
 from trainer.split import Split
 
 _CLASSES_AT_ONCE = 16
@@ -34,14 +39,18 @@ class Evaluation:
         return float(np.nanmean(self.iou))
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  # two of them are how it is done
     network: BayesianNetwork,
     split: Split,
     classes: Classes,
     size: tuple[int, int],
     on_image: Callable[[int], None] = lambda _: None,
+    album: Album | None = None,
 ) -> Evaluation:
-    """Predict every image without dropout; count pixels over the whole split, not per image."""
+    """Predict every image without dropout; count pixels over the whole split, not per image.
+
+    album: where what a frozen backbone sees may be kept from before.
+    """
     from torchmetrics.classification import MulticlassConfusionMatrix  # noqa: PLC0415
 
     counts = MulticlassConfusionMatrix(
@@ -49,13 +58,14 @@ def evaluate(
     )
     skipped = []
     network.eval()
-    for done, name in enumerate(split.images.names, start=1):
-        try:
-            predicted, truth = _predict(network, split, classes, name, size)
-        except BadImage as error:
-            skipped.append((name, str(error)))
+    predict = partial(_predict, _scores(network, size, album), split, classes)
+    names = split.images.names
+    frozen = isinstance(network.trunk, PixelHead)
+    for done, found in enumerate((in_order if frozen else map)(predict, names), start=1):
+        if isinstance(found, BadImage):
+            skipped.append((names[done - 1], str(found)))
         else:
-            counts.update(predicted, truth)
+            counts.update(*found)
         on_image(done)
     images = len(split.images) - len(skipped)
     matrix = counts.compute() if images else torch.zeros(1, 1)
@@ -76,21 +86,46 @@ def _summary(matrix: Tensor, images: int, skipped: list[tuple[str, str]]) -> Eva
     return Evaluation(tuple((hits / union).tolist()), accuracy, images, skipped)
 
 
+# Of a photograph: class scores at the resolution of the features, and where they belong.
+Scores = Callable[[Path], tuple[Float[Tensor, "1 C h w"], Geometry]]
+
+
+def _scores(network: BayesianNetwork, size: tuple[int, int], album: Album | None) -> Scores:
+    device = network.image_mean.device
+    trunk = network.trunk
+
+    def seen(path: Path) -> tuple[Tensor, Geometry]:
+        assert isinstance(trunk, PixelHead)
+        maps = kept.maps(path)
+        return network.classifier(trunk.head(maps.tensors(device), quarter(size))), maps.geometry
+
+    def looked(path: Path) -> tuple[Tensor, Geometry]:
+        photograph = load(path, size)
+        return network(torch.from_numpy(photograph.pixels)[None].to(device)), photograph.geometry
+
+    if not isinstance(trunk, PixelHead):
+        return looked
+    kept = album or Album(network, size)
+    return seen
+
+
 @torch.inference_mode()
 def _predict(
-    network: BayesianNetwork, split: Split, classes: Classes, name: str, size: tuple[int, int]
-) -> tuple[Tensor, Tensor]:
+    scores: Scores, split: Split, classes: Classes, name: str
+) -> tuple[Tensor, Tensor] | BadImage:
+    """Classes predicted and true, or why there are none."""
     path = split.mask(name)
     if path is None:
         raise BadDataset("the split has no masks to compare with", remedy="add masks to [val]")
-    truth = torch.from_numpy(masks.read(path, classes, split.ids))
-    photograph = load(split.images.path(name), size)
-    if truth.shape != photograph.geometry.image:
-        raise BadImage("mask of another size", f"{tuple(truth.shape)}")
-    device = network.image_mean.device
-    logits = upsample(network(torch.from_numpy(photograph.pixels)[None].to(device)), size)
-    height, width = photograph.geometry.content
-    content = logits[..., :height, :width].float().cpu()
+    try:
+        truth = torch.from_numpy(masks.read(path, classes, split.ids))
+        found, geometry = scores(split.images.path(name))
+        if truth.shape != geometry.image:
+            raise BadImage("mask of another size", f"{tuple(truth.shape)}")
+    except BadImage as error:
+        return error
+    height, width = geometry.content
+    content = upsample(found, geometry.grid)[..., :height, :width].float().cpu()
     return _largest(content, (truth.shape[0], truth.shape[1])), truth.long()
 
 

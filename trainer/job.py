@@ -1,8 +1,6 @@
 """A model from start to file: labels, weights, training, measuring, saving."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -10,28 +8,31 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from scorer import __version__
-from scorer import labels as label_files
-from scorer.errors import BadDataset, BadInput, BadLabels
+from scorer.errors import BadInput
 from scorer.files import check_writable
 from scorer.labels import Labels
-from trainer import clicks, model, networks, weights
+from trainer import lesson, model, networks, teach, weights
 from trainer.dataset import Dataset
-from trainer.evaluate import Evaluation, evaluate
-from trainer.fit import Progress, fit, precision
+from trainer.evaluate import Evaluation
+from trainer.fit import Progress
+from trainer.hypercolumns.cache import Cache
 from trainer.model import Card
 from trainer.network import BayesianNetwork
-from trainer.pytorch import device
-from trainer.recipe import Recipe
-from trainer.sample import Masked, Sample, Samples
+from trainer.recipe import HeadRecipe, Recipe
+from trainer.teach import Run, Taught
+
+KEPT_GB = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What to train, on which labels. `pixels` are drawn per mask if there is no labels file.
 
-    dense: on whole masks instead. measurements: how often in a run, its end always, the validation
-    split is evaluated; 0: behind its end, where a run that was cut is as one that was not.
-    statistics: of the pixels, where the backbone's own don't hold.
+    dense: on whole masks instead. recipe: a HeadRecipe for a network with a frozen backbone, which
+    `finetune` may then train as a whole; a Recipe for the others. kept: GB of what a frozen
+    backbone sees that are kept beside the model; 0: nothing. measurements: how often in a run, its
+    end always, the validation split is evaluated; 0: behind its end, where a run that was cut is as
+    one that was not. statistics: of the pixels, where the backbone's own don't hold.
     """
 
     network: str = networks.NAMES[0]
@@ -42,13 +43,18 @@ class Options:
     statistics: networks.Statistics | None = None
     dropout: float = 0.2
     dropout_kind: str = "channel"
-    recipe: Recipe = field(default_factory=Recipe)
+    recipe: Recipe | HeadRecipe = field(default_factory=HeadRecipe)
+    finetune: Recipe | None = None
+    kept: float = KEPT_GB
     resume: bool = True
     measurements: int = 10
 
     def __post_init__(self) -> None:
         if not 0 < self.dropout < 1:
             raise BadInput(f"dropout is {self.dropout}, expected a number between 0 and 1")
+        frozen = self.network.startswith(networks.HEAD)
+        if frozen != isinstance(self.recipe, HeadRecipe) or (self.finetune and not frozen):
+            raise BadInput(f"{self.network} does not learn by a {type(self.recipe).__name__}")
 
 
 @runtime_checkable
@@ -56,6 +62,7 @@ class Listener(Protocol):
     """Who hears of the training as it goes on."""
 
     def tell(self, message: str, *, warning: bool = False) -> None: ...
+    def show(self, what: str, done: int, total: int) -> None: ...
     def start(self, epochs: int, done: int) -> None: ...
     def step(self, progress: Progress) -> None: ...
     def epoch(self, progress: Progress, miou: float | None) -> None: ...
@@ -69,8 +76,7 @@ def train(dataset: Dataset, out: Path, options: Options, listener: Listener) -> 
     """
     check_writable(out)
     torch.manual_seed(options.recipe.seed)
-    labels = None if options.dense else _labels(dataset, out, options, listener)
-    samples = _samples(dataset, labels, listener)
+    labels = None if options.dense else lesson.labels(dataset, out, options, listener)
     network = networks.build(
         options.network,
         len(dataset.classes),
@@ -80,132 +86,55 @@ def train(dataset: Dataset, out: Path, options: Options, listener: Listener) -> 
     )
     origin = weights.load_network(network, options.weights)
     _tell_origin(origin, options, listener)
-    resume = out.with_name(f"{out.name}.partial")
+    run = Run(
+        resume=out.with_name(f"{out.name}.partial"),
+        identity=_identity(dataset, labels, origin, options),
+        measurements=options.measurements,
+    )
     if not options.resume:
-        resume.unlink(missing_ok=True)
-    identity = _identity(dataset, labels, origin, options)
-    evaluation = _fit(network, dataset, samples, options, listener, resume, identity)
-    model.save(out, network, _card(dataset, samples, origin, options, evaluation))
-    resume.unlink(missing_ok=True)
-    return evaluation
+        run.resume.unlink(missing_ok=True)
+    taught = _taught(network, dataset, labels, out, options, run, listener)
+    model.save(out, network, _card(dataset, taught, origin, options))
+    run.resume.unlink(missing_ok=True)
+    return taught.evaluation
 
 
-def _fit(
+def features_path(out: Path) -> Path:
+    """Where what a frozen backbone sees is kept: model.safetensors → model.features.db."""
+    return out.with_name(f"{out.stem}.features.db")
+
+
+def _taught(
     network: BayesianNetwork,
     dataset: Dataset,
-    samples: Samples,
+    labels: Labels | None,
+    out: Path,
     options: Options,
+    run: Run,
     listener: Listener,
-    resume: Path,
-    identity: str,
-) -> Evaluation | None:
-    """Train, and measure on the way; the last measurement, if there is a split for it."""
-    epochs = options.recipe.epochs
-    measured: Evaluation | None = None
-
-    def on_epoch(progress: Progress) -> None:
-        nonlocal measured
-        measured = None
-        if dataset.val is not None and _is_time(progress.epoch, epochs, options.measurements):
-            measured = evaluate(network, dataset.val, dataset.classes, dataset.size)
-        listener.epoch(progress, None if measured is None else measured.miou)
-
-    listener.tell(f"precision {precision(options.recipe.precision)}")
-    fit(
-        network,
-        samples.samples,
-        options.recipe,
-        size=dataset.size,
-        resume=resume,
-        identity=identity,
-        on_start=lambda done: listener.start(epochs, done),
-        on_step=listener.step,
-        on_epoch=on_epoch,
+) -> Taught:
+    recipe = options.recipe
+    if isinstance(recipe, Recipe):
+        samples = teach.samples_of(dataset, labels, listener)
+        return teach.teach_whole(network, dataset, samples, recipe, run, listener)
+    cache = None
+    if options.kept and labels is not None:
+        cache = Cache(features_path(out), most_bytes=int(options.kept * 1e9))
+    try:
+        pixels = labels or lesson.of_masks(dataset, recipe.seed, listener)
+        taught = teach.teach_head(network, dataset, pixels, recipe, cache, listener)
+    finally:
+        if cache is not None:
+            cache.close()
+    if options.finetune is None:
+        return taught
+    if taught.evaluation is not None:
+        listener.tell(f"mIoU {taught.evaluation.miou:.4f} before the network is tuned as a whole")
+    samples = teach.samples_of(dataset, labels, listener)
+    network.requires_grad_(True)
+    return teach.teach_whole(
+        network, dataset, samples, options.finetune, run, listener, warn=False
     )
-    if measured is None and dataset.val is not None:
-        network.to(device())
-        measured = evaluate(network, dataset.val, dataset.classes, dataset.size)
-    return measured
-
-
-def labels_path(out: Path) -> Path:
-    """Where labels drawn from masks are kept: model.safetensors → model.labels.csv."""
-    return out.with_name(f"{out.stem}.labels.csv")
-
-
-def _labels(dataset: Dataset, out: Path, options: Options, listener: Listener) -> Labels:
-    path = options.labels or dataset.train.labels
-    if path is not None:
-        labels = clicks.read(path, dataset)
-        listener.tell(f"{labels.labelled} labels of {len(labels.clicks)} images from {path}")
-        if unsaid := len(labels) - labels.labelled:
-            listener.tell(f"{unsaid} more pixels were asked and have no class: they teach nothing")
-        return labels
-    if dataset.train.masks is None:
-        raise BadDataset(
-            "there is nothing to learn from: [train] has neither masks nor labels",
-            remedy="give --labels FILE, a CSV image,row,col,label, or add masks to [train]",
-        )
-    labels, skipped = clicks.draw(
-        dataset.train, dataset.classes, pixels=options.pixels, seed=options.recipe.seed
-    )
-    _tell_skipped(skipped, listener)
-    kept = labels_path(out)
-    _check_kept(kept, labels, dataset)
-    label_files.write(kept, labels, dataset.classes.names)
-    listener.tell(
-        f"{len(labels)} labels drawn at random from {len(labels.clicks)} masks, "
-        f"{options.pixels} pixels each, seed {options.recipe.seed}; kept in {kept}"
-    )
-    return labels
-
-
-def _check_kept(path: Path, drawn: Labels, dataset: Dataset) -> None:
-    """Refuse to replace drawn labels to which somebody has added clicks."""
-    if not path.is_file():
-        return
-    with suppress(BadLabels):  # of another dataset: not this one's clicks
-        there = label_files.read(path, dataset.classes.names)
-        grown = [n for n in there.clicks if drawn.of(n) and set(drawn.of(n)) < set(there.of(n))]
-        if grown:
-            raise BadInput(
-                f"{path} holds clicks that were added to the drawn ones, such as in {grown[0]}",
-                remedy=f"train on it with --labels {path}, or remove it",
-            )
-
-
-def _samples(dataset: Dataset, labels: Labels | None, listener: Listener) -> Samples:
-    """Of the labels; without any of the whole masks."""
-    gathered: Iterable[Sample | Masked | tuple[str, str]]
-    if labels is not None:
-        gathered = clicks.gather(dataset.train, labels, dataset.size)
-    elif dataset.train.masks is not None:
-        gathered = clicks.dense(dataset.train, dataset.classes, dataset.size)
-    else:
-        raise BadDataset("[train] has no masks", remedy="supervised training needs whole masks")
-    samples = Samples()
-    for found in gathered:
-        if isinstance(found, Sample | Masked):
-            samples.samples.append(found)
-        else:
-            samples.skipped.append(found)
-    _tell_skipped(samples.skipped, listener)
-    if not samples.samples:
-        raise BadLabels(
-            "no image has a usable label",
-            remedy="labels are class names or indices; masks hold classes of dataset.toml",
-        )
-    seen = set().union(*(sample.present for sample in samples.samples))
-    if absent := [n for i, n in enumerate(dataset.classes.names) if i not in seen]:
-        listener.tell(f"no label yet of: {', '.join(absent)}", warning=True)
-    return samples
-
-
-def _tell_skipped(skipped: Sequence[tuple[str, str]], listener: Listener) -> None:
-    if skipped:
-        listener.tell(f"{len(skipped)} images skipped:", warning=True)
-    for name, reason in skipped:
-        listener.tell(f"  {name}: {reason}", warning=True)
 
 
 def _tell_origin(origin: str, options: Options, listener: Listener) -> None:
@@ -219,11 +148,6 @@ def _tell_origin(origin: str, options: Options, listener: Listener) -> None:
     )
 
 
-def _is_time(epoch: int, epochs: int, times: int) -> bool:
-    """Whether to measure after this epoch: so many times in a run, and at its end; or never."""
-    return times > 0 and ((epoch + 1) % max(1, epochs // times) == 0 or epoch + 1 == epochs)
-
-
 def _identity(dataset: Dataset, labels: Labels | None, origin: str, options: Options) -> str:
     """Hash of all that the weights depend on, beside the recipe: another run never goes on."""
     flat = "whole masks"
@@ -232,6 +156,7 @@ def _identity(dataset: Dataset, labels: Labels | None, origin: str, options: Opt
     parts = (
         flat,
         options.statistics,
+        options.finetune and options.recipe,
         origin,
         options.network,
         options.dropout,
@@ -241,13 +166,7 @@ def _identity(dataset: Dataset, labels: Labels | None, origin: str, options: Opt
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _card(
-    dataset: Dataset,
-    samples: Samples,
-    origin: str,
-    options: Options,
-    evaluation: Evaluation | None,
-) -> Card:
+def _card(dataset: Dataset, taught: Taught, origin: str, options: Options) -> Card:
     return Card(
         network=options.network,
         dropout=options.dropout,
@@ -259,9 +178,10 @@ def _card(
         pretrained=origin,
         training={
             **asdict(options.recipe),
-            "images": len(samples.samples),
-            "labels": samples.points,
-            "miou": None if evaluation is None else evaluation.miou,
+            "finetune": options.finetune and asdict(options.finetune),
+            "images": taught.images,
+            "labels": taught.labels,
+            "miou": None if taught.evaluation is None else taught.evaluation.miou,
             "versions": {"balentacq": __version__, "torch": torch.__version__},
         },
     )

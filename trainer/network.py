@@ -76,10 +76,14 @@ class BayesianNetwork(nn.Module):
 
     def features(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B K h w"]:
         """What the dropout and the classifier see."""
+        features: Tensor = self.trunk(self.normalised(image))
+        return features
+
+    def normalised(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
+        """What the trunk is given."""
         # Cast first: TensorRT takes bytes as an input, and only to cast them.
         upright = image.to(self.image_mean.dtype).permute(0, 3, 1, 2)
-        features: Tensor = self.trunk((upright - self.image_mean) / self.image_std)
-        return features
+        return (upright - self.image_mean) / self.image_std
 
     def halved(self, precision: str) -> "BayesianNetwork":
         """A copy whose trunk computes in float16 or bfloat16; images and features stay float32."""

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scorer.console import Number, Size
-from scorer.errors import MissingDependency
+from scorer.console import Number, Size, say
+from scorer.errors import BadInput, MissingDependency
 from trainer.recipe import (
     LABELS,
+    LEAST_STEPS,
     OPTIMISERS,
     PIXELS,
     PRESETS,
     SCHEDULES,
     STATISTICS,
+    HeadRecipe,
     Recipe,
+    finetuning,
     recipe,
 )
 
@@ -25,14 +28,18 @@ if TYPE_CHECKING:
     from trainer.job import Options
 
 FILE = click.Path(path_type=Path)
-# Also trainer.networks.NAMES, which this must know without PyTorch.
-NETWORKS = ("deeplabv3plus-efficientnet-lite0", "deeplabv3plus-mobilenetv2", "fpn-resnet50")
-_PAPER = NETWORKS[1:]
-_FACTORY = re.compile(r"[\w.]+:\w+")
-_USUAL = Recipe()
-_RECIPE = (
-    "epochs", "batch", "lr", "optimiser", "schedule", "weight_decay", "augment_labels", "precision",
-)  # fmt: skip
+# Also trainer.networks.NAMES, which this must know without PyTorch: heads on a frozen backbone, and
+# networks that train as a whole.
+HEADS = ("pixelhead-efficientnet-lite0", "pixelhead-mobilenetv2", "pixelhead-resnet50")
+WHOLE = ("deeplabv3plus-efficientnet-lite0", "deeplabv3plus-mobilenetv2", "fpn-resnet50")
+NETWORKS = (*HEADS, *WHOLE)
+AUTO = "auto"
+_PAPER = WHOLE[1:]
+_FACTORY = re.compile(r"(pixelhead-)?[\w.]+:\w+")
+_USUAL, _HEAD = Recipe(), HeadRecipe()
+# What only training as a whole takes, and what a head takes, too.
+_OF_WHOLE = ("epochs", "optimiser", "schedule", "augment_labels", "precision")
+_OF_BOTH = ("steps", "batch", "lr", "weight_decay")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -43,9 +50,12 @@ class Network(click.ParamType):  # type: ignore[type-arg]
     name = "NAME"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value not in NETWORKS and not _FACTORY.fullmatch(value):
+        if value not in (AUTO, *NETWORKS) and not _FACTORY.fullmatch(value):
             self.fail(
-                f"{value!r}: choose {', '.join(NETWORKS)}, or package.module:factory", param, ctx
+                f"{value!r}: choose {AUTO}, {', '.join(NETWORKS)}, package.module:factory, or "
+                "pixelhead-package.module:factory",
+                param,
+                ctx,
             )
         return str(value)
 
@@ -63,19 +73,24 @@ resume = click.option(
 
 
 def _setting(name: str, kind: Any, text: str = "") -> Decorator:
-    """An option of the recipe: what is not given is the preset's, or the usual."""
-    usual = getattr(_USUAL, name.replace("-", "_"))
-    return click.option(f"--{name}", type=kind, help=f"{text}  [default: the preset's, or {usual}]")
+    """An option of the recipes: what is not given is the preset's, or the usual."""
+    field = name.replace("-", "_")
+    usual = f"the preset's, or {getattr(_USUAL, field)}"
+    if field in _OF_BOTH:
+        usual = f"{getattr(_HEAD, field)} of a head; of a whole network {usual}"
+    return click.option(f"--{name}", type=kind, help=f"{text}  [default: {usual}]")
 
 
 _TRAINING = (
     click.option(
         "--network",
         type=Network(),
-        default=NETWORKS[0],
+        default=AUTO,
         show_default=True,
-        help=f"{', '.join(NETWORKS)}, or package.module:factory, your function of the number of "
-        "classes that gives a torch.nn.Module.",
+        help=f"{', '.join(HEADS)}: a head that learns on a frozen backbone, in seconds. "
+        f"{', '.join(WHOLE)}: trained as a whole. Your own: package.module:factory, a function of "
+        "the number of classes that gives a torch.nn.Module, or pixelhead-package.module:factory, "
+        "a function that gives a backbone. auto says what it takes.",
     ),
     click.option(
         "--weights",
@@ -89,8 +104,14 @@ _TRAINING = (
         type=click.Choice(tuple(PRESETS)),
         help="The published settings for a dataset: 100 epochs, optimiser, schedule, statistics.",
     ),
-    _setting("epochs", click.IntRange(1)),
-    _setting("batch", click.IntRange(2)),
+    _setting("epochs", click.IntRange(1), "Of a whole network: times that it sees every image."),
+    click.option(
+        "--steps",
+        type=click.IntRange(1),
+        help=f"Batches to learn from.  [default: {_HEAD.steps} of a head; of a whole network at "
+        f"least {LEAST_STEPS}, where --epochs is not given]",
+    ),
+    _setting("batch", click.IntRange(2), "Labelled pixels of a head, images of a whole network."),
     _setting(
         "lr",
         Number(0, min_open=True),
@@ -127,6 +148,20 @@ _TRAINING = (
         help="GPUs that share every batch.",
     ),
     _setting("precision", click.Choice(("auto", "32-true", "bf16-mixed", "16-mixed"))),
+    click.option(
+        "--finetune",
+        type=click.IntRange(1),
+        metavar="EPOCHS",
+        help="Then train a head and its backbone together for so many epochs, at low rates.",
+    ),
+    click.option(
+        "--keep",
+        type=Number(0),
+        default=8.0,
+        show_default=True,
+        help="GB of what a frozen backbone sees, kept beside the model so that more clicks cost "
+        "seconds; 0: nothing.",
+    ),
 )
 
 
@@ -143,8 +178,12 @@ def job(
     """The options of a training job; what `settings` leaves open is the preset's."""
     from trainer.job import Options  # noqa: PLC0415
 
-    given = {name: settings[name] for name in _RECIPE if settings[name] is not None}
-    preset, network = settings["preset"], settings["network"]
+    network, preset = settings["network"], settings["preset"]
+    if network == AUTO:
+        network, why = _taken(settings)
+        say(f"network {network}: {why}")
+    head = network.startswith(HEADS[0].partition("-")[0])
+    _check(network, settings, head)
     return Options(
         network=network,
         weights=settings["weights"],
@@ -153,9 +192,64 @@ def job(
         statistics=STATISTICS.get(preset) if network in _PAPER else None,
         dropout=settings["dropout"],
         dropout_kind=settings["dropout_kind"],
-        recipe=recipe(preset, network, {**given, "seed": seed, "devices": settings["devices"]}),
+        kept=settings["keep"],
+        recipe=_head_recipe(settings, seed) if head else _whole_recipe(settings, network, seed),
+        finetune=_finetuning(settings, seed) if settings["finetune"] else None,
         **others,
     )
+
+
+def _taken(settings: Mapping[str, Any]) -> tuple[str, str]:
+    """The network that "auto" means, and why."""
+    whole = [f"--{name.replace('_', '-')}" for name in ("preset", *_OF_WHOLE) if settings[name]]
+    if whole and not settings["finetune"]:
+        return WHOLE[0], f"{whole[0]} is for networks that train as a whole"
+    return HEADS[0], "from few clicks a head on a frozen backbone learns most, in seconds"
+
+
+def _check(network: str, settings: Mapping[str, Any], head: bool) -> None:
+    """Refuse what would have no effect."""
+    tuned = settings["finetune"] is not None
+    if not head:
+        without = ("finetune",)
+    else:
+        without = ("preset", "epochs") if tuned else ("preset", *_OF_WHOLE)
+    given = [name for name in without if settings[name] is not None]
+    if head and not tuned and settings["devices"] > 1:
+        given.append("devices")
+    if not given:
+        return
+    option = f"--{given[0].replace('_', '-')}"
+    if head:
+        raise BadInput(
+            f"{option}: of no effect on {network}, whose head learns by --steps",
+            remedy="--finetune EPOCHS then trains all of it; or choose another --network",
+        )
+    raise BadInput(
+        f"{option}: {network} trains as a whole already", remedy=f"choose --network {HEADS[0]}"
+    )
+
+
+def _given(settings: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: settings[name] for name in names if settings[name] is not None}
+
+
+def _head_recipe(settings: Mapping[str, Any], seed: int) -> HeadRecipe:
+    return HeadRecipe(**_given(settings, _OF_BOTH), seed=seed)
+
+
+def _whole_recipe(settings: Mapping[str, Any], network: str, seed: int) -> Recipe:
+    given = _given(settings, _OF_WHOLE + _OF_BOTH)
+    return recipe(settings["preset"], network, given | _shared(settings, seed))
+
+
+def _finetuning(settings: Mapping[str, Any], seed: int) -> Recipe:
+    given = _given(settings, _OF_WHOLE)
+    return finetuning(settings["finetune"], given | _shared(settings, seed))
+
+
+def _shared(settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    return {"seed": seed, "devices": settings["devices"]}
 
 
 def needs_torch() -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scorer.errors import BadInput
@@ -18,12 +18,14 @@ _STEPS = (0.4, 0.8)  # of the epochs, where the rate of "step" falls to a tenth
 class Recipe:
     """How to train. Defaults as in PixelPick (Shin et al. 2021), whose settings the paper takes.
 
-    lr: of the new layers; the backbone learns at backbone_lr_factor of it. momentum: of sgd.
+    epochs: as many, and more where they have fewer steps than `steps`. lr: of the new layers; the
+    backbone learns at backbone_lr_factor of it. momentum: of sgd.
     power: of the schedule poly. jitter: of brightness, contrast and saturation, a quarter of it of
     the hue; 0 to 1. augment_labels: one of LABELS. devices: GPUs that share every batch.
     """
 
     epochs: int = 50
+    steps: int = 0
     batch: int = 4
     optimiser: str = "adam"
     lr: float = 5e-4
@@ -42,7 +44,12 @@ class Recipe:
         for name in ("epochs", "lr", "backbone_lr_factor", "power"):
             if not 0 < getattr(self, name) < math.inf:
                 raise BadInput(f"{name} is {getattr(self, name)}, expected a positive number")
-        for name, most in (("weight_decay", math.inf), ("momentum", 1), ("jitter", 1)):
+        for name, most in (
+            ("weight_decay", math.inf),
+            ("momentum", 1),
+            ("jitter", 1),
+            ("steps", 2**53),
+        ):
             if not 0 <= getattr(self, name) <= most or math.isinf(getattr(self, name)):
                 raise BadInput(f"{name} is {getattr(self, name)}, expected 0 to {most}")
         for name, known in (
@@ -63,11 +70,40 @@ class Recipe:
         if not 0 <= self.seed < 2**32:
             raise BadInput(f"seed is {self.seed}, expected 0 to {2**32 - 1}")
 
+    def for_images(self, images: int) -> "Recipe":
+        """With as many epochs as so many images need for `steps`."""
+        return replace(self, epochs=max(self.epochs, -(-self.steps // self.epoch_steps(images))))
+
+    def epoch_steps(self, images: int) -> int:
+        """Batches of an epoch: the last one is filled up."""
+        return -(-images // self.batch)
+
     def rate(self, done: float) -> float:
         """What the learning rates are multiplied with when `done` (0 to 1) of the run is over."""
         if self.schedule == "poly":
             return float((1 - done) ** self.power)
         return float(0.1 ** sum(done >= step for step in _STEPS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadRecipe:
+    """How the head of a frozen backbone learns (trainer/hypercolumns): for so many steps, each of a
+    batch of labelled pixels. rise: the part of the steps in which the learning rate rises.
+    """
+
+    steps: int = 1500
+    batch: int = 256
+    lr: float = 3e-3
+    weight_decay: float = 1e-2
+    rise: float = 0.3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "lr"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise BadInput(f"{name} is {getattr(self, name)}, expected a positive number")
+        if not 0 <= self.weight_decay < math.inf:
+            raise BadInput(f"weight_decay is {self.weight_decay}, expected 0 or more")
 
 
 # Shin et al. 2021, their code's settings; 100 epochs as in Didari et al. 2024. ADE20K is not in the
@@ -94,9 +130,29 @@ STATISTICS = {
 _FPN = "fpn-resnet50"
 
 
+def finetuning(epochs: int, given: Mapping[str, Any]) -> Recipe:
+    """How a fitted head and its backbone are tuned together: at low rates, so that the backbone's
+    features are not spoiled before the head fits them. Kumar et al. 2022.
+    """
+    return Recipe(**{"epochs": epochs, "batch": 8, "lr": 2e-4, "jitter": 0.2, **given})
+
+
+
+# What learns as a whole from few images needs steps, not epochs: after 368 steps of DeepLabV3+ the
+# dropout passes of docs/results.md have not yet begun to differ.
+LEAST_STEPS = 3000
+
+
 def recipe(preset: str | None, network: str, given: Mapping[str, Any]) -> Recipe:
-    """The recipe of a preset (None: the defaults), but for what is `given`."""
+    """The recipe of a preset (None: the defaults), but for what is `given`.
+
+    Without epochs or steps given: at least LEAST_STEPS.
+    """
     settings = dict(PRESETS[preset]) if preset else {}
+    if "steps" in given and "epochs" not in given:
+        settings["epochs"] = 1
+    elif "epochs" not in given:
+        settings["steps"] = LEAST_STEPS
     if preset == "voc2012" and network == _FPN:
         settings["weight_decay"] = 1e-4
     return Recipe(**{**settings, **given})

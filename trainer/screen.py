@@ -36,6 +36,11 @@ class Screen:
     def tell(self, message: str, *, warning: bool = False) -> None:
         say(message, style="yellow" if warning else "")
 
+    def show(self, what: str, done: int, total: int) -> None:
+        if self._task is None:
+            self._task = self._bar.add_task(what)
+        self._bar.update(self._task, description=what, completed=done, total=total)
+
     def start(self, epochs: int, done: int) -> None:
         self._epochs = epochs
         if done:
@@ -45,10 +50,7 @@ class Screen:
         per_epoch = progress.images // progress.step * progress.steps
         done = progress.epoch * per_epoch + progress.images
         text = f"epoch {progress.epoch + 1}/{self._epochs} loss {progress.loss:.3f}"
-        if self._task is None:
-            already = progress.epoch * per_epoch
-            self._task = self._bar.add_task(text, total=per_epoch * self._epochs, completed=already)
-        self._bar.update(self._task, description=text, completed=done)
+        self.show(text, done, per_epoch * self._epochs)
 
     def epoch(self, progress: "Progress", miou: float | None) -> None:
         measured = "" if miou is None else f"  validation mIoU {miou:.4f}"
@@ -78,19 +80,17 @@ class CampaignScreen(Screen):
 
     def step(self, progress: "Progress") -> None:
         done = progress.epoch * progress.steps + progress.step
-        self._show(f"training, {self._where}", done, progress.steps * self._epochs)
+        self.show("training", done, progress.steps * self._epochs)
 
     def epoch(self, progress: "Progress", miou: float | None) -> None:
         pass
 
     def image(self, done: int, images: int) -> None:
-        self._show(f"asking, {self._where}", done, images)
+        self.show("asking", done, images)
 
     def end(self, result: "Result") -> None:
         share = f"{result.share:.3%} labelled"
         say(f"{self._where}: {share}, mIoU {result.miou:.4f}")
 
-    def _show(self, text: str, done: int, total: int) -> None:
-        if self._task is None:
-            self._task = self._bar.add_task(text)
-        self._bar.update(self._task, description=text, completed=done, total=total)
+    def show(self, what: str, done: int, total: int) -> None:
+        super().show(f"{what}, {self._where}", done, total)

@@ -12,10 +12,12 @@ from trainer.bayesian import ReadyTrunk
 from trainer.model import read_safetensors
 from trainer.network import BayesianNetwork
 from trainer.networks.efficientnet import EfficientNetLite0
+from trainer.networks.ready import ReadyBackbone
 
 _LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 # Of a classifier that segmentation has no use for: ours stop before it.
 _CHECKPOINT_KEYS = ("state_dict", "model")
+_AS_MADE = "as its factory makes it"
 _PARALLEL = "module."  # what DataParallel puts before every name
 _HEADS = ("classifier.", "features.18.", "_conv_head.", "_bn1.", "_fc.", "fc.")
 
@@ -30,7 +32,7 @@ def load_network(network: BayesianNetwork, choice: str) -> str:
     if not isinstance(trunk, ReadyTrunk):
         return load(trunk.backbone, choice)  # type: ignore[arg-type]
     if choice in ("auto", "none"):
-        return "as its factory makes it"
+        return _AS_MADE
     path, own = Path(choice), f"{trunk.classifier_name}."
     state = _read(path)
     head = {n.removeprefix(own): value for n, value in state.items() if n.startswith(own)}
@@ -50,7 +52,11 @@ def load(backbone: nn.Module, choice: str) -> str:
     `choice`: "auto" (ImageNet weights if a package ships them for this backbone), "none", or a
     path: .safetensors, or a .pth state dict as torchvision publishes them.
     """
-    if choice == "none":
+    if isinstance(backbone, ReadyBackbone):
+        if choice in ("auto", "none"):
+            return _AS_MADE
+        backbone = backbone.module
+    elif choice == "none":
         return "random"
     if choice != "auto":
         path = Path(choice)

@@ -3,6 +3,7 @@
 Coordinates count from 0 in the ORIGINAL, upright image. `label` is a class name or an index; empty
 means asked but not labelled. A row with "skip" in a column `answer` is passed over; other columns
 beyond the four are ignored, so an annotated ranking.csv with a label column is a labels file too.
+Every row has as many fields as the header.
 """
 
 import csv
@@ -15,30 +16,53 @@ from scorer.files import replacing
 from scorer.labels.click import Click, Labels
 
 COLUMNS = ("image", "row", "col", "label")
+Row = Mapping[str, str]
 REMEDY = "labels are a UTF-8 CSV with the header image,row,col,label"
 
 
 def read(path: Path, classes: Sequence[str]) -> Labels:
     """Read a labels file; any row that cannot be understood is refused with its line number."""
     clicks: dict[str, list[Click]] = defaultdict(list)
+    for row, where in rows(path):
+        if row.get("answer", "").strip() == "skip":
+            continue  # it is asked again
+        # './a.jpg' and 'a.jpg' are one image
+        clicks[row["image"].removeprefix("./")].append(_click(row, classes, where))
+    return Labels(clicks)
+
+
+def rows(path: Path) -> Iterator[tuple[Row, str]]:
+    """Every row of a labels CSV, and where it stands for a message.
+
+    Raises BadLabels for a file that lacks one of COLUMNS, and for a row that has not as many fields
+    as the header: its label would be read from a column of something else.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, strict=True)
-            missing = set(COLUMNS) - set(rows.fieldnames or ())
-            if missing:
-                columns = ", ".join(sorted(missing))
-                raise BadLabels(f"{path}: no column named {columns}", remedy=REMEDY)
-            for row in rows:
-                if (row.get("answer") or "").strip() == "skip":
-                    continue  # it is asked again
-                click = _click(row, classes, f"{path} line {rows.line_num}")
-                # './a.jpg' and 'a.jpg' are one image
-                clicks[row["image"].removeprefix("./")].append(click)
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            _check_header(header, path)
+            for fields in filter(None, reader):
+                where = f"{path} line {reader.line_num}"
+                if len(fields) != len(header):
+                    raise BadLabels(
+                        f"{where} has {len(fields)} fields, the header {len(header)}: "
+                        f"{', '.join(header)}",
+                        remedy="were lines of another file added? bring files together with: "
+                        "scorer labels import",
+                    )
+                yield dict(zip(header, fields, strict=True)), where
     except FileNotFoundError as error:
         raise BadLabels(f"{path} does not exist", remedy=REMEDY) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadLabels(f"{path} cannot be read: {error}", remedy=REMEDY) from error
-    return Labels(clicks)
+
+
+def _check_header(header: Sequence[str], path: Path) -> None:
+    if missing := set(COLUMNS).difference(header):
+        raise BadLabels(f"{path}: no column named {', '.join(sorted(missing))}", remedy=REMEDY)
+    if twice := [name for name in header if header.count(name) > 1 and name]:
+        raise BadLabels(f"{path}: two columns are named {twice[0]}", remedy=REMEDY)
 
 
 def write(path: Path, labels: Labels, classes: Sequence[str]) -> None:
@@ -56,20 +80,20 @@ def _rows(labels: Labels, classes: Sequence[str]) -> Iterator[tuple[str, int, in
             yield image, click.row, click.col, label
 
 
-def _click(row: Mapping[str, str | None], classes: Sequence[str], where: str) -> Click:
-    if any(row[column] is None for column in COLUMNS) or not row["image"]:
+def _click(row: Row, classes: Sequence[str], where: str) -> Click:
+    if not row["image"]:
         raise BadLabels(f"{where}: expected image,row,col,label", remedy=REMEDY)
     return Click(
         coordinate(row["row"], "row", where),
         coordinate(row["col"], "col", where),
-        class_index((row["label"] or "").strip(), classes, where),
+        class_index(row["label"].strip(), classes, where),
     )
 
 
-def coordinate(text: str | None, column: str, where: str) -> int:
+def coordinate(text: str, column: str, where: str) -> int:
     """A whole number from 0 up; BadLabels that says where it is not."""
     try:
-        value = int(text or "") if "_" not in (text or "") else -1
+        value = int(text) if "_" not in text else -1
     except ValueError:
         value = -1
     if value < 0:

@@ -1,19 +1,18 @@
 """Points as a CSV: image,row,col,label as in csv_file, with what else is known of each."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from scorer.errors import BadLabels
 from scorer.files import replacing
 from scorer.labels import csv_file
-from scorer.labels.csv_file import REMEDY, coordinate
+from scorer.labels.csv_file import Row, coordinate
 from scorer.labels.known import Known, Sizes
 from scorer.labels.point import UNSURE_OR_SKIP, Point, within
 
 _SIZES = ("height", "width", "grid_height", "grid_width")
 COLUMNS = (*csv_file.COLUMNS, *_SIZES, "answer", "rank", "score")
-_Row = Mapping[str, str | None]
 
 
 def write(path: Path, points: Sequence[Point], _classes: Sequence[str]) -> None:
@@ -32,30 +31,14 @@ def read(path: Path, _name: str, known: Known) -> list[Point]:
 
     Without an `answer`, a row with a label is one and a row without is not answered yet.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, strict=True)
-            missing = set(csv_file.COLUMNS) - set(rows.fieldnames or ())
-            if missing:
-                columns = ", ".join(sorted(missing))
-                raise BadLabels(f"{path}: no column named {columns}", remedy=REMEDY)
-            return list(_points(rows, path, known))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadLabels(f"{path} cannot be read: {error}", remedy=REMEDY) from error
+    return [_point(row, known, where) for row, where in csv_file.rows(path)]
 
 
-def _points(rows: "csv.DictReader[str]", path: Path, known: Known) -> Iterator[Point]:
-    for row in rows:
-        yield _point(row, known, f"{path} line {rows.line_num}")
-
-
-def _point(row: _Row, known: Known, where: str) -> Point:
-    if any(row[column] is None for column in csv_file.COLUMNS):
-        raise BadLabels(f"{where}: expected image,row,col,label", remedy=REMEDY)
-    image = (row["image"] or "").removeprefix("./")
+def _point(row: Row, known: Known, where: str) -> Point:
+    image = row["image"].removeprefix("./")
     place = coordinate(row["row"], "row", where), coordinate(row["col"], "col", where)
     rank, stated = _optional(row, "rank", where), _sizes(row, where)
-    class_name = _class(row["label"] or "", known.classes, where)
+    class_name = _class(row["label"], known.classes, where)
     answer = row.get("answer") or ("label" if class_name else None)
     with within(where):
         if answer in UNSURE_OR_SKIP and class_name:
@@ -84,17 +67,17 @@ def _class(text: str, classes: Sequence[str], where: str) -> str | None:
     return None if index is None else classes[index]
 
 
-def _sizes(row: _Row, where: str) -> Sizes | None:
+def _sizes(row: Row, where: str) -> Sizes | None:
     height, width, grid_height, grid_width = (_optional(row, name, where) for name in _SIZES)
     return Sizes(height, width, grid_height, grid_width) if height and width else None
 
 
-def _optional(row: _Row, column: str, where: str) -> int | None:
+def _optional(row: Row, column: str, where: str) -> int | None:
     return coordinate(row[column], column, where) if row.get(column) else None
 
 
-def _score(row: _Row) -> float | None:
+def _score(row: Row) -> float | None:
     try:
-        return float(row["score"] or "") if row.get("score") else None
+        return float(row["score"]) if row.get("score") else None
     except ValueError as error:
         raise BadLabels(f"score is {row['score']!r}, expected a number") from error

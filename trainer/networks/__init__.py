@@ -1,6 +1,7 @@
 """The networks that can be trained, by name."""
 
 from collections.abc import Callable
+from functools import partial
 
 from torch import nn
 
@@ -12,10 +13,16 @@ from trainer.networks.deeplab import DeepLabV3Plus
 from trainer.networks.efficientnet import EfficientNetLite0
 from trainer.networks.fpn import Fpn
 from trainer.networks.mobilenet import MobileNetV2
+from trainer.networks.pixelhead import PixelHead
+from trainer.networks.ready import ReadyBackbone
 from trainer.networks.resnet import ResNet50
 
+HEAD = "pixelhead-"  # before the name of a backbone
 # name → the trunk, and the backbone in it
 _PARTS: dict[str, tuple[Callable[[nn.Module], nn.Module], Callable[[], nn.Module]]] = {
+    f"{HEAD}efficientnet-lite0": (PixelHead, partial(EfficientNetLite0, dilated=False)),
+    f"{HEAD}mobilenetv2": (PixelHead, partial(MobileNetV2, dilated=False)),
+    f"{HEAD}resnet50": (PixelHead, partial(ResNet50, dilated=False)),
     "deeplabv3plus-efficientnet-lite0": (DeepLabV3Plus, EfficientNetLite0),
     "deeplabv3plus-mobilenetv2": (DeepLabV3Plus, MobileNetV2),
     "fpn-resnet50": (Fpn, ResNet50),
@@ -34,14 +41,13 @@ def build(
     `statistics`: mean and standard deviation of pixels from 0 to 1, in place of the backbone's own.
 
     `name`: one of NAMES, or package.module:factory, which is imported and called with the number of
-    classes: only ever build what the user named.
+    classes, or pixelhead-package.module:factory, called for a backbone: only ever build what the
+    user named.
     """
     dropout = FeatureDropout(rate, kind)
-    if bayesian.is_factory(name):
+    if bayesian.is_factory(name) and not name.startswith(HEAD):
         return _ready_made(name, classes, dropout)
-    make_trunk, make_backbone = _PARTS[name]
-    backbone = make_backbone()
-    trunk = make_trunk(backbone)
+    trunk, backbone = _parts(name)
     mean, std = statistics or _own_statistics(backbone)
     return BayesianNetwork(
         trunk,
@@ -50,6 +56,16 @@ def build(
         mean=mean,
         std=std,
     )
+
+
+def _parts(name: str) -> tuple[nn.Module, nn.Module]:
+    """The trunk, and the backbone in it."""
+    if bayesian.is_factory(name):
+        ready = ReadyBackbone(bayesian.made(name.removeprefix(HEAD)))
+        return PixelHead(ready), ready
+    make_trunk, make_backbone = _PARTS[name]
+    backbone = make_backbone()
+    return make_trunk(backbone), backbone
 
 
 def _own_statistics(backbone: nn.Module) -> Statistics:

@@ -1,5 +1,7 @@
 """DeepLabV3+ (Chen et al. 2018) on any backbone that gives low- and high-level features."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -19,14 +21,16 @@ class DeepLabV3Plus(nn.Module):
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
-        self.aspp = _ASPP(int(backbone.high_channels))  # type: ignore[arg-type]
-        self.low = _conv(int(backbone.low_channels), _LOW_WIDTH, 1)  # type: ignore[arg-type]
+        channels: Sequence[int] = backbone.channels  # type: ignore[assignment]
+        self.aspp = _ASPP(channels[int(backbone.high)])  # type: ignore[arg-type]
+        self.low = _conv(channels[int(backbone.low)], _LOW_WIDTH, 1)  # type: ignore[arg-type]
         self.decoder = nn.Sequential(
             _conv(_WIDTH + _LOW_WIDTH, _WIDTH, 3), _conv(_WIDTH, _WIDTH, 3)
         )
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K h w"]:
-        low, high = self.backbone(image)
+        stages = self.backbone(image)
+        low, high = stages[self.backbone.low], stages[self.backbone.high]  # type: ignore[index]
         wide = upsample(self.aspp(high), tuple(low.shape[2:]))
         features: Tensor = self.decoder(torch.cat((wide, self.low(low)), dim=1))
         return features

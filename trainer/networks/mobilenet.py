@@ -1,5 +1,7 @@
 """MobileNetV2 (Sandler et al. 2018) as a dilated backbone, with torchvision's parameter names."""
 
+from itertools import accumulate
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -13,22 +15,27 @@ _STAGES = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
-_LOW_LEVEL = 3  # index in `features` after which the stride is 4
+_ENDS = tuple(accumulate(repeats for _, _, repeats, _ in _STAGES))  # in `features`
 _OUTPUT_STRIDE = 16
 
 
 class MobileNetV2(nn.Module):
-    """Low-level features (24 channels, stride 4) and high-level ones (320 channels, stride 16)."""
+    """Features of seven stages, of strides 2, 4, 8 and from the fourth on 16.
 
-    low_channels, high_channels = 24, 320
+    dilated: the sixth stage has a stride of 16, too, and not of 32 as in its pre-training.
+    """
+
+    channels = tuple(out for _, out, *_ in _STAGES)
+    low, high = 1, 6  # the stages that a decoder takes, of strides 4 and 16
+    columns = range(1, 7)  # and those of hypercolumns
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-    def __init__(self) -> None:
+    def __init__(self, *, dilated: bool = True) -> None:
         super().__init__()
         blocks: list[nn.Module] = [_conv(3, 32, stride=2)]
         channels, stride, dilation = 32, 2, 1
         for expansion, out, repeats, first_stride in _STAGES:
-            dilate = first_stride > 1 and stride == _OUTPUT_STRIDE
+            dilate = dilated and first_stride > 1 and stride == _OUTPUT_STRIDE
             for index in range(repeats):
                 step = first_stride if index == 0 and not dilate else 1
                 blocks.append(_InvertedResidual(channels, out, step, expansion, dilation))
@@ -38,11 +45,14 @@ class MobileNetV2(nn.Module):
             stride *= 1 if dilate else first_stride
         self.features = nn.Sequential(*blocks)
 
-    def forward(
-        self, image: Float[Tensor, "B 3 H W"]
-    ) -> tuple[Float[Tensor, "B L h w"], Float[Tensor, "B M i j"]]:
-        low = self.features[: _LOW_LEVEL + 1](image)
-        return low, self.features[_LOW_LEVEL + 1 :](low)
+    def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
+        x = image
+        stages = []
+        for index, block in enumerate(self.features):
+            x = block(x)
+            if index in _ENDS:
+                stages.append(x)
+        return stages
 
 
 class _InvertedResidual(nn.Module):

@@ -11,18 +11,21 @@ _OUTPUT_STRIDE = 8
 
 
 class ResNet50(nn.Module):
-    """Features of four stages: 256, 512, 1024 and 2048 channels, strides 4, 8, 8 and 8."""
+    """Features of four stages: 256, 512, 1024 and 2048 channels, strides 4, 8, 8 and 8.
+
+    dilated: or else 4, 8, 16 and 32, as in its pre-training.
+    """
 
     channels = tuple(_EXPANSION * width for width, _, _ in _STAGES)
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-    def __init__(self) -> None:
+    def __init__(self, *, dilated: bool = True) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         channels, stride, dilation = 64, 4, 1
         for index, (width, repeats, first_stride) in enumerate(_STAGES, start=1):
-            dilate = first_stride > 1 and stride == _OUTPUT_STRIDE
+            dilate = dilated and first_stride > 1 and stride == _OUTPUT_STRIDE
             blocks: list[nn.Module] = []
             for place in range(repeats):
                 step = first_stride if place == 0 and not dilate else 1

@@ -1,0 +1,95 @@
+"""Photographs as a frozen backbone sees them: computed once, and kept where there is a cache."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from scorer.ahead import ahead
+from scorer.console import cores
+from scorer.errors import BadImage
+from scorer.images import load
+from trainer.hypercolumns.cache import Cache, Kept, Points
+from trainer.hypercolumns.maps import Maps, see
+from trainer.network import BayesianNetwork
+from trainer.networks.pixelhead import PixelHead
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Album:
+    """What the backbone of a network sees at a size (height, width) of the grid; for any thread."""
+
+    def __init__(
+        self, network: BayesianNetwork, size: tuple[int, int], cache: Cache | None = None
+    ) -> None:
+        self.network, self.size, self.cache = network, size, cache
+        self._backbone = _identity(network)
+
+    def maps(self, path: Path) -> Maps:
+        """Of a photograph. Raises BadImage."""
+        content = _bytes(path)
+        return self._maps(content, self._key(content))
+
+    def vectors(self, path: Path, points: Points) -> Kept:
+        """At points of the grid, float32 [N, 2], as they are kept with others. Raises BadImage."""
+        content = _bytes(path)
+        key = self._key(content)
+        kept = None if self.cache is None else self.cache.kept(key)
+        if kept is not None and kept.at(points) is not None:
+            return kept
+        maps = self._maps(content, key)
+        new = maps.at(torch.from_numpy(points))
+        kept = Kept(points, new, maps.sums()) if kept is None else kept.with_more(points, new)
+        if self.cache is not None:
+            self.cache.keep(key, kept)
+        return kept
+
+    def _maps(self, content: bytes, key: bytes) -> Maps:
+        kept = None if self.cache is None else self.cache.maps(key)
+        if kept is not None:
+            return kept
+        maps = see(self.network, load(content, self.size))
+        if self.cache is not None:
+            self.cache.keep_maps(key, maps)
+        return maps
+
+    def _key(self, content: bytes) -> bytes:
+        image = hashlib.sha256(content).hexdigest()
+        return hashlib.sha256(json.dumps([self._backbone, self.size, image]).encode()).digest()
+
+
+def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """work(item) for all items, by a thread for each core; PyTorch itself takes one."""
+    with ThreadPoolExecutor(cores()) as threads:
+        try:
+            yield from ahead(threads, work, items, 2 * cores())
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise BadImage("vanished") from error
+    except OSError as error:
+        raise BadImage("unreadable", error.strerror or str(error)) from error
+
+
+def _identity(network: BayesianNetwork) -> str:
+    """Of all that the maps depend on beside the photograph and the size."""
+    trunk = network.trunk
+    assert isinstance(trunk, PixelHead)
+    digest = hashlib.sha256(repr((type(trunk.backbone).__name__, trunk.stages)).encode())
+    tensors = {**trunk.backbone.state_dict(), "mean": network.image_mean, "std": network.image_std}
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,199 @@
+"""What was seen in photographs, in ONE file: so that a click costs no second look.
+
+An SQLite database: a killed process leaves it whole. Of every photograph it keeps the vectors at
+its labelled pixels and the sums for mean and deviation, which are small, and the maps as long as
+there is room. The key says what they depend on: the bytes of the file, the backbone and its weights,
+the size, the view.
+"""
+
+import json
+import math
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scorer.errors import BadInput
+from scorer.files import check_writable
+from scorer.geometry import Geometry
+from trainer.hypercolumns.maps import Maps
+
+_FORMAT = 1
+_MARK = 0x62616C65  # application_id: "bale"
+_PATIENCE_S = 60
+_TABLES = """
+CREATE TABLE IF NOT EXISTS vectors (
+    key BLOB PRIMARY KEY, sums BLOB NOT NULL, points BLOB NOT NULL, vectors BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS maps (
+    key BLOB PRIMARY KEY, bytes INTEGER NOT NULL, header TEXT NOT NULL, stages BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS maps_bytes ON maps (key, bytes);
+"""
+
+Points = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Of one photograph: its vectors float16 [N, channels] at points [N, 2], and its sums."""
+
+    points: Points
+    vectors: Vectors
+    sums: npt.NDArray[np.float64]
+
+    def at(self, points: Points) -> Vectors | None:
+        """At these points; None if one of them is not there."""
+        places = {place.tobytes(): index for index, place in enumerate(self.points)}
+        found = [places.get(place.tobytes()) for place in points]
+        return None if None in found else self.vectors[np.array(found, np.intp)]
+
+    def with_more(self, points: Points, vectors: Vectors) -> "Kept":
+        """With further points."""
+        there = {place.tobytes() for place in self.points}
+        new = [index for index, place in enumerate(points) if place.tobytes() not in there]
+        return Kept(
+            np.concatenate((self.points, points[new])),
+            np.concatenate((self.vectors, vectors[new])),
+            self.sums,
+        )
+
+
+class Cache:
+    """The file, for all threads of this process and for several processes.
+
+    most_bytes: of maps; beyond it those give way that this run has not used.
+    """
+
+    def __init__(self, path: Path, *, most_bytes: int) -> None:
+        self.path, self._most = path, most_bytes
+        self._lock, self._used = threading.Lock(), set[bytes]()
+        self.full = False  # the disk
+        check_writable(path)
+        with self._told():
+            self._base = sqlite3.connect(
+                path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
+            )
+            self._begin()
+
+    def _begin(self) -> None:
+        mark, version, tables = (
+            self._base.execute(question).fetchone()[0]
+            for question in (
+                "PRAGMA application_id",
+                "PRAGMA user_version",
+                "SELECT count(*) FROM sqlite_master",
+            )
+        )
+        if tables and (mark, version) != (_MARK, _FORMAT):
+            raise BadInput(
+                f"{self.path} keeps no features of this version",
+                remedy="remove it: what it keeps is computed again",
+            )
+        self._base.executescript(
+            f"BEGIN IMMEDIATE; PRAGMA application_id = {_MARK}; PRAGMA user_version = {_FORMAT};"
+            f"{_TABLES} COMMIT;"
+        )
+
+    def close(self) -> None:
+        """Nothing is lost without it."""
+        with self._lock:
+            self._base.close()
+
+    def kept(self, key: bytes) -> Kept | None:
+        """The vectors of a photograph."""
+        row = self._row("SELECT points, vectors, sums FROM vectors WHERE key = ?", key)
+        if row is None:
+            return None
+        points = np.frombuffer(row[0], np.float32).reshape(-1, 2)
+        vectors = np.frombuffer(row[1], np.float16).reshape(len(points), -1)
+        return Kept(points, vectors, np.frombuffer(row[2], np.float64).reshape(3, -1))
+
+    def keep(self, key: bytes, kept: Kept) -> None:
+        """Keep vectors in place of those that were there."""
+        if self.full:
+            return
+        row = (key, kept.sums.tobytes(), kept.points.tobytes(), kept.vectors.tobytes())
+        with self._lock, self._writing():
+            self._base.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", row)
+
+    def maps(self, key: bytes) -> Maps | None:
+        """The maps of a photograph, if there was room for them."""
+        row = self._row("SELECT header, stages FROM maps WHERE key = ?", key)
+        if row is None:
+            return None
+        self._used.add(key)
+        header = json.loads(row[0])
+        shapes = [tuple(shape) for shape in header["shapes"]]
+        parts = np.split(
+            np.frombuffer(row[1], np.float16), np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+        )
+        stages = tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
+        height, width, *grid = header["geometry"]
+        return Maps(stages, Geometry((height, width), (grid[0], grid[1])))
+
+    def keep_maps(self, key: bytes, maps: Maps) -> None:
+        """Keep maps, if there is room beside those that this run uses."""
+        if self.full:
+            return
+        shapes = [stage.shape for stage in maps.stages]
+        header = json.dumps(
+            {"shapes": shapes, "geometry": (*maps.geometry.image, *maps.geometry.grid)}
+        )
+        stages = b"".join(stage.tobytes() for stage in maps.stages)
+        with self._lock, self._writing():
+            self._used.add(key)
+            if self._make_room(len(stages)):
+                self._base.execute(
+                    "INSERT OR REPLACE INTO maps VALUES (?, ?, ?, ?)",
+                    (key, len(stages), header, stages),
+                )
+
+    def _make_room(self, more: int) -> bool:
+        """Whether so many bytes fit, where need be in the place of what this run does not use."""
+        (total,) = self._base.execute("SELECT coalesce(sum(bytes), 0) FROM maps").fetchone()
+        if total + more <= self._most:
+            return True
+        oldest = self._base.execute("SELECT key, bytes FROM maps ORDER BY rowid").fetchall()
+        for key, size in oldest:
+            if key not in self._used:
+                self._base.execute("DELETE FROM maps WHERE key = ?", (key,))
+                total -= size
+            if total + more <= self._most:
+                return True
+        return False
+
+    def _row(self, question: str, key: bytes) -> tuple[Any, ...] | None:
+        with self._lock, self._told():
+            found: tuple[Any, ...] | None = self._base.execute(question, (key,)).fetchone()
+            return found
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """All of it or nothing; where the disk is full nothing more is kept, and nobody is hurt."""
+        with self._told():
+            try:
+                self._base.execute("BEGIN IMMEDIATE")
+                yield
+                self._base.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                if self._base.in_transaction:
+                    self._base.execute("ROLLBACK")
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_FULL:
+                    raise
+                self.full = True
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise BadInput(
+                f"{self.path} cannot be used: {error}",
+                remedy="remove it: what it keeps is computed again",
+            ) from error

@@ -1,0 +1,66 @@
+"""Training of a head on the vectors at labelled pixels: never a map, seconds whatever the pool."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from scorer.errors import Failure
+from trainer.hypercolumns.maps import split
+from trainer.hypercolumns.pixels import Pixels
+from trainer.network import BayesianNetwork
+from trainer.networks.pixelhead import PixelHead
+from trainer.recipe import HeadRecipe
+
+
+def fit(
+    network: BayesianNetwork,
+    pixels: Pixels,
+    recipe: HeadRecipe,
+    on_step: Callable[[int, float], None] = lambda _step, _loss: None,
+) -> BayesianNetwork:
+    """Train the head of `network` in place; it comes back in evaluation mode, on the CPU.
+
+    AdamW (Loshchilov & Hutter 2019) with a rate that rises and falls once (Smith & Topin 2018).
+    The same pixels and recipe give the same weights. A loss that is no number raises Failure.
+    """
+    trunk = network.trunk
+    assert isinstance(trunk, PixelHead)
+    trunk.standardise(pixels.mean, pixels.deviation)
+    torch.manual_seed(recipe.seed)
+    network.train()
+    learning = [*trunk.head_parameters(), *network.classifier.parameters()]
+    optimiser = torch.optim.AdamW(learning, lr=recipe.lr, weight_decay=recipe.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, recipe.lr, total_steps=recipe.steps, pct_start=recipe.rise
+    )
+    for step, (vectors, labels) in enumerate(_batches(pixels, recipe), start=1):
+        maps = split(vectors, trunk.widths)
+        logits = network.classifier(network.dropout(trunk.head(maps, (1, 1))))
+        loss = F.cross_entropy(logits[:, :, 0, 0], labels)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+        on_step(step, _finite(float(loss.detach())))
+    return network.eval()
+
+
+def _batches(pixels: Pixels, recipe: HeadRecipe) -> Iterator[tuple[Tensor, Tensor]]:
+    """Every pixel once before any comes again."""
+    rng = np.random.default_rng(recipe.seed)
+    queue = np.empty(0, np.intp)
+    for _ in range(recipe.steps):
+        while len(queue) < recipe.batch:
+            queue = np.concatenate((queue, rng.permutation(len(pixels))))
+        taken, queue = queue[: recipe.batch], queue[recipe.batch :]
+        vectors = torch.from_numpy(pixels.vectors[taken].astype(np.float32))
+        yield vectors, torch.from_numpy(pixels.labels[taken])
+
+
+def _finite(loss: float) -> float:
+    if not np.isfinite(loss):
+        raise Failure(f"the loss became {loss}", remedy="train with a smaller --lr")
+    return loss

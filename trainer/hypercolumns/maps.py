@@ -1,0 +1,109 @@
+"""The maps that a frozen backbone gives of one photograph."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from scorer.errors import Failure
+from scorer.geometry import Geometry
+from scorer.images import Photograph
+from trainer.network import BayesianNetwork
+from trainer.networks.pixelhead import PixelHead, factor, quarter
+
+_QUARTER = 4
+_MOST = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Of one photograph: float16 [M, h, w] of every stage, and where its pixels lie on the grid.
+
+    Always in half precision, whether they were computed now or kept from before: both give the same
+    weights.
+    """
+
+    stages: tuple[npt.NDArray[np.float16], ...]
+    geometry: Geometry
+
+    def tensors(self, device: str = "cpu") -> list[Float[Tensor, "1 M h w"]]:
+        """As the head takes them."""
+        return [torch.from_numpy(stage)[None].to(device).float() for stage in self.stages]
+
+    def at(self, points: Float[Tensor, "N 2"]) -> npt.NDArray[np.float16]:
+        """Float16 [N, channels of all stages] at (row, col) positions of the grid, bilinear."""
+        parts = [_sampled(stage, points, self.geometry.grid) for stage in self.tensors()]
+        vectors: npt.NDArray[np.float16] = torch.cat(parts, dim=1).half().numpy()
+        return vectors
+
+    def sums(self) -> npt.NDArray[np.float64]:
+        """Float64 [3, channels of all stages]: how many pixels, their sum and that of squares.
+
+        Of what is image, not of the padding beside it.
+        """
+        parts = []
+        for stage in self.stages:
+            height, width = (
+                max(1, round(side * there / whole))
+                for side, there, whole in zip(
+                    self.geometry.content, stage.shape[1:], self.geometry.grid, strict=True
+                )
+            )
+            values = stage[:, :height, :width].astype(np.float64).reshape(len(stage), -1)
+            count = np.full(len(stage), values.shape[1])
+            parts.append(np.stack((count, values.sum(axis=1), (values**2).sum(axis=1))))
+        return np.concatenate(parts, axis=1)
+
+
+@torch.inference_mode()
+def see(network: BayesianNetwork, photograph: Photograph) -> Maps:
+    """What the network's backbone sees in a photograph."""
+    assert isinstance(network.trunk, PixelHead)
+    image = torch.from_numpy(photograph.pixels)[None].to(network.image_mean.device)
+    stages = network.trunk.maps(network.normalised(image))
+    if not all(bool((stage.abs() < _MOST).all()) for stage in stages):
+        raise Failure(
+            "the backbone gives values that are no numbers, or beyond 65504",
+            remedy="are its weights right? --weights none shows whether it is they",
+        )
+    return Maps(tuple(stage[0].half().cpu().numpy() for stage in stages), photograph.geometry)
+
+
+def split(
+    vectors: Float[Tensor, "N _"], widths: Sequence[int]
+) -> list[Float[Tensor, "N M 1 1"]]:
+    """Vectors of the channels of all stages as maps of one pixel each."""
+    return [part[:, :, None, None] for part in vectors.split(list(widths), dim=1)]
+
+
+def mean_and_deviation(
+    sums: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Of the added `Maps.sums` of a pool; a channel that never changes has a deviation of 1."""
+    count, first, second = sums
+    mean = first / count
+    deviation = np.sqrt(np.maximum(second / count - mean**2, 0))
+    return mean, np.where(deviation > 1e-6 * np.abs(mean) + 1e-12, deviation, 1.0)
+
+
+def _sampled(
+    stage: Float[Tensor, "1 M h w"], points: Float[Tensor, "N 2"], grid: tuple[int, int]
+) -> Float[Tensor, "N M"]:
+    places = []
+    for axis, there in enumerate(stage.shape[2:]):
+        stride = _QUARTER * factor(there, quarter(grid)[axis])
+        inside = (points[:, axis] + 0.5) / stride  # from 0 to `there`
+        places.append(inside * (2 / there) - 1)
+    where = torch.stack(places[::-1], dim=-1)[None, :, None]
+    found = F.grid_sample(stage, where, mode="bilinear", padding_mode="border", align_corners=False)
+    return found[0, :, :, 0].T
+
+
+def chunks(count: int, size: int) -> Iterator[slice]:
+    """Slices of so many rows."""
+    return (slice(start, start + size) for start in range(0, count, size))

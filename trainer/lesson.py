@@ -1,0 +1,91 @@
+"""What there is to learn from: labels of a file, of dataset.toml, or drawn from the masks."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scorer import labels as label_files
+from scorer.errors import BadDataset, BadInput, BadLabels
+from scorer.labels import Labels
+from trainer import clicks
+from trainer.dataset import Dataset
+
+if TYPE_CHECKING:
+    from trainer.job import Listener, Options
+
+# Of whole masks a head learns from so many random pixels, of one and of all together: its layers
+# are 1x1, and neighbours teach it the same.
+_OF_A_MASK, _OF_ALL = 2048, 1_000_000
+
+
+def labels_path(out: Path) -> Path:
+    """Where labels drawn from masks are kept: model.safetensors → model.labels.csv."""
+    return out.with_name(f"{out.stem}.labels.csv")
+
+
+def labels(dataset: Dataset, out: Path, options: "Options", listener: "Listener") -> Labels:
+    """The clicked pixels; those drawn from masks are kept in `labels_path(out)`."""
+    path = options.labels or dataset.train.labels
+    if path is not None:
+        found = clicks.read(path, dataset)
+        listener.tell(f"{found.labelled} labels of {len(found.clicks)} images from {path}")
+        if unsaid := len(found) - found.labelled:
+            listener.tell(f"{unsaid} more pixels were asked and have no class: they teach nothing")
+        return found
+    if dataset.train.masks is None:
+        raise BadDataset(
+            "there is nothing to learn from: [train] has neither masks nor labels",
+            remedy="give --labels FILE, a CSV image,row,col,label, or add masks to [train]",
+        )
+    drawn, skipped = clicks.draw(
+        dataset.train, dataset.classes, pixels=options.pixels, seed=options.recipe.seed
+    )
+    tell_skipped(skipped, listener)
+    kept = labels_path(out)
+    _check_kept(kept, drawn, dataset)
+    label_files.write(kept, drawn, dataset.classes.names)
+    listener.tell(
+        f"{len(drawn)} labels drawn at random from {len(drawn.clicks)} masks, "
+        f"{options.pixels} pixels each, seed {options.recipe.seed}; kept in {kept}"
+    )
+    return drawn
+
+
+def of_masks(dataset: Dataset, seed: int, listener: "Listener") -> Labels:
+    """As many pixels of every mask as a head has use for."""
+    if dataset.train.masks is None:
+        raise BadDataset("[train] has no masks", remedy="supervised training needs whole masks")
+    pixels = max(1, min(_OF_A_MASK, _OF_ALL // len(dataset.train.images)))
+    drawn, skipped = clicks.draw(dataset.train, dataset.classes, pixels=pixels, seed=seed)
+    tell_skipped(skipped, listener)
+    listener.tell(f"{len(drawn)} pixels of {len(drawn.clicks)} masks, {pixels} at random of each")
+    return drawn
+
+
+def tell_skipped(skipped: Sequence[tuple[str, str]], listener: "Listener") -> None:
+    """Name the images that could not be used, with their reasons."""
+    if skipped:
+        listener.tell(f"{len(skipped)} images skipped:", warning=True)
+    for name, reason in skipped:
+        listener.tell(f"  {name}: {reason}", warning=True)
+
+
+def tell_absent(dataset: Dataset, seen: set[int], listener: "Listener") -> None:
+    """Name the classes that no label shows yet."""
+    if absent := [name for i, name in enumerate(dataset.classes.names) if i not in seen]:
+        listener.tell(f"no label yet of: {', '.join(absent)}", warning=True)
+
+
+def _check_kept(path: Path, drawn: Labels, dataset: Dataset) -> None:
+    """Refuse to replace drawn labels to which somebody has added clicks."""
+    if not path.is_file():
+        return
+    with suppress(BadLabels):  # of another dataset: not this one's clicks
+        there = label_files.read(path, dataset.classes.names)
+        grown = [n for n in there.clicks if drawn.of(n) and set(drawn.of(n)) < set(there.of(n))]
+        if grown:
+            raise BadInput(
+                f"{path} holds clicks that were added to the drawn ones, such as in {grown[0]}",
+                remedy=f"train on it with --labels {path}, or remove it",
+            )

@@ -1,0 +1,128 @@
+"""A small head on the hypercolumns of a frozen backbone: what learns from a few clicks in seconds.
+
+Hypercolumns (Hariharan et al. 2015) are the maps of several stages, enlarged and stacked. The head
+is two 1x1 layers, so that training needs the features at the labelled pixels and nothing else.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from numpy import ndarray as Array
+from torch import Tensor, nn
+
+from trainer.network import upsample
+
+_WIDE, _NARROW = 256, 128
+_RATE = 0.3  # of the dropout between the layers
+_QUARTER = 4  # the stride of the features
+
+Maps = Sequence[Float[Tensor, "B _ _ _"]]
+
+
+class PixelHead(nn.Module):
+    """Trunk: image → 128 feature maps at a quarter of the resolution.
+
+    `backbone`: image → maps of several strides, of `backbone.channels`; those in
+    `backbone.columns` are used, or all. It stays in evaluation mode, so that what is kept of a
+    photograph holds (trainer/hypercolumns).
+    """
+
+    channels = _NARROW
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone.requires_grad_(False).eval()
+        channels: Sequence[int] = backbone.channels  # type: ignore[assignment]
+        self.stages = tuple(getattr(backbone, "columns", range(len(channels))))
+        self.widths = tuple(channels[stage] for stage in self.stages)
+        self.inputs = nn.ModuleList(_Input(width, sum(self.widths)) for width in self.widths)
+        self.bias = nn.Parameter(torch.zeros(_WIDE, 1, 1))
+        self.between = nn.Dropout(_RATE)
+        self.narrow = nn.Conv2d(_WIDE, _NARROW, 1)
+
+    def train(self, mode: bool = True) -> "PixelHead":
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K h w"]:
+        return self.head(self.maps(image), quarter((image.shape[2], image.shape[3])))
+
+    def maps(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
+        """What the backbone sees in an image: the maps of the stages that are used."""
+        stages = self.backbone(image)
+        return [stages[stage] for stage in self.stages]
+
+    def head(self, maps: Maps, size: tuple[int, int]) -> Float[Tensor, "B K h w"]:
+        """From maps to features of a `size`.
+
+        The first layer is linear and so is enlarging: each map goes through its part of the layer
+        at its own size, where it has fewer pixels.
+        """
+        by_size: dict[tuple[int, int], Tensor] = {}
+        for own, values in zip(self.inputs, maps, strict=True):
+            here = (values.shape[2], values.shape[3])
+            part = own(values)
+            by_size[here] = by_size[here] + part if here in by_size else part
+        total = sum(enlarged(values, size) for values in by_size.values()) + self.bias
+        features: Tensor = F.relu(self.narrow(self.between(F.relu(total))))
+        return features
+
+    def standardise(self, mean: Float[Array, " _"], deviation: Float[Array, " _"]) -> None:
+        """Take every channel of the maps, all stages one after the other, in these units."""
+        for name, values in (("mean", mean), ("deviation", deviation)):
+            parts = torch.from_numpy(values).float().split(list(self.widths))
+            for own, part in zip(self.inputs, parts, strict=True):
+                getattr(own, name).copy_(part.view(1, -1, 1, 1))
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """All that is not the backbone's."""
+        return [
+            one for name, one in self.named_parameters() if not name.startswith("backbone.")
+        ]
+
+
+class _Input(nn.Module):
+    """The first layer's part for one map, and the pool's mean and deviation of its channels."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, channels: int, of: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
+        self.register_buffer("deviation", torch.ones(1, channels, 1, 1))
+        self.project = nn.Conv2d(channels, _WIDE, 1, bias=False)
+        # As one layer on all `of` channels would be.
+        nn.init.uniform_(self.project.weight, -1 / math.sqrt(of), 1 / math.sqrt(of))
+
+    def forward(self, values: Float[Tensor, "B M h w"]) -> Float[Tensor, "B N h w"]:
+        projected: Tensor = self.project((values - self.mean) / self.deviation)
+        return projected
+
+
+def quarter(size: tuple[int, int]) -> tuple[int, int]:
+    """Of the features of an image."""
+    return -(-size[0] // _QUARTER), -(-size[1] // _QUARTER)
+
+
+def factor(there: int, size: int) -> float:
+    """By how much a map of so many rows is enlarged to one of `size`, whose last may be cut off.
+
+    Convolutions of stride 2 round up: 23 rows of stride 16 belong to 90 of stride 4, and reach two
+    rows beyond them.
+    """
+    whole = -(-size // there)
+    return float(whole) if -(-size // whole) == there else size / there
+
+
+def enlarged(values: Float[Tensor, "B M h w"], size: tuple[int, int]) -> Float[Tensor, "B M H W"]:
+    """Bilinear, each pixel where it lies in the image."""
+    height, width = (
+        round(there * factor(there, side))
+        for there, side in zip(values.shape[2:], size, strict=True)
+    )
+    return upsample(values, (height, width))[:, :, : size[0], : size[1]]
