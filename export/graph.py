@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import onnx
@@ -18,12 +17,11 @@ from scorer import __version__
 from scorer.contract import ORIGINS, Contract
 from scorer.errors import BadGraph, BadInput
 from scorer.files import replacing_path
-from trainer.bands import Bands
+from trainer import layout
 from trainer.model import Card
 from trainer.network import BayesianNetwork, Scorable
-from trainer.raster import Coarse, Whole
+from trainer.raster import Whole
 from trainer.scoring import ScoringNetwork
-from trainer.strips import Strips
 
 # In bfloat16 no older operators take a convolution.
 OPSETS = {"float32": 18, "float16": 18, "bfloat16": 22}
@@ -122,13 +120,8 @@ def bake(network: Scorable, contract: Contract) -> ModelProto:
         assert isinstance(network, BayesianNetwork), "a network of this project or somebody's file"
         trunk = trace.trunk(network, contract, OPSETS[contract.precision])
     features = _features(network, contract.grid)
-    rasters: dict[str, Callable[..., nn.Module]] = {
-        "strips": Strips,
-        "bands": partial(Bands, features=features[1:]),
-        "whole": Whole,
-        "coarse": partial(Coarse, factor=features[1] // contract.map[0]),
-    }
-    behind = reference(network, contract, rasters[contract.layout]).tail
+    raster = layout.raster(contract.layout, features[1:], contract.map)
+    behind = reference(network, contract, raster).tail
     tail = trace.tail(behind, features, contract, opset(trunk))
     model = join(trunk, tail, contract)
     onnx.checker.check_model(model, full_check=True)
@@ -172,17 +165,13 @@ def _precision(network: Scorable, asked: str | None) -> str:
 
 
 def _layout(network: Scorable, size: tuple[int, int], options: Options) -> str:
-    """The cheapest that the sizes, the classifier and the target allow."""
-    head, features = network.classifier, _features(network, size)[1:]
-    height, width = (side // options.stride for side in size)
-    asked = (head, features, (height, width))
-    if Coarse.fits(*asked) and not network.align_corners:
-        return "coarse"
-    if options.target == "gpu":
-        return "whole"
-    if Strips.fits(*asked) and (features == (height, width) or not network.align_corners):
-        return "strips"
-    return "bands" if Bands.fits(*asked) else "whole"
+    return layout.choose(
+        network.classifier,
+        _features(network, size)[1:],
+        (size[0] // options.stride, size[1] // options.stride),
+        align_corners=network.align_corners,
+        target=options.target,
+    )
 
 
 def _features(network: Scorable, grid: tuple[int, int]) -> tuple[int, int, int]:

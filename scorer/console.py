@@ -159,6 +159,19 @@ class Number(click.FloatRange):
         return number
 
 
+class Distance(click.ParamType):  # type: ignore[type-arg]
+    """A distance of pixels from 0 up, or auto: None."""
+
+    name = "NUMBER|auto"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | None:
+        if value is None or value == "auto":
+            return None
+        return Number(0).convert(value, param, ctx)
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """'360x480' → (360, 480); raises ValueError for anything else."""
     height, cross, width = text.lower().partition("x")

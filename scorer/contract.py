@@ -13,7 +13,7 @@ from typing import Any, Self
 from scorer.errors import BadGraph
 from scorer.preprocessing import AS_IT_IS, Preprocessing
 
-VERSION = 5
+VERSION = 6
 METADATA_KEY = "balentacq.contract"
 _REMEDY = "the file was edited or is of another version: export it again"
 
@@ -23,8 +23,10 @@ BALENT_FLOOR = -16.0
 
 # The tensors of a graph, by name.
 IMAGE, EXCLUDE, NOISE = "image", "exclude", "noise"
-SCORE, PIXEL, LABEL, MAP, SEGMENTATION = "score", "pixel", "label", "map", "segmentation"
-BEST, MAPS = (SCORE, PIXEL, LABEL), (MAP, SEGMENTATION)  # the outputs: always, and if exported
+SCORE, PIXEL, LABEL = "score", "pixel", "label"
+MAP, SEGMENTATION, SCORE_MAP = "map", "segmentation", "score_map"
+# The outputs: always, and if exported.
+BEST, MAPS = (SCORE, PIXEL, LABEL), (MAP, SEGMENTATION, SCORE_MAP)
 FEATURES = "features"  # the seam inside: what the dropout and the classifier see
 
 STRIDES = (1, 2, 4)
@@ -39,6 +41,9 @@ NO_SCORE = -3.0e38
 
 ACQUISITIONS = ("balentacq", "balent", "bald", "powerbald", "entropy", "margin", "random")
 STOCHASTIC = ("powerbald", "random")
+# Whose map is BalEnt: from 0 on a pixel's answer would say more than its class does.
+BALANCED = ("balentacq", "balent")
+CONVERGED = 0.01  # the least share of such pixels in a network that has converged (docs/results.md)
 # Shin et al. (PixelPick, 2021): the margin is searched inside a random pool of 10·n pixels.
 RANDOM_POOL = {"margin": 10}
 
@@ -81,6 +86,11 @@ class Contract:
     def stochastic(self) -> bool:
         """Whether the graph takes the input `noise`."""
         return self.acquisition in STOCHASTIC
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the map is BalEnt, whose zero level says whether the network has converged."""
+        return self.acquisition in BALANCED
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -17,13 +17,11 @@ Map = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Exclusion:
-    """Pixels in `labels`, and all nearer to them than `distance` pixels of the original image; and
-    those that a mask in the folder `masks` marks: <name of the image>.png at the image's own size,
-    anything but 0 is never chosen. An image without a mask has none.
+    """Pixels in `labels`, and those that a mask in the folder `masks` marks: <name of the image>.png
+    at the image's own size, anything but 0 is never chosen. An image without a mask has none.
     """
 
     labels: Labels
-    distance: float = 0.0
     masks: Path | None = None
 
     def of(self, name: str, geometry: Geometry) -> Map:
@@ -35,8 +33,6 @@ class Exclusion:
                 place = f"row {click.row}, col {click.col} in an image of {height}x{width}"
                 raise BadImage("label outside the image", place)
             exclude[geometry.to_map(click.row, click.col)] = 1
-            if self.distance:
-                exclude[geometry.near(click.row, click.col, self.distance)] = 1
         if self.masks is not None:
             self._mask(self.masks / mask_name(name), geometry, exclude)
         return exclude

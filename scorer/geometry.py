@@ -69,10 +69,20 @@ class Geometry:
             (col + 0.5) * self.content[1] / self.image[1] - 0.5,
         )
 
-    def near(self, row: int, col: int, distance: float) -> npt.NDArray[np.bool_]:
-        """Map pixels that stand for original pixels less than `distance` from (row, col)."""
-        rows, cols = self._places
-        return np.hypot(*np.ix_(rows - row, cols - col)) < distance
+    def near(
+        self, row: int, col: int, distance: float
+    ) -> tuple[tuple[slice, slice], npt.NDArray[np.bool_]]:
+        """Map pixels that stand for original pixels less than `distance` from (row, col): a box of
+        the map, and which pixels of it.
+        """
+        box = []
+        squares = []
+        for places, middle in zip(self._places, (row, col), strict=True):
+            first = int(np.searchsorted(places, middle - distance))
+            last = int(np.searchsorted(places, middle + distance, side="right"))
+            box.append(slice(first, last))
+            squares.append((places[first:last] - middle) ** 2)
+        return (box[0], box[1]), np.add.outer(*squares) < distance**2
 
     def originals(self) -> tuple[npt.NDArray[np.intp], ...]:
         """The original pixels that the map's show, as an index into the original image."""

@@ -119,7 +119,7 @@ def score_slice(
 def _begun(runtime: Runtime, pool: Collection, out: Path, options: Options) -> Path:
     """The folder of the parts; all that can be refused is refused before anything is written."""
     task = options.task
-    check(runtime.contract, n=task.n, want_map=task.want_map)
+    check(runtime.contract, n=task.n, distance=task.distance, want_map=task.want_map)
     if options.images is not None:
         ranking.check_suffix(options.images, "--images-out")
     if parts.is_folder(out) and options.budget is not None:

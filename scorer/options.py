@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from scorer.console import Number
+from scorer.console import Distance
 from scorer.runtimes import NAMES, PRECISIONS
 
 FILE = click.Path(path_type=Path)
@@ -36,10 +36,11 @@ n = click.option(
 )
 min_distance = click.option(
     "--min-distance",
-    type=Number(0),
-    default=0.0,
+    type=Distance(),
+    default="auto",
     show_default=True,
-    help="Of the pixels of an image from each other and from labelled ones, in its own pixels.",
+    help="Of the pixels of an image from each other and from labelled ones, in its own pixels; "
+    "auto: as far as n of them allow; 0: the paper's rule, none.",
 )
 seed = click.option(
     "--seed",

@@ -7,6 +7,7 @@ it was made from.
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,13 +29,14 @@ _WORDS = {
     "computing": RUNTIMES,
 }  # fmt: skip
 _KEY = b"balentacq"
-_FORMAT = 2
+_FORMAT = 3
 _WHOLE = pa.int32()
 _SCHEMA = pa.schema(
     {
         "image": pa.string(), "row": _WHOLE, "col": _WHOLE, "rank": _WHOLE, "score": pa.float32(),
         "predicted": pa.string(), "height": _WHOLE, "width": _WHOLE, "grid_height": _WHOLE,
-        "grid_width": _WHOLE, "share": pa.float32(), "reason": pa.string(), "detail": pa.string(),
+        "grid_width": _WHOLE, "share": pa.float32(), "nonnegative": pa.float32(),
+        "reason": pa.string(), "detail": pa.string(),
     }
 )  # fmt: skip
 
@@ -63,7 +65,8 @@ class Stamp:
 class Counts:
     """Images, those that were ranked and have pixels, those with fewer than n; all the pixels.
 
-    passing: images that were skipped for what may have passed by now.
+    passing: images that were skipped for what may have passed by now. measured: images whose share
+    of pixels with BalEnt ≥ 0 is known; nonnegative: the sum of these shares.
     """
 
     images: int
@@ -72,13 +75,20 @@ class Counts:
     short: int
     pixels: int
     passing: int
+    measured: int
+    nonnegative: float
 
     @classmethod
     def of(cls, results: Sequence[Ranked | Skipped], n: int) -> "Counts":
-        found = [len(one.pixels) for one in results if isinstance(one, Ranked)]
+        ranked = [one for one in results if isinstance(one, Ranked)]
+        found = [len(one.pixels) for one in ranked]
+        shares = [one.nonnegative for one in ranked if one.nonnegative is not None]
         asked, short = sum(map(bool, found)), sum(count < n for count in found)
         passing = sum(isinstance(one, Skipped) and one.reason in PASSING for one in results)
-        return cls(len(results), len(found), asked, short, sum(found), passing)
+        return cls(
+            len(results), len(found), asked, short, sum(found), passing,
+            len(shares), math.fsum(shares),
+        )  # fmt: skip
 
 
 def path(folder: Path, shard: int) -> Path:
@@ -151,7 +161,7 @@ def _rows(result: Ranked | Skipped, classes: Sequence[str]) -> Iterator[dict[str
     (height, width), (grid_height, grid_width) = result.geometry.image, result.geometry.grid
     same = {
         "image": image, "height": height, "width": width, "grid_height": grid_height,
-        "grid_width": grid_width, "share": result.share,
+        "grid_width": grid_width, "share": result.share, "nonnegative": result.nonnegative,
     }  # fmt: skip
     for one in result.pixels:
         yield same | {
@@ -176,4 +186,6 @@ def _result(
         for row in rows
         if row["rank"] is not None
     )
-    return Ranked(image, geometry, tuple(pixels), share=first["share"])
+    return Ranked(
+        image, geometry, tuple(pixels), share=first["share"], nonnegative=first["nonnegative"]
+    )

@@ -20,6 +20,7 @@ from scorer.labels import Labels
 from scorer.noise import uniform
 from scorer.pool import Pool, check_name
 from scorer.runtime import Runtime, Scores
+from scorer.spacing import of, pick
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Pixel:
 class Ranked:
     """The pixels chosen in one image; its uncertainty and its classes if they were asked for.
 
-    share: of its pixels, how many are uncertain, where that was measured.
+    share: of its pixels, how many are uncertain, where that was measured. nonnegative: how many
+    have BalEnt ≥ 0, where the graph's map is BalEnt.
     """
 
     image: str
@@ -46,6 +48,7 @@ class Ranked:
     map: npt.NDArray[np.float32] | None = None
     segmentation: npt.NDArray[np.int32] | None = None
     share: float | None = None
+    nonnegative: float | None = None
 
     def best(self, n: int) -> "Ranked":
         """With its n best pixels alone."""
@@ -56,7 +59,11 @@ class Ranked:
         share = None
         if uncertain is not None and self.map is not None:
             share = float(np.mean(self.map >= uncertain))
-        return replace(self, map=None, segmentation=None, share=share)
+        return replace(self.without_maps(), share=share)
+
+    def without_maps(self) -> "Ranked":
+        """As it is kept: maps are views of a whole batch."""
+        return replace(self, map=None, segmentation=None)
 
 
 @dataclass(frozen=True)
@@ -70,12 +77,15 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a graph is given of one image: exclude uint8 and noise float32 [mapH, mapW]."""
+    """What a graph is given of one image: exclude uint8 and noise float32 [mapH, mapW]; the pixels
+    of the original image that were asked before, (row, column).
+    """
 
     image: str
     photograph: Photograph
     exclude: npt.NDArray[np.uint8]
     noise: npt.NDArray[np.float32] | None
+    asked: Sequence[tuple[int, int]] = ()
 
 
 def rank(  # noqa: PLR0913  # what is chosen, and how it is run
@@ -88,18 +98,17 @@ def rank(  # noqa: PLR0913  # what is chosen, and how it is run
     batch: int = 1,
     want_map: bool = False,
     start: int = 0,
-    distance: float = 0,
+    distance: float | None = 0,
     exclude: Path | None = None,
 ) -> Iterator[Ranked | Skipped]:
     """Yield one result per image of the pool from index `start` on, in the pool's order.
 
-    The n best pixels of each image; those in `labels` are never chosen. Each is at least `distance`
-    pixels of the original image from those before it and from the labelled. `exclude`: a folder of
-    masks (scorer/exclusion.py) whose pixels are never chosen. The result of an image
-    depends on the graph, the image, its labels, n and the seed: not on the order or the batch.
+    The n best pixels of each image; those in `labels` are never chosen. `distance`: how far apart
+    they lie (scorer/spacing.py). `exclude`: a folder of masks (scorer/exclusion.py) whose pixels are
+    never chosen. The result of an image depends on the graph, the image, its labels, n and the seed: not on the order or the batch.
     """
-    barred = Exclusion(labels or Labels({}), distance, exclude)
-    ranker = Ranker(runtime, barred, n=n, seed=seed, want_map=want_map)
+    barred = Exclusion(labels or Labels({}), exclude)
+    ranker = Ranker(runtime, barred, n=n, distance=distance, seed=seed, want_map=want_map)
 
     def score(names: Sequence[str]) -> list[Ranked | Skipped]:
         return ranker.rank(names, pool.path)
@@ -116,15 +125,23 @@ def rank(  # noqa: PLR0913  # what is chosen, and how it is run
 class Ranker:
     """Chooses the n best pixels of images, a batch at a time; from any thread.
 
-    want_map: with their uncertainty. Raises BadInput for what this graph cannot give.
+    distance: as in scorer.spacing.of. want_map: with their uncertainty. Raises BadInput for what
+    this graph cannot give.
     """
 
     def __init__(
-        self, runtime: Runtime, barred: Exclusion, *, n: int, seed: int = 0, want_map: bool = False
+        self,
+        runtime: Runtime,
+        barred: Exclusion,
+        *,
+        n: int,
+        distance: float | None = 0,
+        seed: int = 0,
+        want_map: bool = False,
     ) -> None:
-        check(runtime.contract, n=n, want_map=want_map)
+        check(runtime.contract, n=n, distance=distance, want_map=want_map)
         self.runtime, self.barred = runtime, barred
-        self.n, self.seed, self.want_map = n, seed, want_map
+        self.n, self.distance, self.seed, self.want_map = n, distance, seed, want_map
 
     def rank(self, names: Sequence[str], source: Callable[[str], Source]) -> list[Ranked | Skipped]:
         """One result per image, in one batch; source(name): where its bytes are, or BadImage."""
@@ -132,12 +149,14 @@ class Ranker:
         prepared = [item for item in chunk if isinstance(item, Prepared)]
         if not prepared:
             return [item for item in chunk if isinstance(item, Skipped)]
-        scores = run(self.runtime, prepared, want_map=self.want_map)
+        contract = self.runtime.contract
+        scores = run(self.runtime, prepared)
         found = (
-            chosen(self.runtime, item, scores, index, n=self.n, distance=self.barred.distance)
+            chosen(contract, item, scores, index, n=self.n, distance=self.distance)
             for index, item in enumerate(prepared)
         )
-        return [item if isinstance(item, Skipped) else next(found) for item in chunk]
+        kept = found if self.want_map else (one.without_maps() for one in found)
+        return [item if isinstance(item, Skipped) else next(kept) for item in chunk]
 
     def _ready(self, name: str, source: Callable[[str], Source]) -> Prepared | Skipped:
         try:
@@ -148,7 +167,7 @@ class Ranker:
             return Skipped(name, error.reason, error.detail)
 
 
-def check(contract: Contract, *, n: int, want_map: bool) -> None:
+def check(contract: Contract, *, n: int, distance: float | None = 0, want_map: bool) -> None:
     """Raise BadInput for what this graph cannot give."""
     if not 1 <= n <= contract.top_k:
         raise BadInput(
@@ -157,6 +176,11 @@ def check(contract: Contract, *, n: int, want_map: bool) -> None:
         )
     if want_map and not contract.has_map:
         raise BadInput("this graph gives no uncertainty map", remedy="export it with --map")
+    if distance and not contract.has_map:
+        raise BadInput(
+            "this graph gives no map, from which pixels that lie apart are chosen",
+            remedy="export it with --map, or choose the paper's rule with --min-distance 0",
+        )
 
 
 def prepare(
@@ -171,49 +195,73 @@ def prepare(
 ) -> Prepared:
     """Decode an image for a graph; `name` decides what is drawn at random. Raises BadImage."""
     photograph = load(source, contract.grid, stride=contract.stride, max_pixels=max_pixels)
+    return ready(contract, photograph, name, barred, n=n, seed=seed)
+
+
+def ready(
+    contract: Contract, photograph: Photograph, name: str, barred: Exclusion, *, n: int, seed: int
+) -> Prepared:
+    """The same of a photograph that is decoded already. Raises BadImage."""
     exclude = barred.of(name, photograph.geometry)
     if (size := contract.random_pool(n)) is not None:
         exclude = outside_random_pool(exclude, uniform(seed, name, contract.map), size)
     noise = uniform(seed, name, contract.map) if contract.stochastic else None
-    return Prepared(name, photograph, exclude, noise)
+    asked = [(click.row, click.col) for click in barred.labels.of(name)]
+    return Prepared(name, photograph, exclude, noise, asked)
 
 
 def _chunks(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (names[start : start + size] for start in range(0, len(names), size))
 
 
-def run(runtime: Runtime, prepared: Sequence[Prepared], *, want_map: bool) -> Scores:
-    """Score images in one batch."""
+def run(runtime: Runtime, prepared: Sequence[Prepared]) -> Scores:
+    """Score images in one batch, with all maps that the graph gives."""
     noises = [item.noise for item in prepared if item.noise is not None]
     return runtime.run(
         np.stack([item.photograph.pixels for item in prepared]),
         np.stack([item.exclude for item in prepared]),
         np.stack(noises) if noises else None,
-        want_map=want_map,
+        want_map=runtime.contract.has_map,
     )
 
 
 def chosen(
-    runtime: Runtime, item: Prepared, scores: Scores, index: int, *, n: int, distance: float
+    contract: Contract,
+    item: Prepared,
+    scores: Scores,
+    index: int,
+    *,
+    n: int,
+    distance: float | None,
 ) -> Ranked:
-    """The n best pixels of the image at `index` of what `run` gave."""
-    found = _found(scores, index)
-    if distance:
-        found = _apart(runtime, item, found, n=n, distance=distance)
-    _check_found(found[:n], item.image, runtime.contract)
+    """The n best pixels of the image at `index` of what `run` gave; distance: spacing.of."""
     geometry = item.photograph.geometry
+    height, width = geometry.mapped
+    uncertainty = None if scores.map is None else scores.map[index, :height, :width]
+    classes = scores.segmentation
+    classes = None if classes is None else classes[index, :height, :width]
+    nonnegative = None
+    if contract.balanced and uncertainty is not None:
+        nonnegative = float(np.mean(uncertainty >= 0))
+    spacing = of(distance, geometry, n, nonnegative)
+    if spacing.radius and scores.score_map is not None and scores.segmentation is not None:
+        picks = pick(scores.score_map[index], geometry, n, spacing, item.asked)
+        found = [
+            _Found(
+                *place,
+                float(scores.score_map[index][place]),
+                int(scores.segmentation[index][place]),
+            )
+            for place in picks
+        ]
+    else:
+        found = _found(scores, index)[:n]
+    _check_found(found, item.image, contract)
     pixels = tuple(
         Pixel(*geometry.to_image(one.row, one.col), place, one.score, one.label)
-        for place, one in enumerate(found[:n], start=1)
+        for place, one in enumerate(found, start=1)
     )
-    height, width = geometry.mapped
-    return Ranked(
-        item.image,
-        geometry,
-        pixels,
-        None if scores.map is None else scores.map[index, :height, :width],
-        None if scores.segmentation is None else scores.segmentation[index, :height, :width],
-    )
+    return Ranked(item.image, geometry, pixels, uncertainty, classes, nonnegative=nonnegative)
 
 
 class _Found(NamedTuple):
@@ -230,28 +278,6 @@ def _found(scores: Scores, index: int) -> list[_Found]:
     there = scores.pixel[index, :, 0] != NO_PIXEL
     columns = (*scores.pixel[index].T, scores.score[index], scores.label[index])
     return [_Found(*values) for values in zip(*(c[there].tolist() for c in columns), strict=True)]
-
-
-def _apart(
-    runtime: Runtime, item: Prepared, found: list[_Found], *, n: int, distance: float
-) -> list[_Found]:
-    """The n best that keep their distance: where the K best are too few, the graph is asked again,
-    without what lies around those that were taken.
-    """
-    exclude, geometry = item.exclude.copy(), item.photograph.geometry
-    kept: list[_Found] = []
-    while True:
-        for one in found:
-            if len(kept) == n:
-                return kept
-            if not exclude[one.row, one.col]:
-                kept.append(one)
-                place = geometry.to_image(one.row, one.col)
-                exclude[geometry.near(*place, distance)] = 1
-        if len(found) < runtime.contract.top_k or len(kept) == n:
-            return kept
-        noise = None if item.noise is None else item.noise[None]
-        found = _found(runtime.run(item.photograph.pixels[None], exclude[None], noise), 0)
 
 
 def _check_found(found: Sequence[_Found], image: str, contract: Contract) -> None:

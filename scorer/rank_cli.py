@@ -17,7 +17,7 @@ from scorer.console import Number, cores, progress, say
 from scorer.contract import Contract
 from scorer.errors import SOME_SKIPPED, BadInput
 from scorer.image_ranking import WAYS
-from scorer.rank_told import Told, in_words, tell, who
+from scorer.rank_told import Told, in_words, tell, warn_of_neighbours, who
 from scorer.runtimes import choose, open_graph
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     pool_where: str,
     n: int,
     budget: int | None,
-    min_distance: float,
+    min_distance: float | None,
     graph: Path,
     labels_path: Path | None,
     exclude: Path | None,
@@ -227,6 +227,7 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     mine = threads or cores() if engine == "threads" else 1
     opened = open_graph(name, graph, workers=mine, precision=precision)
     contract, shares = opened.contract, images_out is not None and images_by == "share"
+    warn_of_neighbours(contract, min_distance)
     pool = open_pool(pool_where)
     wanted = job.Options(
         task=Task(

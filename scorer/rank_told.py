@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scorer.console import say
-from scorer.contract import Contract
+from scorer.contract import CONVERGED, Contract
 from scorer.listener import Listener
+from scorer.spacing import AUTO
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -45,6 +46,15 @@ def in_words(contract: Contract) -> str:
     return f"{contract.acquisition} over {passes} at {contract.height}x{contract.width}{stride}"
 
 
+def warn_of_neighbours(contract: Contract, distance: float | None) -> None:
+    """Where pixels cannot be kept apart although nobody said that they need not be."""
+    if distance is AUTO and not contract.has_map:
+        say(
+            "this graph gives no map: pixels may lie side by side; export it with --map",
+            style="yellow",
+        )
+
+
 def who(engine: str, workers: int, threads: int) -> str:
     return f"{threads} images at a time" if engine == "threads" else f"{workers} {_WORKERS[engine]}"
 
@@ -62,6 +72,8 @@ def tell(summary: "Summary", out: Path, overlay: Path | None, *, seconds: float)
         say(f"{summary.kept} of the images had been done before")
     if summary.short:
         say(f"{summary.short} images had fewer pixels left than were asked for", style="yellow")
+    if summary.share is not None:
+        _tell_share(summary.share)
     if summary.strangers:
         say(f"{summary.strangers} labelled images are not in the pool", style="yellow")
     if overlay is not None:
@@ -70,6 +82,20 @@ def tell(summary: "Summary", out: Path, overlay: Path | None, *, seconds: float)
         _tell_skipped(summary, out)
     if summary.passing:
         say(f"{summary.passing} of these may be there later: the same command looks again")
+
+
+def _tell_share(share: float) -> None:
+    """BalEntAcq scatters its choice along BalEnt = 0; where that is nowhere, it asks neighbours."""
+    said = f"BalEnt is 0 or more at {share:.2%} of the pixels"
+    if share >= CONVERGED:
+        say(said, nonnegative=share)
+        return
+    say(
+        f"{said}: the network has hardly converged, and what it finds best lies side by side; "
+        "train it for more steps, or label more pixels",
+        style="yellow",
+        nonnegative=share,
+    )
 
 
 def _tell_skipped(summary: "Summary", out: Path) -> None:

@@ -47,6 +47,7 @@ def write(
         "done by an earlier run": summary.kept,
         "pixels asked for": summary.pixels,
         "images with fewer pixels than asked": summary.short,
+        "share of pixels with BalEnt ≥ 0": _share(summary.share),
         "seconds of this run": f"{seconds:.1f}",
         "images per second": f"{done / seconds:.1f}" if done and seconds else "-",
     }
@@ -58,6 +59,10 @@ def write(
     )  # fmt: skip
     with replacing(path) as file:
         file.write(page)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"
 
 
 def _row(name: str, value: object) -> str:

@@ -18,7 +18,8 @@ class Scores:
 
     score float32 [B, K]; pixel int32 [B, K, 2] as (row, column) on the map, -1 where no eligible
     pixel was left; label int32 [B, K]; map float32 [B, H, W], the acquisition's own quantity;
-    segmentation int32 [B, H, W], the class of the largest mean probability.
+    segmentation int32 [B, H, W], the class of the largest mean probability; score_map float32
+    [B, H, W], the score of every eligible pixel and NO_SCORE of the others.
     """
 
     score: npt.NDArray[np.float32]
@@ -26,6 +27,7 @@ class Scores:
     label: npt.NDArray[np.int32]
     map: npt.NDArray[np.float32] | None = None
     segmentation: npt.NDArray[np.int32] | None = None
+    score_map: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)

@@ -18,20 +18,21 @@ from scorer.pools import Collection, Entry
 from scorer.pools.folder import of_file
 from scorer.rank import Ranked, Ranker, Skipped
 from scorer.runtime import Runtime
+from scorer.spacing import AUTO
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """What is done to every image.
 
-    n: pixels. distance: of the pixels of an image from each other, in its own pixels. labels:
+    n: pixels. distance: how far those of an image lie apart, as in scorer.spacing.of. labels:
     pixels that were asked already. exclude: a folder of masks of what is never chosen. pictures: a
     folder for overlays. uncertain: the share of pixels with at least this value is measured. batch:
     images scored together, on which no result depends.
     """
 
     n: int = 5
-    distance: float = 0.0
+    distance: float | None = AUTO
     seed: int = 0
     labels: Labels | None = None
     exclude: Path | None = None
@@ -51,8 +52,14 @@ class Shards:
         self.runtime, self.pool, self.folder, self.task = runtime, pool, folder, task
         self.manifest = Manifest(folder)
         self._labels = task.labels or Labels({})
-        barred = Exclusion(self._labels, task.distance, task.exclude)
-        self._ranker = Ranker(runtime, barred, n=task.n, seed=task.seed, want_map=task.want_map)
+        self._ranker = Ranker(
+            runtime,
+            Exclusion(self._labels, task.exclude),
+            n=task.n,
+            distance=task.distance,
+            seed=task.seed,
+            want_map=task.want_map,
+        )
 
     def score(self, shard: int, on_image: Callable[[], None] = lambda: None) -> None:
         """Write the part of a shard; on_image is called for every image, the last one's when the

@@ -22,7 +22,7 @@ class Summary:
     kept: done by an earlier run; asked: images in the ranking; short: images with fewer than n
     pixels left; passing: skipped for what may have passed when the same command is given again;
     strangers: labelled images that are not in the pool; examples: some skipped images
-    of every reason.
+    of every reason. measured, nonnegative: as in part.Counts.
     """
 
     images: int = 0
@@ -32,6 +32,8 @@ class Summary:
     asked: int = 0
     short: int = 0
     passing: int = 0
+    measured: int = 0
+    nonnegative: float = 0.0
     strangers: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[Skipped]] = field(default_factory=dict)
@@ -39,6 +41,11 @@ class Summary:
     @property
     def skipped(self) -> int:
         return self.reasons.total()
+
+    @property
+    def share(self) -> float | None:
+        """Of an image's pixels, how many have BalEnt ≥ 0 on average; None where it is not known."""
+        return self.nonnegative / self.measured if self.measured else None
 
     def add(self, counts: Counts) -> None:
         """Those of a part."""
@@ -58,7 +65,8 @@ class Summary:
         """For programs. Of the ranking, not of the run: the same whether it was cut or not."""
         return {
             "images": self.images, "ranked": self.ranked, "pixels": self.pixels,
-            "short": self.short, "skipped": dict(sorted(self.reasons.items())),
+            "short": self.short, "nonnegative": self.share,
+            "skipped": dict(sorted(self.reasons.items())),
         }  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,13 +11,11 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from scorer.errors import BadDataset, BadImage
-from scorer.geometry import Geometry
-from scorer.images import load
 from trainer import masks
 from trainer.classes import Classes
-from trainer.hypercolumns.album import Album, in_order
+from trainer.features import Features
+from trainer.hypercolumns.album import Album
 from trainer.network import BayesianNetwork, upsample
-from trainer.networks.pixelhead import PixelHead, quarter
 from trainer.split import Split
 
 _CLASSES_AT_ONCE = 16
@@ -39,7 +36,7 @@ class Evaluation:
         return float(np.nanmean(self.iou))
 
 
-def evaluate(  # noqa: PLR0913  # two of them are how it is done
+def evaluate(
     network: BayesianNetwork,
     split: Split,
     classes: Classes,
@@ -58,10 +55,10 @@ def evaluate(  # noqa: PLR0913  # two of them are how it is done
     )
     skipped = []
     network.eval()
-    predict = partial(_predict, _scores(network, size, album), split, classes)
+    features = Features(network, size, album)
+    predict = partial(_predict, network, features, split, classes)
     names = split.images.names
-    frozen = isinstance(network.trunk, PixelHead)
-    for done, found in enumerate((in_order if frozen else map)(predict, names), start=1):
+    for done, found in enumerate(features.each(predict, names), start=1):
         if isinstance(found, BadImage):
             skipped.append((names[done - 1], str(found)))
         else:
@@ -86,32 +83,9 @@ def _summary(matrix: Tensor, images: int, skipped: list[tuple[str, str]]) -> Eva
     return Evaluation(tuple((hits / union).tolist()), accuracy, images, skipped)
 
 
-# Of a photograph: class scores at the resolution of the features, and where they belong.
-Scores = Callable[[Path], tuple[Float[Tensor, "1 C h w"], Geometry]]
-
-
-def _scores(network: BayesianNetwork, size: tuple[int, int], album: Album | None) -> Scores:
-    device = network.image_mean.device
-    trunk = network.trunk
-
-    def seen(path: Path) -> tuple[Tensor, Geometry]:
-        assert isinstance(trunk, PixelHead)
-        maps = kept.maps(path)
-        return network.classifier(trunk.head(maps.tensors(device), quarter(size))), maps.geometry
-
-    def looked(path: Path) -> tuple[Tensor, Geometry]:
-        photograph = load(path, size)
-        return network(torch.from_numpy(photograph.pixels)[None].to(device)), photograph.geometry
-
-    if not isinstance(trunk, PixelHead):
-        return looked
-    kept = album or Album(network, size)
-    return seen
-
-
 @torch.inference_mode()
 def _predict(
-    scores: Scores, split: Split, classes: Classes, name: str
+    network: BayesianNetwork, features: Features, split: Split, classes: Classes, name: str
 ) -> tuple[Tensor, Tensor] | BadImage:
     """Classes predicted and true, or why there are none."""
     path = split.mask(name)
@@ -119,13 +93,13 @@ def _predict(
         raise BadDataset("the split has no masks to compare with", remedy="add masks to [val]")
     try:
         truth = torch.from_numpy(masks.read(path, classes, split.ids))
-        found, geometry = scores(split.images.path(name))
+        found, geometry = features.of(split.images.path(name))
         if truth.shape != geometry.image:
             raise BadImage("mask of another size", f"{tuple(truth.shape)}")
     except BadImage as error:
         return error
     height, width = geometry.content
-    content = upsample(found, geometry.grid)[..., :height, :width].float().cpu()
+    content = upsample(network.classifier(found), geometry.grid)[..., :height, :width].float().cpu()
     return _largest(content, (truth.shape[0], truth.shape[1])), truth.long()
 
 

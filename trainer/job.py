@@ -1,6 +1,8 @@
 """A model from start to file: labels, weights, training, measuring, saving."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -68,9 +70,12 @@ class Listener(Protocol):
     def epoch(self, progress: Progress, miou: float | None) -> None: ...
 
 
-def train(dataset: Dataset, out: Path, options: Options, listener: Listener) -> Evaluation | None:
+def train(
+    dataset: Dataset, out: Path, options: Options, listener: Listener, cache: Cache | None = None
+) -> Evaluation | None:
     """Train a model and save it to `out`; labels drawn from masks are kept in `labels_path(out)`.
 
+    cache: of what a frozen backbone sees; without one it is kept in `features_path(out)`.
     Interrupted at any moment, the same call goes on from the last whole epoch (unless
     options.resume is false). Returns the evaluation on the validation split, if there is one.
     """
@@ -93,7 +98,8 @@ def train(dataset: Dataset, out: Path, options: Options, listener: Listener) -> 
     )
     if not options.resume:
         run.resume.unlink(missing_ok=True)
-    taught = _taught(network, dataset, labels, out, options, run, listener)
+    with _cache(out, options, cache) as kept:
+        taught = _taught(network, dataset, labels, options, run, listener, kept)
     model.save(out, network, _card(dataset, taught, origin, options))
     run.resume.unlink(missing_ok=True)
     return taught.evaluation
@@ -104,37 +110,38 @@ def features_path(out: Path) -> Path:
     return out.with_name(f"{out.stem}.features.db")
 
 
+@contextmanager
+def _cache(out: Path, options: Options, given: Cache | None) -> Iterator[Cache | None]:
+    """The given one; or a network's own, open for the time of its training."""
+    if given is not None or not options.kept or isinstance(options.recipe, Recipe):
+        yield given
+        return
+    with closing(Cache(features_path(out), most_bytes=int(options.kept * 1e9))) as own:
+        yield own
+
+
 def _taught(
     network: BayesianNetwork,
     dataset: Dataset,
     labels: Labels | None,
-    out: Path,
     options: Options,
     run: Run,
     listener: Listener,
+    cache: Cache | None,
 ) -> Taught:
     recipe = options.recipe
     if isinstance(recipe, Recipe):
         samples = teach.samples_of(dataset, labels, listener)
         return teach.teach_whole(network, dataset, samples, recipe, run, listener)
-    cache = None
-    if options.kept and labels is not None:
-        cache = Cache(features_path(out), most_bytes=int(options.kept * 1e9))
-    try:
-        pixels = labels or lesson.of_masks(dataset, recipe.seed, listener)
-        taught = teach.teach_head(network, dataset, pixels, recipe, cache, listener)
-    finally:
-        if cache is not None:
-            cache.close()
+    pixels = labels or lesson.of_masks(dataset, recipe.seed, listener)
+    taught = teach.teach_head(network, dataset, pixels, recipe, cache, listener)
     if options.finetune is None:
         return taught
     if taught.evaluation is not None:
         listener.tell(f"mIoU {taught.evaluation.miou:.4f} before the network is tuned as a whole")
     samples = teach.samples_of(dataset, labels, listener)
     network.requires_grad_(True)
-    return teach.teach_whole(
-        network, dataset, samples, options.finetune, run, listener, warn=False
-    )
+    return teach.teach_whole(network, dataset, samples, options.finetune, run, listener, warn=False)
 
 
 def _tell_origin(origin: str, options: Options, listener: Listener) -> None:

@@ -210,9 +210,8 @@ def _taken(settings: Mapping[str, Any]) -> tuple[str, str]:
 def _check(network: str, settings: Mapping[str, Any], head: bool) -> None:
     """Refuse what would have no effect."""
     tuned = settings["finetune"] is not None
-    if not head:
-        without = ("finetune",)
-    else:
+    without: tuple[str, ...] = ("finetune",)
+    if head:
         without = ("preset", "epochs") if tuned else ("preset", *_OF_WHOLE)
     given = [name for name in without if settings[name] is not None]
     if head and not tuned and settings["devices"] > 1:

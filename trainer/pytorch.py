@@ -1,18 +1,20 @@
 """PyTorch as a runtime: a model scores photographs without any export."""
 
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from scorer.contract import Contract
+from scorer.contract import BEST, Contract
 from scorer.runtime import Scores
+from trainer import layout
 from trainer.model import Card
 from trainer.network import BayesianNetwork
-from trainer.raster import Whole
 from trainer.scoring import ScoringNetwork
-from trainer.strips import Strips
+
+Maker = Callable[..., torch.nn.Module]
 
 
 def device() -> str:
@@ -34,6 +36,7 @@ class PyTorch:
         passes: int,
         top_k: int = 64,
         mask_seed: int = 0,
+        stride: int = 1,
     ) -> None:
         self.device = device()
         self.name = f"torch {self.device}"
@@ -46,8 +49,9 @@ class PyTorch:
             width=card.width,
             classes=card.classes,
             colours=card.colours,
-            top_k=min(top_k, card.height * card.width),
+            top_k=min(top_k, card.height * card.width // stride**2),
             has_map=True,
+            stride=stride,
             network=card.network,
             weights_sha256=network.sha256,
             preprocessing=network.preprocessing,
@@ -57,9 +61,9 @@ class PyTorch:
             passes=passes,
             mask_seed=mask_seed,
             acquisition=acquisition,
-            size=card.size,
+            size=self.contract.map,
             top_k=self.contract.top_k,
-            raster=raster_of(network, card.size),
+            raster=raster_of(network, card.size, self.contract.map),
         ).eval()
         self.network.to(self.device)
         self._one = threading.Lock()
@@ -73,20 +77,20 @@ class PyTorch:
         *,
         want_map: bool = False,
     ) -> Scores:
-        """Score image [B, H, W, 3]; exclude and noise are [B, H, W]."""
+        """Score image [B, H, W, 3]; exclude and noise are [B, *map]."""
         given = (image, exclude) if noise is None else (image, exclude, noise)
         with self._one:
             found = self.network(*(torch.from_numpy(one).to(self.device) for one in given))
-        score, pixel, label, quantity, segmentation = (values.cpu().numpy() for values in found)
-        maps = (quantity, segmentation) if want_map else (None, None)
-        return Scores(score, pixel, label, *maps)
+        values = [one.cpu().numpy() for one in found]
+        return Scores(*(values if want_map else values[: len(BEST)]))
 
 
 @torch.inference_mode()
-def raster_of(network: BayesianNetwork, size: tuple[int, int]) -> type[Whole] | type[Strips]:
-    """On a CPU the grid in strips where that is possible, so that memory stays small."""
-    if device() == "cuda":
-        return Whole
-    blank = torch.zeros(1, *size, 3, dtype=torch.uint8)
-    height, width = network.features(blank).shape[2:]
-    return Strips if Strips.fits(network.classifier, (height, width), size) else Whole
+def raster_of(network: BayesianNetwork, grid: tuple[int, int], size: tuple[int, int]) -> Maker:
+    """From the features of an image of `grid` to a map of `size`, with little memory on a CPU."""
+    height, width = network.features(torch.zeros(1, *grid, 3, dtype=torch.uint8)).shape[2:]
+    target = "gpu" if device() == "cuda" else "cpu"
+    chosen = layout.choose(
+        network.classifier, (height, width), size, align_corners=False, target=target
+    )
+    return layout.raster(chosen, (height, width), size)

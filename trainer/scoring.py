@@ -1,6 +1,7 @@
 """From features to the K best pixels: the module that export traces, and its PyTorch reference."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -10,14 +11,15 @@ from torch import Tensor, nn
 from scorer.contract import NO_PIXEL, NO_SCORE
 from trainer.acquisition import ACQUISITIONS, given
 from trainer.dropout import masks, widen
-from trainer.moments import accumulate
+from trainer.moments import Moments, accumulate
 from trainer.network import Scorable
 from trainer.raster import Whole
 
 
 class Scores(NamedTuple):
     """The K best pixels of each image, best first; the map of the acquisition's quantity; the
-    class of the largest mean probability everywhere.
+    class of the largest mean probability everywhere; the score of all eligible pixels, NO_SCORE of
+    the others.
 
     Places for which no eligible pixel was left hold NO_SCORE, (-1, -1) and label -1.
     """
@@ -27,6 +29,7 @@ class Scores(NamedTuple):
     label: Int32[Tensor, "B K"]
     map: Float[Tensor, "B H W"]
     segmentation: Int32[Tensor, "B H W"]
+    score_map: Float[Tensor, "B H W"]
 
 
 class ScoringTail(nn.Module):
@@ -64,10 +67,22 @@ class ScoringTail(nn.Module):
         exclude: UInt8[Tensor, "B mapH mapW"],
         noise: Float[Tensor, "B mapH mapW"] | None = None,
     ) -> Scores:
-        label, *rest = self.raster(features, self._pixelwise)
-        quantity = rest[0] if rest else given(noise)
+        return self.looking(features, exclude, noise)[0]
+
+    def looking(
+        self,
+        features: Float[Tensor, "B K h w"],
+        exclude: UInt8[Tensor, "B mapH mapW"],
+        noise: Float[Tensor, "B mapH mapW"] | None = None,
+        more: Callable[[Moments], tuple[Tensor, ...]] | None = None,
+    ) -> tuple[Scores, tuple[Tensor, ...]]:
+        """The scores, and maps [B, H, W] of what `more` gives for the same moments."""
+        label, *rest = self.raster(features, partial(self._pixelwise, more=more))
+        quantity = given(noise) if self.acquisition.quantity is None else rest.pop(0)
         score = self.acquisition.score(quantity, noise)
-        return Scores(*_best(score, exclude, label, self.top_k), quantity, label)
+        eligible = score.masked_fill(exclude.int() != 0, NO_SCORE)
+        found = Scores(*_best(eligible, label, self.top_k), quantity, label, eligible)
+        return found, tuple(rest)
 
     def mean(self, features: Float[Tensor, "B K h w"]) -> Float[Tensor, "B C mapH mapW"]:
         """Mean class probabilities over the passes at every pixel of the map."""
@@ -77,11 +92,17 @@ class ScoringTail(nn.Module):
 
         return torch.stack(self.raster(features, means), dim=1)
 
-    def _pixelwise(self, logits: Iterable[Float[Tensor, "B _ C P"]]) -> tuple[Tensor, ...]:
-        moments = accumulate(logits, self.passes, aleatoric=self.acquisition.needs_aleatoric)
-        label = moments.mean.argmax(dim=1).int()
-        quantity = self.acquisition.quantity
-        return (label,) if quantity is None else (label, quantity(moments))
+    def _pixelwise(
+        self,
+        logits: Iterable[Float[Tensor, "B _ C P"]],
+        more: Callable[[Moments], tuple[Tensor, ...]] | None,
+    ) -> tuple[Tensor, ...]:
+        needed = self.acquisition.needs_aleatoric or more is not None
+        moments = accumulate(logits, self.passes, aleatoric=needed)
+        maps = [moments.mean.argmax(dim=1).int()]
+        if self.acquisition.quantity is not None:
+            maps.append(self.acquisition.quantity(moments))
+        return (*maps, *(more(moments) if more else ()))
 
 
 class ScoringNetwork(nn.Module):
@@ -116,14 +137,10 @@ class ScoringNetwork(nn.Module):
 
 
 def _best(
-    score: Float[Tensor, "B H W"],
-    exclude: UInt8[Tensor, "B H W"],
-    label: Int32[Tensor, "B H W"],
-    top_k: int,
+    eligible: Float[Tensor, "B H W"], label: Int32[Tensor, "B H W"], top_k: int
 ) -> tuple[Float[Tensor, "B K"], Int32[Tensor, "B K 2"], Int32[Tensor, "B K"]]:
-    width = score.shape[2]
-    eligible = score.masked_fill(exclude.int() != 0, NO_SCORE).flatten(1)
-    best, index = eligible.topk(top_k, dim=1)
+    width = eligible.shape[2]
+    best, index = eligible.flatten(1).topk(top_k, dim=1)
     row = torch.div(index, width, rounding_mode="trunc")
     pixel = torch.stack((row, index - row * width), dim=2)
     none_left = best <= NO_SCORE

@@ -41,9 +41,9 @@ class Annotation:
     """
 
     def __init__(
-        self, pool: Pool, served: Served, store: Store, *, n: int, distance: float, seed: int
+        self, pool: Pool, served: Served, store: Store, *, n: int, distance: float | None, seed: int
     ) -> None:
-        check(served.runtime.contract, n=n, want_map=False)
+        check(served.runtime.contract, n=n, distance=distance, want_map=False)
         self.pool, self.served, self.store = pool, served, store
         self.n, self.distance, self.seed = n, distance, seed
         self.answers, self.started = 0, _now()  # answers since then
@@ -57,7 +57,7 @@ class Annotation:
 
     def _begin(self, standing: Sequence[Answer]) -> None:
         """A ranking of the whole pool, from its start."""
-        self.ranked, self.skipped = 0, 0
+        self.ranked, self.skipped, self._nonnegative = 0, 0, 0.0
         self.failure: str | None = None
         graph = self.runtime.contract.sha256
         self.round = _round(standing, graph)
@@ -102,6 +102,12 @@ class Annotation:
             self.store.close()
 
     @property
+    def nonnegative(self) -> float | None:
+        """Of the pixels ranked in this round, the share with BalEnt ≥ 0."""
+        known = self.runtime.contract.balanced and self.runtime.contract.has_map and self.ranked
+        return self._nonnegative / self.ranked if known else None
+
+    @property
     def pool_ranked(self) -> bool:
         """Whether the whole pool is ranked."""
         return self.ranked + self.skipped == len(self.pool)
@@ -122,6 +128,7 @@ class Annotation:
                     left = max(0, self.n - answered.get(result.image, 0))
                     self.queue.add(result.best(left), runtime.contract, number)
                     self.ranked += 1
+                    self._nonnegative += result.nonnegative or 0.0
                 else:
                     self.skipped += 1
         except Exception as error:  # told on the page and in /v1/state; labelling goes on
@@ -212,7 +219,7 @@ class Annotation:
         runtime, path = self.runtime, self.path(name)
         check(runtime.contract, n=1, want_map=True)
         item = prepare(runtime.contract, path, name, Exclusion(Labels({})), n=1, seed=self.seed)
-        return chosen(runtime, item, run(runtime, [item], want_map=True), 0, n=1, distance=0)
+        return chosen(runtime.contract, item, run(runtime, [item]), 0, n=1, distance=0)
 
 
 def _round(standing: Sequence[Answer], graph: str) -> int:

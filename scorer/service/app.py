@@ -162,6 +162,7 @@ def _add_routes(app: FastAPI, annotation: Annotation) -> None:
             "images": len(annotation.pool),
             "ranked": annotation.ranked,
             "skipped": annotation.skipped,
+            "nonnegative": annotation.nonnegative,
             "failure": annotation.failure,
             "pixels_left": pixels,
             "images_left": images,

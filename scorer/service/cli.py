@@ -77,7 +77,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     graph: Path,
     labels: Path,
     n: int,
-    min_distance: float,
+    min_distance: float | None,
     seed: int,
     host: str,
     port: int,

@@ -55,7 +55,7 @@ class Inference(BaseModel):
     id: Text = ""
     parameters: Parameters = {}
     inputs: Annotated[list[Input], Field(min_length=1, max_length=3)]
-    outputs: Annotated[list[Output], Field(max_length=5)] | None = None
+    outputs: Annotated[list[Output], Field(max_length=6)] | None = None
 
 
 @dataclass

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, File, HTTPException, Query, Request, Response, UploadFile
+from pydantic import Field
 
 from scorer.errors import BadImage
 from scorer.service import inference
@@ -14,6 +15,7 @@ from scorer.service.guard import GRAPH, Limits
 from scorer.service.inference import MODEL, Inference
 from scorer.service.scoring import Scored, Scoring
 from scorer.service.upload import Upload
+from scorer.spacing import AUTO
 
 _MOST_FILES = 64
 _LONGEST_NAME = 4096
@@ -48,7 +50,12 @@ def _add_rank(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
         response: Response,
         n: Annotated[int, Query(ge=1, le=10_000, description="pixels per image")] = 5,
         want_map: Annotated[bool, Query(alias="map", description="with the map as PNG")] = False,
-        min_distance: Annotated[float, Query(ge=0, le=10**5, allow_inf_nan=False)] = 0.0,
+        min_distance: Annotated[
+            Annotated[float, Field(ge=0, le=10**5, allow_inf_nan=False)] | Literal["auto"],
+            Query(
+                description="of the pixels from each other, in those of the image; 0: the paper's"
+            ),
+        ] = "auto",
         seed: Annotated[int, Query(ge=0, le=2**32 - 1)] = 0,
     ) -> dict[str, Any]:
         """The pixels worth a label of images that are sent along, best first.
@@ -57,9 +64,9 @@ def _add_rank(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
         """
         if len(images) > _MOST_FILES:
             raise HTTPException(413, f"at most {_MOST_FILES} images in a request")
+        distance = AUTO if min_distance == "auto" else min_distance
         works = [
-            Upload(_name(file), await file.read(), n, min_distance, seed, want_map)
-            for file in images
+            Upload(_name(file), await file.read(), n, distance, seed, want_map) for file in images
         ]
         futures = scoring.submit(works)
         await _done(futures, limits.seconds)

@@ -168,7 +168,7 @@ class Scoring:
     def _together(self, runtime: Runtime, loaded: Sequence[tuple[_Job, Tensors]]) -> Scores:
         """Of all that came, which may be more than a batch: a request has many images."""
         given = _joined([tensors for _, tensors in loaded])
-        want_map = any(job.work.want_map for job, _ in loaded)
+        want_map = runtime.contract.has_map  # from which pixels that lie apart are chosen
         starts = range(0, len(given.image), self.batch)
         parts = [_part(given, slice(start, start + self.batch)) for start in starts]
         return _joined(

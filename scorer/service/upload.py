@@ -20,15 +20,15 @@ class Upload:
     name: str
     data: bytes
     n: int
-    distance: float
+    distance: float | None
     seed: int
     want_map: bool
     images: int = 1
 
     def load(self, runtime: Runtime) -> Tensors:
-        rank.check(runtime.contract, n=self.n, want_map=self.want_map)
+        rank.check(runtime.contract, n=self.n, distance=self.distance, want_map=self.want_map)
         item = self._prepared = rank.prepare(
-            runtime.contract, self.data, self.name, Exclusion(Labels({}), self.distance),
+            runtime.contract, self.data, self.name, Exclusion(Labels({})),
             n=self.n, seed=self.seed, max_pixels=MOST_PIXELS,
         )  # fmt: skip
         noise = None if item.noise is None else item.noise[None]
@@ -37,12 +37,12 @@ class Upload:
     def finish(self, runtime: Runtime, scores: Scores) -> dict[str, Any]:
         """What the answer says of this image."""
         contract = runtime.contract
-        found = rank.chosen(runtime, self._prepared, scores, 0, n=self.n, distance=self.distance)
+        found = rank.chosen(contract, self._prepared, scores, 0, n=self.n, distance=self.distance)
         height, width = found.geometry.image
         pixels = [asdict(one) | {"label": contract.classes[one.label]} for one in found.pixels]
         answer = {
             "image": self.name, "height": height, "width": width, "graph": contract.sha256,
-            "pixels": pixels,
+            "nonnegative": found.nonnegative, "pixels": pixels,
         }  # fmt: skip
         if self.want_map and found.map is not None:
             picture = overlay.encoded(overlay.colour_map(found.map), "PNG")

@@ -2,8 +2,8 @@
 
 An SQLite database: a killed process leaves it whole. Of every photograph it keeps the vectors at
 its labelled pixels and the sums for mean and deviation, which are small, and the maps as long as
-there is room. The key says what they depend on: the bytes of the file, the backbone and its weights,
-the size, the view.
+there is room. The key says what they depend on: the bytes of the file, the backbone and its
+weights, and the size.
 """
 
 import json
@@ -131,7 +131,8 @@ class Cache:
         header = json.loads(row[0])
         shapes = [tuple(shape) for shape in header["shapes"]]
         parts = np.split(
-            np.frombuffer(row[1], np.float16), np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+            np.frombuffer(row[1], np.float16),
+            np.cumsum([math.prod(shape) for shape in shapes])[:-1],
         )
         stages = tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
         height, width, *grid = header["geometry"]

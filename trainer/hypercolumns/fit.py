@@ -41,7 +41,7 @@ def fit(
         logits = network.classifier(network.dropout(trunk.head(maps, (1, 1))))
         loss = F.cross_entropy(logits[:, :, 0, 0], labels)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         schedule.step()
         on_step(step, _finite(float(loss.detach())))

@@ -31,7 +31,7 @@ class Maps:
     stages: tuple[npt.NDArray[np.float16], ...]
     geometry: Geometry
 
-    def tensors(self, device: str = "cpu") -> list[Float[Tensor, "1 M h w"]]:
+    def tensors(self, device: str | torch.device = "cpu") -> list[Float[Tensor, "1 M h w"]]:
         """As the head takes them."""
         return [torch.from_numpy(stage)[None].to(device).float() for stage in self.stages]
 
@@ -74,9 +74,7 @@ def see(network: BayesianNetwork, photograph: Photograph) -> Maps:
     return Maps(tuple(stage[0].half().cpu().numpy() for stage in stages), photograph.geometry)
 
 
-def split(
-    vectors: Float[Tensor, "N _"], widths: Sequence[int]
-) -> list[Float[Tensor, "N M 1 1"]]:
+def split(vectors: Float[Tensor, "N _"], widths: Sequence[int]) -> list[Float[Tensor, "N M 1 1"]]:
     """Vectors of the channels of all stages as maps of one pixel each."""
     return [part[:, :, None, None] for part in vectors.split(list(widths), dim=1)]
 

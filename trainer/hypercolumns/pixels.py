@@ -76,6 +76,4 @@ def gather(
         classes = np.concatenate(found)
         flat = np.memmap(file, np.float16, "r")
         mean, deviation = mean_and_deviation(np.asarray(sums))
-        return Pixels(
-            flat.reshape(len(classes), -1), classes, mean, deviation, len(found), skipped
-        )
+        return Pixels(flat.reshape(len(classes), -1), classes, mean, deviation, len(found), skipped)

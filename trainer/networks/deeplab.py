@@ -30,7 +30,7 @@ class DeepLabV3Plus(nn.Module):
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K h w"]:
         stages = self.backbone(image)
-        low, high = stages[self.backbone.low], stages[self.backbone.high]  # type: ignore[index]
+        low, high = stages[self.backbone.low], stages[self.backbone.high]
         wide = upsample(self.aspp(high), tuple(low.shape[2:]))
         features: Tensor = self.decoder(torch.cat((wide, self.low(low)), dim=1))
         return features

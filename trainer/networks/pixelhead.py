@@ -80,9 +80,7 @@ class PixelHead(nn.Module):
 
     def head_parameters(self) -> list[nn.Parameter]:
         """All that is not the backbone's."""
-        return [
-            one for name, one in self.named_parameters() if not name.startswith("backbone.")
-        ]
+        return [one for name, one in self.named_parameters() if not name.startswith("backbone.")]
 
 
 class _Input(nn.Module):

@@ -10,17 +10,22 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from filelock import FileLock
+
 from scorer import labels as label_files
 from scorer.contract import ACQUISITIONS
 from scorer.errors import BadDataset, BadInput
 from scorer.files import check_writable, replacing
 from scorer.labels import Labels
-from trainer import clicks, job, model
+from trainer import clicks, job
 from trainer.dataset import Dataset
 from trainer.evaluate import Evaluation
-from trainer.simulation import inquiry, oracle, result
-from trainer.simulation.choose import SHARED, WAYS, Question
-from trainer.simulation.plan import Plan, identity
+from trainer.hypercolumns.cache import Cache
+from trainer.recipe import HeadRecipe
+from trainer.simulation import look, oracle, result
+from trainer.simulation.commands import in_graph
+from trainer.simulation.look import Asked, Question
+from trainer.simulation.plan import SHARED, Plan, identity
 from trainer.simulation.result import START, Result, folder_of
 
 
@@ -56,11 +61,19 @@ class Campaign:
         check_writable(out / "results.csv")
         self._check_same()
         self.known = self._begin()
+        self.cache = self._cache()
 
     @property
     def unknown(self) -> Path:
         """Masks of the pixels that nobody can be asked for."""
         return self.out / "unknown"
+
+    def _cache(self) -> Cache | None:
+        """What a frozen backbone sees, once for all rounds, seeds and acquisitions."""
+        training = self.plan.training
+        if not (training.kept and isinstance(training.recipe, HeadRecipe)):
+            return None
+        return Cache(self.out / "features.db", most_bytes=int(training.kept * 1e9))
 
     def _begin(self) -> int:
         """Leave out images without an answer; how many pixels can be asked for."""
@@ -79,15 +92,25 @@ class Campaign:
         return known
 
     def run(self) -> list[Result]:
-        """All seeds and acquisitions; the table is written after every round."""
+        """All seeds and acquisitions; the table is written after every round.
+
+        Of several runs in one folder one at a time carries out an acquisition of a seed.
+        """
         for seed in self.plan.seeds:
-            self._round(seed, START, 0)
+            with self._alone(seed, START):
+                self._round(seed, START, 0)
             for acquisition in self.plan.acquisitions:
-                for number in range(1, self.plan.rounds + 1):
-                    if self._ended(seed, acquisition):
-                        break
-                    self._round(seed, acquisition, number)
+                with self._alone(seed, acquisition):
+                    for number in range(1, self.plan.rounds + 1):
+                        if self._ended(seed, acquisition):
+                            break
+                        self._round(seed, acquisition, number)
         return self._write_table()
+
+    def _alone(self, seed: int, acquisition: str) -> FileLock:
+        folder = folder_of(self.out, seed, acquisition, 1).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / ".lock")
 
     def _ended(self, seed: int, acquisition: str) -> bool:
         """Whether budget, target or patience say that it is enough."""
@@ -121,17 +144,21 @@ class Campaign:
             **asked,
         )
         result.write(folder, found)
+        if number > 1:  # nothing depends on it any more
+            _model(folder_of(self.out, seed, acquisition, number - 1)).unlink(missing_ok=True)
         self._write_table()
         self.listener.end(found)
 
     def _train(self, folder: Path, seed: int) -> Evaluation:
+        tuned = self.plan.training.finetune
         options = replace(
             self.plan.training,
             labels=folder / "labels.csv",
             recipe=replace(self.plan.training.recipe, seed=seed),
+            finetune=tuned and replace(tuned, seed=seed),
             measurements=0,
         )
-        found = job.train(self.dataset, folder / "model.safetensors", options, self.listener)
+        found = job.train(self.dataset, _model(folder), options, self.listener, self.cache)
         assert found is not None
         return found
 
@@ -153,8 +180,8 @@ class Campaign:
                 name: [(one.row, one.col) for one in found] for name, found in labels.clicks.items()
             }
             asked = {
-                "distance": inquiry.mean_distance(places),
-                "unique": inquiry.mean_unique(labels),
+                "distance": look.mean_distance(places),
+                "unique": look.mean_unique(labels),
             }
         else:
             before = folder_of(self.out, seed, acquisition, number - 1)
@@ -169,29 +196,29 @@ class Campaign:
     ) -> tuple[Labels, dict[str, float]]:
         old = label_files.read(before / "labels.csv", self.dataset.classes.names)
         pool = self.dataset.train.images
-        asked = WAYS[self.plan.scorer](
-            Question(
-                model=before / "model.safetensors",
-                network=self.plan.training.network,
-                labels=before / "labels.csv",
-                exclude=self.unknown,
-                work=folder,
-                pool=pool,
-                acquisition=acquisition,
-                seed=seed_of(*drawn, acquisition),
-                **{name: getattr(self.plan, name) for name in SHARED},
-            ),
-            lambda done: self.listener.image(done, len(pool)),
+        question = Question(
+            model=_model(before),
+            network=self.plan.training.network,
+            labels=before / "labels.csv",
+            exclude=self.unknown,
+            work=folder,
+            pool=pool,
+            acquisition=acquisition,
+            seed=seed_of(*drawn, acquisition),
+            **{name: getattr(self.plan, name) for name in SHARED},
         )
+
+        def on_image(done: int) -> None:
+            self.listener.image(done, len(pool))
+
+        given: Asked | None = None
+        if self.plan.scorer == "graph":
+            given = in_graph(question, on_image)
+        asked, found = look.look(question, self.cache, given, on_image)
         more = oracle.answer(self.dataset.train, self.dataset.classes, asked)
-        network, card = model.load(before / "model.safetensors", self.plan.training.network)
-        found = inquiry.uncertainty(
-            network, card, pool, asked, self.plan.passes,
-            lambda done: self.listener.image(done, len(pool)),
-        )  # fmt: skip
         told = asdict(found) | {
-            "distance": inquiry.mean_distance(asked),
-            "unique": inquiry.mean_unique(more),
+            "distance": look.mean_distance(asked),
+            "unique": look.mean_unique(more),
         }
         return oracle.added(old, more), told
 
@@ -212,6 +239,11 @@ class Campaign:
                 )
         with replacing(path) as file:
             file.write(json.dumps(mine, indent=1, sort_keys=True) + "\n")
+
+
+def _model(folder: Path) -> Path:
+    """Of a round; it is kept until the next round is over."""
+    return folder / "model.safetensors"
 
 
 def seed_of(seed: int, number: int, acquisition: str) -> int:

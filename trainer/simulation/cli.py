@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from scorer.console import Number, say
+from scorer.console import Distance, Number, say
 from scorer.contract import ACQUISITIONS
 from trainer import options
 from trainer.screen import CampaignScreen
@@ -61,18 +61,19 @@ class _Seeds(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option(
     "--min-distance",
-    type=Number(0),
-    default=0.0,
+    type=Distance(),
+    default="auto",
     show_default=True,
-    help="Of the pixels of an image from each other and from labelled ones, in its own pixels.",
+    help="Of the pixels of an image from each other and from labelled ones, in its own pixels; "
+    "0: the paper's rule, none.",
 )
 @click.option("--mc", "passes", type=click.IntRange(2), default=20, show_default=True)
 @click.option(
     "--scorer",
     type=click.Choice(("torch", "graph")),
-    default="graph",
+    default="torch",
     show_default=True,
-    help="Score through export and scorer, as a team would, or in PyTorch.",
+    help="Score in PyTorch, or, more slowly, through export and scorer as a team would.",
 )
 @click.option("--stride", type=click.Choice(("1", "2", "4")), default="1", show_default=True)
 @click.option("--most-labels", type=click.IntRange(1), help="Stop at so many labels.")
@@ -94,7 +95,7 @@ def simulate_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     rounds: int,
     n: int | None,
     budget: int | None,
-    min_distance: float,
+    min_distance: float | None,
     passes: int,
     scorer: str,
     stride: str,

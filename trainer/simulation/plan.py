@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scorer.errors import BadInput
+from scorer.spacing import AUTO
 from trainer import job
 from trainer.dataset import Dataset
-from trainer.simulation.choose import SHARED
 from trainer.split import Split
+
+SHARED = ("n", "budget", "distance", "passes", "stride")  # of a plan and of its questions
+SCORERS = ("torch", "graph")  # the model as it is, or export and scorer as a team would
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,7 @@ class Plan:
     rounds: int = 5
     n: int = 5
     budget: int | None = None
-    distance: float = 0.0
+    distance: float | None = AUTO
     passes: int = 20
     stride: int = 1
     scorer: str = "torch"
@@ -36,17 +38,14 @@ class Plan:
     patience: int | None = None
     training: job.Options = field(default_factory=job.Options)
 
-    def __post_init__(self) -> None:
-        if self.scorer == "torch" and self.stride != 1:
-            raise BadInput("--stride needs --scorer graph: PyTorch scores every pixel")
-
 
 def identity(dataset: Dataset, plan: Plan) -> dict[str, Any]:
     """All that a round depends on; seeds, acquisitions and where to stop may be changed."""
     training = asdict(plan.training)
-    for name in ("labels", "resume", "measurements"):
+    for name in ("labels", "resume", "measurements", "kept"):
         del training[name]
-    training["recipe"].pop("seed")
+    for name in ("recipe", "finetune"):
+        (training[name] or {}).pop("seed", None)
     assert dataset.val is not None
     values = {
         "images": _digest(dataset.train),

@@ -1,4 +1,4 @@
-"""The next pixels to ask for: chosen in PyTorch, or by export and scorer as a team would."""
+"""The next pixels to ask for, chosen by the commands that a team would type."""
 
 import csv
 import ctypes
@@ -7,71 +7,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from scorer import labels as label_files
-from scorer.budget import within
 from scorer.errors import Failure
-from scorer.pool import Pool, list_pool
-from scorer.rank import Ranked, rank
-from trainer import model
-from trainer.pytorch import PyTorch
-from trainer.simulation.inquiry import Asked
+from scorer.pool import list_pool
+from scorer.spacing import AUTO
+from trainer.simulation.look import Asked, Question
 
-SHARED = ("n", "budget", "distance", "passes", "stride")
 _SOME_SKIPPED = 4  # scorer rank's exit code
 _SET_PARENT_DEATH_SIGNAL = 1  # prctl(2)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """Of which pool, with which model, and what must not be asked. `work`: for files on the way.
-
-    The rest as in scorer.rank; passes: m; budget: pixels of the pool, n of an image at most.
-    """
-
-    model: Path
-    network: str
-    labels: Path
-    exclude: Path
-    work: Path
-    pool: Pool
-    acquisition: str
-    seed: int
-    n: int
-    budget: int | None
-    distance: float
-    passes: int
-    stride: int
-
-
-def in_pytorch(question: Question, on_image: Callable[[int], None]) -> Asked:
-    """The reference: the model as it is."""
-    network, card = model.load(question.model, question.network)
-    results = rank(
-        PyTorch(
-            network,
-            card,
-            acquisition=question.acquisition,
-            passes=question.passes,
-            top_k=_top(question),
-        ),
-        question.pool,
-        n=question.n,
-        labels=label_files.read(question.labels, card.classes),
-        seed=question.seed,
-        distance=question.distance,
-        exclude=question.exclude,
-    )
-    ranked = []
-    for done, one in enumerate(results, start=1):
-        if isinstance(one, Ranked):
-            ranked.append(one)
-        on_image(done)
-    budget = question.budget
-    chosen = ranked if budget is None else within(budget, lambda: ranked)
-    return {one.image: [(pixel.row, pixel.col) for pixel in one.pixels] for one in chosen}
 
 
 def in_graph(question: Question, on_image: Callable[[int], None]) -> Asked:
@@ -87,7 +31,8 @@ def in_graph(question: Question, on_image: Callable[[int], None]) -> Asked:
     _command(
         "scorer", "rank", "--pool", _folder(question), "--graph", graph, "--n", question.n,
         "--labels", question.labels, "--exclude", question.exclude, "--seed", question.seed,
-        "--min-distance", question.distance, "--out", ranking, *budget,
+        "--min-distance", "auto" if question.distance is AUTO else question.distance,
+        "--out", ranking, *budget,
     )  # fmt: skip
     on_image(len(question.pool))
     graph.unlink()
@@ -97,12 +42,6 @@ def in_graph(question: Question, on_image: Callable[[int], None]) -> Asked:
         for row in csv.DictReader(file):
             asked.setdefault(row["image"], []).append((int(row["row"]), int(row["col"])))
     return asked
-
-
-WAYS: dict[str, Callable[[Question, Callable[[int], None]], Asked]] = {
-    "torch": in_pytorch,
-    "graph": in_graph,
-}
 
 
 def _top(question: Question) -> int:

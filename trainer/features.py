@@ -1,0 +1,50 @@
+"""What the dropout and the classifier of a network read of photographs."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from scorer.geometry import Geometry
+from scorer.images import load
+from trainer.hypercolumns.album import Album, in_order
+from trainer.network import BayesianNetwork
+from trainer.networks.pixelhead import PixelHead, quarter
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Features:
+    """Of a network, for photographs on a grid of `size` (height, width).
+
+    album: what its frozen backbone sees, if it has one, and perhaps saw before.
+    """
+
+    def __init__(
+        self, network: BayesianNetwork, size: tuple[int, int], album: Album | None = None
+    ) -> None:
+        self._network, self._size = network, size
+        self.device = network.image_mean.device
+        frozen = isinstance(network.trunk, PixelHead)
+        self._album = (album or Album(network, size)) if frozen else None
+
+    @torch.inference_mode()
+    def of(self, path: Path) -> tuple[Float[Tensor, "1 K h w"], Geometry]:
+        """Of a photograph, and where its pixels lie. Raises BadImage."""
+        if self._album is None:
+            photograph = load(path, self._size)
+            image = torch.from_numpy(photograph.pixels)[None].to(self.device)
+            return self._network.features(image), photograph.geometry
+        maps, trunk = self._album.maps(path), self._network.trunk
+        assert isinstance(trunk, PixelHead)
+        return trunk.head(maps.tensors(self.device), quarter(self._size)), maps.geometry
+
+    def each(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """work(item) for all of them, in order: a whole network has all cores for one photograph, a
+        head one core for each.
+        """
+        return map(work, items) if self._album is None else in_order(work, items)

@@ -1,0 +1,36 @@
+"""Which raster walks a grid: the cheapest that the sizes, the classifier and the target allow."""
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+
+from trainer.bands import Bands
+from trainer.raster import Coarse, Whole
+from trainer.strips import Strips
+
+Size = tuple[int, int]
+
+
+def choose(
+    classifier: nn.Conv2d, features: Size, size: Size, *, align_corners: bool, target: str
+) -> str:
+    """One of scorer.contract.LAYOUTS, from features to a map of `size`; target: "cpu" or "gpu"."""
+    if Coarse.fits(classifier, features, size) and not align_corners:
+        return "coarse"
+    if target == "gpu":
+        return "whole"
+    if Strips.fits(classifier, features, size) and (features == size or not align_corners):
+        return "strips"
+    return "bands" if Bands.fits(classifier, features, size) else "whole"
+
+
+def raster(layout: str, features: Size, size: Size) -> Callable[..., nn.Module]:
+    """What makes a raster of that layout (trainer/raster.py)."""
+    makers: dict[str, Callable[..., nn.Module]] = {
+        "strips": Strips,
+        "bands": partial(Bands, features=features),
+        "whole": Whole,
+        "coarse": partial(Coarse, factor=features[0] // size[0]),
+    }
+    return makers[layout]

@@ -1,0 +1,188 @@
+"""A model looks at a pool, once: which pixels it would ask for, and how uncertain it is of them."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from scorer import labels as label_files
+from scorer.budget import within
+from scorer.errors import BadImage
+from scorer.exclusion import Exclusion
+from scorer.images import Photograph
+from scorer.labels import Labels
+from scorer.pool import Pool
+from scorer.rank import Ranked, chosen, ready
+from scorer.runtime import Scores
+from trainer import model
+from trainer.acquisition import aleatoric, bald, balent, posterior
+from trainer.features import Features
+from trainer.hypercolumns.album import Album
+from trainer.hypercolumns.cache import Cache
+from trainer.moments import Moments
+from trainer.networks.pixelhead import PixelHead
+from trainer.pytorch import PyTorch
+
+Asked = Mapping[str, Sequence[tuple[int, int]]]  # (row, col) in the original image, by image
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Of which pool, with which model, and what must not be asked. `work`: for files on the way.
+
+    The rest as in scorer.rank; passes: m; budget: pixels of the pool, n of an image at most.
+    """
+
+    model: Path
+    network: str
+    labels: Path
+    exclude: Path
+    work: Path
+    pool: Pool
+    acquisition: str
+    seed: int
+    n: int
+    budget: int | None
+    distance: float | None
+    passes: int
+    stride: int
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """Means over the pixels asked, nats: BALD, entropy of single passes, and the posterior entropy
+    of balanced entropy. nonnegative: the share of all pixels of the pool with BalEnt ≥ 0.
+    """
+
+    epistemic: float
+    aleatoric: float
+    posterior: float
+    nonnegative: float
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Of one photograph: what would be asked, and the three uncertainties of those pixels [N, 3];
+    pixels of the map, and how many have BalEnt ≥ 0.
+    """
+
+    ranked: Ranked
+    places: Sequence[tuple[int, int]]
+    three: npt.NDArray[np.float32]
+    nonnegative: int
+    pixels: int
+
+
+def look(
+    question: Question,
+    cache: Cache | None,
+    asked: Asked | None = None,
+    on_image: Callable[[int], None] = lambda _: None,
+) -> tuple[Asked, Uncertainty]:
+    """What is asked, chosen here if it is not given already; photographs that cannot be read are
+    left out.
+    """
+    eye = _Eye(question, cache, asked)
+    seen = []
+    for done, one in enumerate(eye.features.each(eye.see, question.pool.names), start=1):
+        on_image(done)
+        if one is not None:
+            seen.append(one)
+    if asked is None:
+        asked = _within(question.budget, [one.ranked for one in seen])
+    values = [
+        three
+        for one in seen
+        for place, three in zip(one.places, one.three, strict=True)
+        if place in asked.get(one.ranked.image, ())
+    ]
+    epistemic, alea, post = np.mean(values, axis=0).tolist() if values else [math.nan] * 3
+    share = sum(one.nonnegative for one in seen) / max(1, sum(one.pixels for one in seen))
+    return asked, Uncertainty(epistemic, alea, post, share)
+
+
+class _Eye:
+    """A model that looks at photographs; for any thread."""
+
+    def __init__(self, question: Question, cache: Cache | None, asked: Asked | None) -> None:
+        network, card = model.load(question.model, question.network)
+        self._question, self._asked = question, asked
+        self.runtime = PyTorch(
+            network, card, acquisition=question.acquisition, passes=question.passes,
+            top_k=question.n, stride=question.stride,
+        )  # fmt: skip
+        album = Album(network, card.size, cache) if isinstance(network.trunk, PixelHead) else None
+        self.features = Features(network, card.size, album)
+        labels = label_files.read(question.labels, card.classes)
+        self._barred = Exclusion(labels, question.exclude)
+
+    @torch.inference_mode()
+    def see(self, name: str) -> _Seen | None:
+        """None where the photograph cannot be used."""
+        question, contract = self._question, self.runtime.contract
+        try:
+            features, geometry = self.features.of(question.pool.path(name))
+            geometry = replace(geometry, stride=contract.stride)
+            blank = Photograph(np.empty((0, 0, 3), np.uint8), geometry)
+            item = ready(contract, blank, name, self._barred, n=question.n, seed=question.seed)
+        except BadImage:
+            return None
+        exclude, noise = (
+            None if one is None else torch.from_numpy(one)[None].to(features.device)
+            for one in (item.exclude, item.noise)
+        )
+        assert exclude is not None
+        found, (*three, value) = self.runtime.network.tail.looking(
+            features, exclude, noise, _uncertainties
+        )
+        scores = Scores(*(one.cpu().numpy() for one in found))
+        ranked = chosen(contract, item, scores, 0, n=question.n, distance=question.distance)
+        asked = self._asked
+        places = _places(ranked) if asked is None else list(asked.get(name, ()))
+        height, width = geometry.mapped
+        maps = torch.stack(three)[:, 0].cpu().numpy()
+        at = np.array([geometry.to_map(*place) for place in places], np.intp).reshape(-1, 2)
+        balance = value[0, :height, :width]
+        return _Seen(
+            ranked.without_maps(), places, maps[:, at[:, 0], at[:, 1]].T,
+            int((balance >= 0).sum()), height * width,
+        )  # fmt: skip
+
+
+def _uncertainties(moments: Moments) -> tuple[Tensor, ...]:
+    return bald(moments), aleatoric(moments), posterior(moments), balent(moments)
+
+
+def _places(ranked: Ranked) -> list[tuple[int, int]]:
+    return [(pixel.row, pixel.col) for pixel in ranked.pixels]
+
+
+def _within(budget: int | None, ranked: Sequence[Ranked]) -> Asked:
+    kept = ranked if budget is None else within(budget, lambda: ranked)
+    return {one.image: _places(one) for one in kept}
+
+
+def mean_distance(asked: Asked) -> float:
+    """Mean over the images of the mean distance between two pixels asked of it, in its pixels."""
+    return _mean(
+        float(np.mean([np.hypot(a[0] - b[0], a[1] - b[1]) for a, b in combinations(places, 2)]))
+        for places in asked.values()
+        if len(places) > 1
+    )
+
+
+def mean_unique(answers: Labels) -> float:
+    """Mean over the images of how many different classes were answered."""
+    found = ({click.label for click in clicks} - {None} for clicks in answers.clicks.values())
+    return _mean(float(len(classes)) for classes in found if classes)
+
+
+def _mean(values: Iterator[float]) -> float:
+    found = list(values)
+    return float(np.mean(found)) if found else float("nan")
