@@ -17,8 +17,8 @@ Map = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Exclusion:
-    """Pixels in `labels`, and those that a mask in the folder `masks` marks: <name of the image>.png
-    at the image's own size, anything but 0 is never chosen. An image without a mask has none.
+    """Pixels in `labels`, and those that a mask in the folder `masks` marks: at the image's own
+    size, <name of the image>.png, anything but 0 is never chosen. An image without a mask has none.
     """
 
     labels: Labels

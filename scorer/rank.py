@@ -104,8 +104,9 @@ def rank(  # noqa: PLR0913  # what is chosen, and how it is run
     """Yield one result per image of the pool from index `start` on, in the pool's order.
 
     The n best pixels of each image; those in `labels` are never chosen. `distance`: how far apart
-    they lie (scorer/spacing.py). `exclude`: a folder of masks (scorer/exclusion.py) whose pixels are
-    never chosen. The result of an image depends on the graph, the image, its labels, n and the seed: not on the order or the batch.
+    they lie (scorer/spacing.py). `exclude`: a folder of masks (scorer/exclusion.py) whose pixels
+    are never chosen. The result of an image depends on the graph, the image, its labels, n and the
+    seed: not on the order or the batch.
     """
     barred = Exclusion(labels or Labels({}), exclude)
     ranker = Ranker(runtime, barred, n=n, distance=distance, seed=seed, want_map=want_map)

@@ -43,8 +43,11 @@ def _brightness(contract: Contract) -> str:
     """ONNX text: score = weighted sum of the channels, plus 1000 * noise where it is an input."""
     noise = ", float[B,8,12] noise" if contract.stochastic else ""
     chance = "Mul(noise, thousand)" if contract.stochastic else "Sub(bright, bright)"
-    a_map = ", float[B,8,12] map, int32[B,8,12] segmentation" if contract.has_map else ""
+    a_map = ""
+    if contract.has_map:
+        a_map = ", float[B,8,12] map, int32[B,8,12] segmentation, float[B,8,12] score_map"
     output = _MAPS if contract.has_map else ""
+    scores = "score_map = Identity(eligible)" if contract.has_map else ""
     return f"""<ir_version: 10, opset_import: ["" : 18]>
     brightness (uint8[B,8,12,3] image, uint8[B,8,12] exclude{noise})
         => (float[B,{contract.top_k}] score, int32[B,{contract.top_k},2] pixel,
@@ -62,6 +65,7 @@ def _brightness(contract: Contract) -> str:
         {output}
         taken = Cast<to = 9>(exclude)
         eligible = Where(taken, none, sum)
+        {scores}
         line = Reshape(eligible, flat)
         score, index = TopK(line, k)
         gone = LessOrEqual(score, none)

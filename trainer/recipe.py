@@ -88,13 +88,16 @@ class Recipe:
 @dataclass(frozen=True, kw_only=True)
 class HeadRecipe:
     """How the head of a frozen backbone learns (trainer/hypercolumns): for so many steps, each of a
-    batch of labelled pixels. rise: the part of the steps in which the learning rate rises.
+    batch of labelled pixels. balance: a pixel is drawn with the frequency of its class among the
+    labels to the power of minus this; 0: all alike, 1: all classes alike. rise: the part of the
+    steps in which the learning rate rises.
     """
 
     steps: int = 1500
     batch: int = 256
-    lr: float = 3e-3
+    lr: float = 1e-3
     weight_decay: float = 1e-2
+    balance: float = 0.5
     rise: float = 0.3
     seed: int = 0
 

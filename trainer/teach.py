@@ -19,6 +19,7 @@ from trainer.network import BayesianNetwork
 from trainer.pytorch import device
 from trainer.recipe import LEAST_STEPS, HeadRecipe, Recipe
 from trainer.sample import Masked, Sample, Samples
+from trainer.threads import idle, threads
 
 if TYPE_CHECKING:
     from trainer.job import Listener
@@ -71,7 +72,8 @@ def teach_head(
         if step % max(1, recipe.steps // _TOLD) == 0 or step == recipe.steps:
             listener.show(f"learning, loss {loss:.3f}", step, recipe.steps)
 
-    head.fit(network, pixels, recipe, on_step)
+    with threads(1):  # its matrices are small: a second thread would only wait for the first
+        head.fit(network, pixels, recipe, on_step)
     listener.tell(f"{recipe.steps} steps of {recipe.batch} labelled pixels, last loss {last:.4f}")
     if cache is not None and cache.full:
         listener.tell(f"{cache.path} grows no more: the disk is full", warning=True)
@@ -127,20 +129,21 @@ def teach_whole(
         listener.epoch(progress, None if measured is None else measured.miou)
 
     listener.tell(f"precision {precision(recipe.precision)}")
-    fit(
-        network,
-        samples.samples,
-        recipe,
-        size=dataset.size,
-        resume=run.resume,
-        identity=run.identity,
-        on_start=lambda done: listener.start(epochs, done),
-        on_step=listener.step,
-        on_epoch=on_epoch,
-    )
-    if measured is None:
-        network.to(device())
-        measured = measure(network, dataset, None, listener)
+    with threads(idle()):
+        fit(
+            network,
+            samples.samples,
+            recipe,
+            size=dataset.size,
+            resume=run.resume,
+            identity=run.identity,
+            on_start=lambda done: listener.start(epochs, done),
+            on_step=listener.step,
+            on_epoch=on_epoch,
+        )
+        if measured is None:
+            network.to(device())
+            measured = measure(network, dataset, None, listener)
     return Taught(images=images, labels=samples.points, evaluation=measured)
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from scorer import __version__
 from scorer.ahead import ahead
 from scorer.console import cores
 from scorer.errors import BadImage
@@ -18,6 +19,7 @@ from trainer.hypercolumns.cache import Cache, Kept, Points
 from trainer.hypercolumns.maps import Maps, see
 from trainer.network import BayesianNetwork
 from trainer.networks.pixelhead import PixelHead
+from trainer.threads import threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -67,11 +69,11 @@ class Album:
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """work(item) for all items, by a thread for each core; PyTorch itself takes one."""
-    with ThreadPoolExecutor(cores()) as threads:
+    with threads(1), ThreadPoolExecutor(cores()) as pool:
         try:
-            yield from ahead(threads, work, items, 2 * cores())
+            yield from ahead(pool, work, items, 2 * cores())
         finally:
-            threads.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _bytes(path: Path) -> bytes:
@@ -87,7 +89,9 @@ def _identity(network: BayesianNetwork) -> str:
     """Of all that the maps depend on beside the photograph and the size."""
     trunk = network.trunk
     assert isinstance(trunk, PixelHead)
-    digest = hashlib.sha256(repr((type(trunk.backbone).__name__, trunk.stages)).encode())
+    # What a module prints holds its strides and dilations, which its tensors do not show.
+    structure = (__version__, repr(trunk.backbone), trunk.stages)
+    digest = hashlib.sha256(repr(structure).encode())
     tensors = {**trunk.backbone.state_dict(), "mean": network.image_mean, "std": network.image_std}
     for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())

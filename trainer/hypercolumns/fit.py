@@ -49,13 +49,12 @@ def fit(
 
 
 def _batches(pixels: Pixels, recipe: HeadRecipe) -> Iterator[tuple[Tensor, Tensor]]:
-    """Every pixel once before any comes again."""
+    """Drawn anew for every step; a pixel of a rare class more often than others."""
     rng = np.random.default_rng(recipe.seed)
-    queue = np.empty(0, np.intp)
+    counts = np.bincount(pixels.labels).astype(np.float64)
+    heights = np.cumsum(counts[pixels.labels] ** -recipe.balance)
     for _ in range(recipe.steps):
-        while len(queue) < recipe.batch:
-            queue = np.concatenate((queue, rng.permutation(len(pixels))))
-        taken, queue = queue[: recipe.batch], queue[recipe.batch :]
+        taken = np.searchsorted(heights, rng.random(recipe.batch) * heights[-1], side="right")
         vectors = torch.from_numpy(pixels.vectors[taken].astype(np.float32))
         yield vectors, torch.from_numpy(pixels.labels[taken])
 

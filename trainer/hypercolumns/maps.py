@@ -33,7 +33,7 @@ class Maps:
 
     def tensors(self, device: str | torch.device = "cpu") -> list[Float[Tensor, "1 M h w"]]:
         """As the head takes them."""
-        return [torch.from_numpy(stage)[None].to(device).float() for stage in self.stages]
+        return [torch.tensor(stage, device=device).float()[None] for stage in self.stages]
 
     def at(self, points: Float[Tensor, "N 2"]) -> npt.NDArray[np.float16]:
         """Float16 [N, channels of all stages] at (row, col) positions of the grid, bilinear."""

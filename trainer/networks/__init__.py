@@ -20,8 +20,9 @@ from trainer.networks.resnet import ResNet50
 HEAD = "pixelhead-"  # before the name of a backbone
 # name → the trunk, and the backbone in it
 _PARTS: dict[str, tuple[Callable[[nn.Module], nn.Module], Callable[[], nn.Module]]] = {
-    f"{HEAD}efficientnet-lite0": (PixelHead, partial(EfficientNetLite0, dilated=False)),
-    f"{HEAD}mobilenetv2": (PixelHead, partial(MobileNetV2, dilated=False)),
+    f"{HEAD}efficientnet-lite0": (PixelHead, EfficientNetLite0),
+    f"{HEAD}mobilenetv2": (PixelHead, MobileNetV2),
+    # Dilated it would cost three times as much.
     f"{HEAD}resnet50": (PixelHead, partial(ResNet50, dilated=False)),
     "deeplabv3plus-efficientnet-lite0": (DeepLabV3Plus, EfficientNetLite0),
     "deeplabv3plus-mobilenetv2": (DeepLabV3Plus, MobileNetV2),

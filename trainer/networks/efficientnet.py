@@ -25,24 +25,21 @@ _OUTPUT_STRIDE = 16
 
 
 class EfficientNetLite0(nn.Module):
-    """Features of seven stages, of strides 2, 4, 8 and from the fourth on 16.
-
-    dilated: the sixth stage has a stride of 16, too, and not of 32 as in its pre-training.
-    """
+    """Features of seven stages, of strides 2, 4, 8 and from the fourth on 16."""
 
     channels = tuple(out for _, out, *_ in _STAGES)
     low, high = 1, 6  # the stages that a decoder takes, of strides 4 and 16
     columns = range(1, 7)  # and those of hypercolumns
     mean, std = (127 / 255,) * 3, (128 / 255,) * 3
 
-    def __init__(self, *, dilated: bool = True) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._conv_stem = _SameConv2d(3, 32, 3, stride=2)
         self._bn0 = _norm(32)
         blocks: list[nn.Module] = []
         channels, stride, dilation = 32, 2, 1
         for expansion, out, repeats, kernel, first_stride in _STAGES:
-            dilate = dilated and first_stride > 1 and stride == _OUTPUT_STRIDE
+            dilate = first_stride > 1 and stride == _OUTPUT_STRIDE
             for index in range(repeats):
                 step = first_stride if index == 0 and not dilate else 1
                 blocks.append(_Block(channels, out, kernel, step, expansion, dilation))

@@ -20,22 +20,19 @@ _OUTPUT_STRIDE = 16
 
 
 class MobileNetV2(nn.Module):
-    """Features of seven stages, of strides 2, 4, 8 and from the fourth on 16.
-
-    dilated: the sixth stage has a stride of 16, too, and not of 32 as in its pre-training.
-    """
+    """Features of seven stages, of strides 2, 4, 8 and from the fourth on 16."""
 
     channels = tuple(out for _, out, *_ in _STAGES)
     low, high = 1, 6  # the stages that a decoder takes, of strides 4 and 16
     columns = range(1, 7)  # and those of hypercolumns
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-    def __init__(self, *, dilated: bool = True) -> None:
+    def __init__(self) -> None:
         super().__init__()
         blocks: list[nn.Module] = [_conv(3, 32, stride=2)]
         channels, stride, dilation = 32, 2, 1
         for expansion, out, repeats, first_stride in _STAGES:
-            dilate = dilated and first_stride > 1 and stride == _OUTPUT_STRIDE
+            dilate = first_stride > 1 and stride == _OUTPUT_STRIDE
             for index in range(repeats):
                 step = first_stride if index == 0 and not dilate else 1
                 blocks.append(_InvertedResidual(channels, out, step, expansion, dilation))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from trainer.network import upsample
 
 _WIDE, _NARROW = 256, 128
-_RATE = 0.3  # of the dropout between the layers
+_SEEN, _RATE = 0.5, 0.3  # of the dropout before the layers and between them
 _QUARTER = 4  # the stride of the features
 
 Maps = Sequence[Float[Tensor, "B _ _ _"]]
@@ -93,12 +93,13 @@ class _Input(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
         self.register_buffer("deviation", torch.ones(1, channels, 1, 1))
+        self.seen = nn.Dropout(_SEEN)
         self.project = nn.Conv2d(channels, _WIDE, 1, bias=False)
         # As one layer on all `of` channels would be.
         nn.init.uniform_(self.project.weight, -1 / math.sqrt(of), 1 / math.sqrt(of))
 
     def forward(self, values: Float[Tensor, "B M h w"]) -> Float[Tensor, "B N h w"]:
-        projected: Tensor = self.project((values - self.mean) / self.deviation)
+        projected: Tensor = self.project(self.seen((values - self.mean) / self.deviation))
         return projected
 
 
