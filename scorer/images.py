@@ -77,9 +77,9 @@ def load_full(source: Source, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
         return rgb if turn is None else rgb.transpose(turn)
 
 
-def size(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+def size(source: Source, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Height and width of the upright image, from its header alone."""
-    with _open(path, max_pixels) as image:
+    with _open(source, max_pixels) as image:
         return upright_size(image)
 
 

@@ -19,13 +19,14 @@ from export.regret import regret
 from scorer import labels as label_files
 from scorer.errors import BadDataset, BadInput
 from scorer.exclusion import Exclusion
+from scorer.geometry import Geometry
 from scorer.images import load
 from scorer.noise import uniform
 from trainer import dataset, job, model
 from trainer.dataset import Dataset
 from trainer.pytorch import PyTorch
 from trainer.recipe import Recipe
-from trainer.simulation import campaign, choose, plots
+from trainer.simulation import campaign, commands, look, plots
 from trainer.simulation.plan import Plan
 from trainer.simulation.result import Result, folder_of
 
@@ -36,7 +37,9 @@ PLAN = Plan(
     n=2,
     passes=3,
     scorer="torch",
-    training=job.Options(weights="none", recipe=RECIPE),
+    training=job.Options(
+        network="deeplabv3plus-efficientnet-lite0", weights="none", recipe=RECIPE
+    ),
 )
 
 
@@ -51,6 +54,7 @@ class Silent:
         if warning:
             self.warnings.append(message)
 
+    def show(self, what: str, done: int, total: int) -> None: ...
     def start(self, epochs: int, done: int) -> None: ...
     def step(self, progress: object) -> None: ...
     def epoch(self, progress: object, miou: float | None) -> None: ...
@@ -217,7 +221,7 @@ def test_the_graph_and_pytorch_choose_the_same_pixels_up_to_regret(
     acquisition: str, toy: Dataset, done: tuple[Path, list[Result]], tmp_path: Path
 ) -> None:
     before = folder_of(done[0], 0, "balentacq", 2)
-    question = choose.Question(
+    question = look.Question(
         model=before / "model.safetensors",
         network=PLAN.training.network,
         labels=before / "labels.csv",
@@ -232,23 +236,25 @@ def test_the_graph_and_pytorch_choose_the_same_pixels_up_to_regret(
         passes=4,
         stride=1,
     )
-    reference = choose.in_pytorch(question, lambda _: None)
-    asked = choose.in_graph(question, lambda _: None)
+    reference, _ = look.look(question, None)
+    asked = commands.in_graph(question, lambda _: None)
     assert set(asked) == set(reference)
     assert all(len(places) == 3 for places in asked.values())
     assert worst_regret(question, asked) <= 2e-3
 
 
-def worst_regret(question: choose.Question, asked: choose.Asked) -> float:
+def worst_regret(question: look.Question, asked: look.Asked) -> float:
     """In PyTorch, of every pick among what those before it have left."""
     network, card = model.load(question.model)
     runtime = PyTorch(network, card, acquisition=question.acquisition, passes=question.passes)
     labels = label_files.read(question.labels, card.classes)
-    barred = Exclusion(labels, question.distance, question.exclude)
+    barred = Exclusion(labels, question.exclude)
     found = []
     for name, places in asked.items():
         photograph = load(question.pool.path(name), card.size)
         geometry, exclude = photograph.geometry, barred.of(name, photograph.geometry)
+        for click in labels.of(name):
+            bar(exclude, geometry, (click.row, click.col), question.distance)
         noise = uniform(question.seed, name, (1, *card.size))
         drawn = torch.from_numpy(noise) if runtime.contract.stochastic else None
         given = noise if runtime.contract.stochastic else None
@@ -261,9 +267,14 @@ def worst_regret(question: choose.Question, asked: choose.Asked) -> float:
             chosen[geometry.to_map(*place)] = True
             eligible = torch.from_numpy(exclude == 0)
             found.append(regret(question.acquisition, values[0], chosen, eligible))
-            exclude[geometry.near(*place, question.distance)] = 1
+            bar(exclude, geometry, place, question.distance)
     assert len(found) == 12
     return max(found)
+
+
+def bar(exclude: np.ndarray, geometry: Geometry, place: tuple[int, int], distance: float) -> None:
+    box, near = geometry.near(*place, distance)
+    exclude[box][near] = 1
 
 
 def test_every_round_draws_other_numbers(toy: Dataset) -> None:
@@ -333,7 +344,7 @@ def test_plots_are_drawn(toy: Dataset, done: tuple[Path, list[Result]], tmp_path
 def test_the_command_that_a_campaign_runs_dies_with_it() -> None:
     """Or two would write into one folder when the campaign is started again."""
     program = (
-        "from trainer.simulation.choose import _command\n"
+        "from trainer.simulation.commands import _command\n"
         "_command('timeit', '-n1', '-r1', 'import time; time.sleep(120)')"
     )
     with subprocess.Popen([sys.executable, "-c", program]) as parent:

@@ -12,13 +12,13 @@ import trees
 from scorer import __version__
 from scorer import labels as label_files
 from scorer.errors import BadDataset, BadInput, BadLabels
-from trainer import dataset, job, model
+from trainer import dataset, job, lesson, model, teach
 from trainer.dataset import Dataset
 from trainer.fit import Progress
 from trainer.recipe import Recipe
 
 RECIPE = Recipe(epochs=1, batch=2, seed=3, precision="32-true")
-OPTIONS = job.Options(recipe=RECIPE, weights="none")
+OPTIONS = job.Options(network="deeplabv3plus-efficientnet-lite0", recipe=RECIPE, weights="none")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -42,6 +42,8 @@ class Heard:
 
     def tell(self, message: str, *, warning: bool = False) -> None:
         (self.warnings if warning else self.messages).append(message)
+
+    def show(self, what: str, done: int, total: int) -> None: ...
 
     def start(self, epochs: int, done: int) -> None:
         self.started = epochs, done
@@ -72,10 +74,10 @@ def test_a_run_leaves_a_model_and_its_labels_and_nothing_else(tmp_path: Path) ->
         "model.labels.csv",
         "model.safetensors",
     ]
-    labels = label_files.read(job.labels_path(out), trees.NAMES)
+    labels = label_files.read(lesson.labels_path(out), trees.NAMES)
     assert len(labels) == 20
     drawn = "20 labels drawn at random from 4 masks, 5 pixels each, seed 3"
-    assert f"{drawn}; kept in {job.labels_path(out)}" in heard.messages
+    assert f"{drawn}; kept in {lesson.labels_path(out)}" in heard.messages
     assert heard.started == (1, 0)
     assert [epoch for epoch, _ in heard.epochs] == [0]
 
@@ -128,7 +130,7 @@ def test_two_runs_with_one_seed_write_the_same_bytes(tmp_path: Path) -> None:
     for out in outs:
         train(found, out)
     assert outs[0].read_bytes() == outs[1].read_bytes()
-    assert job.labels_path(outs[0]).read_bytes() == job.labels_path(outs[1]).read_bytes()
+    assert lesson.labels_path(outs[0]).read_bytes() == lesson.labels_path(outs[1]).read_bytes()
 
 
 def stopped(found: Dataset, out: Path, options: job.Options) -> None:
@@ -147,7 +149,7 @@ def test_labels_drawn_from_masks_are_kept_before_training_begins(tmp_path: Path)
 
     with pytest.raises(KeyboardInterrupt):
         job.train(found, out, OPTIONS, Stopping())
-    assert len(label_files.read(job.labels_path(out), trees.NAMES)) == 20
+    assert len(label_files.read(lesson.labels_path(out), trees.NAMES)) == 20
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, float("nan")])
@@ -220,7 +222,7 @@ def test_clicks_of_people_are_trained_on_instead_of_the_masks(tmp_path: Path) ->
     assert "no label yet of: ice" in heard.warnings
     card = model.load(out)[1]
     assert (card.training["images"], card.training["labels"]) == (2, 2)
-    assert not job.labels_path(out).exists(), "they are kept where they came from"
+    assert not lesson.labels_path(out).exists(), "they are kept where they came from"
 
 
 def test_labels_of_dataset_toml_are_taken(tmp_path: Path) -> None:
@@ -284,7 +286,7 @@ def test_an_image_whose_name_is_not_unicode_is_skipped_and_named(tmp_path: Path)
     heard = train(dataset.read(tmp_path / "data" / "dataset.toml"), out)
     assert "1 images skipped:" in heard.warnings
     assert any("file name is not UTF-8" in text for text in heard.warnings)
-    assert label_files.read(job.labels_path(out), trees.NAMES).clicks.keys() == {"toy_01.png"}
+    assert label_files.read(lesson.labels_path(out), trees.NAMES).clicks.keys() == {"toy_01.png"}
 
 
 def test_measuring_happens_ten_times_in_a_run_and_at_its_end(tmp_path: Path) -> None:
@@ -292,10 +294,10 @@ def test_measuring_happens_ten_times_in_a_run_and_at_its_end(tmp_path: Path) -> 
     recipe = replace(RECIPE, epochs=3)
     heard = train(found, tmp_path / "model.safetensors", replace(OPTIONS, recipe=recipe))
     assert all(miou is not None for _, miou in heard.epochs)
-    times = [epoch for epoch in range(50) if job._is_time(epoch, 50, 10)]
+    times = [epoch for epoch in range(50) if teach.is_time(epoch, 50, 10)]
     assert len(times) == 10
     assert times[-1] == 49
-    assert job._is_time(24, 25, 10)
+    assert teach.is_time(24, 25, 10)
 
 
 def test_supervised_training_takes_whole_masks(tmp_path: Path) -> None:
@@ -303,7 +305,7 @@ def test_supervised_training_takes_whole_masks(tmp_path: Path) -> None:
     assert job.train(found, out, replace(OPTIONS, dense=True), heard := Heard()) is not None
     _, card = model.load(out)
     assert card.training["labels"] == 4 * 32 * 32
-    assert not job.labels_path(out).exists()
+    assert not lesson.labels_path(out).exists()
     assert not any("drawn at random" in message for message in heard.messages)
 
 

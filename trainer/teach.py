@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from scorer.errors import BadDataset, BadLabels
 from scorer.labels import Labels
 from trainer import clicks, lesson
@@ -63,7 +65,7 @@ def teach_head(
         album, dataset.train, labels, lambda done: listener.show("looking", done, named)
     )
     lesson.tell_skipped(pixels.skipped, listener)
-    lesson.tell_absent(dataset, set(pixels.labels.tolist()), listener)
+    lesson.tell_absent(dataset, set(np.unique(pixels.classes).tolist()), listener)
     last = 0.0
 
     def on_step(step: int, loss: float) -> None:
@@ -80,7 +82,7 @@ def teach_head(
     network.to(device())
     return Taught(
         images=pixels.images,
-        labels=len(pixels),
+        labels=pixels.labels,
         evaluation=measure(network, dataset, album, listener),
     )
 

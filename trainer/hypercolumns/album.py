@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -14,9 +14,13 @@ from scorer import __version__
 from scorer.ahead import ahead
 from scorer.console import cores
 from scorer.errors import BadImage
-from scorer.images import load
-from trainer.hypercolumns.cache import Cache, Kept, Points
-from trainer.hypercolumns.maps import Maps, see
+from scorer.geometry import Geometry
+from scorer.images import size
+from scorer.labels import Click
+from trainer.clicks import Indices, Points, on_grid
+from trainer.hypercolumns.cache import Cache, Kept, Vectors
+from trainer.hypercolumns.maps import Maps, Sums, see
+from trainer.hypercolumns.view import PLAIN, VIEWS, View
 from trainer.network import BayesianNetwork
 from trainer.networks.pixelhead import PixelHead
 from trainer.threads import threads
@@ -37,34 +41,51 @@ class Album:
     def maps(self, path: Path) -> Maps:
         """Of a photograph. Raises BadImage."""
         content = _bytes(path)
-        return self._maps(content, self._key(content))
+        return self._maps(content, self._key(content, PLAIN), PLAIN)
 
-    def vectors(self, path: Path, points: Points) -> Kept:
-        """At points of the grid, float32 [N, 2], as they are kept with others. Raises BadImage."""
+    def labelled(
+        self, path: Path, name: str, clicks: Sequence[Click]
+    ) -> tuple[list[Vectors], Indices, Sums]:
+        """Of a photograph with labelled pixels: the vectors of these in every view, float16
+        [N, channels], their classes, and the sums of the plain view. Raises BadImage.
+        """
         content = _bytes(path)
-        key = self._key(content)
-        kept = None if self.cache is None else self.cache.kept(key)
-        if kept is not None and kept.at(points) is not None:
-            return kept
-        maps = self._maps(content, key)
-        new = maps.at(torch.from_numpy(points))
-        kept = Kept(points, new, maps.sums()) if kept is None else kept.with_more(points, new)
-        if self.cache is not None:
-            self.cache.keep(key, kept)
-        return kept
+        image = size(content)
+        found = []
+        for view in VIEWS:
+            geometry = Geometry(image, view.grid(self.size))
+            points, classes = on_grid(name, clicks, geometry)
+            found.append(self._vectors(content, view, view.moved(points, geometry.content[1])))
+        vectors, sums = zip(*found, strict=True)
+        return list(vectors), classes, sums[VIEWS.index(PLAIN)]
 
-    def _maps(self, content: bytes, key: bytes) -> Maps:
+    def _vectors(self, content: bytes, view: View, points: Points) -> tuple[Vectors, Sums]:
+        """At points of the view's grid, float32 [N, 2]."""
+        key = self._key(content, view)
+        kept = None if self.cache is None else self.cache.kept(key)
+        found = None if kept is None else kept.at(points)
+        if kept is None or found is None:
+            maps = self._maps(content, key, view)
+            found = maps.at(torch.from_numpy(points))
+            more = Kept(points, found, maps.sums())
+            kept = more if kept is None else kept.with_more(more)
+            if self.cache is not None:
+                self.cache.keep(key, kept)
+        return found, kept.sums
+
+    def _maps(self, content: bytes, key: bytes, view: View) -> Maps:
         kept = None if self.cache is None else self.cache.maps(key)
         if kept is not None:
             return kept
-        maps = see(self.network, load(content, self.size))
+        maps = see(self.network, view.load(content, self.size))
         if self.cache is not None:
             self.cache.keep_maps(key, maps)
         return maps
 
-    def _key(self, content: bytes) -> bytes:
+    def _key(self, content: bytes, view: View) -> bytes:
         image = hashlib.sha256(content).hexdigest()
-        return hashlib.sha256(json.dumps([self._backbone, self.size, image]).encode()).digest()
+        whole = json.dumps([self._backbone, self.size, view.scale, view.flip, image])
+        return hashlib.sha256(whole.encode()).digest()
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

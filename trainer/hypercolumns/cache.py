@@ -53,15 +53,12 @@ class Kept:
         found = [places.get(place.tobytes()) for place in points]
         return None if None in found else self.vectors[np.array(found, np.intp)]
 
-    def with_more(self, points: Points, vectors: Vectors) -> "Kept":
-        """With further points."""
+    def with_more(self, more: "Kept") -> "Kept":
+        """With further points of the same photograph."""
         there = {place.tobytes() for place in self.points}
-        new = [index for index, place in enumerate(points) if place.tobytes() not in there]
-        return Kept(
-            np.concatenate((self.points, points[new])),
-            np.concatenate((self.vectors, vectors[new])),
-            self.sums,
-        )
+        new = [index for index, place in enumerate(more.points) if place.tobytes() not in there]
+        points = np.concatenate((self.points, more.points[new]))
+        return Kept(points, np.concatenate((self.vectors, more.vectors[new])), self.sums)
 
 
 class Cache:

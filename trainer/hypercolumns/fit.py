@@ -51,12 +51,12 @@ def fit(
 def _batches(pixels: Pixels, recipe: HeadRecipe) -> Iterator[tuple[Tensor, Tensor]]:
     """Drawn anew for every step; a pixel of a rare class more often than others."""
     rng = np.random.default_rng(recipe.seed)
-    counts = np.bincount(pixels.labels).astype(np.float64)
-    heights = np.cumsum(counts[pixels.labels] ** -recipe.balance)
+    counts = np.bincount(pixels.classes).astype(np.float64)
+    heights = np.cumsum(counts[pixels.classes] ** -recipe.balance)
     for _ in range(recipe.steps):
         taken = np.searchsorted(heights, rng.random(recipe.batch) * heights[-1], side="right")
         vectors = torch.from_numpy(pixels.vectors[taken].astype(np.float32))
-        yield vectors, torch.from_numpy(pixels.labels[taken])
+        yield vectors, torch.from_numpy(pixels.classes[taken])
 
 
 def _finite(loss: float) -> float:

@@ -1,6 +1,6 @@
 """The maps that a frozen backbone gives of one photograph."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from scorer.images import Photograph
 from trainer.network import BayesianNetwork
 from trainer.networks.pixelhead import PixelHead, factor, quarter
 
+Sums = npt.NDArray[np.float64]
 _QUARTER = 4
 _MOST = float(np.finfo(np.float16).max)
 
@@ -41,7 +42,7 @@ class Maps:
         vectors: npt.NDArray[np.float16] = torch.cat(parts, dim=1).half().numpy()
         return vectors
 
-    def sums(self) -> npt.NDArray[np.float64]:
+    def sums(self) -> Sums:
         """Float64 [3, channels of all stages]: how many pixels, their sum and that of squares.
 
         Of what is image, not of the padding beside it.
@@ -80,7 +81,7 @@ def split(vectors: Float[Tensor, "N _"], widths: Sequence[int]) -> list[Float[Te
 
 
 def mean_and_deviation(
-    sums: npt.NDArray[np.float64],
+    sums: Sums,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Of the added `Maps.sums` of a pool; a channel that never changes has a deviation of 1."""
     count, first, second = sums
@@ -100,8 +101,3 @@ def _sampled(
     where = torch.stack(places[::-1], dim=-1)[None, :, None]
     found = F.grid_sample(stage, where, mode="bilinear", padding_mode="border", align_corners=False)
     return found[0, :, :, 0].T
-
-
-def chunks(count: int, size: int) -> Iterator[slice]:
-    """Slices of so many rows."""
-    return (slice(start, start + size) for start in range(0, count, size))

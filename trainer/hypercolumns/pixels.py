@@ -3,37 +3,36 @@
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from scorer.errors import BadImage, BadLabels
-from scorer.geometry import Geometry
-from scorer.images import size
 from scorer.labels import Labels
 from trainer import clicks
 from trainer.hypercolumns.album import Album, in_order
-from trainer.hypercolumns.cache import Kept
-from trainer.hypercolumns.maps import mean_and_deviation
+from trainer.hypercolumns.cache import Vectors
+from trainer.hypercolumns.maps import Sums, mean_and_deviation
+from trainer.hypercolumns.view import VIEWS
 from trainer.split import Split
 
 
 @dataclass
 class Pixels:
-    """vectors: float16 [N, channels], which the system reads from the disk as they are needed;
-    labels: int64 [N]; mean, deviation: of all channels over the photographs. skipped: photographs
-    that could not be used, and why.
+    """vectors: float16 [N, channels], of every labelled pixel in every view, which the system reads
+    from the disk as they are needed; classes: int64 [N]; mean, deviation: of all channels over the
+    photographs. images, labels: how many there are. skipped: photographs that could not be used,
+    and why.
     """
 
-    vectors: npt.NDArray[np.float16]
-    labels: clicks.Indices
+    vectors: Vectors
+    classes: clicks.Indices
     mean: npt.NDArray[np.float64]
     deviation: npt.NDArray[np.float64]
     images: int
+    labels: int
     skipped: list[tuple[str, str]] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.labels)
 
 
 def gather(
@@ -41,30 +40,20 @@ def gather(
 ) -> Pixels:
     """Those of all photographs with labels, in the order of the split."""
     names = [name for name in split.images.names if clicks.with_class(labels.of(name))]
+    look = partial(_look, album, split, labels)
     found: list[clicks.Indices] = []
     skipped: list[tuple[str, str]] = []
-    sums: npt.NDArray[np.float64] | float = 0.0
-
-    def look(name: str) -> tuple[Kept, clicks.Points, clicks.Indices] | tuple[str, str]:
-        path = split.images.path(name)
-        try:
-            geometry = Geometry(size(path), album.size)
-            points, classes = clicks.on_grid(name, clicks.with_class(labels.of(name)), geometry)
-            return album.vectors(path, points), points, classes
-        except BadImage as error:
-            return name, str(error)
-
+    sums: Sums | float = 0.0
     with tempfile.TemporaryFile() as file:
         for done, seen in enumerate(in_order(look, names), start=1):
-            if len(seen) == 2:
-                skipped.append(seen)
+            if isinstance(seen, BadImage):
+                skipped.append((names[done - 1], str(seen)))
             else:
-                kept, points, classes = seen
-                vectors = kept.at(points)
-                assert vectors is not None
-                file.write(vectors.tobytes())
-                found.append(classes)
-                sums = sums + kept.sums
+                vectors, classes, more = seen
+                for one in vectors:
+                    file.write(one.tobytes())
+                    found.append(classes)
+                sums = sums + more
             on_image(done)
         if not found:
             reason = f": {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
@@ -73,7 +62,20 @@ def gather(
                 remedy="labels are class names or indices; masks hold classes of dataset.toml",
             )
         file.flush()
-        classes = np.concatenate(found)
         flat = np.memmap(file, np.float16, "r")
-        mean, deviation = mean_and_deviation(np.asarray(sums))
-        return Pixels(flat.reshape(len(classes), -1), classes, mean, deviation, len(found), skipped)
+    classes = np.concatenate(found)
+    mean, deviation = mean_and_deviation(np.asarray(sums))
+    return Pixels(
+        flat.reshape(len(classes), -1), classes, mean, deviation,
+        images=len(names) - len(skipped), labels=len(classes) // len(VIEWS), skipped=skipped,
+    )  # fmt: skip
+
+
+def _look(
+    album: Album, split: Split, labels: Labels, name: str
+) -> tuple[list[Vectors], clicks.Indices, Sums] | BadImage:
+    path = split.images.path(name)
+    try:
+        return album.labelled(path, name, clicks.with_class(labels.of(name)))
+    except BadImage as error:
+        return error

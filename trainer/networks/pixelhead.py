@@ -60,14 +60,18 @@ class PixelHead(nn.Module):
         """From maps to features of a `size`.
 
         The first layer is linear and so is enlarging: each map goes through its part of the layer
-        at its own size, where it has fewer pixels.
+        at its own size, where it has fewer pixels, and the sum of the coarser ones is enlarged to
+        the next.
         """
-        by_size: dict[tuple[int, int], Tensor] = {}
-        for own, values in zip(self.inputs, maps, strict=True):
-            here = (values.shape[2], values.shape[3])
+        coarse_first = sorted(
+            zip(self.inputs, maps, strict=True), key=lambda pair: pair[1].shape[2]
+        )
+        total: Tensor | None = None
+        for own, values in coarse_first:
             part = own(values)
-            by_size[here] = by_size[here] + part if here in by_size else part
-        total = sum(enlarged(values, size) for values in by_size.values()) + self.bias
+            total = part if total is None else part + enlarged(total, tuple(part.shape[2:]))
+        assert total is not None
+        total = enlarged(total, size) + self.bias
         features: Tensor = F.relu(self.narrow(self.between(F.relu(total))))
         return features
 
@@ -120,6 +124,8 @@ def factor(there: int, size: int) -> float:
 
 def enlarged(values: Float[Tensor, "B M h w"], size: tuple[int, int]) -> Float[Tensor, "B M H W"]:
     """Bilinear, each pixel where it lies in the image."""
+    if size == tuple(values.shape[2:]):
+        return values
     height, width = (
         round(there * factor(there, side))
         for there, side in zip(values.shape[2:], size, strict=True)
