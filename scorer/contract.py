@@ -93,6 +93,11 @@ class Contract:
         return self.acquisition in BALANCED
 
     @property
+    def scattered(self) -> bool:
+        """Whether chance spreads its choice over the image, as no smooth map does."""
+        return self.stochastic or self.acquisition in RANDOM_POOL
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         return (IMAGE, EXCLUDE, NOISE) if self.stochastic else (IMAGE, EXCLUDE)
 

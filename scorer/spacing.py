@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from scorer.contract import NO_SCORE
+from scorer.contract import NO_SCORE, Contract
 from scorer.geometry import Geometry
 
 Place = tuple[int, int]
@@ -31,10 +31,15 @@ AUTO = None  # a distance that follows from the image and n
 _SHARE = 0.5
 
 
-def of(distance: float | None, geometry: Geometry, n: int, nonnegative: float | None) -> Spacing:
-    """The spacing of n pixels of an image: a distance in its pixels, or AUTO."""
+def of(distance: float | None, geometry: Geometry, n: int, contract: Contract) -> Spacing:
+    """The spacing of n pixels of an image: a distance in its pixels, or AUTO.
+
+    Where chance spreads the choice already, AUTO adds nothing to it.
+    """
     if distance is not AUTO:
         return Spacing(distance, halves=False)
+    if contract.scattered:
+        return Spacing(0.0)
     height, width = geometry.image
     return Spacing(_SHARE * math.sqrt(height * width / n), labelled=0.5)
 

@@ -37,9 +37,7 @@ PLAN = Plan(
     n=2,
     passes=3,
     scorer="torch",
-    training=job.Options(
-        network="deeplabv3plus-efficientnet-lite0", weights="none", recipe=RECIPE
-    ),
+    training=job.Options(network="deeplabv3plus-efficientnet-lite0", weights="none", recipe=RECIPE),
 )
 
 

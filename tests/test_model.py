@@ -179,9 +179,16 @@ def test_an_edit_that_changes_nothing_loads(saved: Path, tmp_path: Path) -> None
     assert model.load(edited(saved, tmp_path))[1] == CARD
 
 
+VIT = {
+    "hidden_size": 8, "num_hidden_layers": 4, "num_attention_heads": 2, "patch_size": 14,
+    "image_size": 28,
+}  # fmt: skip
+
+
 def test_a_card_builds_the_network_it_names() -> None:
     for name in networks.NAMES:
-        network = replace(CARD, network=name).build()
+        config = VIT if name == networks.VIT else {}
+        network = replace(CARD, network=name, backbone=config).build()
         assert network.dropout.rate == 0.3
         assert network.dropout.kind == "elementwise"
         assert network.classifier.out_channels == 3

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scorer.contract import NO_SCORE
+from scorer.contract import NO_SCORE, Contract
 from scorer.geometry import Geometry
 from scorer.spacing import AUTO, Spacing, of, pick
 
@@ -18,6 +18,14 @@ def scores(seed: int, geometry: Geometry, *, ties: bool = False) -> np.ndarray:
     rng = np.random.default_rng(seed)
     values = rng.integers(0, 4, geometry.map) if ties else rng.normal(size=geometry.map)
     return np.where(geometry.exclude() == 1, NO_SCORE, values).astype(np.float32)
+
+
+def contract(acquisition: str) -> Contract:
+    return Contract(
+        acquisition=acquisition, passes=2, dropout=0.2, mask_seed=0, height=12, width=16,
+        classes=("a", "b"), colours=((0, 0, 0), (1, 1, 1)), top_k=4, has_map=True, network="",
+        weights_sha256="",
+    )  # fmt: skip
 
 
 def by_hand(score, geometry, n, radius, taken, labelled):
@@ -70,8 +78,10 @@ def test_where_nothing_is_left_the_radius_halves() -> None:
 
 def test_a_distance_that_was_asked_for_is_never_less() -> None:
     flat = np.zeros((12, 16), np.float32)
-    assert len(pick(flat, PLAIN, 5, of(100.0, PLAIN, 5, None))) == 1
-    assert pick(flat, PLAIN, 9, of(0.0, PLAIN, 9, None)) == [(0, col) for col in range(9)]
+    assert len(pick(flat, PLAIN, 5, of(100.0, PLAIN, 5, contract("balentacq")))) == 1
+    assert pick(flat, PLAIN, 9, of(0.0, PLAIN, 9, contract("balentacq"))) == [
+        (0, col) for col in range(9)
+    ]
 
 
 def test_all_pixels_can_be_had_and_no_more() -> None:
@@ -95,12 +105,18 @@ def test_what_is_labelled_counts_as_a_pick() -> None:
 @pytest.mark.parametrize("image", [(360, 480), (3600, 4800)])
 def test_auto_follows_the_image_and_n(image: tuple[int, int], n: int) -> None:
     geometry = Geometry(image, (360, 480))
-    radius = of(AUTO, geometry, n, None).radius
+    radius = of(AUTO, geometry, n, contract("balentacq")).radius
     # n discs of half the radius, which do not meet, cover no more than the image.
     assert n * math.pi * (radius / 2) ** 2 < math.prod(image)
     assert radius / math.sqrt(math.prod(image)) == pytest.approx(
-        of(AUTO, Geometry((36, 48), (360, 480)), n, None).radius / math.sqrt(36 * 48)
+        of(AUTO, Geometry((36, 48), (360, 480)), n, contract("bald")).radius / math.sqrt(36 * 48)
     )
+
+
+@pytest.mark.parametrize("acquisition", ["random", "margin", "powerbald"])
+def test_what_chance_spreads_is_left_to_chance(acquisition: str) -> None:
+    assert of(AUTO, PLAIN, 5, contract(acquisition)).radius == 0
+    assert of(3.0, PLAIN, 5, contract(acquisition)).radius == 3
 
 
 def test_the_score_is_left_as_it_is() -> None:

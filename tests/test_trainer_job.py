@@ -96,6 +96,7 @@ def test_the_card_records_how_the_model_was_made(tmp_path: Path) -> None:
     assert evaluation is not None
     assert card.training == {
         "epochs": 1,
+        "steps": 0,
         "batch": 2,
         "lr": 5e-4,
         "backbone_lr_factor": 0.1,
@@ -109,6 +110,7 @@ def test_the_card_records_how_the_model_was_made(tmp_path: Path) -> None:
         "power": 0.9,
         "seed": 3,
         "precision": "32-true",
+        "finetune": None,
         "images": 4,
         "labels": 20,
         "miou": evaluation.miou,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -20,6 +20,7 @@ from trainer.fit import Progress
 from trainer.hypercolumns.cache import Cache
 from trainer.model import Card
 from trainer.network import BayesianNetwork
+from trainer.networks.dinov2 import read_config
 from trainer.recipe import HeadRecipe, Recipe
 from trainer.teach import Run, Taught
 
@@ -81,6 +82,7 @@ def train(
     """
     check_writable(out)
     torch.manual_seed(options.recipe.seed)
+    config = _config(options)
     labels = None if options.dense else lesson.labels(dataset, out, options, listener)
     network = networks.build(
         options.network,
@@ -88,6 +90,7 @@ def train(
         rate=options.dropout,
         kind=options.dropout_kind,
         statistics=options.statistics,
+        config=config,
     )
     origin = weights.load_network(network, options.weights)
     _tell_origin(origin, options, listener)
@@ -100,7 +103,7 @@ def train(
         run.resume.unlink(missing_ok=True)
     with _cache(out, options, cache) as kept:
         taught = _taught(network, dataset, labels, options, run, listener, kept)
-    model.save(out, network, _card(dataset, taught, origin, options))
+    model.save(out, network, _card(dataset, taught, origin, options, config))
     run.resume.unlink(missing_ok=True)
     return taught.evaluation
 
@@ -108,6 +111,11 @@ def train(
 def features_path(out: Path) -> Path:
     """Where what a frozen backbone sees is kept: model.safetensors → model.features.db."""
     return out.with_name(f"{out.stem}.features.db")
+
+
+def _config(options: Options) -> dict[str, Any]:
+    """The shape of the backbone, where the name of the network does not say it."""
+    return read_config(Path(options.weights)) if options.network == networks.VIT else {}
 
 
 @contextmanager
@@ -173,7 +181,9 @@ def _identity(dataset: Dataset, labels: Labels | None, origin: str, options: Opt
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _card(dataset: Dataset, taught: Taught, origin: str, options: Options) -> Card:
+def _card(
+    dataset: Dataset, taught: Taught, origin: str, options: Options, config: dict[str, Any]
+) -> Card:
     return Card(
         network=options.network,
         dropout=options.dropout,
@@ -183,6 +193,7 @@ def _card(dataset: Dataset, taught: Taught, origin: str, options: Options) -> Ca
         height=dataset.size[0],
         width=dataset.size[1],
         pretrained=origin,
+        backbone=config,
         training={
             **asdict(options.recipe),
             "finetune": options.finetune and asdict(options.finetune),

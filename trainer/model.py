@@ -22,7 +22,10 @@ _REMEDY = "train one with: trainer fit"
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """All that is needed to build the network again, and where its weights came from."""
+    """All that is needed to build the network again, and where its weights came from.
+
+    backbone: its shape, where its name does not say it.
+    """
 
     network: str
     dropout: float
@@ -33,6 +36,7 @@ class Card:
     width: int
     pretrained: str
     training: dict[str, Any] = field(default_factory=dict)
+    backbone: dict[str, Any] = field(default_factory=dict)
     version: int = VERSION
 
     @property
@@ -49,6 +53,7 @@ class Card:
             and all(len(colour) == 3 for colour in self.colours),
             "size": all(type(side) is int and side > 0 for side in self.size),
             "training": isinstance(self.training, dict),
+            "backbone": isinstance(self.backbone, dict),
         }
         if wrong := [name for name, right in checks.items() if not right]:
             raise ValueError(f"{wrong[0]} is out of range")
@@ -56,7 +61,11 @@ class Card:
     def build(self) -> BayesianNetwork:
         """The network with random weights."""
         return networks.build(
-            self.network, len(self.classes), rate=self.dropout, kind=self.dropout_kind
+            self.network,
+            len(self.classes),
+            rate=self.dropout,
+            kind=self.dropout_kind,
+            config=self.backbone,
         )
 
 
@@ -125,6 +134,7 @@ def _card(text: str, path: Path) -> Card:
             f"{path}: model version {version}, this program reads version {VERSION}",
             remedy="use the version of balentacq that wrote it, or train again",
         )
+    values.setdefault("backbone", {})  # older files have none
     if (
         set(values) != {entry.name for entry in fields(Card)}
         or not isinstance(values["network"], str)

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path)
 # Also trainer.networks.NAMES, which this must know without PyTorch: heads on a frozen backbone, and
 # networks that train as a whole.
-HEADS = ("pixelhead-efficientnet-lite0", "pixelhead-mobilenetv2", "pixelhead-resnet50")
+HEADS = (
+    "pixelhead-efficientnet-lite0", "pixelhead-mobilenetv2", "pixelhead-resnet50",
+    "pixelhead-dinov2",
+)  # fmt: skip
 WHOLE = ("deeplabv3plus-efficientnet-lite0", "deeplabv3plus-mobilenetv2", "fpn-resnet50")
 NETWORKS = (*HEADS, *WHOLE)
 AUTO = "auto"

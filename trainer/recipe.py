@@ -93,9 +93,9 @@ class HeadRecipe:
     steps in which the learning rate rises.
     """
 
-    steps: int = 1500
+    steps: int = 1000
     batch: int = 256
-    lr: float = 1e-3
+    lr: float = 2e-3
     weight_decay: float = 1e-2
     balance: float = 0.5
     rise: float = 0.3

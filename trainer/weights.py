@@ -11,6 +11,7 @@ from scorer.errors import BadModel, MissingDependency
 from trainer.bayesian import ReadyTrunk
 from trainer.model import read_safetensors
 from trainer.network import BayesianNetwork
+from trainer.networks.dinov2 import Dinov2
 from trainer.networks.efficientnet import EfficientNetLite0
 from trainer.networks.ready import ReadyBackbone
 
@@ -52,6 +53,10 @@ def load(backbone: nn.Module, choice: str) -> str:
     `choice`: "auto" (ImageNet weights if a package ships them for this backbone), "none", or a
     path: .safetensors, or a .pth state dict as torchvision publishes them.
     """
+    if isinstance(backbone, Dinov2):
+        path = Path(choice)
+        backbone.load(path)
+        return f"{path.name} (sha256 {_sha256(path)[:16]})"
     if isinstance(backbone, ReadyBackbone):
         if choice in ("auto", "none"):
             return _AS_MADE

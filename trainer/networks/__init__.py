@@ -1,7 +1,8 @@
 """The networks that can be trained, by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from torch import nn
 
@@ -10,6 +11,7 @@ from trainer import bayesian
 from trainer.dropout import FeatureDropout
 from trainer.network import BayesianNetwork
 from trainer.networks.deeplab import DeepLabV3Plus
+from trainer.networks.dinov2 import Dinov2
 from trainer.networks.efficientnet import EfficientNetLite0
 from trainer.networks.fpn import Fpn
 from trainer.networks.mobilenet import MobileNetV2
@@ -28,18 +30,26 @@ _PARTS: dict[str, tuple[Callable[[nn.Module], nn.Module], Callable[[], nn.Module
     "deeplabv3plus-mobilenetv2": (DeepLabV3Plus, MobileNetV2),
     "fpn-resnet50": (Fpn, ResNet50),
 }
-NAMES = tuple(_PARTS)
+VIT = f"{HEAD}dinov2"  # whose shape is not known by its name
+NAMES = (*_PARTS, VIT)
 
 
 Statistics = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
 def build(
-    name: str, classes: int, *, rate: float, kind: str, statistics: Statistics | None = None
+    name: str,
+    classes: int,
+    *,
+    rate: float,
+    kind: str,
+    statistics: Statistics | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> BayesianNetwork:
     """A network as it is before training; `rate` and `kind` are those of its dropout.
 
     `statistics`: mean and standard deviation of pixels from 0 to 1, in place of the backbone's own.
+    `config`: the shape of the backbone, where its name does not say it.
 
     `name`: one of NAMES, or package.module:factory, which is imported and called with the number of
     classes, or pixelhead-package.module:factory, called for a backbone: only ever build what the
@@ -48,7 +58,7 @@ def build(
     dropout = FeatureDropout(rate, kind)
     if bayesian.is_factory(name) and not name.startswith(HEAD):
         return _ready_made(name, classes, dropout)
-    trunk, backbone = _parts(name)
+    trunk, backbone = _parts(name, config)
     mean, std = statistics or _own_statistics(backbone)
     return BayesianNetwork(
         trunk,
@@ -59,8 +69,11 @@ def build(
     )
 
 
-def _parts(name: str) -> tuple[nn.Module, nn.Module]:
+def _parts(name: str, config: Mapping[str, Any] | None) -> tuple[nn.Module, nn.Module]:
     """The trunk, and the backbone in it."""
+    if name == VIT:
+        vit = Dinov2(config or {})
+        return PixelHead(vit), vit
     if bayesian.is_factory(name):
         ready = ReadyBackbone(bayesian.made(name.removeprefix(HEAD)))
         return PixelHead(ready), ready

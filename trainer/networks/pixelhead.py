@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from trainer.network import upsample
 
-_WIDE, _NARROW = 256, 128
+_WIDTH = 128
 _SEEN, _RATE = 0.5, 0.3  # of the dropout before the layers and between them
 _QUARTER = 4  # the stride of the features
 
@@ -30,7 +30,7 @@ class PixelHead(nn.Module):
     photograph holds (trainer/hypercolumns).
     """
 
-    channels = _NARROW
+    channels = _WIDTH
 
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
@@ -39,9 +39,9 @@ class PixelHead(nn.Module):
         self.stages = tuple(getattr(backbone, "columns", range(len(channels))))
         self.widths = tuple(channels[stage] for stage in self.stages)
         self.inputs = nn.ModuleList(_Input(width, sum(self.widths)) for width in self.widths)
-        self.bias = nn.Parameter(torch.zeros(_WIDE, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(_WIDTH, 1, 1))
         self.between = nn.Dropout(_RATE)
-        self.narrow = nn.Conv2d(_WIDE, _NARROW, 1)
+        self.second = nn.Conv2d(_WIDTH, _WIDTH, 1)
 
     def train(self, mode: bool = True) -> "PixelHead":
         super().train(mode)
@@ -72,7 +72,7 @@ class PixelHead(nn.Module):
             total = part if total is None else part + enlarged(total, tuple(part.shape[2:]))
         assert total is not None
         total = enlarged(total, size) + self.bias
-        features: Tensor = F.relu(self.narrow(self.between(F.relu(total))))
+        features: Tensor = F.relu(self.second(self.between(F.relu(total))))
         return features
 
     def standardise(self, mean: Float[Array, " _"], deviation: Float[Array, " _"]) -> None:
@@ -98,7 +98,7 @@ class _Input(nn.Module):
         self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
         self.register_buffer("deviation", torch.ones(1, channels, 1, 1))
         self.seen = nn.Dropout(_SEEN)
-        self.project = nn.Conv2d(channels, _WIDE, 1, bias=False)
+        self.project = nn.Conv2d(channels, _WIDTH, 1, bias=False)
         # As one layer on all `of` channels would be.
         nn.init.uniform_(self.project.weight, -1 / math.sqrt(of), 1 / math.sqrt(of))
 
