@@ -22,6 +22,7 @@ COLUMNS = (
     "width",
     "grid_height",
     "grid_width",
+    "nonnegative",
 )
 _ROWS_AT_ONCE = 65536
 
@@ -29,7 +30,9 @@ Row = dict[str, Any]
 
 
 def rows(results: Iterable[Ranked], classes: Sequence[str]) -> Iterator[Row]:
-    """One row per pixel: row and col in the original image, both sizes beside them."""
+    """One row per pixel: row and col in the original image, both sizes beside them; the share of the
+    image's pixels with BalEnt ≥ 0, None where the graph does not tell.
+    """
     for result in results:
         for pixel in result.pixels:
             values = (
@@ -41,6 +44,7 @@ def rows(results: Iterable[Ranked], classes: Sequence[str]) -> Iterator[Row]:
                 classes[pixel.label],
                 *result.geometry.image,
                 *result.geometry.grid,
+                None if result.nonnegative is None else float(f"{result.nonnegative:.6g}"),
             )
             yield dict(zip(COLUMNS, values, strict=True))
 
@@ -100,7 +104,7 @@ _WRITERS: dict[str, Callable[[Path, Iterable[Row], Sequence[str]], None]] = {
 def _read_csv(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            yield {name: _KINDS[name](value) for name, value in row.items()}
+            yield {n: _KINDS[n](value) if value != "" else None for n, value in row.items()}
 
 
 def _read_jsonl(path: Path) -> Iterator[Row]:
@@ -120,6 +124,7 @@ _KINDS: dict[str, type[str] | type[int] | type[float]] = dict.fromkeys(COLUMNS, 
     "image": str,
     "score": float,
     "predicted": str,
+    "nonnegative": float,
 }
 _READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
     ".csv": _read_csv,

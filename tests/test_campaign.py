@@ -331,7 +331,7 @@ def test_plots_are_drawn(toy: Dataset, done: tuple[Path, list[Result]], tmp_path
     job.train(toy, supervised, replace(PLAN.training, dense=True), Silent())
     line = plots.line_of(supervised, toy, PLAN.training.network)
     drawn = plots.draw(results, toy.classes, tmp_path, line) + plots.draw_maps(toy, out, PLAN)
-    names = ["miou.png", "uncertainty.png", "queries.png", "gain.png", "maps.png"]
+    names = ["miou.png", "clicks.png", "uncertainty.png", "queries.png", "gain.png", "maps.png"]
     assert [path.name for path in drawn] == names
     for path in drawn:
         with Image.open(path) as image:

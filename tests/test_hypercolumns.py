@@ -273,7 +273,9 @@ def test_a_full_disk_ends_the_keeping_and_not_the_training(tmp_path: Path) -> No
     assert kept.full
     assert kept.maps(b"a") is None
     kept.keep_maps(b"b", large)
-    kept.keep(b"c", Kept(np.zeros((1, 2), np.float32), np.zeros((1, 1), np.float16), np.zeros((3, 1))))
+    kept.keep(
+        b"c", Kept(np.zeros((1, 2), np.float32), np.zeros((1, 1), np.float16), np.zeros((3, 1)))
+    )
     assert kept.kept(b"c") is None
 
 

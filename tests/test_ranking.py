@@ -19,6 +19,7 @@ RESULTS = [
         "city/a, b.png",
         Geometry((720, 960), (360, 480)),
         (Pixel(3, 900, 1, 0.1, 0), Pixel(719, 0, 2, -3.3617995, 2)),
+        nonnegative=0.25,
     ),
     Ranked("empty.png", Geometry((1, 1), (360, 480)), ()),
     Ranked("café\n.png", Geometry((5, 7), (360, 480)), (Pixel(4, 6, 1, 1e30, 1),)),
@@ -42,6 +43,7 @@ def test_a_row_says_where_in_the_original_and_on_the_grid() -> None:
         "width": 960,
         "grid_height": 360,
         "grid_width": 480,
+        "nonnegative": 0.25,
     }
     assert [row["image"] for row in all_rows()] == ["city/a, b.png"] * 2 + ["café\n.png"]
     assert all(tuple(row) == ranking.COLUMNS for row in all_rows())

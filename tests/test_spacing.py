@@ -1,4 +1,4 @@
-"""Picks are the best that keep their distance, whatever the sizes, and never fewer than could be."""
+"""Picks are the best that keep their distance, and never fewer than there could be."""
 
 import math
 

@@ -22,7 +22,7 @@ from trainer.dataset import Dataset
 from trainer.evaluate import Evaluation
 from trainer.hypercolumns.cache import Cache
 from trainer.recipe import HeadRecipe
-from trainer.simulation import look, oracle, result
+from trainer.simulation import look, oracle, result, summary
 from trainer.simulation.commands import in_graph
 from trainer.simulation.look import Asked, Question
 from trainer.simulation.plan import SHARED, Plan, identity
@@ -225,6 +225,7 @@ class Campaign:
     def _write_table(self) -> list[Result]:
         found = list(result.results(self.out, self.plan.acquisitions))
         result.write_table(self.out / "results.csv", found, self.dataset.classes.names)
+        summary.write(self.out / "summary.csv", summary.rows(found))
         return found
 
     def _check_same(self) -> None:

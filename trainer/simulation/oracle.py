@@ -56,6 +56,6 @@ def write_unknown(
         if path.is_file():
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing_path(path) as temporary:
+        with replacing_path(path, shared=True) as temporary:
             Image.fromarray(255 * unknown.astype(np.uint8)).save(temporary, format="PNG")
     return known, skipped

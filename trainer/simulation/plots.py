@@ -21,6 +21,7 @@ from trainer.classes import Classes
 from trainer.dataset import Dataset
 from trainer.evaluate import evaluate
 from trainer.pytorch import PyTorch, device
+from trainer.simulation import summary
 from trainer.simulation.plan import Plan
 from trainer.simulation.result import Result, folder_of
 from trainer.split import Split
@@ -63,6 +64,7 @@ def draw(results: Sequence[Result], classes: Classes, out: Path, line: Line | No
     """All plots of a campaign that its results allow."""
     drawn = [
         _accuracy(results, out / "miou.png", line),
+        _clicks(results, out / "clicks.png"),
         _uncertainty(results, out / "uncertainty.png"),
         _variety(results, out / "queries.png"),
     ]
@@ -134,6 +136,22 @@ def _accuracy(results: Sequence[Result], path: Path, line: Line | None) -> Path:
             axis.axhline(line.miou, color="0.4", linestyle="--", label="supervised, all pixels")
         axis.set_xlabel(_LABELLED)
         axis.set_ylabel("mIoU on the validation split")
+        axis.legend()
+    return path
+
+
+def _clicks(results: Sequence[Result], path: Path) -> Path:
+    """How many labels every acquisition needs for a mIoU."""
+    rows = summary.rows(results)
+    mious = np.linspace(min(row.miou for row in rows), max(row.miou for row in rows), 200)
+    with _figure(path, 1, 1, (6.4, 4.4)) as (axis,):
+        for name in dict.fromkeys(row.acquisition for row in rows):
+            line = [(row.labels, row.miou) for row in rows if row.acquisition == name]
+            colour, _ = _STYLE[name]
+            axis.plot(mious, [summary.needed(line, m) for m in mious], color=colour, label=name)
+        axis.set_xlabel("mIoU on the validation split, mean over the seeds")
+        axis.set_ylabel("labelled pixels needed")
+        axis.set_yscale("log")
         axis.legend()
     return path
 
@@ -248,5 +266,5 @@ def _figure(path: Path, rows: int, cols: int, size: tuple[float, float]) -> Iter
         axis.grid(alpha=0.3)
         axis.locator_params(axis="x", nbins=5)
     yield axes
-    with replacing_path(path) as temporary:
+    with replacing_path(path, shared=True) as temporary:
         figure.savefig(temporary, format="png", dpi=120)

@@ -11,7 +11,7 @@ from typing import Any
 
 from scorer.contract import ACQUISITIONS
 from scorer.errors import BadInput
-from scorer.files import replacing
+from scorer.files import replacing, replacing_path
 
 START = "start"  # the folder of round 0
 COLUMNS = (
@@ -83,7 +83,10 @@ def results(out: Path, acquisitions: Sequence[str]) -> Iterator[Result]:
 
 def write_table(path: Path, rows: Sequence[Result], classes: Sequence[str]) -> None:
     """A CSV with one row per round."""
-    with replacing(path) as file:
+    with (
+        replacing_path(path, shared=True) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((*COLUMNS, *(f"iou {name}" for name in classes)))
         for one in rows:

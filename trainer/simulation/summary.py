@@ -1,0 +1,96 @@
+"""A campaign over its seeds: mean and range of every round, and what random would need for it."""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from scorer.files import replacing_path
+from trainer.simulation.result import Result
+
+BASE = "random"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A round of an acquisition: labels and mIoU as means over the seeds that have reached it, the
+    range of the mIoU.
+
+    random_labels: how many labels random needs for the same mIoU, by the straight line between its
+    rounds, NaN where it does not get there; times_fewer: these in labels of this acquisition.
+    """
+
+    acquisition: str
+    round: int
+    seeds: int
+    labels: float
+    miou: float
+    miou_least: float
+    miou_most: float
+    nonnegative: float
+    distance: float
+    unique: float
+    random_labels: float
+    times_fewer: float
+
+
+def rows(results: Sequence[Result]) -> list[Row]:
+    """Of all acquisitions and rounds, in the order in which they come."""
+    groups: dict[tuple[str, int], list[Result]] = {}
+    for one in results:
+        groups.setdefault((one.acquisition, one.round), []).append(one)
+    base = [group for (name, _), group in groups.items() if name == BASE]
+    line = [(_mean(group, "labels"), _mean(group, "miou")) for group in base]
+    return [_row(name, number, group, line) for (name, number), group in groups.items()]
+
+
+def needed(line: Sequence[tuple[float, float]], miou: float) -> float:
+    """Labels at which a line of (labels, mIoU) is first at this mIoU; NaN if it never is."""
+    before: tuple[float, float] | None = None
+    for labels, here in line:
+        if here >= miou:
+            if before is None:
+                return labels if here == miou else math.nan
+            share = (miou - before[1]) / (here - before[1])
+            return before[0] + share * (labels - before[0])
+        before = labels, here
+    return math.nan
+
+
+def write(path: Path, found: Sequence[Row]) -> None:
+    """As a CSV."""
+    with (
+        replacing_path(path, shared=True) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([field.name for field in fields(Row)])
+        for row in found:
+            writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in astuple(row)])
+
+
+def _row(name: str, number: int, group: Sequence[Result], line: list[tuple[float, float]]) -> Row:
+    mious = [one.miou for one in group]
+    labels, miou = _mean(group, "labels"), _mean(group, "miou")
+    same = needed(line, miou)
+    return Row(
+        acquisition=name,
+        round=number,
+        seeds=len(group),
+        labels=labels,
+        miou=miou,
+        miou_least=min(mious),
+        miou_most=max(mious),
+        nonnegative=_mean(group, "nonnegative"),
+        distance=_mean(group, "distance"),
+        unique=_mean(group, "unique"),
+        random_labels=same,
+        times_fewer=same / labels,
+    )
+
+
+def _mean(group: Sequence[Result], what: str) -> float:
+    return float(np.mean([getattr(one, what) for one in group]))
