@@ -30,8 +30,8 @@ Row = dict[str, Any]
 
 
 def rows(results: Iterable[Ranked], classes: Sequence[str]) -> Iterator[Row]:
-    """One row per pixel: row and col in the original image, both sizes beside them; the share of the
-    image's pixels with BalEnt ≥ 0, None where the graph does not tell.
+    """One row per pixel: row and col in the original image, both sizes beside them; the share of
+    the image's pixels with BalEnt ≥ 0, None where the graph does not tell.
     """
     for result in results:
         for pixel in result.pixels:

@@ -104,8 +104,9 @@ def test_the_head_at_a_pixel_is_the_head_on_maps(network: BayesianNetwork) -> No
 
 
 @pytest.mark.parametrize(
-    ("there", "size", "expected"), [(45, 90, 2), (23, 90, 4), (12, 90, 8), (90, 90, 1), (26, 90, 90 / 26)]
-)  # fmt: skip
+    ("there", "size", "expected"),
+    [(45, 90, 2), (23, 90, 4), (12, 90, 8), (90, 90, 1), (26, 90, 90 / 26)],
+)
 def test_strides_of_two_round_up(there: int, size: int, expected: float) -> None:
     assert factor(there, size) == expected
 
@@ -477,7 +478,7 @@ def test_weights_that_are_no_vision_transformer_are_refused(vit: Path, tmp_path:
     found = toy(tmp_path / "data")
     options = replace(OPTIONS, network=networks.VIT)
     for given in ("auto", str(tmp_path / "none.safetensors")):
-        with pytest.raises(BadModel, match="config.json cannot be read|holds no"):
+        with pytest.raises(BadModel, match=r"config\.json cannot be read|holds no"):
             job.train(found, tmp_path / "m", replace(options, weights=given), Heard())
     config = vit.with_name("config.json").read_text()
     (tmp_path / "config.json").write_text(config.replace('"hidden_size": 32', '"hidden_size": 64'))
