@@ -244,7 +244,7 @@ def chosen(
     nonnegative = None
     if contract.balanced and uncertainty is not None:
         nonnegative = float(np.mean(uncertainty >= 0))
-    spacing = of(distance, geometry, n, contract)
+    spacing = of(distance, geometry, n, contract, nonnegative)
     if spacing.radius and scores.score_map is not None and scores.segmentation is not None:
         picks = pick(scores.score_map[index], geometry, n, spacing, item.asked)
         found = [

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from scorer.contract import NO_SCORE, Contract
+from scorer.contract import CONVERGED, NO_SCORE, Contract
 from scorer.geometry import Geometry
 
 Place = tuple[int, int]
@@ -27,21 +27,31 @@ class Spacing(NamedTuple):
 
 AUTO = None  # a distance that follows from the image and n
 
-# Of the mean distance of n pixels that share an image evenly.
-_SHARE = 0.5
+# Of the side of the square that an image has for each of n pixels: where the network has converged
+# the pixels of BalEntAcq lie apart by themselves, and a small radius only parts the few that do not.
+_NET, _APART = 0.25, 0.5
+_LABELLED = 0.5  # of the radius: so far from what is labelled already
 
 
-def of(distance: float | None, geometry: Geometry, n: int, contract: Contract) -> Spacing:
+def of(
+    distance: float | None,
+    geometry: Geometry,
+    n: int,
+    contract: Contract,
+    nonnegative: float | None = None,
+) -> Spacing:
     """The spacing of n pixels of an image: a distance in its pixels, or AUTO.
 
-    Where chance spreads the choice already, AUTO adds nothing to it.
+    AUTO adds nothing where chance spreads the choice already. nonnegative: of the pixels, the share
+    with BalEnt ≥ 0, where it is known: it says whether the network has converged.
     """
     if distance is not AUTO:
         return Spacing(distance, halves=False)
     if contract.scattered:
         return Spacing(0.0)
     height, width = geometry.image
-    return Spacing(_SHARE * math.sqrt(height * width / n), labelled=0.5)
+    share = _NET if nonnegative is not None and nonnegative >= CONVERGED else _APART
+    return Spacing(share * math.sqrt(height * width / n), labelled=_LABELLED)
 
 
 def pick(

@@ -113,6 +113,11 @@ def test_auto_follows_the_image_and_n(image: tuple[int, int], n: int) -> None:
     )
 
 
+def test_a_network_that_has_converged_needs_but_a_net() -> None:
+    near, far = (of(AUTO, PLAIN, 5, contract("balentacq"), share).radius for share in (0.02, 0.005))
+    assert 0 < near < far == of(AUTO, PLAIN, 5, contract("entropy")).radius
+
+
 @pytest.mark.parametrize("acquisition", ["random", "margin", "powerbald"])
 def test_what_chance_spreads_is_left_to_chance(acquisition: str) -> None:
     assert of(AUTO, PLAIN, 5, contract(acquisition)).radius == 0
