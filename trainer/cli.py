@@ -86,13 +86,16 @@ def fit_command(
     """Train on sparse labels and write ONE file with the model and its configuration.
 
     Labels come from --labels, from `labels` in dataset.toml, or are drawn at random from the masks
-    (then they are kept beside the model, for `scorer rank --labels`). Ctrl-C loses at most an
-    epoch: the same command goes on.
+    (then they are kept beside the model, for `scorer rank --labels`). By default a small head
+    learns on a frozen backbone, in seconds; what the backbone saw of the photographs is kept beside
+    the model, so that only images with new clicks cost time. After Ctrl-C or a kill the same
+    command goes on: with what was seen, or after the last epoch.
 
     \b
     Examples:
       trainer fit
-      trainer fit --labels labels.csv --epochs 100
+      trainer fit --labels labels.db
+      trainer fit --labels labels.db --finetune 6
       trainer fit --preset camvid --network deeplabv3plus-mobilenetv2
       trainer fit --network fpn-resnet50 --weights resnet50-11ad3fa6.pth
       trainer fit --network mynets.unet:build --weights unet.pth
@@ -115,7 +118,7 @@ def supervised_command(data: Path, seed: int, out: Path, resume: bool, **setting
     \b
     Examples:
       trainer supervised
-      trainer supervised --preset camvid --size 180x240
+      trainer supervised --preset camvid --network deeplabv3plus-mobilenetv2
     """
     needs_torch()
     size = settings.pop("size")

@@ -109,14 +109,15 @@ def simulate_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     """Simulate active learning: the masks of [train] answer in an annotator's place.
 
     Round 0 labels n random pixels per image; every round trains from pre-trained weights on all
-    labels so far, and asks for the next pixels. OUT/results.csv has a row per round, OUT/*.png the
-    plots. The same command goes on where it was cut; with more rounds, seeds or acquisitions it
-    adds to what is there.
+    labels so far, and asks for the next pixels. OUT/results.csv has a row per round, OUT/summary.csv
+    means over the seeds and how many labels random needs for the same, OUT/*.png the plots. The
+    same command goes on where it was cut; with more rounds, seeds or acquisitions it adds to what
+    is there.
 
     \b
     Examples:
       trainer simulate --acquisitions balentacq,random,entropy --rounds 5
-      trainer simulate --preset camvid --seeds 0,1,2 --supervised supervised.safetensors
+      trainer simulate --seeds 0,1,2 --rounds 7 --stride 4 --supervised supervised.safetensors
       trainer simulate --n 20 --budget 1000 --min-distance 12 --patience 2
     """
     options.needs_torch()

@@ -69,7 +69,7 @@ def write(path: Path, found: Sequence[Row]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([field.name for field in fields(Row)])
         for row in found:
-            writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in astuple(row)])
+            writer.writerow([_told(value) for value in astuple(row)])
 
 
 def _row(name: str, number: int, group: Sequence[Result], line: list[tuple[float, float]]) -> Row:
@@ -90,6 +90,12 @@ def _row(name: str, number: int, group: Sequence[Result], line: list[tuple[float
         random_labels=same,
         times_fewer=same / labels,
     )
+
+
+def _told(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return "" if math.isnan(value) else f"{value:.6g}"
 
 
 def _mean(group: Sequence[Result], what: str) -> float:
