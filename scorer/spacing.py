@@ -27,8 +27,8 @@ class Spacing(NamedTuple):
 
 AUTO = None  # a distance that follows from the image and n
 
-# Of the side of the square that an image has for each of n pixels: where the network has converged
-# the pixels of BalEntAcq lie apart by themselves, and a small radius only parts the few that do not.
+# Of the side of the square that an image has for each of n pixels. Where the network has converged
+# the pixels of BalEntAcq lie apart by themselves, and a small radius parts the few that do not.
 _NET, _APART = 0.25, 0.5
 _LABELLED = 0.5  # of the radius: so far from what is labelled already
 

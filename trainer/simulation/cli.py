@@ -109,10 +109,10 @@ def simulate_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     """Simulate active learning: the masks of [train] answer in an annotator's place.
 
     Round 0 labels n random pixels per image; every round trains from pre-trained weights on all
-    labels so far, and asks for the next pixels. OUT/results.csv has a row per round, OUT/summary.csv
-    means over the seeds and how many labels random needs for the same, OUT/*.png the plots. The
-    same command goes on where it was cut; with more rounds, seeds or acquisitions it adds to what
-    is there.
+    labels so far, and asks for the next pixels. OUT/results.csv has a row per round,
+    OUT/summary.csv means over the seeds and how many labels random needs for the same, OUT/*.png
+    the plots. The same command goes on where it was cut; with more rounds, seeds or acquisitions it
+    adds to what is there.
 
     \b
     Examples:
