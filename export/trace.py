@@ -34,6 +34,7 @@ def trunk(network: BayesianNetwork, contract: Contract, opset: int) -> ModelProt
     if contract.precision != network.precision:
         network = network.halved(contract.precision)
     model = _exported(_Trunk(network).eval(), {IMAGE: image}, [FEATURES], opset)
+    _ask_the_cast(model)
     if contract.precision == "bfloat16":
         _round_weights(model)
     return model
@@ -53,6 +54,18 @@ def tail(
     if not contract.has_map:
         del model.graph.output[-len(MAPS) :]
     return model
+
+
+def _ask_the_cast(model: ModelProto) -> None:
+    """Let who asks for the image's shape ask behind its cast: TensorRT takes bytes only to cast."""
+    readers = [node for node in model.graph.node if IMAGE in node.input]
+    cast = next(node for node in readers if node.op_type == "Cast")
+    for node in readers:
+        if node.op_type == "Shape":
+            node.input[0] = cast.output[0]
+    # The cast comes first: nodes are in the order in which they are computed.
+    model.graph.node.remove(cast)
+    model.graph.node.insert(0, cast)
 
 
 def _round_weights(model: ModelProto) -> None:

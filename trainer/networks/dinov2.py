@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -41,6 +42,9 @@ class Dinov2(nn.Module):
         package, layers = _package(), int(config["num_hidden_layers"])
         indices = [math.ceil(layers * part / _STAGES) for part in range(1, _STAGES + 1)]
         self.module = package.Dinov2Backbone(package.Dinov2Config(**config, out_indices=indices))
+        self._enlarge = self.module.embeddings.interpolate_pos_encoding
+        self._positions: dict[tuple[int, int], Tensor] = {}
+        self.module.embeddings.interpolate_pos_encoding = self._position
         self.patch = int(config["patch_size"])
         self.channels = (int(config["hidden_size"]),) * _STAGES
 
@@ -50,6 +54,16 @@ class Dinov2(nn.Module):
         if whole != list(image.shape[2:]):
             image = F.interpolate(image, size=whole, mode="bilinear", align_corners=False)
         return list(self.module(image).feature_maps)
+
+    def _position(self, embeddings: Tensor, height: int, width: int) -> Tensor:
+        """Of every patch of an image. In a graph they are constants: TensorRT knows no cubic
+        enlarging, and the weights do not change there.
+        """
+        if torch.compiler.is_exporting() and (height, width) in self._positions:
+            return self._positions[height, width]
+        found: Tensor = self._enlarge(embeddings, height, width)
+        self._positions[height, width] = found.detach().clone()
+        return found
 
     def load(self, weights: Path) -> None:
         """Take the weights of a file, as transformers publishes them. Raises BadModel."""
