@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from scorer.contract import CONVERGED, NO_SCORE, Contract
+from scorer.contract import NO_SCORE, Contract
 from scorer.geometry import Geometry
 
 Place = tuple[int, int]
@@ -27,9 +27,10 @@ class Spacing(NamedTuple):
 
 AUTO = None  # a distance that follows from the image and n
 
-# Of the side of the square that an image has for each of n pixels. Where the network has converged
-# the pixels of BalEntAcq lie apart by themselves, and a small radius parts the few that do not.
+# Of the side of the square that an image has for each of n pixels. Where BalEnt reaches 0 the
+# pixels of BalEntAcq lie apart by themselves, and a small radius parts the few that do not.
 _NET, _APART = 0.25, 0.5
+_REACHED = 0.001  # of the pixels of the image
 _LABELLED = 0.5  # of the radius: so far from what is labelled already
 
 
@@ -43,14 +44,14 @@ def of(
     """The spacing of n pixels of an image: a distance in its pixels, or AUTO.
 
     AUTO adds nothing where chance spreads the choice already. nonnegative: of the pixels, the share
-    with BalEnt ≥ 0, where it is known: it says whether the network has converged.
+    with BalEnt ≥ 0, where it is known.
     """
     if distance is not AUTO:
         return Spacing(distance, halves=False)
     if contract.scattered:
         return Spacing(0.0)
     height, width = geometry.image
-    share = _NET if nonnegative is not None and nonnegative >= CONVERGED else _APART
+    share = _NET if nonnegative is not None and nonnegative >= _REACHED else _APART
     return Spacing(share * math.sqrt(height * width / n), labelled=_LABELLED)
 
 

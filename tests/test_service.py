@@ -65,6 +65,7 @@ def test_answers_go_into_the_store_and_are_not_asked_again(
     assert len(read) == 3, "a skipped pixel is no label"
     state = client.get("/v1/state").json()
     assert (state["pixels_left"], state["ranked"], state["skipped"]) == (8, 4, 1)
+    assert 0 < state["nonnegative"] <= 1, "the map of the graph by hand is its brightness"
     again = ranked(started(folder, tiny()))
     assert again.round == 1, "the same graph, the same round"
     assert not {query.place for query in again.queue.next("ann", 20)} & {*places[:2], places[3]}
