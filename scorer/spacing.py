@@ -72,7 +72,7 @@ def pick(
     left = _left(score, geometry, taken, picks, radius, spacing.labelled)
     while len(picks) < n:
         place = divmod(int(left.argmax()), left.shape[1])
-        if left[place] > NO_SCORE:
+        if not left[place] <= NO_SCORE:  # what is no number is picked, and found out
             picks.append(place)
             _bar(left, geometry, geometry.to_image(*place), radius)
             left[place] = NO_SCORE

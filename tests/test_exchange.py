@@ -445,7 +445,7 @@ BROKEN_CSV = {
     "image,row,col,label,answer,height,width\na,1,4,sky,maybe,5,5\n": "line 2: 'maybe'",
     "image,row,col,label,answer,height,width\na,1,4,,label,5,5\n": "line 2: 'label' of class None",
     "image,row,col,label,score,height,width\na,1,4,,x,5,5\n": "line 2: score is 'x'",
-    "image,row,col,label\na,1,\n": r"c\.csv line 2: expected image,row,col,label",
+    "image,row,col,label\na,1,\n": r"c\.csv line 2 has 3 fields, the header 4",
     'image,row,col,label\n"a': r"c\.csv cannot be read",
     "\xff": r"c\.csv cannot be read",
 }

@@ -3,7 +3,7 @@
 import pytest
 
 from scorer.errors import BadInput
-from trainer.recipe import PRESETS, Recipe, recipe
+from trainer.recipe import LEAST_STEPS, PRESETS, Recipe, recipe
 
 
 def test_a_poly_schedule_ends_at_zero() -> None:
@@ -32,7 +32,7 @@ def test_the_presets_are_those_of_the_reference() -> None:
 
 def test_what_is_given_is_stronger_than_the_preset() -> None:
     assert recipe("camvid", "x", {"epochs": 3, "schedule": "poly"}).epochs == 3
-    assert recipe(None, "x", {}) == Recipe()
+    assert recipe(None, "x", {}) == Recipe(steps=LEAST_STEPS)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from scorer.runtimes import open_graph
 from scorer.service.guard import Limits
 from scorer.service.scoring import Busy, Scoring, Tensors
 from scorer.service.served import Served
+from scorer.spacing import AUTO
 
 Graph = Callable[..., Path]
 
@@ -60,7 +61,7 @@ def test_images_that_are_sent_get_the_pixels_of_a_ranking(
     answer = client.post("/v1/rank", files=sent(folder), params={"n": 3, "map": True})
     assert answer.status_code == 200
     runtime = open_graph("cpu", graph, workers=1)
-    expected = rank(runtime, list_pool(folder / "images"), n=3)
+    expected = rank(runtime, list_pool(folder / "images"), n=3, distance=AUTO)
     for one, found in zip(expected, answer.json()["images"], strict=True):
         assert isinstance(one, Ranked)
         assert found["image"] == one.image

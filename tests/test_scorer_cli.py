@@ -475,7 +475,7 @@ def test_every_mistake_has_a_message_a_remedy_and_its_exit_code(mistake: str, ho
 
 REFUSED_GRAPHS: dict[str, tuple[dict[str, object], str]] = {
     "no contract": ({"without": True}, "carries no balentacq.contract"),
-    "a contract of another version": ({"version": 1}, "contract version 1, .* reads version 5"),
+    "a contract of another version": ({"version": 1}, "contract version 1, .* reads version 6"),
     "a contract that is no JSON": ({"text": "{"}, "contract cannot be read"),
     "a field too many": ({"extra": 1}, "lacks or adds fields"),
     "another size": ({"height": 32}, "do not fit its own contract"),
@@ -528,11 +528,16 @@ def test_pictures_from_a_graph_without_a_map_are_refused(home: Path, tiny: Graph
 
 
 def test_a_graph_without_a_map_ranks(home: Path, tiny: Graph) -> None:
-    scorer("rank", "--n", 2)
-    with_map = (home / "ranking.csv").read_bytes()
+    scorer("rank", "--n", 2, "--min-distance", 0)
+    with_map = list(ranking.read(home / "ranking.csv"))
     result = scorer("rank", "--n", 2, "--graph", tiny(has_map=False))
     assert result.exit_code == 0
-    assert (home / "ranking.csv").read_bytes() == with_map
+    assert "pixels may lie side by side" in result.stderr
+    without = list(ranking.read(home / "ranking.csv"))
+    assert without == [row | {"nonnegative": None} for row in with_map]
+    result = scorer("rank", "--n", 2, "--graph", tiny(has_map=False), "--min-distance", 3)
+    assert result.exit_code == 5
+    assert "export it with --map" in result.stderr
 
 
 def test_a_label_outside_its_image_skips_that_image_only(home: Path) -> None:
@@ -634,7 +639,7 @@ def test_a_score_that_is_no_number_is_told_with_the_image(
 
     def broken(self: OnnxRuntime, *arguments: object, **options: object) -> Scores:
         scores = run(self, *arguments, **options)  # type: ignore[arg-type]
-        scores.score[:] = np.nan
+        scores.score_map[:] = np.nan
         return scores
 
     monkeypatch.setattr(OnnxRuntime, "run", broken)

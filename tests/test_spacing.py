@@ -50,7 +50,8 @@ def by_hand(score, geometry, n, radius, taken, labelled):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    seed=st.integers(0, 99), n=st.integers(1, 12), radius=st.floats(0, 20), ties=st.booleans(),
+    seed=st.integers(0, 99), n=st.integers(1, 12), ties=st.booleans(),
+    radius=st.floats(0, 20, allow_subnormal=False),
     taken=st.lists(st.tuples(st.integers(0, 23), st.integers(0, 30)), max_size=4),
     stride=st.sampled_from([1, 2]), labelled=st.sampled_from([0.5, 1.0]),
 )  # fmt: skip
@@ -93,6 +94,11 @@ def test_all_pixels_can_be_had_and_no_more() -> None:
 def test_nothing_is_picked_where_nothing_is_eligible() -> None:
     barred = np.full((12, 16), NO_SCORE, np.float32)
     assert pick(barred, PLAIN, 3, Spacing(5.0)) == []
+
+
+def test_what_is_no_number_is_not_passed_over() -> None:
+    score = np.full((12, 16), np.nan, np.float32)
+    assert pick(score, PLAIN, 1, Spacing(5.0)) == [(0, 0)]
 
 
 def test_what_is_labelled_counts_as_a_pick() -> None:

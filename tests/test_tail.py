@@ -14,7 +14,6 @@ from onnx import GraphProto, ModelProto, NodeProto, numpy_helper
 
 from export.graph import Options, bake, contract_of, pass_weights
 from scorer.contract import BALENT_FLOOR, FEATURES, RELATIVE_SD_FLOOR
-from trainer import networks
 from trainer.model import Card
 
 FLOOR = oracle.Floor(relative_sd=RELATIVE_SD_FLOOR, balent_min=BALENT_FLOOR)
@@ -41,7 +40,7 @@ def tail() -> Tail:
 
 def _tail(classes: int, layout: str) -> ModelProto:
     card = Card(
-        network=networks.NAMES[1],
+        network="deeplabv3plus-mobilenetv2",
         dropout=features.RATE,
         dropout_kind="channel",
         classes=tuple(f"class {index}" for index in range(classes)),

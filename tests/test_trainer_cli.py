@@ -321,7 +321,7 @@ FIT_ERRORS = [
     ),
     (nothing, ("--weights", "ROOT/no.pth"), 5, "no.pth does not exist"),
     (write("w.pth", b"x"), ("--weights", "ROOT/w.pth"), 5, "w.pth cannot be read as weights"),
-    (nothing, ("--network", "unet"), 2, "'unet': choose deeplabv3plus-"),
+    (nothing, ("--network", "unet"), 2, "'unet': choose auto, pixelhead-"),
     (nothing, ("--size", "32"), 2, "HEIGHTxWIDTH"),
     (nothing, ("--size", "16x16"), 2, "between 32 and 8192"),
     (nothing, ("--epochs", "0"), 2, "--epochs"),
@@ -362,7 +362,7 @@ def test_a_place_that_cannot_be_written_is_found_out_before_training(
 ) -> None:
     root = trees.folders(tmp_path, images=2, val=0, size=SIZE)
     assert fit(root, root / out) == 6
-    assert "epoch" not in capsys.readouterr().err
+    assert "epoch " not in capsys.readouterr().err
 
 
 EVALUATE_ERRORS = [
