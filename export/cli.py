@@ -77,10 +77,11 @@ main.add_command(triton_command)
 )
 @click.option(
     "--stride",
-    type=click.Choice([str(stride) for stride in STRIDES]),
-    default="1",
+    type=click.Choice(["auto", *(str(stride) for stride in STRIDES)]),
+    default="auto",
     show_default=True,
-    help="Score one pixel of every stride x stride: coarser, and cheaper.",
+    help="Score one pixel of every stride x stride: coarser, and cheaper; auto: as coarse as the "
+    "network's features, 4 at most.",
 )
 @click.option(
     "--target",
@@ -143,7 +144,7 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export onnx --mc 20
       python -m export onnx --acquisition bald --out bald.onnx
       python -m export onnx --size 512x1024 --top 256
-      python -m export onnx --stride 4 --out coarse.onnx
+      python -m export onnx --stride 1 --out fine.onnx
       python -m export onnx --target gpu --precision fp16
       python -m export onnx --from segformer.onnx --classes config.json
       python -m export onnx --from unet.onnx --size 512x512 --preset unit
@@ -159,7 +160,7 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         passes=passes,
         acquisition=acquisition,
         size=size,
-        stride=int(stride),
+        stride=None if stride == "auto" else int(stride),
         target=target,
         precision=None if precision is None else _PRECISIONS[precision],
         top_k=top_k,

@@ -32,7 +32,8 @@ MOST_TOP = 3839  # TensorRT's TopK takes K < 3840
 class Options:
     """What to bake. `size` is the grid (height, width); None: the size of training.
 
-    stride: one pixel of the map for every stride x stride pixels of the grid. target: "cpu" or
+    stride: one pixel of the map for every stride x stride pixels of the grid; None: as coarse as
+    the network's features. target: "cpu" or
     "gpu", which decides how the same formulas are laid out (trainer/raster.py). precision: of the
     network; None: its own.
     """
@@ -40,7 +41,7 @@ class Options:
     passes: int = 20
     acquisition: str = "balentacq"
     size: tuple[int, int] | None = None
-    stride: int = 1
+    stride: int | None = 1
     target: str = "cpu"
     precision: str | None = None
     top_k: int = 64
@@ -52,7 +53,10 @@ def contract_of(network: Scorable, card: Card, options: Options) -> Contract:
     """The contract that a graph baked with these options fulfils."""
     height, width = options.size or card.size
     foreign = isinstance(network, ForeignNetwork)
-    stride = options.stride
+    features = _features(network, (height, width))[1:]
+    stride = options.stride or layout.coarsest(
+        features, (height, width), align_corners=network.align_corners, top_k=options.top_k
+    )
     if height % stride or width % stride:
         raise BadInput(
             f"--stride {stride}: the grid {height}x{width} is not a whole multiple of it",
@@ -82,7 +86,13 @@ def contract_of(network: Scorable, card: Card, options: Options) -> Contract:
         top_k=options.top_k,
         has_map=options.with_map,
         stride=stride,
-        layout=_layout(network, (height, width), options),
+        layout=layout.choose(
+            network.classifier,
+            features,
+            (height // stride, width // stride),
+            align_corners=network.align_corners,
+            target=options.target,
+        ),
         origin=ORIGINS[foreign],
         network=card.network,
         output=network.head.output if isinstance(network, ForeignNetwork) else "",
@@ -162,16 +172,6 @@ def _precision(network: Scorable, asked: str | None) -> str:
             remedy="halve it where it was made, and export that; a file is not converted here",
         )
     return asked
-
-
-def _layout(network: Scorable, size: tuple[int, int], options: Options) -> str:
-    return layout.choose(
-        network.classifier,
-        _features(network, size)[1:],
-        (size[0] // options.stride, size[1] // options.stride),
-        align_corners=network.align_corners,
-        target=options.target,
-    )
 
 
 def _features(network: Scorable, grid: tuple[int, int]) -> tuple[int, int, int]:

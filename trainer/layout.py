@@ -5,11 +5,24 @@ from functools import partial
 
 from torch import nn
 
+from scorer.contract import STRIDES
 from trainer.bands import Bands
 from trainer.raster import Coarse, Whole
 from trainer.strips import Strips
 
 Size = tuple[int, int]
+
+
+def coarsest(features: Size, size: Size, *, align_corners: bool, top_k: int) -> int:
+    """The stride at which a map on a grid of `size` has a pixel for every feature, or the next
+    finer one that is possible: between features there is but interpolation (docs/results.md).
+    """
+    for stride in sorted(STRIDES, reverse=True):
+        height, width = size[0] // stride, size[1] // stride
+        whole = (height * stride, width * stride) == size
+        if whole and height >= features[0] and width >= features[1] and height * width >= top_k:
+            return 1 if align_corners else stride
+    return 1
 
 
 def choose(

@@ -36,8 +36,10 @@ class PyTorch:
         passes: int,
         top_k: int = 64,
         mask_seed: int = 0,
-        stride: int = 1,
+        stride: int | None = 1,
     ) -> None:
+        features = features_of(network, card.size)
+        stride = stride or layout.coarsest(features, card.size, align_corners=False, top_k=top_k)
         self.device = device()
         self.name = f"torch {self.device}"
         self.contract = Contract(
@@ -63,7 +65,7 @@ class PyTorch:
             acquisition=acquisition,
             size=self.contract.map,
             top_k=self.contract.top_k,
-            raster=raster_of(network, card.size, self.contract.map),
+            raster=_raster(network.classifier, features, self.contract.map),
         ).eval()
         self.network.to(self.device)
         self._one = threading.Lock()
@@ -86,11 +88,15 @@ class PyTorch:
 
 
 @torch.inference_mode()
-def raster_of(network: BayesianNetwork, grid: tuple[int, int], size: tuple[int, int]) -> Maker:
-    """From the features of an image of `grid` to a map of `size`, with little memory on a CPU."""
-    height, width = network.features(torch.zeros(1, *grid, 3, dtype=torch.uint8)).shape[2:]
+def features_of(network: BayesianNetwork, grid: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of the features of an image of `grid`."""
+    blank = torch.zeros(1, *grid, 3, dtype=torch.uint8, device=network.image_mean.device)
+    height, width = network.features(blank).shape[2:]
+    return height, width
+
+
+def _raster(classifier: torch.nn.Conv2d, features: tuple[int, int], size: tuple[int, int]) -> Maker:
+    """From features to a map of `size`, with little memory on a CPU."""
     target = "gpu" if device() == "cuda" else "cpu"
-    chosen = layout.choose(
-        network.classifier, (height, width), size, align_corners=False, target=target
-    )
-    return layout.raster(chosen, (height, width), size)
+    chosen = layout.choose(classifier, features, size, align_corners=False, target=target)
+    return layout.raster(chosen, features, size)

@@ -75,7 +75,13 @@ class _Seeds(click.ParamType):  # type: ignore[type-arg]
     show_default=True,
     help="Score in PyTorch, or, more slowly, through export and scorer as a team would.",
 )
-@click.option("--stride", type=click.Choice(("1", "2", "4")), default="1", show_default=True)
+@click.option(
+    "--stride",
+    type=click.Choice(("auto", "1", "2", "4")),
+    default="auto",
+    show_default=True,
+    help="As of python -m export onnx.",
+)
 @click.option("--most-labels", type=click.IntRange(1), help="Stop at so many labels.")
 @click.option("--target", type=Number(0, 1), help="Stop at this mIoU.")
 @click.option(
@@ -117,7 +123,7 @@ def simulate_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     \b
     Examples:
       trainer simulate --acquisitions balentacq,random,entropy --rounds 5
-      trainer simulate --seeds 0,1,2 --rounds 7 --stride 4 --supervised supervised.safetensors
+      trainer simulate --seeds 0,1,2 --rounds 7 --supervised supervised.safetensors
       trainer simulate --n 20 --budget 1000 --min-distance 12 --patience 2
     """
     options.needs_torch()
@@ -136,7 +142,7 @@ def simulate_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         budget=budget,
         distance=min_distance,
         passes=passes,
-        stride=int(stride),
+        stride=None if stride == "auto" else int(stride),
         scorer=scorer,
         most_labels=most_labels,
         target=target,

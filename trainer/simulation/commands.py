@@ -24,7 +24,7 @@ def in_graph(question: Question, on_image: Callable[[int], None]) -> Asked:
     own_code = ("--network", question.network) if ":" in question.network else ()
     _command(
         "export", "onnx", "--model", question.model, "--out", graph, "--mc", question.passes,
-        "--acquisition", question.acquisition, "--stride", question.stride,
+        "--acquisition", question.acquisition, "--stride", question.stride or "auto",
         "--top", _top(question), *own_code,
     )  # fmt: skip
     budget = () if question.budget is None else ("--budget", question.budget)

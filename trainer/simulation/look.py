@@ -51,7 +51,7 @@ class Question:
     budget: int | None
     distance: float | None
     passes: int
-    stride: int
+    stride: int | None
 
 
 @dataclass(frozen=True)

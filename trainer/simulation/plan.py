@@ -20,8 +20,9 @@ class Plan:
     """What to simulate.
 
     rounds: of queries, after the random one. n: pixels per image and round; budget: of the pool
-    per round, n per image at most; distance: as in scorer.rank. passes: m. The rest ends a run of
-    an acquisition early: most_labels, target (mIoU), patience (rounds without a better mIoU).
+    per round, n per image at most; distance: as in scorer.rank. passes: m. stride: None: as coarse
+    as the features. The rest ends a run of an acquisition early: most_labels, target (mIoU),
+    patience (rounds without a better mIoU).
     """
 
     acquisitions: tuple[str, ...]
@@ -31,7 +32,7 @@ class Plan:
     budget: int | None = None
     distance: float | None = AUTO
     passes: int = 20
-    stride: int = 1
+    stride: int | None = None
     scorer: str = "torch"
     most_labels: int | None = None
     target: float | None = None
