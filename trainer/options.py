@@ -255,17 +255,12 @@ def _shared(settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
 
 
 def needs_torch() -> None:
-    """Raise MissingDependency unless all that training needs is installed."""
-    try:
-        import jaxtyping  # noqa: F401, PLC0415
-        import lightning_fabric  # noqa: F401, PLC0415
-        import safetensors  # noqa: F401, PLC0415
-        import torch  # noqa: F401, PLC0415
-        import torchmetrics  # noqa: F401, PLC0415
-    except ImportError as error:
-        raise MissingDependency(
-            f"training needs {error.name}", remedy="pip install 'balentacq[train]'"
-        ) from error
+    """Raise MissingDependency unless all that training needs is installed; nothing is loaded."""
+    for name in ("torch", "jaxtyping", "lightning_fabric", "safetensors", "torchmetrics"):
+        if find_spec(name) is None:
+            raise MissingDependency(
+                f"training needs {name}", remedy="pip install 'balentacq[train]'"
+            )
 
 
 def needs(package: str, what: str) -> None:
