@@ -59,6 +59,7 @@ def teach_head(
     listener: "Listener",
 ) -> Taught:
     """Train the head on what the backbone sees at the labelled pixels, and measure it."""
+    network.to(device())
     album = Album(network, dataset.size, cache)
     named = sum(bool(clicks.with_class(labels.of(name))) for name in dataset.train.images.names)
     pixels = gather(
@@ -79,7 +80,6 @@ def teach_head(
     listener.tell(f"{recipe.steps} steps of {recipe.batch} labelled pixels, last loss {last:.4f}")
     if cache is not None and cache.full:
         listener.tell(f"{cache.path} grows no more: the disk is full", warning=True)
-    network.to(device())
     return Taught(
         images=pixels.images,
         labels=pixels.labels,

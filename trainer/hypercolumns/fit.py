@@ -21,7 +21,7 @@ def fit(
     recipe: HeadRecipe,
     on_step: Callable[[int, float], None] = lambda _step, _loss: None,
 ) -> BayesianNetwork:
-    """Train the head of `network` in place; it comes back in evaluation mode, on the CPU.
+    """Train the head of `network` in place, where it is; it comes back in evaluation mode.
 
     AdamW (Loshchilov & Hutter 2019) with a rate that rises and falls once (Smith & Topin 2018).
     The same pixels and recipe give the same weights. A loss that is no number raises Failure.
@@ -36,10 +36,11 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.lr, total_steps=recipe.steps, pct_start=recipe.rise
     )
+    device = network.image_mean.device
     for step, (vectors, labels) in enumerate(_batches(pixels, recipe), start=1):
-        maps = split(vectors, trunk.widths)
+        maps = split(vectors.to(device), trunk.widths)
         logits = network.classifier(network.dropout(trunk.head(maps, (1, 1))))
-        loss = F.cross_entropy(logits[:, :, 0, 0], labels)
+        loss = F.cross_entropy(logits[:, :, 0, 0], labels.to(device))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
