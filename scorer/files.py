@@ -51,7 +51,7 @@ def check_writable(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         probe = _beside(path)
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # of another process that looks at the same time
 
 
 def _keep(folder: Path) -> None:

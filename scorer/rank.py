@@ -20,7 +20,7 @@ from scorer.labels import Labels
 from scorer.noise import uniform
 from scorer.pool import Pool, check_name
 from scorer.runtime import Runtime, Scores
-from scorer.spacing import of, pick
+from scorer.spacing import AUTO, of, pick
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,8 @@ class Ranker:
         if not prepared:
             return [item for item in chunk if isinstance(item, Skipped)]
         contract = self.runtime.contract
-        scores = run(self.runtime, prepared)
+        want_map = self.want_map or needs_maps(contract, self.distance)
+        scores = run(self.runtime, prepared, want_map=want_map)
         found = (
             chosen(contract, item, scores, index, n=self.n, distance=self.distance)
             for index, item in enumerate(prepared)
@@ -215,14 +216,20 @@ def _chunks(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (names[start : start + size] for start in range(0, len(names), size))
 
 
-def run(runtime: Runtime, prepared: Sequence[Prepared]) -> Scores:
-    """Score images in one batch, with all maps that the graph gives."""
+def needs_maps(contract: Contract, distance: float | None) -> bool:
+    """Whether choosing takes the maps of a graph: to keep pixels apart, or to tell BalEnt ≥ 0."""
+    spaced = not contract.scattered if distance is AUTO else distance > 0
+    return contract.has_map and (spaced or contract.balanced)
+
+
+def run(runtime: Runtime, prepared: Sequence[Prepared], *, want_map: bool) -> Scores:
+    """Score images in one batch."""
     noises = [item.noise for item in prepared if item.noise is not None]
     return runtime.run(
         np.stack([item.photograph.pixels for item in prepared]),
         np.stack([item.exclude for item in prepared]),
         np.stack(noises) if noises else None,
-        want_map=runtime.contract.has_map,
+        want_map=want_map,
     )
 
 

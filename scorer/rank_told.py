@@ -85,14 +85,17 @@ def tell(summary: "Summary", out: Path, overlay: Path | None, *, seconds: float)
 
 
 def _tell_share(share: float) -> None:
-    """BalEntAcq scatters its choice along BalEnt = 0; where that is nowhere, it asks neighbours."""
+    """BalEntAcq scatters its choice along BalEnt = 0; where that is nowhere, it takes the largest
+    values of a smooth map, which lie side by side.
+    """
     said = f"BalEnt is 0 or more at {share:.2%} of the pixels"
     if share >= CONVERGED:
         say(said, nonnegative=share)
         return
     say(
-        f"{said}: the network has hardly converged, and what it finds best lies side by side; "
-        "train it for more steps, or label more pixels",
+        f"{said}: along that level BalEntAcq chooses, and there is little of it. Either the "
+        "network has not converged (train it for more steps, on more labels), or it has few doubts "
+        "left (measure it: trainer evaluate)",
         style="yellow",
         nonnegative=share,
     )

@@ -90,14 +90,16 @@ def test_two_runs_in_one_folder_do_not_disturb_each_other(
 def test_killed_again_and_again_it_ends_in_the_same_tables(
     data: Path, whole: Path, tmp_path: Path
 ) -> None:
-    out, dice = tmp_path / "campaign", random.Random(0)
+    out, dice, killed = tmp_path / "campaign", random.Random(0), 0
     for _ in range(4):
         process = started(data, out)
         while not (out / "features.db").exists():
+            assert process.poll() is None, "it ended before it began"
             time.sleep(0.01)
-        time.sleep(dice.uniform(0, 4))
+        time.sleep(dice.uniform(0, 2))
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        killed += process.wait() == -signal.SIGKILL
+    assert killed >= 2
     assert started(data, out).wait() == 0
     assert tables(out) == tables(whole)
     with (out / "summary.csv").open(newline="") as file:

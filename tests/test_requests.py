@@ -140,7 +140,10 @@ class Stuck:
 
 
 class Blank:
-    images, want_map = 1, False
+    images = 1
+
+    def needs_maps(self, runtime: object) -> bool:
+        return False
 
     def load(self, runtime: Any) -> Tensors:
         exclude = np.zeros((1, *runtime.contract.map), np.uint8)

@@ -21,6 +21,7 @@ RESULTS = [
     *(result("balentacq", n, 10 * (n + 1), m) for n, m in enumerate((0.40, 0.50, 0.58, 0.70))),
     *(result("balentacq", n, 10 * (n + 1), m, 1) for n, m in enumerate((0.44, 0.54))),
     *(result("random", n, 10 * (n + 1), m) for n, m in enumerate((0.42, 0.46, 0.54, 0.60))),
+    *(result("random", n, 10 * (n + 1), m, 1) for n, m in enumerate((0.42, 0.46, 0.54))),
 ]
 
 
@@ -39,6 +40,10 @@ def test_what_random_needs_lies_on_the_line_between_its_rounds() -> None:
     assert rows["balentacq", 1].times_fewer == pytest.approx(27.5 / 20)
     assert rows["random", 2].times_fewer == pytest.approx(1)
     assert math.isnan(rows["balentacq", 3].random_labels), "random never gets there"
+    alone = [one for one in RESULTS if one.acquisition != "random" or one.seed == 0]
+    rows = {(row.acquisition, row.round): row for row in summary.rows(alone)}
+    assert math.isnan(rows["balentacq", 1].random_labels), "of other seeds it says nothing"
+    assert rows["balentacq", 2].random_labels == pytest.approx(10 * (3 + 4 / 6))
 
 
 @pytest.mark.parametrize(

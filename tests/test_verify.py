@@ -1,5 +1,6 @@
 """Verification must fail for graphs that are wrong, or it proves nothing."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from export.graph import pass_weights
 from export.verify import TOLERANCES, Verdict, verify
 from scorer.errors import BadGraph
 from scorer.pool import Pool, list_pool
+from scorer.runtime import Scores
 from scorer.runtimes.cpu import OnnxRuntime
 from trainer.model import Card
 from trainer.network import BayesianNetwork
@@ -93,6 +95,37 @@ def test_numbers_that_are_no_numbers_fail() -> None:
     numbers = dict.fromkeys(
         ("map_difference", "map_difference_below", "regret", "labels", "spread"), nan
     )
-    assert len(Verdict(images=1, tolerance=TOLERANCES["float32"], **numbers).failures) == len(
-        numbers
-    )
+    fixed = {"images": 1, "score_map": True, "tolerance": TOLERANCES["float32"]}
+    assert len(Verdict(**fixed, **numbers).failures) == len(numbers)
+
+
+def test_a_score_map_that_does_not_hold_the_best_scores_fails(
+    baked: Callable[..., Path],
+    network: BayesianNetwork,
+    pool: Pool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From it the pixels that lie apart are chosen: nothing else in the graph shows its faults."""
+    run = OnnxRuntime.run
+    path = baked()
+
+    def upside_down(scores: Scores) -> None:
+        scores.score_map[:] = scores.score_map[:, ::-1].copy()
+
+    def other_classes(scores: Scores) -> None:
+        scores.segmentation[:] += 1
+
+    def spoilt(change: Callable[[Scores], None]) -> list[str]:
+        def broken(self: OnnxRuntime, *given: object, **options: object) -> Scores:
+            scores = run(self, *given, **options)  # type: ignore[arg-type]
+            change(scores)
+            return scores
+
+        monkeypatch.setattr(OnnxRuntime, "run", broken)
+        return verify(path, OnnxRuntime(path, workers=1), network, pool, images=3).failures
+
+    said = ["the score map does not hold the scores of the best pixels"]
+    assert spoilt(lambda scores: None) == []
+    assert spoilt(lambda scores: scores.score_map.fill(1.0)) == said
+    assert spoilt(upside_down) == said
+    assert spoilt(other_classes) == said

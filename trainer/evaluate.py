@@ -18,7 +18,7 @@ from trainer.hypercolumns.album import Album
 from trainer.network import BayesianNetwork, upsample
 from trainer.split import Split
 
-_CLASSES_AT_ONCE = 16
+_AT_ONCE = 16_000_000  # enlarged scores, 64 MB of them
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def evaluate(
         if isinstance(found, BadImage):
             skipped.append((names[done - 1], str(found)))
         else:
-            counts.update(*found)
+            counts.update(*(values.long() for values in found))
         on_image(done)
     images = len(split.images) - len(skipped)
     matrix = counts.compute() if images else torch.zeros(1, 1)
@@ -100,7 +100,7 @@ def _predict(
         return error
     height, width = geometry.content
     content = upsample(network.classifier(found), geometry.grid)[..., :height, :width].float().cpu()
-    return _largest(content, (truth.shape[0], truth.shape[1])), truth.long()
+    return _largest(content, (truth.shape[0], truth.shape[1])).to(torch.uint8), truth
 
 
 def _largest(scores: Float[Tensor, "1 C h w"], size: tuple[int, int]) -> Int64[Tensor, "H W"]:
@@ -109,8 +109,9 @@ def _largest(scores: Float[Tensor, "1 C h w"], size: tuple[int, int]) -> Int64[T
     """
     best = torch.full(size, -torch.inf)
     label = torch.zeros(size, dtype=torch.int64)
-    for start in range(0, scores.shape[1], _CLASSES_AT_ONCE):
-        few = scores[:, start : start + _CLASSES_AT_ONCE]
+    count = max(1, _AT_ONCE // (size[0] * size[1]))
+    for start in range(0, scores.shape[1], count):
+        few = scores[:, start : start + count]
         value, index = F.interpolate(few, size, mode="bilinear", align_corners=False)[0].max(0)
         better = value > best
         best, label = value.where(better, best), (index + start).where(better, label)

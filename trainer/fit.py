@@ -17,6 +17,7 @@ from trainer.batches import Batches
 from trainer.bayesian import ReadyTrunk
 from trainer.loss import sparse_cross_entropy
 from trainer.network import BayesianNetwork
+from trainer.networks.pixelhead import PixelHead
 from trainer.recipe import Recipe
 from trainer.sample import Masked, Sample
 
@@ -94,7 +95,7 @@ def fit(  # noqa: PLR0913  # three of them are who listens
 
 def _strategy(network: BayesianNetwork) -> str:
     """Somebody's network may have parts that lead nowhere, such as auxiliary heads."""
-    foreign = isinstance(network.trunk, ReadyTrunk)
+    foreign = isinstance(network.trunk, ReadyTrunk | PixelHead)
     return "ddp_find_unused_parameters_true" if foreign else "ddp"
 
 

@@ -121,7 +121,7 @@ def _config(options: Options) -> dict[str, Any]:
 @contextmanager
 def _cache(out: Path, options: Options, given: Cache | None) -> Iterator[Cache | None]:
     """The given one; or a network's own, open for the time of its training."""
-    if given is not None or not options.kept or isinstance(options.recipe, Recipe):
+    if given or not options.kept or options.dense or isinstance(options.recipe, Recipe):
         yield given
         return
     with closing(Cache(features_path(out), most_bytes=int(options.kept * 1e9))) as own:
@@ -195,8 +195,8 @@ def _card(
         pretrained=origin,
         backbone=config,
         training={
-            **asdict(options.recipe),
-            "finetune": options.finetune and asdict(options.finetune),
+            **asdict(options.recipe if options.finetune else taught.recipe),
+            "finetune": asdict(taught.recipe) if options.finetune else None,
             "images": taught.images,
             "labels": taught.labels,
             "miou": None if taught.evaluation is None else taught.evaluation.miou,

@@ -37,6 +37,7 @@ HEADS = (
 WHOLE = ("deeplabv3plus-efficientnet-lite0", "deeplabv3plus-mobilenetv2", "fpn-resnet50")
 NETWORKS = (*HEADS, *WHOLE)
 AUTO = "auto"
+HEAD = "pixelhead-"
 _PAPER = WHOLE[1:]
 _FACTORY = re.compile(r"(pixelhead-)?[\w.]+:\w+")
 _USUAL, _HEAD = Recipe(), HeadRecipe()
@@ -185,7 +186,7 @@ def job(
     if network == AUTO:
         network, why = _taken(settings)
         say(f"network {network}: {why}")
-    head = network.startswith(HEADS[0].partition("-")[0])
+    head = network.startswith(HEAD)
     _check(network, settings, head)
     return Options(
         network=network,
@@ -205,6 +206,7 @@ def job(
 def _taken(settings: Mapping[str, Any]) -> tuple[str, str]:
     """The network that "auto" means, and why."""
     whole = [f"--{name.replace('_', '-')}" for name in ("preset", *_OF_WHOLE) if settings[name]]
+    whole += ["--devices"] * (settings["devices"] > 1)
     if whole and not settings["finetune"]:
         return WHOLE[0], f"{whole[0]} is for networks that train as a whole"
     return HEADS[0], "from few clicks a head on a frozen backbone learns most, in seconds"
@@ -256,7 +258,15 @@ def _shared(settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
 
 def needs_torch() -> None:
     """Raise MissingDependency unless all that training needs is installed; nothing is loaded."""
-    for name in ("torch", "jaxtyping", "lightning_fabric", "safetensors", "torchmetrics"):
+    for name in (
+        "torch",
+        "jaxtyping",
+        "lightning_fabric",
+        "safetensors",
+        "torchmetrics",
+        "psutil",
+        "filelock",
+    ):
         if find_spec(name) is None:
             raise MissingDependency(
                 f"training needs {name}", remedy="pip install 'balentacq[train]'"

@@ -105,8 +105,15 @@ class HeadRecipe:
         for name in ("steps", "batch", "lr"):
             if not 0 < getattr(self, name) < math.inf:
                 raise BadInput(f"{name} is {getattr(self, name)}, expected a positive number")
-        if not 0 <= self.weight_decay < math.inf:
-            raise BadInput(f"weight_decay is {self.weight_decay}, expected 0 or more")
+        for name, least, most in (
+            ("steps", 10, math.inf),  # in fewer the rate never rises
+            ("weight_decay", 0, math.inf),
+            ("balance", 0, 1),
+            ("rise", 0, 1),
+            ("seed", 0, 2**32 - 1),
+        ):
+            if not least <= getattr(self, name) <= most or math.isinf(getattr(self, name)):
+                raise BadInput(f"{name} is {getattr(self, name)}, expected {least} to {most}")
 
 
 # Shin et al. 2021, their code's settings; 100 epochs as in Didari et al. 2024. ADE20K is not in the
@@ -133,11 +140,16 @@ STATISTICS = {
 _FPN = "fpn-resnet50"
 
 
+_TUNED_AT_ONCE = 8  # images of a batch
+
+
 def finetuning(epochs: int, given: Mapping[str, Any]) -> Recipe:
     """How a fitted head and its backbone are tuned together: at low rates, so that the backbone's
     features are not spoiled before the head fits them. Kumar et al. 2022.
     """
-    return Recipe(**{"epochs": epochs, "batch": 8, "lr": 2e-4, "jitter": 0.2, **given})
+    devices = int(given.get("devices", 1))
+    batch = -(-_TUNED_AT_ONCE // devices) * devices
+    return Recipe(**{"epochs": epochs, "batch": batch, "lr": 2e-4, "jitter": 0.2, **given})
 
 
 # What learns as a whole from few images needs steps, not epochs: after 368 steps of DeepLabV3+ the

@@ -19,7 +19,7 @@ class Screen:
     def __init__(self) -> None:
         self._bar: Bar = progress("images")
         self._task: TaskID | None = None
-        self._epochs = 0
+        self._epochs = self._done = 0
 
     def __enter__(self) -> "Screen":
         self._bar.start()
@@ -39,6 +39,9 @@ class Screen:
     def show(self, what: str, done: int, total: int) -> None:
         if self._task is None:
             self._task = self._bar.add_task(what)
+        if done < self._done:  # the next thing has begun: its rate is its own
+            self._bar.reset(self._task)
+        self._done = done
         self._bar.update(self._task, description=what, completed=done, total=total)
 
     def start(self, epochs: int, done: int) -> None:

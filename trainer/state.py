@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,12 +21,18 @@ def save(
     identity: str,
     epochs: int,
 ) -> None:
-    """Write weights and optimiser after `epochs` epochs, in one step."""
+    """Write weights and optimiser after `epochs` epochs, and in how many threads, in one step."""
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     for index, slots in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(v) for name, v in slots.items()}
-    header = json.dumps({"identity": identity, "epochs": epochs})
+    threads = torch.get_num_threads()
+    header = json.dumps({"identity": identity, "epochs": epochs, "threads": threads})
     write_safetensors(path, tensors, {_KEY: header})
+
+
+def threads_of(path: Path) -> int | None:
+    """In how many threads the interrupted run computes: another number rounds otherwise."""
+    return _read(path)[0].get("threads")
 
 
 def restore(
@@ -44,7 +51,7 @@ def restore(
     return int(header["epochs"])
 
 
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     with suppress(BadModel):  # missing or damaged: start anew
         metadata, tensors = read_safetensors(path, remedy="")
         return json.loads(metadata.get(_KEY, "{}")), tensors

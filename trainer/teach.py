@@ -9,7 +9,7 @@ import numpy as np
 
 from scorer.errors import BadDataset, BadLabels
 from scorer.labels import Labels
-from trainer import clicks, lesson
+from trainer import clicks, lesson, state
 from trainer.dataset import Dataset
 from trainer.evaluate import Evaluation, evaluate
 from trainer.fit import Progress, fit, precision
@@ -31,10 +31,11 @@ _TOLD = 50  # times in a run that the steps of a head are shown
 
 @dataclass(frozen=True, kw_only=True)
 class Taught:
-    """What a network has learned from, and how good it is on the validation split, if any."""
+    """What a network has learned from and how, and how good it is on the validation split."""
 
     images: int
     labels: int
+    recipe: Recipe | HeadRecipe
     evaluation: Evaluation | None
 
 
@@ -83,6 +84,7 @@ def teach_head(
     return Taught(
         images=pixels.images,
         labels=pixels.labels,
+        recipe=recipe,
         evaluation=measure(network, dataset, album, listener),
     )
 
@@ -131,7 +133,7 @@ def teach_whole(
         listener.epoch(progress, None if measured is None else measured.miou)
 
     listener.tell(f"precision {precision(recipe.precision)}")
-    with threads(idle()):
+    with threads(state.threads_of(run.resume) or idle()):
         fit(
             network,
             samples.samples,
@@ -146,7 +148,7 @@ def teach_whole(
         if measured is None:
             network.to(device())
             measured = measure(network, dataset, None, listener)
-    return Taught(images=images, labels=samples.points, evaluation=measured)
+    return Taught(images=images, labels=samples.points, recipe=recipe, evaluation=measured)
 
 
 def samples_of(dataset: Dataset, labels: Labels | None, listener: "Listener") -> Samples:

@@ -1,5 +1,6 @@
 """How many threads PyTorch computes in, so that it gets on with what else the machine does."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,10 +24,15 @@ def threads(count: int) -> Iterator[None]:
 
 
 def idle() -> int:
-    """How many cores have nothing to do at the moment; at least one of them is ours.
+    """How many of this process's cores have nothing to do at the moment; at least one of them is
+    ours. OMP_NUM_THREADS, where somebody has set it, is stronger.
 
     Threads of PyTorch wait for each other after every operator: one that shares its core with other
     work holds up all of them.
     """
-    busy = psutil.cpu_percent(interval=_LOOK_S) / 100
-    return max(1, int(cores() * (1 - busy) + 0.5))
+    if (said := os.environ.get("OMP_NUM_THREADS", "")).isdecimal() and int(said):
+        return int(said)
+    every = psutil.cpu_percent(interval=_LOOK_S, percpu=True)
+    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(every))
+    free = sum(1 - every[core] / 100 for core in mine if core < len(every))
+    return min(cores(), max(1, int(free + 0.5)))

@@ -219,7 +219,9 @@ class Annotation:
         runtime, path = self.runtime, self.path(name)
         check(runtime.contract, n=1, want_map=True)
         item = prepare(runtime.contract, path, name, Exclusion(Labels({})), n=1, seed=self.seed)
-        return chosen(runtime.contract, item, run(runtime, [item]), 0, n=1, distance=0)
+        return chosen(
+            runtime.contract, item, run(runtime, [item], want_map=True), 0, n=1, distance=0
+        )
 
 
 def _round(standing: Sequence[Answer], graph: str) -> int:

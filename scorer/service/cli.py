@@ -15,6 +15,7 @@ from scorer.console import Number, cores, say
 from scorer.errors import BadInput, Failure, MissingDependency
 from scorer.labels.store import SUFFIX, Store
 from scorer.pool import list_pool
+from scorer.rank_told import warn_of_neighbours
 from scorer.runtimes import choose, open_graph
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     limits = Limits(upload=max_upload * 1_000_000, seconds=time_limit)
     with closing(address.listen(host, port)) as listening, alone(labels):
         store = Store(labels, served.runtime.contract.classes)
+        warn_of_neighbours(served.runtime.contract, min_distance)
         annotation = Annotation(pool, served, store, n=n, distance=min_distance, seed=seed)
         scoring = Scoring(served, waiting=waiting, batch=batch)
         server = uvicorn.Server(

@@ -84,6 +84,10 @@ class Raw:
                 raise BadInput(f"{name} is {found}, expected {expected}")
         return given
 
+    def needs_maps(self, runtime: Runtime) -> bool:
+        del runtime  # what is asked for is in the request
+        return self.want_map
+
     def finish(self, runtime: Runtime, scores: Scores) -> dict[str, Any]:
         """The graph's outputs by name."""
         del runtime  # the numbers are its own already

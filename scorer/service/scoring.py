@@ -40,8 +40,8 @@ class Work(Protocol):
     """Something to be scored: decoded, and made into an answer, by the thread that scores it."""
 
     images: int
-    want_map: bool
 
+    def needs_maps(self, runtime: Runtime) -> bool: ...
     def load(self, runtime: Runtime) -> Tensors: ...
     def finish(self, runtime: Runtime, scores: Scores) -> Any: ...
 
@@ -168,7 +168,7 @@ class Scoring:
     def _together(self, runtime: Runtime, loaded: Sequence[tuple[_Job, Tensors]]) -> Scores:
         """Of all that came, which may be more than a batch: a request has many images."""
         given = _joined([tensors for _, tensors in loaded])
-        want_map = runtime.contract.has_map  # from which pixels that lie apart are chosen
+        want_map = any(job.work.needs_maps(runtime) for job, _ in loaded)
         starts = range(0, len(given.image), self.batch)
         parts = [_part(given, slice(start, start + self.batch)) for start in starts]
         return _joined(

@@ -34,6 +34,9 @@ class Upload:
         noise = None if item.noise is None else item.noise[None]
         return Tensors(item.photograph.pixels[None], item.exclude[None], noise)
 
+    def needs_maps(self, runtime: Runtime) -> bool:
+        return self.want_map or rank.needs_maps(runtime.contract, self.distance)
+
     def finish(self, runtime: Runtime, scores: Scores) -> dict[str, Any]:
         """What the answer says of this image."""
         contract = runtime.contract

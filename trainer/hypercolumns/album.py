@@ -10,13 +10,13 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from scorer import __version__
 from scorer.ahead import ahead
 from scorer.console import cores
 from scorer.errors import BadImage
 from scorer.geometry import Geometry
 from scorer.images import size
 from scorer.labels import Click
+from scorer.versions import decoding
 from trainer.clicks import Indices, Points, on_grid
 from trainer.hypercolumns.cache import Cache, Kept, Vectors
 from trainer.hypercolumns.maps import Maps, Sums, see
@@ -111,7 +111,8 @@ def _identity(network: BayesianNetwork) -> str:
     trunk = network.trunk
     assert isinstance(trunk, PixelHead)
     # What a module prints holds its strides and dilations, which its tensors do not show.
-    structure = (__version__, repr(trunk.backbone), trunk.stages)
+    device = network.image_mean.device.type
+    structure = (decoding(), device, repr(trunk.backbone), trunk.stages)
     digest = hashlib.sha256(repr(structure).encode())
     tensors = {**trunk.backbone.state_dict(), "mean": network.image_mean, "std": network.image_std}
     for name, tensor in sorted(tensors.items()):

@@ -27,13 +27,14 @@ from trainer.hypercolumns.maps import Maps
 _FORMAT = 1
 _MARK = 0x62616C65  # application_id: "bale"
 _PATIENCE_S = 60
-_TABLES = """
-CREATE TABLE IF NOT EXISTS vectors (
-    key BLOB PRIMARY KEY, sums BLOB NOT NULL, points BLOB NOT NULL, vectors BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS maps (
-    key BLOB PRIMARY KEY, bytes INTEGER NOT NULL, header TEXT NOT NULL, stages BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS maps_bytes ON maps (key, bytes);
-"""
+_LARGEST = 500_000_000  # of a blob: SQLite takes twice as much
+_TABLES = (
+    "CREATE TABLE vectors (key BLOB PRIMARY KEY, sums BLOB NOT NULL, points BLOB NOT NULL, "
+    "vectors BLOB NOT NULL)",
+    "CREATE TABLE maps (key BLOB PRIMARY KEY, bytes INTEGER NOT NULL, header TEXT NOT NULL, "
+    "stages BLOB NOT NULL)",
+    "CREATE INDEX maps_bytes ON maps (key, bytes)",
+)
 
 Points = npt.NDArray[np.float32]
 Vectors = npt.NDArray[np.float16]
@@ -79,8 +80,11 @@ class Cache:
             self._begin()
 
     def _begin(self) -> None:
+        """Refuse a file of something else; of several processes one at a time makes the tables."""
+        ask = self._base.execute
+        ask("BEGIN IMMEDIATE")
         mark, version, tables = (
-            self._base.execute(question).fetchone()[0]
+            ask(question).fetchone()[0]
             for question in (
                 "PRAGMA application_id",
                 "PRAGMA user_version",
@@ -92,10 +96,12 @@ class Cache:
                 f"{self.path} keeps no features of this version",
                 remedy="remove it: what it keeps is computed again",
             )
-        self._base.executescript(
-            f"BEGIN IMMEDIATE; PRAGMA application_id = {_MARK}; PRAGMA user_version = {_FORMAT};"
-            f"{_TABLES} COMMIT;"
-        )
+        if not tables:
+            ask(f"PRAGMA application_id = {_MARK}")
+            ask(f"PRAGMA user_version = {_FORMAT}")
+            for table in _TABLES:
+                ask(table)
+        ask("COMMIT")
 
     def close(self) -> None:
         """Nothing is lost without it."""
@@ -137,7 +143,7 @@ class Cache:
 
     def keep_maps(self, key: bytes, maps: Maps) -> None:
         """Keep maps, if there is room beside those that this run uses."""
-        if self.full:
+        if self.full or sum(stage.nbytes for stage in maps.stages) > _LARGEST:
             return
         shapes = [stage.shape for stage in maps.stages]
         header = json.dumps(
@@ -154,6 +160,8 @@ class Cache:
 
     def _make_room(self, more: int) -> bool:
         """Whether so many bytes fit, where need be in the place of what this run does not use."""
+        if more > self._most:
+            return False
         (total,) = self._base.execute("SELECT coalesce(sum(bytes), 0) FROM maps").fetchone()
         if total + more <= self._most:
             return True
@@ -179,10 +187,10 @@ class Cache:
                 self._base.execute("BEGIN IMMEDIATE")
                 yield
                 self._base.execute("COMMIT")
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 if self._base.in_transaction:
                     self._base.execute("ROLLBACK")
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_FULL:
+                if _code(error) != sqlite3.SQLITE_FULL:
                     raise
                 self.full = True
 
@@ -191,7 +199,14 @@ class Cache:
         try:
             yield
         except sqlite3.Error as error:
-            raise BadInput(
-                f"{self.path} cannot be used: {error}",
-                remedy="remove it: what it keeps is computed again",
-            ) from error
+            remedy = "remove it: what it keeps is computed again"
+            if _code(error) == sqlite3.SQLITE_BUSY:
+                remedy = "another process holds it: give the same command again when it has ended"
+            if _code(error) == sqlite3.SQLITE_FULL:
+                remedy = "free some space, or keep nothing with --keep 0"
+            raise BadInput(f"{self.path} cannot be used: {error}", remedy=remedy) from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's own, without what it adds to it."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -26,6 +26,7 @@ _SHAPE: Mapping[str, tuple[float, float]] = {
     "qkv_bias": (0, 1),
     "layer_norm_eps": (0, 1),
 }
+_FILE = "model.safetensors"  # what transformers reads of a folder
 _REMEDY = "give --weights the model.safetensors of a DINOv2 model, its config.json beside it"
 
 Config = Mapping[str, Any]
@@ -45,6 +46,7 @@ class Dinov2(nn.Module):
         self._enlarge = self.module.embeddings.interpolate_pos_encoding
         self._positions: dict[tuple[int, int], Tensor] = {}
         self.module.embeddings.interpolate_pos_encoding = self._position
+        self._shape = dict(sorted(config.items()))
         self.patch = int(config["patch_size"])
         self.channels = (int(config["hidden_size"]),) * _STAGES
 
@@ -55,12 +57,15 @@ class Dinov2(nn.Module):
             image = F.interpolate(image, size=whole, mode="bilinear", align_corners=False)
         return list(self.module(image).feature_maps)
 
+    def extra_repr(self) -> str:
+        return repr(self._shape)  # what is kept of photographs depends on it
+
     def _position(self, embeddings: Tensor, height: int, width: int) -> Tensor:
         """Of every patch of an image. In a graph they are constants: TensorRT knows no cubic
         enlarging, and the weights do not change there.
         """
         if torch.compiler.is_exporting() and (height, width) in self._positions:
-            return self._positions[height, width]
+            return self._positions[height, width].to(embeddings.dtype)
         found: Tensor = self._enlarge(embeddings, height, width)
         self._positions[height, width] = found.detach().clone()
         return found
@@ -68,9 +73,12 @@ class Dinov2(nn.Module):
     def load(self, weights: Path) -> None:
         """Take the weights of a file, as transformers publishes them. Raises BadModel."""
         try:
-            published = _package().Dinov2Backbone.from_pretrained(
-                weights.parent, local_files_only=True, use_safetensors=True
-            )
+            published, told = _package().Dinov2Backbone.from_pretrained(
+                weights.parent, local_files_only=True, use_safetensors=True,
+                output_loading_info=True,
+            )  # fmt: skip
+            if lacking := told["missing_keys"]:
+                raise ValueError(f"it lacks {min(lacking)} ({len(lacking)} tensors in all)")
             self.module.load_state_dict(published.state_dict())
         except Exception as error:  # transformers' own and those of what it reads with
             first = str(error).splitlines() or [type(error).__name__]
@@ -86,8 +94,8 @@ def read_config(weights: Path) -> dict[str, Any]:
         config = {name: found[name] for name in _SHAPE if name in found}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadModel(f"{path} cannot be read", remedy=_REMEDY) from error
-    if kind != "dinov2" or not weights.is_file():
-        raise BadModel(f"{weights.parent} holds no DINOv2 model", remedy=_REMEDY)
+    if kind != "dinov2" or weights.name != _FILE or not weights.is_file():
+        raise BadModel(f"{weights} is no {_FILE} of a DINOv2 model", remedy=_REMEDY)
     return config
 
 

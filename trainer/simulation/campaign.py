@@ -15,7 +15,7 @@ from filelock import FileLock
 from scorer import labels as label_files
 from scorer.contract import ACQUISITIONS
 from scorer.errors import BadDataset, BadInput
-from scorer.files import check_writable, replacing
+from scorer.files import check_writable, replacing, replacing_path
 from scorer.labels import Labels
 from trainer import clicks, job
 from trainer.dataset import Dataset
@@ -214,7 +214,9 @@ class Campaign:
         given: Asked | None = None
         if self.plan.scorer == "graph":
             given = in_graph(question, on_image)
-        asked, found = look.look(question, self.cache, given, on_image)
+        # A backbone that was tuned is another in every round: nothing of it is of use again.
+        cache = None if self.plan.training.finetune else self.cache
+        asked, found = look.look(question, cache, given, on_image)
         more = oracle.answer(self.dataset.train, self.dataset.classes, asked)
         told = asdict(found) | {
             "distance": look.mean_distance(asked),
@@ -223,13 +225,18 @@ class Campaign:
         return oracle.added(old, more), told
 
     def _write_table(self) -> list[Result]:
-        found = list(result.results(self.out, self.plan.acquisitions))
-        result.write_table(self.out / "results.csv", found, self.dataset.classes.names)
-        summary.write(self.out / "summary.csv", summary.rows(found))
+        with FileLock(self.out / ".lock"):
+            found = list(result.results(self.out, self.plan.acquisitions))
+            result.write_table(self.out / "results.csv", found, self.dataset.classes.names)
+            summary.write(self.out / "summary.csv", summary.rows(found))
         return found
 
     def _check_same(self) -> None:
         """Refuse a folder in which something else was begun."""
+        with FileLock(self.out / ".lock"):
+            self._check_settings()
+
+    def _check_settings(self) -> None:
         path, mine = self.out / "campaign.json", identity(self.dataset, self.plan)
         if path.is_file():
             theirs = result.read(path)
@@ -238,8 +245,8 @@ class Campaign:
                     f"{self.out} holds a campaign with another {', '.join(changed)}",
                     remedy="go on with the same settings, or choose another folder with --out",
                 )
-        with replacing(path) as file:
-            file.write(json.dumps(mine, indent=1, sort_keys=True) + "\n")
+        with replacing_path(path, shared=True) as temporary:
+            temporary.write_text(json.dumps(mine, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 def _model(folder: Path) -> Path:

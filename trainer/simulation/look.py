@@ -57,7 +57,7 @@ class Question:
 @dataclass(frozen=True)
 class Uncertainty:
     """Means over the pixels asked, nats: BALD, entropy of single passes, and the posterior entropy
-    of balanced entropy. nonnegative: the share of all pixels of the pool with BalEnt ≥ 0.
+    of balanced entropy. nonnegative: the share of an image's pixels with BalEnt ≥ 0, on average.
     """
 
     epistemic: float
@@ -69,14 +69,13 @@ class Uncertainty:
 @dataclass(frozen=True)
 class _Seen:
     """Of one photograph: what would be asked, and the three uncertainties of those pixels [N, 3];
-    pixels of the map, and how many have BalEnt ≥ 0.
+    the share of its pixels with BalEnt ≥ 0.
     """
 
     ranked: Ranked
     places: Sequence[tuple[int, int]]
     three: npt.NDArray[np.float32]
-    nonnegative: int
-    pixels: int
+    nonnegative: float
 
 
 def look(
@@ -103,7 +102,7 @@ def look(
         if place in asked.get(one.ranked.image, ())
     ]
     epistemic, alea, post = np.mean(values, axis=0).tolist() if values else [math.nan] * 3
-    share = sum(one.nonnegative for one in seen) / max(1, sum(one.pixels for one in seen))
+    share = float(np.mean([one.nonnegative for one in seen])) if seen else math.nan
     return asked, Uncertainty(epistemic, alea, post, share)
 
 
@@ -151,7 +150,7 @@ class _Eye:
         balance = value[0, :height, :width]
         return _Seen(
             ranked.without_maps(), places, maps[:, at[:, 0], at[:, 1]].T,
-            int((balance >= 0).sum()), height * width,
+            float((balance >= 0).float().mean()),
         )  # fmt: skip
 
 

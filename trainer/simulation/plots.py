@@ -103,7 +103,8 @@ def draw_maps(dataset: Dataset, out: Path, plan: Plan) -> list[Path]:
 def _last_model(out: Path, plan: Plan) -> Path | None:
     rounds = range(plan.rounds, -1, -1)
     folders = (folder_of(out, plan.seeds[0], plan.acquisitions[0], number) for number in rounds)
-    return next((f / "model.safetensors" for f in folders if (f / "result.json").is_file()), None)
+    models = (folder / "model.safetensors" for folder in folders)
+    return next((path for path in models if path.is_file()), None)
 
 
 def _first_readable(split: Split, size: tuple[int, int]) -> Photograph:

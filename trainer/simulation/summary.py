@@ -19,8 +19,9 @@ class Row:
     """A round of an acquisition: labels and mIoU as means over the seeds that have reached it, the
     range of the mIoU.
 
-    random_labels: how many labels random needs for the same mIoU, by the straight line between its
-    rounds, NaN where it does not get there; times_fewer: these in labels of this acquisition.
+    random_labels: how many labels random needs for the same mIoU with the same seeds, by the
+    straight line between its rounds, NaN where it does not get there; times_fewer: these in labels
+    of this acquisition.
     """
 
     acquisition: str
@@ -43,8 +44,17 @@ def rows(results: Sequence[Result]) -> list[Row]:
     for one in results:
         groups.setdefault((one.acquisition, one.round), []).append(one)
     base = [group for (name, _), group in groups.items() if name == BASE]
-    line = [(_mean(group, "labels"), _mean(group, "miou")) for group in base]
-    return [_row(name, number, group, line) for (name, number), group in groups.items()]
+    return [
+        _row(name, number, group, _line(base, {one.seed for one in group}))
+        for (name, number), group in groups.items()
+    ]
+
+
+def _line(base: Sequence[Sequence[Result]], seeds: set[int]) -> list[tuple[float, float]]:
+    """(labels, mIoU) of random over the same seeds, for as many rounds as all of them have."""
+    same = [[one for one in group if one.seed in seeds] for group in base]
+    whole = [group for group in same if len(group) == len(seeds)]
+    return [(_mean(group, "labels"), _mean(group, "miou")) for group in whole]
 
 
 def needed(line: Sequence[tuple[float, float]], miou: float) -> float:
