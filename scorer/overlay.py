@@ -32,7 +32,12 @@ def draw(
     assert result.map is not None
     size = _panel_size(photograph.size)
     left = photograph.resize(size, Image.Resampling.LANCZOS)
-    right = colour_map(result.geometry.whole(result.map)).resize(size, Image.Resampling.BILINEAR)
+    # The part of the map that is image: its last row and column may stand for less than a stride.
+    sides = zip(result.geometry.content, result.map.shape, strict=True)
+    height, width = (min(side / result.geometry.stride, there) for side, there in sides)
+    right = colour_map(result.map).resize(
+        size, Image.Resampling.BILINEAR, box=(0, 0, width, height)
+    )
     picture = Image.new("RGB", (2 * size[0] + 8, size[1]), "white")
     for panel, offset in ((left, 0), (right, size[0] + 8)):
         _mark(panel, result, colours)
