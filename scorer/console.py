@@ -180,7 +180,10 @@ class Distance(click.ParamType):  # type: ignore[type-arg]
     ) -> float | None:
         if value is None or value == "auto":
             return None
-        return Number(0).convert(value, param, ctx)
+        try:
+            return Number(0).convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r}: expected a number of pixels from 0 up, or auto", param, ctx)
 
 
 def parse_size(text: str) -> tuple[int, int]:

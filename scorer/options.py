@@ -40,9 +40,9 @@ min_distance = click.option(
     default="auto",
     show_default=True,
     help="Of the pixels of an image from each other and from labelled ones, in its own pixels; "
-    "auto: a quarter of the side of the square that an image has for each of n, half of it where "
-    "BalEnt is nowhere 0, none for random, margin and powerbald, which chance spreads; 0: the "
-    "paper's rule.",
+    "auto: a quarter of the side of the square that an image has for each of n, half of that side "
+    "where BalEnt is nowhere 0, to labelled pixels half as far, none for random, margin and "
+    "powerbald, which chance spreads; 0: the paper's rule.",
 )
 seed = click.option(
     "--seed",

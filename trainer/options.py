@@ -111,7 +111,7 @@ _TRAINING = (
     _setting("epochs", click.IntRange(1), "Of a whole network: times that it sees every image."),
     click.option(
         "--steps",
-        type=click.IntRange(1),
+        type=click.IntRange(10),
         help=f"Batches to learn from.  [default: {_HEAD.steps} of a head; of a whole network at "
         f"least {LEAST_STEPS}, where --epochs is not given]",
     ),
@@ -208,7 +208,7 @@ def _taken(settings: Mapping[str, Any]) -> tuple[str, str]:
     whole = [f"--{name.replace('_', '-')}" for name in ("preset", *_OF_WHOLE) if settings[name]]
     whole += ["--devices"] * (settings["devices"] > 1)
     if whole and not settings["finetune"]:
-        return WHOLE[0], f"{whole[0]} is for networks that train as a whole"
+        return WHOLE[0], f"{whole[0]} is for networks that train as a whole; a head takes none"
     return HEADS[0], "from few clicks a head on a frozen backbone learns most, in seconds"
 
 

@@ -66,6 +66,7 @@ def teach_head(
     pixels = gather(
         album, dataset.train, labels, lambda done: listener.show("looking", done, named)
     )
+    listener.tell(f"looked at {len(album.looked)} of {pixels.images} photographs, knew the others")
     lesson.tell_skipped(pixels.skipped, listener)
     lesson.tell_absent(dataset, set(np.unique(pixels.classes).tolist()), listener)
     last = 0.0

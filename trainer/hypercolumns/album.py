@@ -36,6 +36,7 @@ class Album:
         self, network: BayesianNetwork, size: tuple[int, int], cache: Cache | None = None
     ) -> None:
         self.network, self.size, self.cache = network, size, cache
+        self.looked: set[str] = set()  # at these photographs, since nothing was kept of them
         self._backbone = _identity(network)
 
     def maps(self, path: Path) -> Maps:
@@ -78,6 +79,7 @@ class Album:
         if kept is not None:
             return kept
         maps = see(self.network, view.load(content, self.size))
+        self.looked.add(hashlib.sha256(content).hexdigest())
         if self.cache is not None:
             self.cache.keep_maps(key, maps)
         return maps
