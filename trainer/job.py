@@ -149,7 +149,12 @@ def _taught(
         listener.tell(f"mIoU {taught.evaluation.miou:.4f} before the network is tuned as a whole")
     samples = teach.samples_of(dataset, labels, listener)
     network.requires_grad_(True)
-    return teach.teach_whole(network, dataset, samples, options.finetune, run, listener, warn=False)
+    tuned = teach.teach_whole(
+        network, dataset, samples, options.finetune, run, listener, warn=False
+    )
+    if taught.evaluation and tuned.evaluation and tuned.evaluation.miou < taught.evaluation.miou:
+        listener.tell("tuning has made it no better: leave --finetune out", warning=True)
+    return tuned
 
 
 def _tell_origin(origin: str, options: Options, listener: Listener) -> None:
