@@ -62,7 +62,7 @@ def grafted(folder: Path) -> Grafted:
             exported = zoo.ALL[name](folder)
             out = folder / f"{name}-graph.onnx"
             run("onnx", "--from", str(exported.path), "--mc", str(PASSES), "--dropout", str(RATE),
-                "--top", "16", "--out", str(out), *exported.options)  # fmt: skip
+                "--top", "16", "--stride", "1", "--out", str(out), *exported.options)  # fmt: skip
             done[name] = exported, out
         return done[name]
 
