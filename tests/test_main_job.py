@@ -189,10 +189,11 @@ def test_the_map_is_the_oracles_on_real_photographs(work: Path) -> None:
     keep = masks(
         contract.passes, network.classifier.in_channels, contract.dropout, contract.mask_seed
     )
+    assert contract.map == (contract.height // 4, contract.width // 4), "as coarse as the features"
     compared = 0
     for path in sorted((Path(ROOT) / "val").iterdir())[::50]:
         image = load(path, contract.grid).pixels[None]
-        feeds = {"image": image, "exclude": np.zeros((1, *contract.grid), np.uint8)}
+        feeds = {"image": image, "exclude": np.zeros((1, *contract.map), np.uint8)}
         values, got = session.run([FEATURES, "map"], feeds)
         passes = oracle.probabilities(
             values[0].astype(np.float64),
@@ -200,7 +201,7 @@ def test_the_map_is_the_oracles_on_real_photographs(work: Path) -> None:
             network.classifier.bias.detach().double().numpy(),
             keep.double().numpy(),
             contract.dropout,
-            *contract.grid,
+            *contract.map,
         )
         exact = oracle.balent(passes)
         floor = oracle.Floor(relative_sd=RELATIVE_SD_FLOOR, balent_min=BALENT_FLOOR)

@@ -106,7 +106,7 @@ def kept(folder: Path, graph: Path) -> list[tuple[str, int, int]]:
 def test_many_clients_lose_nothing_and_hear_of_no_error_but_429(
     seconds: int, folder: Path, graph: Path
 ) -> None:
-    photographs.photographs(folder / "images", 40 * seconds, height=40, width=60)
+    photographs.photographs(folder / "images", 80 * seconds, height=40, width=60)
     with serving.serving(folder, graph, "--n", 4, "--waiting", 8) as server:
         labelled = crowded(server, picture(folder), seconds)
     assert len(labelled) == len(set(labelled)), "nobody was asked what somebody had"
