@@ -66,7 +66,10 @@ def teach_head(
     pixels = gather(
         album, dataset.train, labels, lambda done: listener.show("looking", done, named)
     )
-    listener.tell(f"looked at {len(album.looked)} of {pixels.images} photographs, knew the others")
+    known = pixels.images - len(album.looked)
+    listener.tell(
+        f"looked at {len(album.looked)} photographs" + f", knew {known} from before" * (known > 0)
+    )
     lesson.tell_skipped(pixels.skipped, listener)
     lesson.tell_absent(dataset, set(np.unique(pixels.classes).tolist()), listener)
     last = 0.0
