@@ -35,6 +35,7 @@ def test_programs_say_how_to_wait_before_pytorch_is_there() -> None:
 def test_busy_cores_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(threads, "cores", lambda: 4)
+    monkeypatch.setattr(threads.torch, "get_num_threads", lambda: 8)
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: {1, 2, 3, 5}, raising=False)
     for busy, expected in (
         ([0, 0, 0, 0, 0, 0], 4),
@@ -44,6 +45,8 @@ def test_busy_cores_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         monkeypatch.setattr(threads.psutil, "cpu_percent", lambda busy=busy, **_: busy)
         assert threads.idle() == expected
+    monkeypatch.setattr(threads.torch, "get_num_threads", lambda: 1)
+    assert threads.idle() == 1, "as somebody has set it"
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert threads.idle() == 3
 

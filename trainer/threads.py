@@ -25,7 +25,7 @@ def threads(count: int) -> Iterator[None]:
 
 def idle() -> int:
     """How many of this process's cores have nothing to do at the moment; at least one of them is
-    ours. OMP_NUM_THREADS, where somebody has set it, is stronger.
+    ours. OMP_NUM_THREADS, where somebody has set it, is stronger; never more than PyTorch has now.
 
     Threads of PyTorch wait for each other after every operator: one that shares its core with other
     work holds up all of them.
@@ -35,4 +35,4 @@ def idle() -> int:
     every = psutil.cpu_percent(interval=_LOOK_S, percpu=True)
     mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(every))
     free = sum(1 - every[core] / 100 for core in mine if core < len(every))
-    return min(cores(), max(1, int(free + 0.5)))
+    return min(cores(), torch.get_num_threads(), max(1, int(free + 0.5)))
