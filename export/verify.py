@@ -24,6 +24,7 @@ from scorer.runtime import Runtime
 from scorer.runtime import Scores as Found
 from scorer.sidecar import SUFFIX
 from trainer.network import Scorable
+from trainer.networks import HEAD
 from trainer.scoring import Scores, ScoringNetwork
 
 # Pixels below are confident and never selected; their value is mostly the floor's.
@@ -102,7 +103,7 @@ def tolerance_of(precision: str, contract: Contract) -> Tolerance:
     """Of a runtime that computes in `precision`: no less than the network itself needs."""
     needed = max(TOLERANCES[precision], TOLERANCES[contract.precision], key=lambda one: one.regret)
     # It is certain of more pixels than others, where single bits of its logits count.
-    if contract.network.startswith("pixelhead-"):
+    if contract.network.startswith(HEAD):
         return needed._replace(map_below=max(2 * TOLERANCES["float32"].map_below, needed.map_below))
     return needed
 

@@ -43,7 +43,7 @@ ACQUISITIONS = ("balentacq", "balent", "bald", "powerbald", "entropy", "margin",
 STOCHASTIC = ("powerbald", "random")
 # Whose map is BalEnt: from 0 on a pixel's answer would say more than its class does.
 BALANCED = ("balentacq", "balent")
-CONVERGED = 0.01  # the least share of such pixels in a network that has converged (docs/results.md)
+CONVERGED = 0.01  # a share of such pixels that no network has before it has converged
 # Shin et al. (PixelPick, 2021): the margin is searched inside a random pool of 10·n pixels.
 RANDOM_POOL = {"margin": 10}
 
@@ -89,7 +89,7 @@ class Contract:
 
     @property
     def balanced(self) -> bool:
-        """Whether the map is BalEnt, whose zero level says whether the network has converged."""
+        """Whether the map is BalEnt, along whose zero level BalEntAcq chooses."""
         return self.acquisition in BALANCED
 
     @property

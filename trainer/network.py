@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -101,15 +102,20 @@ class BayesianNetwork(nn.Module):
     def sha256(self) -> str:
         """Hash over names and bytes of all tensors: what a graph records of its model."""
         digest = hashlib.sha256()
-        for name, tensor in sorted(self.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        hash_tensors(digest, self.state_dict())
         return digest.hexdigest()
 
     def forward(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B C h w"]:
         """Logits at feature resolution; dropped out in training mode."""
         logits: Tensor = self.classifier(self.dropout(self.features(image)))
         return logits
+
+
+def hash_tensors(digest: "hashlib._Hash", tensors: Mapping[str, Tensor]) -> None:
+    """Add names and bytes of tensors to a digest, in the order of their names."""
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
 
 
 class _Halved(nn.Module):

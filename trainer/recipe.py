@@ -152,8 +152,7 @@ def finetuning(epochs: int, given: Mapping[str, Any]) -> Recipe:
     return Recipe(**{"epochs": epochs, "batch": batch, "lr": 2e-4, "jitter": 0.2, **given})
 
 
-# What learns as a whole from few images needs steps, not epochs: after 368 steps of DeepLabV3+ the
-# dropout passes of docs/results.md have not yet begun to differ.
+# What learns as a whole from few images needs steps, not epochs (docs/results.md: under-training).
 LEAST_STEPS = 3000
 
 

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 import torch
 
 from scorer.ahead import ahead
@@ -21,7 +20,7 @@ from trainer.clicks import Indices, Points, on_grid
 from trainer.hypercolumns.cache import Cache, Kept, Vectors
 from trainer.hypercolumns.maps import Maps, Sums, see
 from trainer.hypercolumns.view import PLAIN, VIEWS, View
-from trainer.network import BayesianNetwork
+from trainer.network import BayesianNetwork, hash_tensors
 from trainer.networks.pixelhead import PixelHead
 from trainer.threads import threads
 
@@ -36,13 +35,13 @@ class Album:
         self, network: BayesianNetwork, size: tuple[int, int], cache: Cache | None = None
     ) -> None:
         self.network, self.size, self.cache = network, size, cache
-        self.looked: set[str] = set()  # at these photographs, since nothing was kept of them
+        self.looked: set[bytes] = set()  # at these photographs, since nothing was kept of them
         self._backbone = _identity(network)
 
     def maps(self, path: Path) -> Maps:
         """Of a photograph. Raises BadImage."""
         content = _bytes(path)
-        return self._maps(content, self._key(content, PLAIN), PLAIN)
+        return self._maps(content, self._key(_digest(content), PLAIN), PLAIN)
 
     def labelled(
         self, path: Path, name: str, clicks: Sequence[Click]
@@ -51,18 +50,20 @@ class Album:
         [N, channels], their classes, and the sums of the plain view. Raises BadImage.
         """
         content = _bytes(path)
-        image = size(content)
+        image, digest = size(content), _digest(content)
         found = []
         for view in VIEWS:
             geometry = Geometry(image, view.grid(self.size))
             points, classes = on_grid(name, clicks, geometry)
-            found.append(self._vectors(content, view, view.moved(points, geometry.content[1])))
+            moved = view.moved(points, geometry.content[1])
+            found.append(self._vectors(content, self._key(digest, view), view, moved))
         vectors, sums = zip(*found, strict=True)
         return list(vectors), classes, sums[VIEWS.index(PLAIN)]
 
-    def _vectors(self, content: bytes, view: View, points: Points) -> tuple[Vectors, Sums]:
+    def _vectors(
+        self, content: bytes, key: bytes, view: View, points: Points
+    ) -> tuple[Vectors, Sums]:
         """At points of the view's grid, float32 [N, 2]."""
-        key = self._key(content, view)
         kept = None if self.cache is None else self.cache.kept(key)
         found = None if kept is None else kept.at(points)
         if kept is None or found is None:
@@ -79,14 +80,14 @@ class Album:
         if kept is not None:
             return kept
         maps = see(self.network, view.load(content, self.size))
-        self.looked.add(hashlib.sha256(content).hexdigest())
+        self.looked.add(_digest(content))
         if self.cache is not None:
             self.cache.keep_maps(key, maps)
         return maps
 
-    def _key(self, content: bytes, view: View) -> bytes:
-        image = hashlib.sha256(content).hexdigest()
-        whole = json.dumps([self._backbone, self.size, view.scale, view.flip, image])
+    def _key(self, image: bytes, view: View) -> bytes:
+        """image: the digest of its file."""
+        whole = json.dumps([self._backbone, self.size, view.scale, view.flip, image.hex()])
         return hashlib.sha256(whole.encode()).digest()
 
 
@@ -97,6 +98,10 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
             yield from ahead(pool, work, items, 2 * cores())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
 
 
 def _bytes(path: Path) -> bytes:
@@ -117,7 +122,5 @@ def _identity(network: BayesianNetwork) -> str:
     structure = (decoding(), device, repr(trunk.backbone), trunk.stages)
     digest = hashlib.sha256(repr(structure).encode())
     tensors = {**trunk.backbone.state_dict(), "mean": network.image_mean, "std": network.image_std}
-    for name, tensor in sorted(tensors.items()):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
+    hash_tensors(digest, tensors)
     return digest.hexdigest()

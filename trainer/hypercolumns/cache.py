@@ -22,6 +22,7 @@ import numpy.typing as npt
 from scorer.errors import BadInput
 from scorer.files import check_writable
 from scorer.geometry import Geometry
+from trainer.clicks import Points
 from trainer.hypercolumns.maps import Maps
 
 _FORMAT = 1
@@ -36,7 +37,6 @@ _TABLES = (
     "CREATE INDEX maps_bytes ON maps (key, bytes)",
 )
 
-Points = npt.NDArray[np.float32]
 Vectors = npt.NDArray[np.float16]
 
 
