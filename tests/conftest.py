@@ -21,6 +21,7 @@ from scorer.contract import METADATA_KEY
 from scorer.runtimes.cpu import OnnxRuntime
 
 if TYPE_CHECKING:
+    from scorer.contract import Contract
     from trainer.model import Card
     from trainer.network import BayesianNetwork
 

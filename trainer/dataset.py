@@ -11,6 +11,7 @@ from scorer.errors import BadDataset, BadPool
 from scorer.pool import Pool, list_pool
 from trainer import layouts
 from trainer.classes import Classes, Colour, default_colours
+from trainer.layouts.layout import Layout
 from trainer.split import Split
 
 VERSION = 1
@@ -136,7 +137,7 @@ def _masks(location: Path, name: str) -> Path:
 
 
 def _known_layout(
-    layout: layouts.Layout, root: Path, table: Mapping[str, Any]
+    layout: Layout, root: Path, table: Mapping[str, Any]
 ) -> tuple[Classes, Split | None, Split | None]:
     """Classes and splits of a published dataset; dataset.toml may add labels and rename classes."""
     if not root.is_dir():

@@ -9,6 +9,7 @@ from scorer.errors import BadDataset
 from scorer.pool import Pool, list_pool
 from trainer import layouts, survey
 from trainer.classes import default_colours, hexadecimal
+from trainer.layouts.layout import Layout
 from trainer.split import Split
 
 _IMAGE_FOLDERS = ("images", "image", "img", "JPEGImages")
@@ -43,7 +44,7 @@ def _start(root: Path, written_to: Path) -> str:
     return "." if root.resolve() == written_to.resolve() else root.resolve().as_posix()
 
 
-def _published(name: str, layout: layouts.Layout, root: Path, start: str) -> Detection:
+def _published(name: str, layout: Layout, root: Path, start: str) -> Detection:
     findings = [f"layout: {layout.title}"]
     splits = {part: layout.split(root, part) for part in ("train", "val")}
     for part, split in splits.items():
