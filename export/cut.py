@@ -12,7 +12,7 @@ from export import nodes
 from export.classifier import Classifier
 from export.foreign import Foreign
 from scorer.contract import FEATURES, IMAGE
-from scorer.preprocessing import Preprocessing
+from scorer.images.preprocessing import Preprocessing
 
 
 def cut(

@@ -6,11 +6,12 @@ from typing import Any
 import click
 
 from export.options import needs_onnx
-from scorer import options, sidecar
+from scorer import options
 from scorer.console import progress, say
 from scorer.errors import BadInput
 from scorer.files import check_writable
-from scorer.sidecar import FLAVOURS, Sidecar
+from scorer.runtimes import sidecar
+from scorer.runtimes.sidecar import FLAVOURS, Sidecar
 
 _source = click.argument("graph", type=options.FILE, default="scorer.onnx")
 

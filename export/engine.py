@@ -12,13 +12,12 @@ from typing import Any
 import onnx
 
 from export import operators
-from scorer import gpu, sidecar
 from scorer.contract import METADATA_KEY, Contract
 from scorer.errors import BadGraph, BadInput, Failure, NoGpu
 from scorer.files import check_writable, replacing_path
-from scorer.runtime import check_file, read_contract
-from scorer.runtimes import tensorrt
-from scorer.sidecar import Sidecar
+from scorer.runtimes import gpu, sidecar, tensorrt
+from scorer.runtimes.base import check_file, read_contract
+from scorer.runtimes.sidecar import Sidecar
 
 _SINCE_AMPERE = "sm80+"
 # Phase, steps done, steps in all.

@@ -18,7 +18,7 @@ from export.head import Head, find
 from export.nodes import called
 from export.probe import Array, Probe
 from scorer.errors import CannotGraft
-from scorer.preprocessing import Preprocessing
+from scorer.images.preprocessing import Preprocessing
 from trainer.dropout import FeatureDropout
 
 

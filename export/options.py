@@ -10,7 +10,7 @@ import click
 from scorer import options
 from scorer.console import Number
 from scorer.errors import MissingDependency
-from scorer.preprocessing import CHANNELS, LAYOUTS, PRESETS
+from scorer.images.preprocessing import CHANNELS, LAYOUTS, PRESETS
 
 _WITH_SOURCE = ("output", "preset", "mean", "std", "channels", "layout", "classes", "dropout")
 

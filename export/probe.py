@@ -13,7 +13,7 @@ from onnx import ModelProto, TensorProto, helper
 from export.foreign import Foreign
 from export.head import Head
 from scorer.errors import CannotGraft, MissingDependency
-from scorer.preprocessing import Preprocessing
+from scorer.images.preprocessing import Preprocessing
 
 Array = npt.NDArray[Any]
 

@@ -10,7 +10,7 @@ from export.foreign import Foreign, read
 from export.graft import ForeignNetwork
 from scorer.contract import ORIGINS, Contract
 from scorer.errors import BadGraph, BadInput, CannotGraft
-from scorer.preprocessing import PRESETS, Preprocessing, Triple
+from scorer.images.preprocessing import PRESETS, Preprocessing, Triple
 from trainer.classes import default_colours
 from trainer.model import Card
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.engine import contract_of
-from scorer import sidecar
 from scorer.contract import Contract
 from scorer.errors import BadInput
 from scorer.files import replacing_path
-from scorer.runtime import check_file
+from scorer.runtimes import sidecar
+from scorer.runtimes.base import check_file
 
 _KINDS = {"uint8": "TYPE_UINT8", "int32": "TYPE_INT32", "float32": "TYPE_FP32"}
 _SET_BY_US = "# Written by balentacq: python -m export triton\n"

@@ -17,12 +17,12 @@ from export.graph import pass_weights, reference
 from export.regret import regret
 from scorer.contract import NO_PIXEL, NO_SCORE, Contract
 from scorer.errors import BadGraph, BadImage, BadPool
-from scorer.images import load
-from scorer.noise import uniform
+from scorer.images.photograph import load
 from scorer.pool import Pool
-from scorer.runtime import Runtime
-from scorer.runtime import Scores as Found
-from scorer.sidecar import SUFFIX
+from scorer.runtimes.base import Runtime
+from scorer.runtimes.base import Scores as Found
+from scorer.runtimes.sidecar import SUFFIX
+from scorer.selection.noise import uniform
 from trainer.network import Scorable
 from trainer.networks import HEAD
 from trainer.scoring import Scores, ScoringNetwork

@@ -18,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from scorer.errors import BadImage, BadPool
-from scorer.images import load
-from scorer.job import Options, rank_to_file
-from scorer.noise import uniform
+from scorer.images.photograph import load
 from scorer.pool import Pool
-from scorer.runtime import Runtime
+from scorer.ranking.job import Options, rank_to_file
+from scorer.ranking.shard import Task
 from scorer.runtimes import open_graph
-from scorer.shard import Task
+from scorer.runtimes.base import Runtime
+from scorer.selection.noise import uniform
 
 _IN_MEMORY = 16  # photographs that the bare graph is fed with
 _ROUNDS = 3

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scorer import __version__, doctor, options, sidecar
+from scorer import __version__, options
 from scorer.console import Number, Program, cores, progress, say
 from scorer.contract import Contract
 from scorer.errors import MissingDependency
-from scorer.labels.cli import labels_group
+from scorer.exchange.cli import labels_group
 from scorer.pool import Pool, list_pool
-from scorer.rank_cli import rank_command
-from scorer.runtime import check_file
-from scorer.runtimes import AUTO, NAMES, choose, examine, open_graph
+from scorer.ranking.cli import rank_command
+from scorer.runtimes import AUTO, NAMES, choose, doctor, examine, open_graph, sidecar
+from scorer.runtimes.base import check_file
 from scorer.service.cli import serve_command
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from scorer.errors import BadGraph
-from scorer.preprocessing import AS_IT_IS, Preprocessing
+from scorer.images.preprocessing import AS_IT_IS, Preprocessing
 
 VERSION = 6
 METADATA_KEY = "balentacq.contract"

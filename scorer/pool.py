@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorer.errors import BadImage, BadPool
-from scorer.images import SUFFIXES, Source
+from scorer.images.photograph import SUFFIXES, Source
 from scorer.pools.collection import Entry
 from scorer.pools.folder import Folder, of_file
 

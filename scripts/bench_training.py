@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 
 from scorer import bench
-from scorer.images import load
+from scorer.images.photograph import load
 from trainer import clicks, dataset, networks
 from trainer.augment import augment
 from trainer.dataset import Dataset

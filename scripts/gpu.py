@@ -27,13 +27,12 @@ import contestants
 import numpy as np
 from contestants import Image, Setting
 
-from scorer import doctor, gpu, sidecar
 from scorer.errors import MissingDependency, NoGpu
-from scorer.job import Options, rank_to_file
 from scorer.pool import Pool, list_pool
-from scorer.runtime import Runtime
-from scorer.runtimes import cuda
-from scorer.shard import Task
+from scorer.ranking.job import Options, rank_to_file
+from scorer.ranking.shard import Task
+from scorer.runtimes import cuda, doctor, gpu, sidecar
+from scorer.runtimes.base import Runtime
 
 SETTING = Setting((256, 512), 19)
 SMALL = Setting((96, 128), 5, passes=4)  # for parity, which the CPU computes, too

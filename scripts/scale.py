@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from scorer import manifest
 from scorer.errors import SOME_SKIPPED
+from scorer.ranking import manifest
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "tests"))

@@ -10,8 +10,8 @@ import pytest
 
 from scorer.labels.store import Store
 from scorer.pool import list_pool
-from scorer.runtime import Runtime
 from scorer.runtimes import open_graph
+from scorer.runtimes.base import Runtime
 
 pytest.importorskip("fastapi", reason="pip install 'balentacq[serve]'")
 from fastapi.testclient import TestClient

@@ -11,7 +11,7 @@ from features import both
 
 from scorer.contract import ACQUISITIONS as NAMES
 from scorer.contract import STOCHASTIC
-from scorer.noise import uniform
+from scorer.selection.noise import uniform
 from trainer import acquisition
 from trainer.acquisition import ACQUISITIONS
 from trainer.moments import Moments

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import photographs
 
-from scorer import ranking
+from scorer.ranking import table
 
 ROOT = Path(__file__).parent.parent
 FORBIDDEN = ("torch", "onnx", "onnxscript", "safetensors", "trainer", "export", "lightning_fabric")
@@ -61,7 +61,7 @@ def test_a_pool_is_ranked_and_drawn_without_pytorch_and_onnx(
     assert process.returncode == 0, process.stderr
     assert "imported: []" in process.stderr
     assert "Warning" not in process.stderr
-    rows = list(ranking.read(tmp_path / "ranking.csv"))
+    rows = list(table.read(tmp_path / "ranking.csv"))
     assert [(row["image"], row["rank"]) for row in rows] == [
         (name, rank) for name in names for rank in (1, 2, 3)
     ]

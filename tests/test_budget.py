@@ -5,9 +5,9 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.budget import within
-from scorer.geometry import Geometry
-from scorer.rank import Pixel, Ranked
+from scorer.images.geometry import Geometry
+from scorer.selection.budget import within
+from scorer.selection.select import Pixel, Ranked
 
 GEOMETRY = Geometry((10, 10), (10, 10))
 

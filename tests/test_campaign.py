@@ -18,10 +18,10 @@ from PIL import Image
 from export.regret import regret
 from scorer import labels as label_files
 from scorer.errors import BadDataset, BadInput
-from scorer.exclusion import Exclusion
-from scorer.geometry import Geometry
-from scorer.images import load
-from scorer.noise import uniform
+from scorer.images.geometry import Geometry
+from scorer.images.photograph import load
+from scorer.selection.exclusion import Exclusion
+from scorer.selection.noise import uniform
 from trainer import dataset, job, model
 from trainer.dataset import Dataset
 from trainer.pytorch import PyTorch

@@ -10,7 +10,7 @@ import trees
 from PIL import Image
 
 from scorer.errors import BadDataset, BadLabels
-from scorer.images import load
+from scorer.images.photograph import load
 from scorer.labels import Click, Labels
 from scorer.pool import Pool
 from trainer import clicks, dataset

@@ -9,10 +9,10 @@ import photographs
 import pytest
 from click.testing import CliRunner
 
-from scorer import bench, doctor
+from scorer import bench
 from scorer.cli import main
 from scorer.pool import list_pool
-from scorer.runtimes import NAMES, cpu, openvino
+from scorer.runtimes import NAMES, cpu, doctor, openvino
 
 Graph = Callable[..., Path]
 

@@ -20,10 +20,10 @@ from click.testing import CliRunner
 
 from export import engine, operators
 from export.cli import main
-from scorer import cli, gpu, sidecar
+from scorer import cli
 from scorer.contract import ACQUISITIONS, VERSION
 from scorer.errors import BadGraph, BadInput, NoGpu
-from scorer.runtimes import choose, tensorrt
+from scorer.runtimes import choose, gpu, sidecar, tensorrt
 
 pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX has no build for this platform")
 

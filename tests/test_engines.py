@@ -16,7 +16,7 @@ from killing import killing, started
 from PIL import Image
 
 from scorer.errors import BadGraph, CannotWrite, Failure
-from scorer.manifest import Manifest
+from scorer.ranking.manifest import Manifest
 
 Graph = Callable[..., Path]
 IMAGES = 240
@@ -111,11 +111,11 @@ def test_an_actor_of_ray_that_is_killed_is_replaced(home: Path) -> None:
 
 def test_what_changes_while_it_is_read_is_a_row(home: Path) -> None:
     """Listed, then gone or cut short: as if it had been so from the beginning."""
-    from scorer.job import Options, rank_to_file
-    from scorer.listener import Listener
     from scorer.pools.folder import Folder
+    from scorer.ranking.job import Options, rank_to_file
+    from scorer.ranking.progress import Listener
+    from scorer.ranking.shard import Task
     from scorer.runtimes.cpu import OnnxRuntime
-    from scorer.shard import Task
 
     images = home / "images"
     gone, cut = images / "field" / "0200.png", images / "field" / "0202.png"
@@ -153,11 +153,11 @@ class Unopened(Deadly):
 
 def scored_by(work: Deadly, home: Path) -> None:
     """One shard, given to a process of its own."""
-    from scorer import manifest
-    from scorer.engines.processes import Processes
     from scorer.pools.folder import Folder
+    from scorer.ranking import manifest
+    from scorer.ranking.executors.processes import Processes
+    from scorer.ranking.shard import Shards, Task
     from scorer.runtimes.cpu import OnnxRuntime
-    from scorer.shard import Shards, Task
 
     manifest.write(home / "p", Folder(home / "images"), shard=100)
     runtime = OnnxRuntime(home / "scorer.onnx", workers=1)
@@ -168,7 +168,7 @@ def scored_by(work: Deadly, home: Path) -> None:
 def test_a_worker_that_always_dies_ends_the_run(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scorer.engines import processes
+    from scorer.ranking.executors import processes
 
     monkeypatch.setattr(processes, "_MOST_DEATHS", 2)
     with pytest.raises(Failure, match="2 worker processes died"):
@@ -192,8 +192,8 @@ def test_an_actor_that_no_machine_has_room_for_is_refused(home: Path) -> None:
 
 @pytest.mark.timeout(60)
 def test_nobody_waits_for_a_server_once_the_run_has_failed() -> None:
-    from scorer.engines import threads
-    from scorer.pools.store import Store, in_a_hurry
+    from scorer.pools.files import Store, in_a_hurry
+    from scorer.ranking.executors import threads
 
     class Two:
         runtime = SimpleNamespace(workers=2)
@@ -212,8 +212,8 @@ def test_nobody_waits_for_a_server_once_the_run_has_failed() -> None:
 
 
 def test_listing_gives_the_same_manifest_every_time(home: Path) -> None:
-    from scorer import manifest
     from scorer.pools.folder import Folder
+    from scorer.ranking import manifest
 
     for name in ("one", "two"):
         manifest.write(home / name, Folder(home / "images"), shard=7)
@@ -228,8 +228,8 @@ def test_listing_gives_the_same_manifest_every_time(home: Path) -> None:
 def test_a_manifest_is_read_by_several_threads_at_once(home: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from scorer import manifest
     from scorer.pools.folder import Folder
+    from scorer.ranking import manifest
 
     manifest.write(home / "p", Folder(home / "images"), shard=2)
     listed = Manifest(home / "p")
@@ -241,7 +241,7 @@ def test_a_manifest_is_read_by_several_threads_at_once(home: Path) -> None:
 
 def test_threads_tell_what_failed_not_who_was_stopped_by_it() -> None:
     """Also where the shard that is stopped comes before the one that fails."""
-    from scorer.engines import threads
+    from scorer.ranking.executors import threads
 
     class Two:
         runtime = SimpleNamespace(workers=2)

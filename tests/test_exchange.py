@@ -13,16 +13,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from scorer import ranking
 from scorer.cli import main
 from scorer.errors import BadInput, BadLabels
-from scorer.labels import cvat, exchange, label_studio, masks
+from scorer.exchange import convert, cvat, label_studio, masks
+from scorer.exchange.catalogue import Known, Sizes
+from scorer.exchange.convert import FORMATS, Source, Taken
+from scorer.exchange.point import MAX_SIDE, Point
 from scorer.labels.answer import Answer
-from scorer.labels.exchange import FORMATS, Source, Taken
-from scorer.labels.known import Known, Sizes
-from scorer.labels.point import MAX_SIDE, Point
 from scorer.labels.store import Store, classes_of
 from scorer.pool import Pool
+from scorer.ranking import table
 
 CLASSES = ("sky", "road & <kerb>", 'véhicule, "grand"', " car")
 OUT = {
@@ -52,13 +52,13 @@ def said(points: Iterable[Point]) -> set[tuple[object, ...]]:
 
 
 def read(path: Path, kind: str, what: Known) -> list[Point]:
-    files = exchange._files(path, FORMATS[kind])
+    files = convert._files(path, FORMATS[kind])
     return [one for file, name in files for one in FORMATS[kind].read(file, name, what)]
 
 
 def take(path: Path, kind: str, into: Path, annotator: str = "ann", **options: object) -> Taken:
     who = Source(path=path, format=kind, annotator=annotator, round=2)
-    return exchange.take(who, into, CLASSES, **options)  # type: ignore[arg-type]
+    return convert.take(who, into, CLASSES, **options)  # type: ignore[arg-type]
 
 
 def standing(path: Path) -> list[Answer]:
@@ -103,7 +103,7 @@ def _points(draw: st.DrawFn) -> list[Point]:
 def test_every_point_comes_back_as_it_was(kind: str, points: list[Point]) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / OUT[kind]
-        exchange.write(path, points, CLASSES, kind)
+        convert.write(path, points, CLASSES, kind)
         assert said(read(path, kind, Known(CLASSES, {}))) == said(points)
 
 
@@ -112,7 +112,7 @@ def test_every_point_comes_back_as_it_was(kind: str, points: list[Point]) -> Non
 def test_masks_bring_back_every_label(points: list[Point]) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "out"
-        exchange.write(path, points, CLASSES, "masks")
+        convert.write(path, points, CLASSES, "masks")
         labelled = [one for one in points if one.answer == "label"]
         assert said(read(path, "masks", known(*points))) == said(labelled)
         for one in points:
@@ -141,7 +141,7 @@ def test_per_cent_are_exact_in_every_column_of_awkward_widths() -> None:
 
 def test_a_csv_keeps_ranks_scores_and_grids(tmp_path: Path) -> None:
     points = [point(grid_height=8, grid_width=12, rank=3, score=-0.25), point(5, **QUERY)]
-    exchange.write(tmp_path / "p.csv", points, CLASSES, "csv")
+    convert.write(tmp_path / "p.csv", points, CLASSES, "csv")
     assert read(tmp_path / "p.csv", "csv", known()) == points
 
 
@@ -255,7 +255,7 @@ def test_label_studios_own_export_is_read(image: str, tmp_path: Path) -> None:
 
 
 def test_our_addresses_are_below_a_folder_that_label_studio_serves(tmp_path: Path) -> None:
-    exchange.write(tmp_path / "t.json", [point(image="a b/ü&.jpg")], CLASSES, "label-studio")
+    convert.write(tmp_path / "t.json", [point(image="a b/ü&.jpg")], CLASSES, "label-studio")
     (task,) = json.loads((tmp_path / "t.json").read_text())
     assert task["data"]["image"] == "/data/local-files/?d=images/a%20b/%C3%BC%26.jpg"
     del task["data"]["name"]
@@ -483,34 +483,34 @@ def test_what_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(BadLabels, match=r"a\.png: a PNG of 2x3"):
         read(tmp_path / "a.png", "masks", known(point(image="a.jpg")))
     with pytest.raises(BadLabels, match="too large"):
-        exchange.write(tmp_path / "m", [point()], CLASSES, "masks")
+        convert.write(tmp_path / "m", [point()], CLASSES, "masks")
 
 
 def test_exports_that_would_lose_something_are_refused(tmp_path: Path) -> None:
     twins = [point(image="a.jpg"), point(image="a.png")]
     for kind in ("masks", "labelme"):
         with pytest.raises(BadLabels, match=r"a\.jpg and a\.png would both go to a\."):
-            exchange.write(tmp_path / "out", twins, CLASSES, kind)
+            convert.write(tmp_path / "out", twins, CLASSES, kind)
     with pytest.raises(BadLabels, match="a class named skip"):
-        exchange.write(tmp_path / "x.xml", [point()], (*CLASSES, "skip"), "cvat")
+        convert.write(tmp_path / "x.xml", [point()], (*CLASSES, "skip"), "cvat")
     with pytest.raises(BadLabels, match="cannot be written in XML"):
-        exchange.write(tmp_path / "x.xml", [point(image="￿.jpg")], CLASSES, "cvat")
+        convert.write(tmp_path / "x.xml", [point(image="￿.jpg")], CLASSES, "cvat")
     with pytest.raises(BadLabels, match="256 classes do not fit"):
-        exchange.write(tmp_path / "m", [point()], [str(i) for i in range(256)], "masks")
+        convert.write(tmp_path / "m", [point()], [str(i) for i in range(256)], "masks")
     with pytest.raises(BadLabels, match="is a folder"):
-        exchange.write(tmp_path, [point()], CLASSES, "cvat")
+        convert.write(tmp_path, [point()], CLASSES, "cvat")
     assert list(tmp_path.iterdir()) == [], "nothing was begun"
-    exchange.write(tmp_path / "lm", [point()], CLASSES, "labelme")
+    convert.write(tmp_path / "lm", [point()], CLASSES, "labelme")
     with pytest.raises(BadLabels, match=r"street/a\.json is there already"):
-        exchange.write(tmp_path / "lm", [point(5)], CLASSES, "labelme")
+        convert.write(tmp_path / "lm", [point(5)], CLASSES, "labelme")
     Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
     with pytest.raises(BadLabels, match=r"a\.png is there already"):
-        exchange.write(tmp_path, [point(image="a.png")], CLASSES, "masks")
-    exchange.write(tmp_path / "x.xml", [point()], CLASSES, "cvat")
+        convert.write(tmp_path, [point(image="a.png")], CLASSES, "masks")
+    convert.write(tmp_path / "x.xml", [point()], CLASSES, "cvat")
     with pytest.raises(BadLabels, match=r"x\.xml is there already"):
-        exchange.write(tmp_path / "x.xml", [point(5)], CLASSES, "cvat")
+        convert.write(tmp_path / "x.xml", [point(5)], CLASSES, "cvat")
     with pytest.raises(BadLabels, match="is a file"):
-        exchange.write(tmp_path / "lm" / "street" / "a.json", [point()], CLASSES, "masks")
+        convert.write(tmp_path / "lm" / "street" / "a.json", [point()], CLASSES, "masks")
 
 
 # ---- the store and the ranking
@@ -524,7 +524,7 @@ ROWS = [ROW, ROW | {"row": 9, "rank": 2}, ROW | {"image": "b.jpg", "score": -0.7
 
 @pytest.fixture
 def queries(tmp_path: Path) -> Path:
-    ranking.write(tmp_path / "ranking.csv", ROWS)
+    table.write(tmp_path / "ranking.csv", ROWS)
     return tmp_path / "ranking.csv"
 
 
@@ -532,7 +532,7 @@ def queries(tmp_path: Path) -> Path:
 def test_a_file_is_taken_once(kind: str, tmp_path: Path, queries: Path) -> None:
     path, into = tmp_path / OUT[kind], tmp_path / "labels.db"
     answered = [point(), point(9, class_name=" car")]
-    exchange.write(path, [*answered, point(image="b.jpg", **QUERY)], CLASSES, kind)
+    convert.write(path, [*answered, point(image="b.jpg", **QUERY)], CLASSES, kind)
     waiting = 0 if kind == "masks" else 1
     assert take(path, kind, into, queries=queries) == Taken(2, 0, waiting)
     assert take(path, kind, into, queries=queries) == Taken(0, 2, waiting)
@@ -551,22 +551,22 @@ def pool_of(folder: Path) -> Pool:
 def test_a_file_from_before_does_not_overrule_a_later_one(tmp_path: Path) -> None:
     into = tmp_path / "labels.db"
     for name, word in (("old.csv", "sky"), ("new.csv", " car")):
-        exchange.write(tmp_path / name, [point(class_name=word)], CLASSES, "csv")
+        convert.write(tmp_path / name, [point(class_name=word)], CLASSES, "csv")
         assert take(tmp_path / name, "csv", into).new == 1
     assert take(tmp_path / "old.csv", "csv", into) == Taken(0, 1, 0)
     assert [one.class_name for one in standing(into)] == [" car"]
-    exchange.write(tmp_path / "third.csv", [point(), point(5)], CLASSES, "csv")
+    convert.write(tmp_path / "third.csv", [point(), point(5)], CLASSES, "csv")
     assert take(tmp_path / "third.csv", "csv", into).new == 2, "said again, it counts again"
     assert [one.class_name for one in standing(into)] == ["sky", "sky"]
     (tmp_path / "third.csv").write_text((tmp_path / "third.csv").read_text() + "\n")
     assert take(tmp_path / "third.csv", "csv", into) == Taken(0, 2, 0), "what stands is not new"
-    exchange.write(tmp_path / "other.csv", [point(class_name=" car")], CLASSES, "csv")
+    convert.write(tmp_path / "other.csv", [point(class_name=" car")], CLASSES, "csv")
     taken = take(tmp_path / "other.csv", "csv", into, annotator="bob")
     assert (taken.new, taken.overruled) == (1, {"ann": 1})
 
 
 def test_nothing_is_taken_of_a_folder_with_a_broken_file(tmp_path: Path) -> None:
-    exchange.write(tmp_path / "lm", [point(), point(image="b.jpg")], CLASSES, "labelme")
+    convert.write(tmp_path / "lm", [point(), point(image="b.jpg")], CLASSES, "labelme")
     (tmp_path / "lm" / "street" / "z.json").write_text("{")
     with pytest.raises(BadLabels, match=r"z\.json"):
         take(tmp_path / "lm", "labelme", tmp_path / "labels.db")
@@ -577,10 +577,10 @@ def test_nothing_is_taken_of_a_folder_with_a_broken_file(tmp_path: Path) -> None
 
 def test_contradictions_are_refused(tmp_path: Path, queries: Path) -> None:
     into = tmp_path / "labels.db"
-    exchange.write(tmp_path / "two.csv", [point(), point(class_name=" car")], CLASSES, "csv")
+    convert.write(tmp_path / "two.csv", [point(), point(class_name=" car")], CLASSES, "csv")
     with pytest.raises(BadLabels, match=r"two\.csv: street/a\.jpg row 3, col 4 is sky and  car"):
         take(tmp_path / "two.csv", "csv", into)
-    exchange.write(tmp_path / "size.csv", [point(width=31)], CLASSES, "csv")
+    convert.write(tmp_path / "size.csv", [point(width=31)], CLASSES, "csv")
     with pytest.raises(BadLabels, match=r"size\.csv: street/a\.jpg is 20x30 and 20x31"):
         take(tmp_path / "size.csv", "csv", into, queries=queries)
     assert not into.exists()
@@ -588,16 +588,16 @@ def test_contradictions_are_refused(tmp_path: Path, queries: Path) -> None:
 
 def test_an_answer_counts_more_than_the_query(tmp_path: Path) -> None:
     for order in ((point(**QUERY), point()), (point(), point(**QUERY))):
-        assert exchange.once(order) == [point()]
+        assert convert.once(order) == [point()]
 
 
 def test_what_was_asked_and_answered_is_gathered(tmp_path: Path, queries: Path) -> None:
-    exchange.write(tmp_path / "l.csv", [point(9), point(1, 1)], CLASSES, "csv")
+    convert.write(tmp_path / "l.csv", [point(9), point(1, 1)], CLASSES, "csv")
     take(tmp_path / "l.csv", "csv", tmp_path / "labels.db")
     plain = tmp_path / "plain.csv"
     plain.write_text("image,row,col,label\nstreet/a.jpg,9,4,sky\nstreet/a.jpg,1,1,sky\n")
     for path in (tmp_path / "labels.db", plain):
-        points = exchange.gather(CLASSES, labels=path, queries=queries)
+        points = convert.gather(CLASSES, labels=path, queries=queries)
         assert [(one.image, one.row, one.rank, one.word) for one in points] == [
             ("b.jpg", 3, 1, "unlabeled"),
             ("street/a.jpg", 3, 1, "unlabeled"),
@@ -605,7 +605,7 @@ def test_what_was_asked_and_answered_is_gathered(tmp_path: Path, queries: Path) 
             ("street/a.jpg", 1, None, "sky"),
         ]
     assert points[2].score == -0.5, "an answer keeps what is known of its query"
-    only = exchange.gather(CLASSES, labels=tmp_path / "labels.db", queries=None)
+    only = convert.gather(CLASSES, labels=tmp_path / "labels.db", queries=None)
     assert [one.word for one in only] == ["sky", "sky"]
 
 
@@ -622,7 +622,7 @@ def test_a_broken_ranking_is_refused(rows: list[object], tmp_path: Path) -> None
         path = tmp_path / "r.csv"
         path.write_text(",".join(rows[0]) + "\n" + ",".join(map(str, rows[0].values())) + "\n")  # type: ignore[arg-type,attr-defined]
     with pytest.raises(BadLabels, match=r"r\.|20x30 and 21x30"):
-        exchange.gather(CLASSES, labels=None, queries=path)
+        convert.gather(CLASSES, labels=None, queries=path)
 
 
 def test_a_store_says_its_classes(tmp_path: Path) -> None:
@@ -685,7 +685,7 @@ def test_the_commands_take_a_round_there_and_back(
 
 def test_only_what_is_unlabelled_is_sent(home: Path) -> None:
     Store(home / "labels.db", CLASSES).close()
-    exchange.write(
+    convert.write(
         home / "l.csv", [point(), point(9, answer="skip", class_name=None)], CLASSES, "csv"
     )
     take(home / "l.csv", "csv", home / "labels.db")
@@ -730,11 +730,11 @@ def test_the_commands_say_what_is_missing(home: Path, tiny: Callable[..., Path])
 
 def test_other_grids_and_ranks_do_not_make_two_of_a_pixel() -> None:
     one = point(rank=1, grid_height=8, grid_width=12)
-    assert exchange.once([one, replace(one, rank=None)]) == [one]
+    assert convert.once([one, replace(one, rank=None)]) == [one]
 
 
 def test_masks_of_numbers_stay_numbers(tmp_path: Path) -> None:
-    exchange.write(tmp_path, [point(class_name=" car")], CLASSES, "masks")
+    convert.write(tmp_path, [point(class_name=" car")], CLASSES, "masks")
     with Image.open(tmp_path / "street" / "a.png") as mask:
         values, counts = np.unique(np.asarray(mask), return_counts=True)
     assert dict(zip(values.tolist(), counts.tolist(), strict=True)) == {3: 1, 255: 599}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scorer.geometry import Geometry
+from scorer.images.geometry import Geometry
 
 sides = st.integers(1, 700)
 sizes = st.tuples(sides, sides)

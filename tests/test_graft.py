@@ -27,10 +27,10 @@ from export.cli import main
 from export.join import PREFIX
 from scorer.contract import BALENT_FLOOR, RELATIVE_SD_FLOOR
 from scorer.errors import BadGraph, CannotGraft
-from scorer.images import load
+from scorer.images.photograph import load
 from scorer.pool import list_pool
-from scorer.rank import Ranked, rank
 from scorer.runtimes import open_graph
+from scorer.selection.select import Ranked, rank
 from trainer.dropout import masks
 
 PASSES, RATE = 6, 0.3

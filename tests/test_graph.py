@@ -13,8 +13,8 @@ from export.graph import Options, bake, contract_of, reference, save
 from export.regret import regret
 from scorer.contract import ACQUISITIONS, METADATA_KEY, STOCHASTIC, Contract
 from scorer.errors import BadInput
-from scorer.noise import uniform
 from scorer.runtimes.cpu import OnnxRuntime
+from scorer.selection.noise import uniform
 from trainer.model import Card
 from trainer.network import BayesianNetwork
 

@@ -19,8 +19,8 @@ import trees
 from test_trainer_job import Heard
 
 from scorer.errors import BadImage, BadInput, BadLabels, BadModel
-from scorer.geometry import Geometry
-from scorer.images import load
+from scorer.images.geometry import Geometry
+from scorer.images.photograph import load
 from scorer.labels import Click, Labels
 from trainer import clicks, dataset, job, model, networks, weights
 from trainer.dataset import Dataset

@@ -13,8 +13,8 @@ import photographs
 import pytest
 from PIL import Image
 
-from scorer import images
 from scorer.errors import BadImage
+from scorer.images import photograph as images
 
 WHOLE = (40, 60)
 

@@ -17,16 +17,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scorer import manifest, part
 from scorer.errors import BadInput, BadLabels, BadPool, Failure
-from scorer.job import Options, rank_to_file
 from scorer.labels import Click, Labels
-from scorer.listener import Listener
-from scorer.parts import folder_of
 from scorer.pool import list_pool
+from scorer.ranking import manifest, part
+from scorer.ranking.job import Options, rank_to_file
+from scorer.ranking.parts import folder_of
+from scorer.ranking.progress import Listener
+from scorer.ranking.shard import Task
+from scorer.ranking.summary import Summary
 from scorer.runtimes.cpu import OnnxRuntime, Scores
-from scorer.shard import Task
-from scorer.summary import Summary
 
 Graph = Callable[..., Path]
 COUNT = 12
@@ -423,11 +423,11 @@ def test_images_that_became_readable_are_ranked(ordinary: Path, tiny: Graph) -> 
 RUN = """
 import sys
 from pathlib import Path
-from scorer.job import Options, rank_to_file
-from scorer.listener import Listener
+from scorer.ranking.job import Options, rank_to_file
+from scorer.ranking.progress import Listener
 from scorer.pool import list_pool
 from scorer.runtimes.cpu import OnnxRuntime
-from scorer.shard import Task
+from scorer.ranking.shard import Task
 
 graph, pool, out, pictures = sys.argv[1:]
 
@@ -477,11 +477,11 @@ KILLED_WHILE_WRITING = """
 import os, signal, sys
 from pathlib import Path
 from scorer import job, ranking
-from scorer.job import Options, rank_to_file
-from scorer.listener import Listener
+from scorer.ranking.job import Options, rank_to_file
+from scorer.ranking.progress import Listener
 from scorer.pool import list_pool
 from scorer.runtimes.cpu import OnnxRuntime
-from scorer.shard import Task
+from scorer.ranking.shard import Task
 
 def rows(*anything):
     yield from list(every(*anything))[:20]

@@ -16,7 +16,7 @@ import oracle
 import pytest
 
 from scorer.contract import ACQUISITIONS, BALENT_FLOOR, FEATURES, RELATIVE_SD_FLOOR
-from scorer.images import load
+from scorer.images.photograph import load
 from scorer.runtimes import ON_CPU, examine
 from scorer.runtimes.cpu import OnnxRuntime
 from trainer.dropout import masks

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scorer.noise import uniform
+from scorer.selection.noise import uniform
 
 GOLDEN = [[4632323, 13006839, 3622999], [1239127, 5349873, 14648493]]
 

@@ -8,13 +8,13 @@ import photographs
 import pytest
 from PIL import Image
 
-from scorer import overlay
-from scorer.geometry import Geometry
-from scorer.job import Options, rank_to_file
+from scorer.images.geometry import Geometry
 from scorer.pool import list_pool
-from scorer.rank import Pixel, Ranked
+from scorer.ranking.job import Options, rank_to_file
+from scorer.ranking.shard import Task
 from scorer.runtimes.cpu import OnnxRuntime
-from scorer.shard import Task
+from scorer.selection import overlay
+from scorer.selection.select import Pixel, Ranked
 
 Graph = Callable[..., Path]
 RING = (255, 0, 255)

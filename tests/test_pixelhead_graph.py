@@ -15,9 +15,9 @@ from export import engine, graph, operators
 from export.source import Source, open_network
 from export.verify import verify
 from scorer.pool import list_pool
-from scorer.rank import Ranked, rank
 from scorer.runtimes import open_graph
 from scorer.runtimes.cpu import OnnxRuntime
+from scorer.selection.select import Ranked, rank
 from trainer import dataset, job, model, networks
 from trainer.network import BayesianNetwork, upsample
 from trainer.recipe import HeadRecipe

@@ -18,17 +18,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scorer import ranking
 from scorer.errors import BadImage, BadPool, Failure
-from scorer.job import Options, rank_to_file
-from scorer.listener import Listener
 from scorer.pools import Entry, listing
+from scorer.pools.files import Store
 from scorer.pools.folder import Folder
 from scorer.pools.opening import open_pool
 from scorer.pools.remote import Remote
-from scorer.pools.store import Store
+from scorer.ranking import table as ranking
+from scorer.ranking.job import Options, rank_to_file
+from scorer.ranking.progress import Listener
+from scorer.ranking.shard import Task
 from scorer.runtimes.cpu import OnnxRuntime
-from scorer.shard import Task
 
 Graph = Callable[..., Path]
 OPTIONS = Options(task=Task(n=3), shard=4)

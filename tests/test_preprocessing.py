@@ -2,7 +2,7 @@
 
 import pytest
 
-from scorer.preprocessing import Preprocessing, Triple
+from scorer.images.preprocessing import Preprocessing, Triple
 
 UNIT, BYTES = (0.485, 0.456, 0.406), (123.675, 116.28, 103.53)
 OF_UNIT, OF_BYTES = (0.229, 0.224, 0.225), (58.395, 57.12, 57.375)

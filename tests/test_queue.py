@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from test_contract import CONTRACT as ANY
 
-from scorer.geometry import Geometry
-from scorer.rank import Pixel, Ranked
+from scorer.images.geometry import Geometry
+from scorer.selection.select import Pixel, Ranked
 from scorer.service.queue import LEASE_S, Queue
 
 CONTRACT = replace(ANY, classes=("sky", "road"))

@@ -12,12 +12,12 @@ from PIL import Image
 
 from scorer.contract import NO_PIXEL, NO_SCORE, Contract
 from scorer.errors import BadInput, Failure
-from scorer.geometry import Geometry
+from scorer.images.geometry import Geometry
 from scorer.labels import Click, Labels
-from scorer.noise import uniform
 from scorer.pool import Pool, list_pool
-from scorer.rank import Ranked, Skipped, check, rank
 from scorer.runtimes.cpu import OnnxRuntime, Scores
+from scorer.selection.noise import uniform
+from scorer.selection.select import Ranked, Skipped, check, rank
 
 Graph = Callable[..., Path]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from scorer import ranking
 from scorer.errors import BadInput, CannotWrite
-from scorer.geometry import Geometry
-from scorer.rank import Pixel, Ranked
+from scorer.images.geometry import Geometry
+from scorer.ranking import table as ranking
+from scorer.selection.select import Pixel, Ranked
 
 CLASSES = ("sky", "road, wet", 'the "car"')
 RESULTS = [

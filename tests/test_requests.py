@@ -20,13 +20,13 @@ from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from scorer.pool import list_pool
-from scorer.rank import Ranked, rank
-from scorer.runtime import Scores
 from scorer.runtimes import open_graph
+from scorer.runtimes.base import Scores
+from scorer.selection.select import Ranked, rank
+from scorer.selection.spacing import AUTO
 from scorer.service.guard import Limits
 from scorer.service.scoring import Busy, Scoring, Tensors
 from scorer.service.served import Served
-from scorer.spacing import AUTO
 
 Graph = Callable[..., Path]
 

@@ -17,9 +17,9 @@ from scorer import runtimes
 from scorer.contract import ACQUISITIONS
 from scorer.errors import BadGraph, BadInput, Failure, MissingDependency
 from scorer.pool import Pool, list_pool
-from scorer.rank import rank
-from scorer.runtime import Engine, Runtime
 from scorer.runtimes import cuda, openvino
+from scorer.runtimes.base import Engine, Runtime
+from scorer.selection.select import rank
 from trainer.network import BayesianNetwork
 
 ON_CPU = tuple(runtimes.ON_CPU)

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from scorer import ranking
 from scorer.cli import main
 from scorer.contract import Contract
 from scorer.labels.csv_file import COLUMNS
+from scorer.ranking import table as ranking
 
 Graph = Callable[..., Path]
 
@@ -176,7 +176,7 @@ def test_what_is_short_of_pixels_is_said(home: Path) -> None:
 def test_an_interrupt_says_so_and_the_same_command_goes_on(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scorer import part
+    from scorer.ranking import part
 
     write = part.write
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorer.contract import NO_SCORE, Contract
-from scorer.geometry import Geometry
-from scorer.spacing import AUTO, Spacing, of, pick
+from scorer.images.geometry import Geometry
+from scorer.selection.spacing import AUTO, Spacing, of, pick
 
 PLAIN = Geometry((12, 16), (12, 16))
 

@@ -81,7 +81,7 @@ def test_a_model_of_somebody_else_is_not_overwritten(tiny: Graph, tmp_path: Path
 
 def test_engines_go_in_as_plans_and_those_of_rtx_do_not(baked: Graph, tmp_path: Path) -> None:
     pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX has no build for this platform")
-    from scorer import sidecar
+    from scorer.runtimes import sidecar
 
     out = tmp_path / "scorer.engine"
     engine.build(baked(), out, engine.Options(flavour="rtx", gpu="sm89", batch=(1, 2, 4)))

@@ -13,7 +13,7 @@ from export.graph import pass_weights
 from export.verify import TOLERANCES, Verdict, verify
 from scorer.errors import BadGraph
 from scorer.pool import Pool, list_pool
-from scorer.runtime import Scores
+from scorer.runtimes.base import Scores
 from scorer.runtimes.cpu import OnnxRuntime
 from trainer.model import Card
 from trainer.network import BayesianNetwork

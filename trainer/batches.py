@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scorer.ahead import ahead
 from scorer.console import cores
+from scorer.selection.prefetch import ahead
 from trainer.augment import augment
 from trainer.masks import IGNORE
 from trainer.recipe import Recipe

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from scorer.errors import BadInput
-from scorer.preprocessing import PRESETS
+from scorer.images.preprocessing import PRESETS
 from trainer.dropout import FeatureDropout
 from trainer.network import LEAST_CORRELATION, BayesianNetwork, correlation, upsample
 

@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from scorer import labels as label_files
 from scorer.errors import BadDataset, BadImage, BadLabels
-from scorer.geometry import Geometry
-from scorer.images import load, size
+from scorer.images.geometry import Geometry
+from scorer.images.photograph import load, size
 from scorer.labels import Click, Labels
-from scorer.noise import uniform
 from scorer.pool import check_name
+from scorer.selection.noise import uniform
 from trainer import masks
 from trainer.classes import Classes
 from trainer.dataset import Dataset

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from scorer.noise import uniform
+from scorer.selection.noise import uniform
 
 KINDS = ("channel", "elementwise")
 

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scorer.geometry import Geometry
-from scorer.images import load
+from scorer.images.geometry import Geometry
+from scorer.images.photograph import load
 from trainer.hypercolumns.album import Album, in_order
 from trainer.network import BayesianNetwork
 from trainer.networks.pixelhead import PixelHead, quarter

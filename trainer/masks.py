@@ -8,7 +8,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from scorer.errors import BadDataset, BadImage
-from scorer.images import MAX_PIXELS
+from scorer.images.photograph import MAX_PIXELS
 from trainer.classes import Classes
 from trainer.split import Split
 

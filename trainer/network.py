@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from scorer.preprocessing import Preprocessing
+from scorer.images.preprocessing import Preprocessing
 from trainer.dropout import FeatureDropout
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from scorer.contract import BEST, Contract
-from scorer.runtime import Scores
+from scorer.runtimes.base import Scores
 from trainer import layout
 from trainer.model import Card
 from trainer.network import BayesianNetwork

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scorer import exclusion
 from scorer.pool import Pool
+from scorer.selection import exclusion
 
 
 @dataclass(frozen=True, kw_only=True)

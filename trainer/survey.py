@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from scorer.errors import BadDataset, BadImage
-from scorer.images import size
+from scorer.images.photograph import size
 from scorer.pool import Pool
 from trainer import masks
 from trainer.classes import Colour

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from scorer.images import Source
+from scorer.images.photograph import Source
 
 
 class Entry(NamedTuple):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorer.errors import BadPool
-from scorer.images import Source
+from scorer.images.photograph import Source
 from scorer.pools.collection import Entry
 from scorer.pools.walk import Item, walk
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scorer.errors import BadImage
-from scorer.pools.store import Store
+from scorer.pools.files import Store
 
 _MOST_BYTES = 512_000_000  # that are kept, beside the one that was read last
 _Key = tuple[Store, str, str, int, str]

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorer.errors import BadImage, BadPool, Failure, MissingDependency
-from scorer.images import Source
+from scorer.images.photograph import Source
 from scorer.pool import lines
 from scorer.pools.collection import Entry
+from scorer.pools.files import Store
 from scorer.pools.folder import of_file
-from scorer.pools.store import Store
 
 _PATIENCE_S = 60.0  # with a host
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from scorer.errors import BadPool
 from scorer.pools.collection import Collection
+from scorer.pools.files import Store, filesystem
 from scorer.pools.folder import Folder
 from scorer.pools.listing import Listing
 from scorer.pools.remote import Remote
-from scorer.pools.store import Store, filesystem
 from scorer.pools.table import Tables
 from scorer.pools.tar import Tars
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from scorer.pools.store import Store
+from scorer.pools.files import Store
 from scorer.pools.walk import Item
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scorer.images import Source
+from scorer.images.photograph import Source
 from scorer.pools.collection import Entry
-from scorer.pools.store import Store
+from scorer.pools.files import Store
 
 
 @dataclass(frozen=True)

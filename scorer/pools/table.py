@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scorer.errors import BadImage, BadPool
-from scorer.images import Source
+from scorer.images.photograph import Source
 from scorer.pools import groups
 from scorer.pools.collection import Entry
 from scorer.pools.packed import Packed

@@ -5,7 +5,7 @@ import tarfile
 from collections.abc import Iterator
 
 from scorer.errors import BadPool
-from scorer.images import Source
+from scorer.images.photograph import Source
 from scorer.pools.collection import Entry
 from scorer.pools.packed import Packed
 from scorer.pools.walk import Item, is_image

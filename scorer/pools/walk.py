@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from scorer.images import SUFFIXES
+from scorer.images.photograph import SUFFIXES
 
 
 class Item(NamedTuple):

@@ -4,9 +4,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from scorer.errors import BadInput, MissingDependency
-from scorer.runtime import Engine, Runtime
 from scorer.runtimes import cpu, cuda, openvino, tensorrt
-from scorer.sidecar import SUFFIX
+from scorer.runtimes.base import Engine, Runtime
+from scorer.runtimes.sidecar import SUFFIX
 
 PRECISIONS = ("float32", "bfloat16")
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from scorer.contract import METADATA_KEY, Contract
 from scorer.errors import MissingDependency
-from scorer.runtime import (
+from scorer.runtimes.base import (
     Engine,
     Scores,
     asked,

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scorer import gpu
 from scorer.contract import Contract
 from scorer.errors import BadInput, Failure, MissingDependency
 from scorer.files import cannot_write
-from scorer.runtime import Engine, Scores, asked, cannot_open, check_file, fed
-from scorer.runtimes import cpu
+from scorer.runtimes import cpu, gpu
+from scorer.runtimes.base import Engine, Scores, asked, cannot_open, check_file, fed
 
 PROVIDERS = {"cuda": "CUDAExecutionProvider", "ort-tensorrt": "TensorrtExecutionProvider"}
 # Precision is the graph's own: TensorRT's provider would halve the tail, too. It rounds products to

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from scorer.contract import FEATURES, IMAGE, METADATA_KEY
 from scorer.errors import BadInput, MissingDependency
-from scorer.runtime import (
+from scorer.runtimes.base import (
     Engine,
     Scores,
     asked,

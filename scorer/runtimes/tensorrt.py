@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scorer import gpu, sidecar
 from scorer.contract import IMAGE
 from scorer.errors import BadGraph, BadInput, Failure, MissingDependency, NoGpu
-from scorer.runtime import Engine, Scores, asked, check_file, fed
-from scorer.sidecar import FLAVOURS, Sidecar
+from scorer.runtimes import gpu, sidecar
+from scorer.runtimes.base import Engine, Scores, asked, check_file, fed
+from scorer.runtimes.sidecar import FLAVOURS, Sidecar
 
 LANES = 2  # one computes while the other copies; workers beyond that prepare images meanwhile
 

@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scorer import overlay
 from scorer.console import say
 from scorer.errors import BadImage, BadInput
-from scorer.exclusion import Exclusion
-from scorer.images import load_full
+from scorer.images.photograph import load_full
 from scorer.labels import Labels
 from scorer.labels.answer import Answer
 from scorer.labels.store import Store
 from scorer.pool import Pool
 from scorer.pools.folder import of_file
-from scorer.rank import Ranked, check, chosen, prepare, rank, run
-from scorer.runtime import Runtime
+from scorer.runtimes.base import Runtime
+from scorer.selection import overlay
+from scorer.selection.exclusion import Exclusion
+from scorer.selection.select import Ranked, check, chosen, prepare, rank, run
 from scorer.service.queue import Query, Queue
 from scorer.service.served import Served
 

@@ -15,7 +15,7 @@ from scorer.console import Number, cores, say
 from scorer.errors import BadInput, Failure, MissingDependency
 from scorer.labels.store import SUFFIX, Store
 from scorer.pool import list_pool
-from scorer.rank_told import warn_of_neighbours
+from scorer.ranking.messages import warn_of_neighbours
 from scorer.runtimes import choose, open_graph
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scorer import __version__
 from scorer.contract import BEST, EXCLUDE, IMAGE, MAPS, NOISE, Contract
 from scorer.errors import BadInput
-from scorer.runtime import Runtime, Scores
+from scorer.runtimes.base import Runtime, Scores
 from scorer.service.scoring import Scored, Tensors
 
 MODEL = "scorer"

@@ -10,7 +10,7 @@ from time import monotonic
 import numpy as np
 
 from scorer.contract import Contract
-from scorer.rank import Pixel, Ranked
+from scorer.selection.select import Pixel, Ranked
 
 _GUESSES = 4  # number keys
 _NEAR = 8  # pixels of the map around a pixel, within which other classes are guessed

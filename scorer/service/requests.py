@@ -10,12 +10,12 @@ from fastapi import FastAPI, File, HTTPException, Query, Request, Response, Uplo
 from pydantic import Field
 
 from scorer.errors import BadImage
+from scorer.selection.spacing import AUTO
 from scorer.service import inference
 from scorer.service.guard import GRAPH, Limits
 from scorer.service.inference import MODEL, Inference
 from scorer.service.scoring import Scored, Scoring
 from scorer.service.upload import Upload
-from scorer.spacing import AUTO
 
 _MOST_FILES = 64
 _LONGEST_NAME = 4096

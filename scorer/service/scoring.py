@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scorer.contract import Contract
-from scorer.runtime import Runtime, Scores
+from scorer.runtimes.base import Runtime, Scores
 from scorer.service.served import Served
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from scorer.console import say
 from scorer.errors import BadGraph
-from scorer.runtime import Runtime
+from scorer.runtimes.base import Runtime
 
 
 class Served:

@@ -4,10 +4,10 @@ import base64
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scorer import overlay, rank
-from scorer.exclusion import Exclusion
 from scorer.labels import Labels
-from scorer.runtime import Runtime, Scores
+from scorer.runtimes.base import Runtime, Scores
+from scorer.selection import overlay, select
+from scorer.selection.exclusion import Exclusion
 from scorer.service.scoring import Tensors
 
 MOST_PIXELS = 50_000_000  # of an image that is sent: 150 MB decoded
@@ -26,8 +26,8 @@ class Upload:
     images: int = 1
 
     def load(self, runtime: Runtime) -> Tensors:
-        rank.check(runtime.contract, n=self.n, distance=self.distance, want_map=self.want_map)
-        item = self._prepared = rank.prepare(
+        select.check(runtime.contract, n=self.n, distance=self.distance, want_map=self.want_map)
+        item = self._prepared = select.prepare(
             runtime.contract, self.data, self.name, Exclusion(Labels({})),
             n=self.n, seed=self.seed, max_pixels=MOST_PIXELS,
         )  # fmt: skip
@@ -35,12 +35,12 @@ class Upload:
         return Tensors(item.photograph.pixels[None], item.exclude[None], noise)
 
     def needs_maps(self, runtime: Runtime) -> bool:
-        return self.want_map or rank.needs_maps(runtime.contract, self.distance)
+        return self.want_map or select.needs_maps(runtime.contract, self.distance)
 
     def finish(self, runtime: Runtime, scores: Scores) -> dict[str, Any]:
         """What the answer says of this image."""
         contract = runtime.contract
-        found = rank.chosen(contract, self._prepared, scores, 0, n=self.n, distance=self.distance)
+        found = select.chosen(contract, self._prepared, scores, 0, n=self.n, distance=self.distance)
         height, width = found.geometry.image
         pixels = [asdict(one) | {"label": contract.classes[one.label]} for one in found.pixels]
         answer = {

@@ -9,13 +9,13 @@ from typing import TypeVar
 
 import torch
 
-from scorer.ahead import ahead
 from scorer.console import cores
 from scorer.errors import BadImage
-from scorer.geometry import Geometry
-from scorer.images import size
+from scorer.images.geometry import Geometry
+from scorer.images.photograph import size
 from scorer.labels import Click
-from scorer.versions import decoding
+from scorer.provenance import decoding
+from scorer.selection.prefetch import ahead
 from trainer.clicks import Indices, Points, on_grid
 from trainer.hypercolumns.cache import Cache, Kept, Vectors
 from trainer.hypercolumns.maps import Maps, Sums, see

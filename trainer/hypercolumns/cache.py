@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from scorer.errors import BadInput
 from scorer.files import check_writable
-from scorer.geometry import Geometry
+from scorer.images.geometry import Geometry
 from trainer.clicks import Points
 from trainer.hypercolumns.maps import Maps
 

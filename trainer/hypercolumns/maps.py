@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scorer.errors import Failure
-from scorer.geometry import Geometry
-from scorer.images import Photograph
+from scorer.images.geometry import Geometry
+from scorer.images.photograph import Photograph
 from trainer.network import BayesianNetwork
 from trainer.networks.pixelhead import PixelHead, factor, quarter
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scorer.images import Photograph, Source, load
+from scorer.images.photograph import Photograph, Source, load
 from trainer.clicks import Points
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from scorer.errors import BadInput
-from scorer.preprocessing import PRESETS
+from scorer.images.preprocessing import PRESETS
 from trainer import bayesian
 
 _IMAGENET = PRESETS["imagenet"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scorer.errors import Failure
 from scorer.pool import list_pool
-from scorer.spacing import AUTO
+from scorer.selection.spacing import AUTO
 from trainer.simulation.look import Asked, Question
 
 _SOME_SKIPPED = 4  # scorer rank's exit code

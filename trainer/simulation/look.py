@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from scorer import labels as label_files
-from scorer.budget import within
 from scorer.errors import BadImage
-from scorer.exclusion import Exclusion
-from scorer.images import Photograph
+from scorer.images.photograph import Photograph
 from scorer.labels import Labels
 from scorer.pool import Pool
-from scorer.rank import Ranked, chosen, ready
-from scorer.runtime import Scores
+from scorer.runtimes.base import Scores
+from scorer.selection.budget import within
+from scorer.selection.exclusion import Exclusion
+from scorer.selection.select import Ranked, chosen, ready
 from trainer import model
 from trainer.acquisition import aleatoric, bald, balent, posterior
 from trainer.features import Features
@@ -36,7 +36,7 @@ Asked = Mapping[str, Sequence[tuple[int, int]]]  # (row, col) in the original im
 class Question:
     """Of which pool, with which model, and what must not be asked. `work`: for files on the way.
 
-    The rest as in scorer.rank; passes: m; budget: pixels of the pool, n of an image at most.
+    The rest as in scorer.selection; passes: m; budget: pixels of the pool, n of an image at most.
     """
 
     model: Path

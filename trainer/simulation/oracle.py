@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image
 
 from scorer.errors import BadImage
-from scorer.exclusion import mask_name
 from scorer.files import replacing_path
-from scorer.images import size
+from scorer.images.photograph import size
 from scorer.labels import Click, Labels
+from scorer.selection.exclusion import mask_name
 from trainer import masks
 from trainer.classes import Classes
 from trainer.split import Split

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scorer.spacing import AUTO
+from scorer.selection.spacing import AUTO
 from trainer import job
 from trainer.dataset import Dataset
 from trainer.split import Split
@@ -20,7 +20,7 @@ class Plan:
     """What to simulate.
 
     rounds: of queries, after the random one. n: pixels per image and round; budget: of the pool
-    per round, n per image at most; distance: as in scorer.rank. passes: m. stride: None: as coarse
+    per round, n per image at most; distance: as in spacing.of. passes: m. stride: None: as coarse
     as the features. The rest ends a run of an acquisition early: most_labels, target (mIoU),
     patience (rounds without a better mIoU).
     """

@@ -14,8 +14,8 @@ import torch
 from scorer.contract import ACQUISITIONS
 from scorer.errors import BadDataset, BadImage, BadModel
 from scorer.files import replacing_path
-from scorer.images import Photograph, load
-from scorer.noise import uniform
+from scorer.images.photograph import Photograph, load
+from scorer.selection.noise import uniform
 from trainer import model
 from trainer.classes import Classes
 from trainer.dataset import Dataset

@@ -1,0 +1,169 @@
+"""scorer labels: to and from the formats of annotation tools."""
+
+from pathlib import Path
+
+import click
+
+from scorer import options
+from scorer.console import say
+from scorer.errors import BadLabels
+from scorer.exchange import convert
+from scorer.exchange.convert import FORMATS, Source
+from scorer.labels import store
+from scorer.pool import list_pool
+from scorer.runtimes import choose, open_graph
+from scorer.runtimes.base import check_file
+
+_format = click.option(
+    "--format", "kind", type=click.Choice(tuple(FORMATS)), required=True, help="Of the labels."
+)
+_ranking = click.option(
+    "--ranking", "ranking_path", type=options.FILE, help="What was asked: its pixels and sizes."
+)
+_pool = click.option(
+    "--pool", "pool_path", type=options.FILE, help="Images whose names and sizes nothing else says."
+)
+
+
+@click.group("labels")
+def labels_group() -> None:
+    """Bring pixels to annotation tools, and their labels back."""
+
+
+@labels_group.command("export")
+@click.option(
+    "--labels",
+    "labels_path",
+    type=options.FILE,
+    help="What was answered: labels.db, or a CSV image,row,col,label.",
+)
+@_ranking
+@_format
+@click.option(
+    "--out",
+    type=options.FILE,
+    required=True,
+    help="A file; for labelme and masks, which have one per image, a folder.",
+)
+@click.option(
+    "--only",
+    type=click.Choice(("unlabelled",)),
+    help="Leave out what is answered.  [default: everything]",
+)
+@_pool
+@options.graph
+def export_command(  # one parameter per option
+    labels_path: Path | None,
+    ranking_path: Path | None,
+    kind: str,
+    out: Path,
+    only: str | None,
+    pool_path: Path | None,
+    graph: Path,
+) -> None:
+    """Write what was asked and what was answered in the format of an annotation tool.
+
+    The classes are those of labels.db or, without one, of the graph.
+
+    \b
+    Examples:
+      scorer labels export --ranking ranking.csv --format cvat --out queries.xml
+      scorer labels export --labels labels.db --ranking ranking.csv --only unlabelled \\
+        --format label-studio --out tasks.json
+      scorer labels export --labels labels.db --format masks --out masks
+    """
+    if labels_path is None and ranking_path is None:
+        raise click.UsageError("give --labels, --ranking or both")
+    if out.exists() and any(out.samefile(given) for given in _there(labels_path, ranking_path)):
+        raise BadLabels(f"--out {out} would replace what it is made from", remedy="choose another")
+    classes = _classes(labels_path, graph)
+    points = convert.gather(
+        classes,
+        labels=labels_path,
+        queries=ranking_path,
+        pool=list_pool(pool_path) if pool_path else None,
+    )
+    if only is not None:
+        points = [point for point in points if point.answer is None]
+    if not points:
+        raise BadLabels("there are no such pixels", remedy="choose another --labels or --ranking")
+    convert.write(out, points, classes, kind)
+    answered = sum(point.answer is not None for point in points)
+    images = len({point.image for point in points})
+    say(f"{len(points)} pixels of {images} images in {out}, {answered} answered", style="green")
+    unsaid = sum(point.answer in {"unsure", "skip"} for point in points)
+    if kind == "masks" and unsaid:
+        say(f"{unsaid} of them are unsure or skip, which a mask cannot say", style="yellow")
+
+
+@labels_group.command("import")
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+@_format
+@click.option(
+    "--labels",
+    "labels_path",
+    type=options.FILE,
+    default="labels.db",
+    show_default=True,
+    help="The store that takes them; made if there is none.",
+)
+@click.option("--annotator", required=True, help="Who gave the answers.")
+@click.option(
+    "--round",
+    "round_",
+    type=click.IntRange(0, 10**6),
+    default=1,
+    show_default=True,
+    help="Of asking, that they answer.",
+)
+@_ranking
+@_pool
+@options.graph
+def import_command(  # one parameter per option
+    path: Path,
+    kind: str,
+    labels_path: Path,
+    annotator: str,
+    round_: int,
+    ranking_path: Path | None,
+    pool_path: Path | None,
+    graph: Path,
+) -> None:
+    """Take labels from the format of an annotation tool into labels.db: all of them, or none.
+
+    The same file again adds nothing.
+
+    \b
+    Examples:
+      scorer labels import annotations.xml --format cvat --annotator ann --ranking ranking.csv
+      scorer labels import images --format labelme --annotator ann --round 2
+      scorer labels import clicks.csv --format csv --annotator ann --pool images
+    """
+    if labels_path.suffix.lower() != store.SUFFIX:
+        raise BadLabels(f"{labels_path} is no {store.SUFFIX}", remedy="give --labels labels.db")
+    taken = convert.take(
+        Source(path=path, format=kind, annotator=annotator, round=round_),
+        labels_path,
+        _classes(labels_path, graph),
+        queries=ranking_path,
+        pool=list_pool(pool_path) if pool_path else None,
+    )
+    say(f"{taken.new} new answers in {labels_path}", style="green")
+    if taken.known:
+        say(f"{taken.known} were known already")
+    for whose, count in taken.overruled.items():
+        say(f"{count} of the new ones overrule what {whose} had answered", style="yellow")
+    if taken.unlabelled:
+        say(f"{taken.unlabelled} pixels are not labelled yet", style="yellow")
+
+
+def _there(*paths: Path | None) -> list[Path]:
+    return [path for path in paths if path is not None and path.exists()]
+
+
+def _classes(labels: Path | None, graph: Path) -> tuple[str, ...]:
+    """Of a store that is there or, without one, of the graph."""
+    if labels is not None and labels.suffix.lower() == store.SUFFIX and labels.exists():
+        return store.classes_of(labels)
+    check_file(graph)
+    return open_graph(choose("auto", graph=graph), graph, workers=1).contract.classes

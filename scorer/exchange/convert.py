@@ -1,0 +1,304 @@
+"""Points out to the formats of annotation tools, and back into the label store."""
+
+import csv
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from scorer.errors import BadInput, BadLabels
+from scorer.exchange import csv_file, cvat, label_studio, labelme, masks
+from scorer.exchange.catalogue import Known, Sizes, sizes_of
+from scorer.exchange.point import Point, check_words, within
+from scorer.labels import store
+from scorer.labels.answer import Answer
+from scorer.labels.store import Store
+from scorer.pool import Pool
+from scorer.ranking import table
+from scorer.selection.exclusion import mask_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """read(file, its path below the folder that was given, what is known); write(place, points,
+    classes). file_name: of an image, where each has its own file, in a folder. words: unsure, skip
+    and unlabeled stand where a class stands.
+    """
+
+    suffix: str
+    read: Callable[[Path, str, Known], list[Point]]
+    write: Callable[[Path, Sequence[Point], Sequence[str]], None]
+    file_name: Callable[[str], str] | None = None
+    words: bool = True
+
+
+FORMATS = {
+    "cvat": Format(suffix=".xml", read=cvat.read, write=cvat.write),
+    "label-studio": Format(suffix=".json", read=label_studio.read, write=label_studio.write),
+    "labelme": Format(
+        suffix=".json", read=labelme.read, write=labelme.write, file_name=labelme.file_name
+    ),
+    "masks": Format(
+        suffix=".png", read=masks.read, write=masks.write, file_name=mask_name, words=False
+    ),
+    "csv": Format(suffix=".csv", read=csv_file.read, write=csv_file.write, words=False),
+}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What an import did: answers that are new, those known before, points not answered yet; and
+    whose other answers the new ones overrule, how many of each.
+    """
+
+    new: int
+    known: int
+    unlabelled: int
+    overruled: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where labels come from: whose they are, and of which round of asking."""
+
+    path: Path
+    format: str
+    annotator: str
+    round: int
+
+
+def asked(path: Path) -> list[Point]:
+    """The pixels of a ranking, none of them answered."""
+    with within(str(path)):
+        try:
+            return [_asked(row) for row in table.read(path)]
+        except BadLabels:
+            raise
+        except (OSError, csv.Error, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadLabels(
+                f"cannot be read as a ranking: {error!r}",
+                remedy="scorer rank writes it; one with a label column goes to --labels",
+            ) from error
+
+
+def _asked(row: table.Row) -> Point:
+    names = ("image", "row", "col", "rank", "score", "height", "width", "grid_height", "grid_width")
+    return Point(**{name: row[name] for name in names})
+
+
+def stored(path: Path, classes: Sequence[str]) -> list[Point]:
+    """The answers of a store as they stand."""
+    with store.reading(path, classes) as opened:
+        return [_stored(answer) for answer in opened.standing()]
+
+
+def _stored(answer: Answer) -> Point:
+    return Point(
+        image=answer.image,
+        row=answer.row,
+        col=answer.col,
+        height=answer.height,
+        width=answer.width,
+        grid_height=answer.grid_height,
+        grid_width=answer.grid_width,
+        answer=answer.answer,
+        class_name=answer.class_name,
+    )
+
+
+def gather(
+    classes: Sequence[str], *, labels: Path | None, queries: Path | None, pool: Pool | None = None
+) -> list[Point]:
+    """What was asked and what was answered, each pixel once, in the order of images and ranks."""
+    wanted = asked(queries) if queries else []
+    known = Known(tuple(classes), sizes_of(wanted), pool)
+    answers = _answers(labels, known) if labels else []
+    sizes_of([*wanted, *answers])
+    points = {point.pixel: point for point in wanted}
+    for point in once(answers):
+        query = points.get(point.pixel, point)
+        points[point.pixel] = replace(query, answer=point.answer, class_name=point.class_name)
+    return sorted(points.values(), key=_order)
+
+
+def _answers(path: Path, known: Known) -> list[Point]:
+    if not path.is_file():
+        raise BadLabels(f"{path} does not exist", remedy="give --labels a .db or a .csv")
+    if path.suffix.lower() == store.SUFFIX:
+        return stored(path, known.classes)
+    return csv_file.read(path, path.name, known)
+
+
+def _order(point: Point) -> tuple[str, bool, int, int, int]:
+    return point.image, point.rank is None, point.rank or 0, point.row, point.col
+
+
+def once(points: Iterable[Point]) -> list[Point]:
+    """Each pixel once, an answer before none; BadLabels where a pixel has two answers."""
+    found: dict[tuple[str, int, int], Point] = {}
+    for point in points:
+        known = found.get(point.pixel)
+        if known is None or known.answer is None:
+            found[point.pixel] = point
+        elif point.answer and point.said != known.said:
+            raise BadLabels(
+                f"{point.image} row {point.row}, col {point.col} is {known.word} and {point.word}",
+                remedy="leave one of the two",
+            )
+    return list(found.values())
+
+
+def write(path: Path, points: Sequence[Point], classes: Sequence[str], kind: str) -> None:
+    """Write points in a format, to a file or, where it has one per image, into a folder."""
+    form = FORMATS[kind]
+    if form.words:
+        check_words(classes)
+    if form.file_name is not None:
+        if path.is_file():
+            raise BadLabels(f"{path} is a file", remedy=f"{kind} needs a folder as --out")
+        _check_apart({point.image for point in points}, form.file_name)
+        _check_free(path, {form.file_name(point.image) for point in points})
+    elif path.is_dir():
+        raise BadLabels(
+            f"{path} is a folder", remedy=f"give --out a name such as labels{form.suffix}"
+        )
+    else:
+        _check_free(path.parent, {path.name})
+    form.write(path, points, classes)
+
+
+def _check_apart(images: Iterable[str], file_name: Callable[[str], str]) -> None:
+    """Refuse two images that would share a file."""
+    taken: dict[str, str] = {}
+    for image in sorted(images):
+        other = taken.setdefault(file_name(image), image)
+        if other != image:
+            raise BadLabels(
+                f"{other} and {image} would both go to {file_name(image)}", remedy="rename one"
+            )
+
+
+def _check_free(folder: Path, names: Iterable[str]) -> None:
+    """Refuse to replace what may be labels that nobody has imported, or the photographs."""
+    for name in sorted(names):
+        if (folder / name).exists():
+            raise BadLabels(
+                f"{folder / name} is there already",
+                remedy="choose another --out; labels can be taken in with: scorer labels import",
+            )
+
+
+def take(
+    source: Source,
+    into: Path,
+    classes: Sequence[str],
+    *,
+    queries: Path | None = None,
+    pool: Pool | None = None,
+) -> Taken:
+    """Labels into the store `into`, which is made if absent: all of them or, on any error, none.
+
+    The same file is taken once: a request names its bytes, the annotator, the pixel, the answer.
+    """
+    form = FORMATS[source.format]
+    if form.words:
+        check_words(classes)
+    wanted = asked(queries) if queries else []
+    before = stored(into, classes) if into.exists() else []
+    known = Known(tuple(classes), sizes_of([*wanted, *before]), pool)
+    read = _read(source.path, form, known)
+    with within(str(source.path)):
+        points = once(read)
+        sizes_of([*wanted, *before, *points])
+    grids = sizes_of([*wanted, *before])
+    time = datetime.now(UTC).isoformat(timespec="seconds")
+    answers = [
+        _answer(point, grids.get(point.image), source, digest=read[point], time=time)
+        for point in points
+        if point.answer
+    ]
+    new, overruled = _keep(into, classes, answers)
+    return Taken(new, len(answers) - new, len(points) - len(answers), overruled)
+
+
+def _read(path: Path, form: Format, known: Known) -> dict[Point, str]:
+    """The points of every file, each with the digest of its file."""
+    found: dict[Point, str] = {}
+    for file, name in _files(path, form):
+        digest = _digest(file)
+        found |= dict.fromkeys(form.read(file, name, known), digest)
+    return found
+
+
+def _answer(
+    point: Point, asked_on: Sizes | None, source: Source, *, digest: str, time: str
+) -> Answer:
+    said = (point.image, point.row, point.col, point.answer, point.class_name)
+    name = json.dumps(["import", digest, source.format, source.annotator, *said])
+    grid = asked_on or point
+    return Answer(
+        image=point.image,
+        row=point.row,
+        col=point.col,
+        height=point.height,
+        width=point.width,
+        grid_height=grid.grid_height or point.height,
+        grid_width=grid.grid_width or point.width,
+        answer=point.answer or "",
+        class_name=point.class_name,
+        round=source.round,
+        annotator=source.annotator,
+        seconds=0.0,
+        time=time,
+        request=hashlib.sha256(name.encode()).hexdigest(),
+    )
+
+
+def _keep(
+    path: Path, classes: Sequence[str], answers: Sequence[Answer]
+) -> tuple[int, Mapping[str, int]]:
+    """How many were new: an answer that stands already is not; and whose were overruled."""
+    with closing(Store(path, classes)) as opened:
+        stand = {_pixel(answer): answer for answer in opened.standing()}
+        new = opened.extend(one for one in answers if _said(one) != _said(stand.get(_pixel(one))))
+    before = (stand[_pixel(one)].annotator for one in new if _pixel(one) in stand)
+    return len(new), Counter(before)
+
+
+def _pixel(answer: Answer) -> tuple[str, int, int]:
+    return answer.image, answer.row, answer.col
+
+
+def _said(answer: Answer | None) -> tuple[str, str | None] | None:
+    return None if answer is None else (answer.answer, answer.class_name)
+
+
+def _files(path: Path, form: Format) -> Iterator[tuple[Path, str]]:
+    """The files of a format and their paths below the folder; a file alone is its own."""
+    if path.is_file():
+        yield path, path.name
+        return
+    found = [
+        file
+        for file in sorted(path.rglob(f"*{form.suffix}"))
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    ]
+    if not found:
+        raise BadInput(
+            f"{path} holds no {form.suffix} files" if path.is_dir() else f"{path} does not exist",
+            remedy="give the file or the folder that the annotation tool exported",
+        )
+    for file in found:
+        yield file, file.relative_to(path).as_posix()
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadLabels(f"{path} cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,83 @@
+"""Points as a CSV: image,row,col,label as in csv_file, with what else is known of each."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from scorer.errors import BadLabels
+from scorer.exchange.catalogue import Known, Sizes
+from scorer.exchange.point import UNSURE_OR_SKIP, Point, within
+from scorer.files import replacing
+from scorer.labels import csv_file
+from scorer.labels.csv_file import Row, coordinate
+
+_SIZES = ("height", "width", "grid_height", "grid_width")
+COLUMNS = (*csv_file.COLUMNS, *_SIZES, "answer", "rank", "score")
+
+
+def write(path: Path, points: Sequence[Point], _classes: Sequence[str]) -> None:
+    """One row per point; `label` is the class, `answer` says what else it may be."""
+    with replacing(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for one in points:
+            sizes = (one.height, one.width, one.grid_height, one.grid_width)
+            place = (one.image, one.row, one.col, one.class_name)
+            writer.writerow([*place, *sizes, one.answer, one.rank, one.score])
+
+
+def read(path: Path, _name: str, known: Known) -> list[Point]:
+    """The points of any labels CSV. Sizes that it does not have are those of what is known.
+
+    Without an `answer`, a row with a label is one and a row without is not answered yet.
+    """
+    return [_point(row, known, where) for row, where in csv_file.rows(path)]
+
+
+def _point(row: Row, known: Known, where: str) -> Point:
+    image = row["image"].removeprefix("./")
+    place = coordinate(row["row"], "row", where), coordinate(row["col"], "col", where)
+    rank, stated = _optional(row, "rank", where), _sizes(row, where)
+    class_name = _class(row["label"], known.classes, where)
+    answer = row.get("answer") or ("label" if class_name else None)
+    with within(where):
+        if answer in UNSURE_OR_SKIP and class_name:
+            raise BadLabels(f"{answer} and {class_name} at once", remedy="decide for one")
+        sizes = stated or known.size(image)
+        return Point(
+            image=image,
+            row=place[0],
+            col=place[1],
+            height=sizes.height,
+            width=sizes.width,
+            grid_height=sizes.grid_height,
+            grid_width=sizes.grid_width,
+            answer=answer,
+            class_name=class_name,
+            rank=rank,
+            score=_score(row),
+        )
+
+
+def _class(text: str, classes: Sequence[str], where: str) -> str | None:
+    """The name of a class, of which spaces may be part, or of its index."""
+    if text in classes:
+        return text
+    index = csv_file.class_index(text.strip(), classes, where)
+    return None if index is None else classes[index]
+
+
+def _sizes(row: Row, where: str) -> Sizes | None:
+    height, width, grid_height, grid_width = (_optional(row, name, where) for name in _SIZES)
+    return Sizes(height, width, grid_height, grid_width) if height and width else None
+
+
+def _optional(row: Row, column: str, where: str) -> int | None:
+    return coordinate(row[column], column, where) if row.get(column) else None
+
+
+def _score(row: Row) -> float | None:
+    try:
+        return float(row["score"]) if row.get("score") else None
+    except ValueError as error:
+        raise BadLabels(f"score is {row['score']!r}, expected a number") from error

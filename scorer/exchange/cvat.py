@@ -1,0 +1,153 @@
+"""CVAT for images 1.1: one XML file. https://docs.cvat.ai/docs/other/xml_format
+
+A pixel is a point in its middle: x = col + 0.5, y = row + 0.5, in pixels. The class is the
+attribute `class` of the one label `unlabeled`; where people gave the label itself a class's name,
+that counts too.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import IO
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+from scorer.errors import BadLabels
+from scorer.exchange.catalogue import Known
+from scorer.exchange.point import UNLABELED, UNSURE_OR_SKIP, Point, clicked, within
+from scorer.files import replacing
+
+MAX_BYTES = 2**30
+ATTRIBUTE = "class"
+_REMEDY = "export the task as CVAT for images 1.1 and unpack annotations.xml"
+_NOT_XML = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def write(path: Path, points: Sequence[Point], classes: Sequence[str]) -> None:
+    """The annotations; and beside them <name>.labels.json for the raw constructor of CVAT."""
+    for text in (*classes, *(point.image for point in points)):
+        if _NOT_XML.search(text):
+            raise BadLabels(f"{text!r} cannot be written in XML", remedy="rename it")
+    with replacing(path.with_suffix(".labels.json")) as file:
+        json.dump(specification(classes), file, indent=1)
+    with replacing(path) as file:
+        file.writelines(_lines(points))
+
+
+def specification(classes: Sequence[str]) -> list[dict[str, object]]:
+    """The label of a CVAT project: points with a select of what can be answered."""
+    attribute = {
+        "name": ATTRIBUTE,
+        "mutable": False,
+        "input_type": "select",
+        "default_value": UNLABELED,
+        "values": [UNLABELED, *classes, *UNSURE_OR_SKIP],
+    }
+    return [{"name": UNLABELED, "type": "points", "attributes": [attribute]}]
+
+
+def _lines(points: Sequence[Point]) -> Iterator[str]:
+    yield '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
+    yield "  <meta><source>balentacq</source></meta>\n"
+    by_image = groupby(points, lambda point: (point.image, point.height, point.width))
+    for number, ((image, height, width), group) in enumerate(by_image):
+        size = f'width="{width}" height="{height}"'
+        yield f'  <image id="{number}" name={quoteattr(image)} {size}>\n'
+        for point in group:
+            place = f"{point.col + 0.5:.2f},{point.row + 0.5:.2f}"
+            yield (
+                f'    <points label="{UNLABELED}" source="manual" occluded="0"'
+                f' points="{place}" z_order="0">\n'
+                f'      <attribute name="{ATTRIBUTE}">{escape(point.word)}</attribute>\n'
+                "    </points>\n"
+            )
+        yield "  </image>\n"
+    yield "</annotations>\n"
+
+
+def read(path: Path, _name: str, known: Known) -> list[Point]:
+    """The points of a file that CVAT or `write` wrote; other shapes in it are passed over."""
+    if path.stat().st_size > MAX_BYTES:
+        raise BadLabels(f"{path} is larger than 1 GiB", remedy="export fewer images at a time")
+    with path.open("rb") as file:
+        return _Reader(path, known.classes).parse(file)
+
+
+class _Reader:
+    """The state of one pass through a file: the image and the points that are open."""
+
+    def __init__(self, path: Path, classes: Sequence[str]) -> None:
+        self._path = path
+        self._classes = classes
+        self._found: list[Point] = []
+        self._open: list[str] = []
+        self._image: Mapping[str, str] = {}
+        self._points: Mapping[str, str] = {}
+        self._attribute: str | None = None  # the name of the one that is open
+        self._text: list[str] = []  # of the attribute named class
+        self._parser = parser = expat.ParserCreate()
+        parser.StartDoctypeDeclHandler = self._refuse
+        parser.EntityDeclHandler = self._refuse
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._characters
+
+    def parse(self, file: IO[bytes]) -> list[Point]:
+        try:
+            self._parser.ParseFile(file)
+        except (expat.ExpatError, UnicodeError, ValueError, LookupError) as error:
+            raise BadLabels(f"{self._path} cannot be read: {error}", remedy=_REMEDY) from error
+        return self._found
+
+    def _refuse(self, *_: object) -> None:
+        raise BadLabels(f"{self._path} declares a DOCTYPE or an entity", remedy=_REMEDY)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if not self._open and name != "annotations":
+            raise BadLabels(f"{self._path} has <{name}>, not <annotations>", remedy=_REMEDY)
+        self._open.append(name)
+        if self._open == ["annotations", "image"]:
+            self._image = attributes
+        elif self._open == ["annotations", "track"]:
+            raise BadLabels(f"{self._path} has tracks: it is of a video", remedy=_REMEDY)
+        elif self._open == ["annotations", "image", "points"]:
+            self._points, self._text = attributes, []
+        elif self._open[2:] == ["points", "attribute"]:
+            self._attribute = attributes.get("name")
+
+    def _characters(self, text: str) -> None:
+        if self._open[2:] == ["points", "attribute"] and self._attribute == ATTRIBUTE:
+            self._text.append(text)
+
+    def _end(self, _: str) -> None:
+        if self._open == ["annotations", "image", "points"]:
+            image = self._image.get("name")
+            line = self._parser.CurrentLineNumber
+            with within(f"{self._path} line {line}, image {image}"):
+                self._found.extend(self._made())
+        self._open.pop()
+
+    def _made(self) -> Iterator[Point]:
+        """The points of the element that ends here."""
+        word = self._word()
+        try:
+            image = self._image["name"].removeprefix("./")
+            height, width = int(self._image["height"]), int(self._image["width"])
+            pairs = [pair.split(",") for pair in self._points["points"].split(";")]
+            places = [(float(x), float(y)) for x, y in pairs]
+        except (KeyError, ValueError) as error:
+            raise BadLabels(f"not as CVAT writes it: {error!r}", remedy=_REMEDY) from error
+        for x, y in places:
+            yield clicked(
+                x, y, image=image, height=height, width=width, word=word, classes=self._classes
+            )
+
+    def _word(self) -> str:
+        """What the attribute says or, where it says nothing, the label."""
+        words = {"".join(self._text) or UNLABELED, self._points.get("label", UNLABELED)}
+        said = words - {UNLABELED}
+        if len(said) > 1:
+            raise BadLabels(f"a point is {' and '.join(sorted(said))}", remedy="decide for one")
+        return said.pop() if said else UNLABELED

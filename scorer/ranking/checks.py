@@ -1,0 +1,82 @@
+"""What is refused before a ranking begins, rather than after hours."""
+
+from pathlib import Path
+
+from scorer.errors import BadInput, BadLabels
+from scorer.files import check_writable
+from scorer.pools import Collection
+from scorer.pools.folder import Folder
+from scorer.ranking import parts, table
+from scorer.ranking.shard import Shards
+from scorer.selection.exclusion import mask_name
+
+
+def check_places(out: Path, *others: Path | None) -> None:
+    """Refuse places where nothing can be written, twice the same, and somebody's clicks."""
+    files = [path for path in others if path is not None]
+    if not parts.is_folder(out):
+        files.insert(0, out)
+        table.check_suffix(out)
+    for path in (out, *files):
+        if "://" in str(path) or str(path).startswith(("s3:/", "gs:/", "az:/")):
+            raise BadInput(
+                f"{path}: results go to a folder that this machine has mounted",
+                remedy="give --out a local path and copy it from there",
+            )
+    if len({path.absolute() for path in files}) < len(files):
+        raise BadInput("two results would go to one file", remedy="give each a name of its own")
+    for path in files:
+        check_writable(path)
+    if not parts.is_folder(out):
+        _check_replaceable(out)
+
+
+def check_pictures(folder: Path | None, pool: Collection) -> None:
+    """Refuse overlays inside the pool."""
+    if folder is None or not isinstance(pool, Folder):
+        return
+    if folder.resolve().is_relative_to(pool.root.resolve()):
+        raise BadInput(
+            f"--overlay {folder} lies inside the pool: the next run would rank the pictures",
+            remedy=f"choose a folder outside {pool.root}",
+        )
+
+
+def check_labels(shards: Shards) -> int:
+    """How many labelled images are not in the pool; all of them: these are other labels."""
+    labels = shards.task.labels
+    if labels is None or not labels.clicks:
+        return 0
+    missing = set(labels.clicks).difference(shards.manifest.names())
+    if len(missing) == len(labels.clicks):
+        raise BadLabels(
+            f"none of the {len(missing)} images that the labels name is in the pool; "
+            f"they name for example {min(missing)!r}, the pool {next(shards.manifest.names())!r}",
+            remedy="image names are paths below --pool; give the folder that they start from",
+        )
+    return len(missing)
+
+
+def check_exclude(shards: Shards) -> None:
+    """Refuse a folder of masks of other images, which would exclude nothing in silence."""
+    folder = shards.task.exclude
+    if folder is None:
+        return
+    if not any((folder / mask_name(name)).is_file() for name in shards.manifest.names()):
+        raise BadInput(
+            f"--exclude {folder} has no mask of any image of the pool, such as "
+            f"{mask_name(next(shards.manifest.names()))}",
+            remedy="a mask has the path of its image below --pool, with .png",
+        )
+
+
+def _check_replaceable(out: Path) -> None:
+    """Refuse to write over a ranking.csv to which a label column was added."""
+    if out.suffix.lower() == ".csv" and out.is_file():
+        with out.open(encoding="utf-8", errors="replace") as file:
+            header = file.readline().strip().split(",")
+        if "label" in header:
+            raise BadInput(
+                f"{out} has a column of labels, which a new ranking would replace",
+                remedy="keep it under another name, or write the ranking elsewhere with --out",
+            )

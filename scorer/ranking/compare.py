@@ -1,0 +1,86 @@
+"""Two rankings of one pool, before and after: what moved."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from scorer.errors import BadInput
+from scorer.ranking import table
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Movement:
+    """Pixels that both rankings ask for, that only the earlier does, that only the later does.
+
+    images: in both. correlation: of their places, by the score of their best pixel (Spearman).
+    up, down: those that moved furthest, with their places before and after.
+    """
+
+    same: int
+    gone: int
+    new: int
+    images: int
+    correlation: float
+    up: list[tuple[str, int, int]]
+    down: list[tuple[str, int, int]]
+
+    def told(self) -> Iterator[str]:
+        yield f"{self.same} pixels are asked again, {self.new} are new, {self.gone} are gone"
+        if self.images > 1:
+            yield f"{self.images} images in both, Spearman correlation {self.correlation:.3f}"
+        for what, moved in (("up", self.up), ("down", self.down)):
+            for image, before, after in moved:
+                yield f"  {what}  {before:>7} -> {after:<7} {image}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A ranking in memory: the pixels that it asks for, and the best score of every image."""
+
+    pixels: frozenset[tuple[str, int, int]]
+    best: Mapping[str, float]
+
+    @classmethod
+    def read(cls, path: Path) -> "Standing":
+        """Raises BadInput for a file that is no ranking."""
+        pixels, best = set[tuple[str, int, int]](), dict[str, float]()
+        try:
+            for row in table.read(path):
+                pixels.add((row["image"], row["row"], row["col"]))
+                best[row["image"]] = max(best.get(row["image"], -np.inf), row["score"])
+        except FileNotFoundError as error:
+            raise BadInput(f"{path} does not exist", remedy="give an earlier ranking") from error
+        except (KeyError, ValueError, TypeError) as error:
+            raise BadInput(f"{path} is not a ranking: {error}") from error
+        return cls(frozenset(pixels), best)
+
+    def until(self, later: "Standing") -> Movement:
+        """What has moved from this one to a later one."""
+        images = [image for image in self.best if image in later.best]
+        before, after = _places(images, self.best), _places(images, later.best)
+        moved = sorted(
+            zip(images, before.tolist(), after.tolist(), strict=True),
+            key=lambda one: one[2] - one[1],
+        )
+        return Movement(
+            same=len(self.pixels & later.pixels),
+            gone=len(self.pixels - later.pixels),
+            new=len(later.pixels - self.pixels),
+            images=len(images),
+            correlation=float(np.corrcoef(before, after)[0, 1]) if len(images) > 1 else 1.0,
+            up=[one for one in moved[:_NAMED] if one[2] < one[1]],
+            down=[one for one in reversed(moved[-_NAMED:]) if one[2] > one[1]],
+        )
+
+
+def _places(images: list[str], best: Mapping[str, float]) -> npt.NDArray[np.int64]:
+    """1 for the image with the best score, and so on."""
+    order = np.argsort([-best[image] for image in images], kind="stable")
+    places = np.empty(len(images), np.int64)
+    places[order] = np.arange(1, len(images) + 1)
+    return places

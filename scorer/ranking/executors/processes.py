@@ -1,0 +1,98 @@
+"""Processes of this machine, each with the graph open and threads of its own."""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from itertools import islice
+
+from scorer.errors import Failure
+from scorer.ranking.executors import threads
+from scorer.ranking.shard import Shards
+from scorer.ranking.work import Work
+
+_SET_PARENT_DEATH_SIGNAL = 1
+_MOST_DEATHS = 20  # one after the other, without a shard that was finished between them
+_Scored = tuple[list[int], int]
+_opened: Shards | Failure  # in a worker
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The engine. A worker that dies is replaced, and its shard is scored again."""
+
+    count: int
+    work: Callable[[Shards], Work]
+
+    def __call__(
+        self, shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]
+    ) -> None:
+        work, left, deaths = self.work(shards), list(missing), 0
+        while left:
+            before = len(left)
+            try:
+                for scored, images in self._round(work, left):
+                    left = [shard for shard in left if shard not in scored]
+                    on_images(images)
+            except BrokenProcessPool as error:
+                for shard in [one for one in left if shards.changed(one) is None]:
+                    left.remove(shard)  # written, and not told any more
+                    on_images(len(shards.manifest.read(shard)))
+                deaths = 0 if len(left) < before else deaths + 1
+                if deaths == _MOST_DEATHS:
+                    raise Failure(
+                        f"{deaths} worker processes died one after the other, "
+                        f"with shards such as {left[0]} of {shards.folder}",
+                        remedy="is there memory enough? try fewer --workers or --threads",
+                    ) from error
+
+    def _round(self, work: Work, missing: Sequence[int]) -> Iterator[_Scored]:
+        """Shards, one for every thread, and how many images they have, as they are finished."""
+        context, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
+        starts, pending = iter(range(0, len(missing), work.workers)), set[Future[_Scored]]()
+        pool = ProcessPoolExecutor(self.count, context, _begin, (work, os.getpid()))
+        try:
+            while True:
+                ahead = 2 * self.count - len(pending)
+                pending |= {
+                    pool.submit(_score, list(missing[start : start + work.workers]))
+                    for start in islice(starts, ahead)
+                }
+                if not pending:
+                    return
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BaseException:  # Ctrl-C, a full disk: what they have begun is not waited for
+            for child in multiprocessing.active_children():
+                if child not in others:
+                    child.terminate()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(work: Work, parent: int) -> None:
+    global _opened  # noqa: PLW0603  # the one thing that a worker keeps
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+    try:
+        _opened = work.open()
+    except Failure as error:  # told by whoever is asked to score
+        _opened = error
+
+
+def _score(numbers: list[int]) -> _Scored:
+    if isinstance(_opened, Failure):
+        raise _opened
+    counts: list[int] = []
+    threads.run(_opened, numbers, counts.append)
+    return numbers, sum(counts)

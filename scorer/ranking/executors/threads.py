@@ -1,0 +1,55 @@
+"""Threads of this process, each with a shard of its own: the runtime and Pillow work beside each
+other.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from scorer.pools.files import in_a_hurry
+from scorer.ranking.shard import Shards
+from scorer.selection.prefetch import ahead
+
+
+class _Stopped(Exception):
+    """Somebody else failed, or Ctrl-C was pressed."""
+
+
+def run(shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]) -> None:
+    """The engine of one process. What ends it is raised once no thread works any more."""
+    one, stop = threading.Lock(), threading.Event()
+    failed: list[BaseException] = []
+
+    def halt() -> None:
+        stop.set()
+        in_a_hurry.set()  # nobody waits for a server any more
+
+    def on_image() -> None:
+        if stop.is_set():
+            raise _Stopped
+        with one:
+            on_images(1)
+
+    def score(shard: int) -> None:
+        if stop.is_set():
+            raise _Stopped
+        try:
+            shards.score(shard, on_image)
+        except BaseException as error:
+            if not isinstance(error, _Stopped):
+                failed.append(error)
+            halt()  # at once: those that wait must not begin
+            raise
+
+    try:
+        with ThreadPoolExecutor(shards.runtime.workers) as pool:
+            try:
+                for _ in ahead(pool, score, missing, 2 * shards.runtime.workers):
+                    pass
+            except Exception:  # perhaps of a shard that was stopped by the one that failed first
+                raise failed[0] from None
+            finally:
+                halt()
+                pool.shutdown(wait=False, cancel_futures=True)
+    finally:
+        in_a_hurry.clear()  # who lists a pool next has patience again

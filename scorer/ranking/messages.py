@@ -1,0 +1,116 @@
+"""What `scorer rank` says while it works, and at its end."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scorer.console import say
+from scorer.contract import CONVERGED, Contract
+from scorer.ranking.progress import Listener
+from scorer.selection.spacing import AUTO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from scorer.ranking.summary import Summary
+
+
+class Told(Listener):
+    """Shows how far a job is."""
+
+    def __init__(self, bar: "Progress", *more: str) -> None:
+        self._bar, self._more = bar, more
+        self._task = bar.add_task("listing", total=None)
+
+    def listed(self, images: int) -> None:
+        self._bar.update(self._task, completed=images)
+
+    def begun(self, images: int, stale: Mapping[str, int]) -> None:
+        self._bar.update(self._task, description="ranking", total=images, completed=0)
+        where, who = self._more
+        say(f"{images} images {where}", images=images)
+        say(who)
+        for what, count in stale.items():
+            say(f"{count} parts are of other {what}: scored again", parts=count, changed=what)
+
+    def assembled(self, parts: int) -> None:
+        say(f"{parts} parts are of another runtime: they are put together as they are", parts=parts)
+
+    def scored(self, images: int) -> None:
+        self._bar.update(self._task, completed=images)
+
+
+def in_words(contract: Contract) -> str:
+    passes = f"{contract.passes} dropout passes"
+    stride = "" if contract.stride == 1 else f", map of {contract.map[0]}x{contract.map[1]}"
+    return f"{contract.acquisition} over {passes} at {contract.height}x{contract.width}{stride}"
+
+
+def warn_of_neighbours(contract: Contract, distance: float | None) -> None:
+    """Where pixels cannot be kept apart although nobody said that they need not be."""
+    if distance is AUTO and not contract.has_map:
+        say(
+            "this graph gives no map: pixels may lie side by side; export it with --map",
+            style="yellow",
+        )
+
+
+def who(engine: str, workers: int, threads: int) -> str:
+    return f"{threads} images at a time" if engine == "threads" else f"{workers} {_WORKERS[engine]}"
+
+
+_WORKERS = {"processes": "processes", "ray": "actors of Ray"}
+
+
+def tell(summary: "Summary", out: Path, overlay: Path | None, *, seconds: float) -> None:
+    done = summary.images - summary.kept
+    rate = f" ({done / seconds:.1f} images/s)" if done else ""
+    told = {"seconds": round(seconds, 3), "kept": summary.kept} | summary.told()
+    text = f"{summary.pixels} pixels of {summary.asked} images in {out}{rate}"
+    say(text, style="green", out=str(out), **told)
+    if summary.kept:
+        say(f"{summary.kept} of the images had been done before")
+    if summary.short:
+        say(f"{summary.short} images had fewer pixels left than were asked for", style="yellow")
+    if summary.share is not None:
+        _tell_share(summary.share)
+    if summary.strangers:
+        say(f"{summary.strangers} labelled images are not in the pool", style="yellow")
+    if overlay is not None:
+        say(f"pictures in {overlay}")
+    if summary.skipped:
+        _tell_skipped(summary, out)
+    if summary.passing:
+        say(f"{summary.passing} of these may be there later: the same command looks again")
+
+
+def _tell_share(share: float) -> None:
+    """BalEntAcq scatters its choice along BalEnt = 0; where that is nowhere, it takes the largest
+    values of a smooth map, which lie side by side.
+    """
+    said = f"BalEnt is 0 or more at {share:.2%} of the pixels"
+    if share >= CONVERGED:
+        say(said, nonnegative=share)
+        return
+    say(
+        f"{said}: along that level BalEntAcq chooses, and there is little of it. Either the "
+        "network has not converged (train it for more steps, on more labels), or it has few doubts "
+        "left (measure it: trainer evaluate)",
+        style="yellow",
+        nonnegative=share,
+    )
+
+
+def _tell_skipped(summary: "Summary", out: Path) -> None:
+    from scorer.ranking.parts import skipped_path  # noqa: PLC0415
+
+    say(f"{summary.skipped} images were skipped:", style="yellow")
+    for reason, count in summary.reasons.most_common():
+        named = summary.examples[reason]
+        say(f"  {count} {reason}", style="yellow", reason=reason, images=count)
+        for skip in named:
+            text = f"    {skip.image}" + (f" ({skip.detail})" if skip.detail else "")
+            say(text, image=skip.image, reason=reason, detail=skip.detail)
+        if count > len(named):
+            say(f"    and {count - len(named)} more")
+    say(f"all of them are named in {skipped_path(out)}")

@@ -1,0 +1,191 @@
+"""A part of a ranking: what was found in the images of one shard, in a Parquet file.
+
+A row for every chosen pixel; an image without any has one row: with the `reason` for which it was
+skipped, or, where no pixel was left to choose, with nothing but its sizes. The footer says what
+it was made from.
+"""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from scorer.errors import PASSING, BadInput, CannotWrite
+from scorer.files import replacing_path
+from scorer.images.geometry import Geometry
+from scorer.selection.select import Pixel, Ranked, Skipped
+
+RUNTIMES = "runtimes"
+_WORDS = {
+    "contract": "graphs", "options": "options", "images": "images", "decoding": "versions",
+    "computing": RUNTIMES,
+}  # fmt: skip
+_KEY = b"balentacq"
+_FORMAT = 3
+_WHOLE = pa.int32()
+_SCHEMA = pa.schema(
+    {
+        "image": pa.string(), "row": _WHOLE, "col": _WHOLE, "rank": _WHOLE, "score": pa.float32(),
+        "predicted": pa.string(), "height": _WHOLE, "width": _WHOLE, "grid_height": _WHOLE,
+        "grid_width": _WHOLE, "share": pa.float32(), "nonnegative": pa.float32(),
+        "reason": pa.string(), "detail": pa.string(),
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """All that a part depends on: hashes of the graph's contract, the options and the images; what
+    decodes and what computes, with versions.
+    """
+
+    contract: str
+    options: str
+    images: str
+    decoding: str
+    computing: str
+
+    def differs(self, other: "Stamp") -> str | None:
+        """What is not the same, in a word; the runtime where nothing else is another."""
+        words = (
+            word for name, word in _WORDS.items() if getattr(self, name) != getattr(other, name)
+        )
+        return next(words, None)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Images, those that were ranked and have pixels, those with fewer than n; all the pixels.
+
+    passing: images that were skipped for what may have passed by now. measured: images whose share
+    of pixels with BalEnt ≥ 0 is known; nonnegative: the sum of these shares.
+    """
+
+    images: int
+    ranked: int
+    asked: int
+    short: int
+    pixels: int
+    passing: int
+    measured: int
+    nonnegative: float
+
+    @classmethod
+    def of(cls, results: Sequence[Ranked | Skipped], n: int) -> "Counts":
+        ranked = [one for one in results if isinstance(one, Ranked)]
+        found = [len(one.pixels) for one in ranked]
+        shares = [one.nonnegative for one in ranked if one.nonnegative is not None]
+        asked, short = sum(map(bool, found)), sum(count < n for count in found)
+        passing = sum(isinstance(one, Skipped) and one.reason in PASSING for one in results)
+        return cls(
+            len(results), len(found), asked, short, sum(found), passing,
+            len(shares), math.fsum(shares),
+        )  # fmt: skip
+
+
+def path(folder: Path, shard: int) -> Path:
+    return folder / f"part-{shard:08}.parquet"
+
+
+def number_of(path: Path) -> int:
+    """The shard of a part."""
+    return int(path.stem.removeprefix("part-"))
+
+
+def write(
+    folder: Path,
+    shard: int,
+    results: Sequence[Ranked | Skipped],
+    classes: Sequence[str],
+    stamp: Stamp,
+    n: int,
+) -> None:
+    """It appears whole or not at all; the same results give the same bytes. Raises CannotWrite."""
+    if not folder.is_dir():  # it is not made again: whoever works there has ended
+        raise CannotWrite(f"cannot write {path(folder, shard)}: the folder is gone")
+    rows = [row for one in results for row in _rows(one, classes)]
+    footer = {
+        "format": _FORMAT, "rows": len(rows), "stamp": asdict(stamp),
+        "counts": asdict(Counts.of(results, n)),
+    }  # fmt: skip
+    schema = _SCHEMA.with_metadata({_KEY: json.dumps(footer, sort_keys=True)})
+    with replacing_path(path(folder, shard), shared=True) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, schema), temporary, compression="zstd")
+
+
+def footer_of(folder: Path, shard: int) -> tuple[Stamp, Counts] | None:
+    """What a part was made from, and what is in it; None where there is no whole one."""
+    try:
+        with pq.ParquetFile(path(folder, shard)) as file:
+            footer = json.loads(file.schema_arrow.metadata[_KEY])
+            if footer["format"] != _FORMAT or footer["rows"] != file.metadata.num_rows:
+                return None
+            return Stamp(**footer["stamp"]), Counts(**footer["counts"])
+    except (OSError, pa.ArrowInvalid, ValueError, KeyError, TypeError):
+        return None
+
+
+def read(folder: Path, shard: int, classes: Sequence[str]) -> Iterator[Ranked | Skipped]:
+    """What was found in every image of a shard, in order."""
+    try:
+        rows = pq.read_table(path(folder, shard), use_threads=False).to_pylist()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise BadInput(
+            f"cannot read {path(folder, shard)}: {error}",
+            remedy="remove it and give the same command again",
+        ) from error
+    for image, found in groupby(rows, key=lambda row: row["image"]):
+        yield _result(image, list(found), classes)
+
+
+def digest(parts: Iterable[object]) -> str:
+    """A hash of texts and numbers."""
+    text = "\n".join(map(repr, parts))
+    return hashlib.sha256(os.fsencode(text)).hexdigest()
+
+
+def _rows(result: Ranked | Skipped, classes: Sequence[str]) -> Iterator[dict[str, Any]]:
+    # What is no UTF-8 is skipped, and its name escaped.
+    image = result.image.encode("utf-8", "backslashreplace").decode()
+    if isinstance(result, Skipped):
+        yield {"image": image, "reason": result.reason, "detail": result.detail}
+        return
+    (height, width), (grid_height, grid_width) = result.geometry.image, result.geometry.grid
+    same = {
+        "image": image, "height": height, "width": width, "grid_height": grid_height,
+        "grid_width": grid_width, "share": result.share, "nonnegative": result.nonnegative,
+    }  # fmt: skip
+    for one in result.pixels:
+        yield same | {
+            "row": one.row, "col": one.col, "rank": one.rank, "score": one.score,
+            "predicted": classes[one.label],
+        }  # fmt: skip
+    if not result.pixels:
+        yield same
+
+
+def _result(
+    image: str, rows: Sequence[Mapping[str, Any]], classes: Sequence[str]
+) -> Ranked | Skipped:
+    first = rows[0]
+    if first["reason"] is not None:
+        return Skipped(image, first["reason"], first["detail"])
+    geometry = Geometry(
+        (first["height"], first["width"]), (first["grid_height"], first["grid_width"])
+    )
+    pixels = (
+        Pixel(row["row"], row["col"], row["rank"], row["score"], classes.index(row["predicted"]))
+        for row in rows
+        if row["rank"] is not None
+    )
+    return Ranked(
+        image, geometry, tuple(pixels), share=first["share"], nonnegative=first["nonnegative"]
+    )

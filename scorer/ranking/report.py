@@ -1,0 +1,127 @@
+"""A run told on one page: how many, how fast, what was left out, how the scores lie."""
+
+import html
+import math
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from string import Template
+
+import numpy as np
+
+from scorer.files import replacing
+from scorer.ranking.summary import Summary
+from scorer.selection.select import Ranked
+
+_PER_DECADE = 10_000  # fine bins, of 1 + |score|: memory does not grow with the pool
+_TAIL = 0.005  # of the pixels, at either end
+_BARS, _TICKS = 50, 5
+_WIDTH, _HEIGHT, _LEFT, _BELOW = 720, 260, 70, 40
+_PAGE = Template("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>$title</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; } td, th { padding: .2rem 1rem .2rem 0; text-align: left; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+svg text { font: 12px system-ui, sans-serif; } rect { fill: #21918c; }
+</style></head><body>
+<h1>$title</h1>
+<table>$facts</table>
+<h2>Scores of the chosen pixels</h2>
+$histogram
+<h2>Images that were left out</h2>
+$skipped
+</body></html>
+""")
+
+
+def write(
+    path: Path, title: str, summary: Summary, images: Iterable[Ranked], *, seconds: float
+) -> None:
+    """Write the page; it needs nothing else, and no network."""
+    done = summary.images - summary.kept
+    facts = {
+        "images": summary.images,
+        "ranked": summary.ranked,
+        "left out": summary.skipped,
+        "done by an earlier run": summary.kept,
+        "pixels asked for": summary.pixels,
+        "images with fewer pixels than asked": summary.short,
+        "share of pixels with BalEnt ≥ 0": _share(summary.share),
+        "seconds of this run": f"{seconds:.1f}",
+        "images per second": f"{done / seconds:.1f}" if done and seconds else "-",
+    }
+    rows = "".join(_row(name, value) for name, value in facts.items())
+    reasons = "".join(_row(name, count) for name, count in summary.reasons.most_common())
+    page = _PAGE.substitute(
+        title=html.escape(title), facts=rows, histogram=_histogram(_counted(images)),
+        skipped=f"<table>{reasons}</table>" if reasons else "<p>None.</p>",
+    )  # fmt: skip
+    with replacing(path) as file:
+        file.write(page)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"
+
+
+def _row(name: str, value: object) -> str:
+    return f'<tr><td>{html.escape(name)}</td><td class="number">{value}</td></tr>'
+
+
+def _counted(images: Iterable[Ranked]) -> Counter[int]:
+    """Pixels by the fine bin of their score: even steps of sign(s)·log10(1 + |s|)."""
+    return Counter(_bin(pixel.score) for one in images for pixel in one.pixels)
+
+
+def _bin(score: float) -> int:
+    return math.floor(_PER_DECADE * math.copysign(math.log10(1 + abs(score)), score))
+
+
+def _score(place: float) -> float:
+    """The score at a place of the axis."""
+    return math.copysign(10 ** abs(place) - 1, place)
+
+
+def _bars(counts: Counter[int]) -> tuple[float, float, list[int]]:
+    """From and to which place of the axis the bars go, and how high they are; the tails are in the
+    outermost.
+    """
+    bins = np.array(sorted(counts))
+    heights = np.array([counts[one] for one in bins.tolist()])
+    below = np.cumsum(heights) / heights.sum()
+    places = (bins + 0.5) / _PER_DECADE
+    low = float(places[int(np.searchsorted(below, _TAIL))])
+    high = float(places[min(int(np.searchsorted(below, 1 - _TAIL)), len(places) - 1)])
+    if low == high:
+        low, high = low - 0.1, high + 0.1
+    bars, _ = np.histogram(places.clip(low, high), _BARS, (low, high), weights=heights)
+    return low, high, bars.astype(int).tolist()
+
+
+def _histogram(counts: Counter[int]) -> str:
+    if not counts:
+        return "<p>No pixel was chosen.</p>"
+    low, high, bars = _bars(counts)
+    most, step, width = max(bars), _WIDTH / _BARS, (high - low) / _BARS
+    edges = [_score(low + place * width) for place in range(_BARS + 1)]
+    drawn = "".join(
+        f'<rect x="{_LEFT + place * step:.1f}" y="{10 + _HEIGHT * (1 - count / most):.1f}" '
+        f'width="{step - 1:.1f}" height="{_HEIGHT * count / most:.1f}"><title>{count} pixels from '
+        f"{edges[place]:.3g} to {edges[place + 1]:.3g}</title></rect>"
+        for place, count in enumerate(bars)
+    )
+    ticks = "".join(
+        f'<text x="{_LEFT + place * _WIDTH / _TICKS:.1f}" y="{_HEIGHT + 28}" '
+        f'text-anchor="middle">{_score(low + place * (high - low) / _TICKS):.3g}</text>'
+        for place in range(_TICKS + 1)
+    )
+    return (
+        f'<svg viewBox="0 0 {_LEFT + _WIDTH + 40} {_HEIGHT + _BELOW + 25}" role="img" '
+        f'aria-label="Histogram of the scores">{drawn}{ticks}'
+        f'<text x="{_LEFT - 6}" y="20" text-anchor="end">{most}</text>'
+        f'<text x="{_LEFT - 6}" y="{_HEIGHT + 12}" text-anchor="end">0 pixels</text>'
+        f'<text x="{_LEFT + _WIDTH / 2}" y="{_HEIGHT + _BELOW + 18}" text-anchor="middle">'
+        f"score, on an axis of sign(s) log(1 + |s|); the outermost bars hold the {_TAIL:.1%} "
+        "beyond them, too</text></svg>"
+    )

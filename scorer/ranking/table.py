@@ -1,0 +1,133 @@
+"""The ranking as a file: one row per chosen pixel, as .csv, .jsonl or .parquet."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from scorer.errors import BadInput
+from scorer.files import replacing, replacing_path
+from scorer.selection.select import Ranked
+
+COLUMNS = (
+    "image",
+    "row",
+    "col",
+    "rank",
+    "score",
+    "predicted",
+    "height",
+    "width",
+    "grid_height",
+    "grid_width",
+    "nonnegative",
+)
+_ROWS_AT_ONCE = 65536
+
+Row = dict[str, Any]
+
+
+def rows(results: Iterable[Ranked], classes: Sequence[str]) -> Iterator[Row]:
+    """One row per pixel: row and col in the original image, both sizes beside them; the share of
+    the image's pixels with BalEnt ≥ 0, None where the graph does not tell.
+    """
+    for result in results:
+        for pixel in result.pixels:
+            values = (
+                result.image,
+                pixel.row,
+                pixel.col,
+                pixel.rank,
+                float(f"{pixel.score:.9g}"),  # all that float32 holds, and no more
+                classes[pixel.label],
+                *result.geometry.image,
+                *result.geometry.grid,
+                None if result.nonnegative is None else float(f"{result.nonnegative:.6g}"),
+            )
+            yield dict(zip(COLUMNS, values, strict=True))
+
+
+def check_suffix(path: Path, option: str = "--out") -> None:
+    """Refuse a name that says no format, before an hour of work depends on it."""
+    if path.suffix.lower() not in _WRITERS:
+        raise BadInput(
+            f"{path}: a ranking is written as {', '.join(_WRITERS)}",
+            remedy=f"choose a name that ends so with {option}",
+        )
+
+
+def write(path: Path, ranking: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:
+    """Write the ranking in the format that the suffix names; the file appears whole or not."""
+    check_suffix(path)
+    _WRITERS[path.suffix.lower()](path, ranking, columns)
+
+
+def read(path: Path) -> Iterator[Row]:
+    """Read a ranking back, row by row."""
+    check_suffix(path)
+    yield from _READERS[path.suffix.lower()](path)
+
+
+def _write_csv(path: Path, ranking: Iterable[Row], columns: Sequence[str]) -> None:
+    with replacing(path) as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(ranking)
+
+
+def _write_jsonl(path: Path, ranking: Iterable[Row], _: Sequence[str]) -> None:
+    with replacing(path) as file:
+        file.writelines(json.dumps(row) + "\n" for row in ranking)
+
+
+def _write_parquet(path: Path, ranking: Iterable[Row], columns: Sequence[str]) -> None:
+    import pyarrow as pa  # noqa: PLC0415  # half a second that only this format needs
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    kinds: dict[type, Any] = {str: pa.string(), int: pa.int32(), float: pa.float32()}
+    schema = pa.schema([(name, kinds[_KINDS[name]]) for name in columns])
+    with replacing_path(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        ranking = iter(ranking)
+        while chunk := list(islice(ranking, _ROWS_AT_ONCE)):
+            writer.write_table(pa.Table.from_pylist(chunk, schema))
+
+
+_WRITERS: dict[str, Callable[[Path, Iterable[Row], Sequence[str]], None]] = {
+    ".csv": _write_csv,
+    ".jsonl": _write_jsonl,
+    ".parquet": _write_parquet,
+}
+
+
+def _read_csv(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            yield {n: _KINDS[n](value) if value != "" else None for n, value in row.items()}
+
+
+def _read_jsonl(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+def _read_parquet(path: Path) -> Iterator[Row]:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    with pq.ParquetFile(path) as file:
+        for chunk in file.iter_batches():
+            yield from chunk.to_pylist()
+
+
+_KINDS: dict[str, type[str] | type[int] | type[float]] = dict.fromkeys(COLUMNS, int) | {
+    "image": str,
+    "score": float,
+    "predicted": str,
+    "nonnegative": float,
+}
+_READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+    ".csv": _read_csv,
+    ".jsonl": _read_jsonl,
+    ".parquet": _read_parquet,
+}

@@ -1,0 +1,27 @@
+"""A number of pixels for the whole pool: the best of all images, however many of each."""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from scorer.selection.select import Pixel, Ranked
+
+# Best first; of equal scores the image that comes first in the pool.
+_Key = tuple[float, int, int]
+
+
+def within(budget: int, results: Callable[[], Iterable[Ranked]]) -> Iterator[Ranked]:
+    """The images that `results` gives whenever it is called, with the `budget` best pixels of all.
+
+    Images without any are left out. Memory grows with the budget, not with the pool.
+    """
+    keys = (_key(index, pixel) for index, one in enumerate(results()) for pixel in one.pixels)
+    best = heapq.nlargest(budget, keys)
+    for index, one in enumerate(results()):
+        kept = tuple(pixel for pixel in one.pixels if best and _key(index, pixel) >= best[-1])
+        if kept:
+            yield replace(one, pixels=kept)
+
+
+def _key(index: int, pixel: Pixel) -> _Key:
+    return pixel.score, -index, -pixel.rank

@@ -1,0 +1,72 @@
+"""The pixels of an image that must not be chosen."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from scorer.errors import BadImage
+from scorer.images.geometry import Geometry
+from scorer.images.photograph import MAX_PIXELS
+from scorer.labels import Labels
+
+Map = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Pixels in `labels`, and those that a mask in the folder `masks` marks: at the image's own
+    size, <name of the image>.png, anything but 0 is never chosen. An image without a mask has none.
+    """
+
+    labels: Labels
+    masks: Path | None = None
+
+    def of(self, name: str, geometry: Geometry) -> Map:
+        """1 where a pixel of the map must not be chosen, padding among them."""
+        exclude = geometry.exclude()
+        for click in self.labels.of(name):
+            if not geometry.contains(click.row, click.col):
+                height, width = geometry.image
+                place = f"row {click.row}, col {click.col} in an image of {height}x{width}"
+                raise BadImage("label outside the image", place)
+            exclude[geometry.to_map(click.row, click.col)] = 1
+        if self.masks is not None:
+            self._mask(self.masks / mask_name(name), geometry, exclude)
+        return exclude
+
+    def _mask(self, path: Path, geometry: Geometry, exclude: Map) -> None:
+        try:
+            with Image.open(path) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise BadImage("exclusion mask too large")
+                mask = np.asarray(image)
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, SyntaxError) as error:
+            said = getattr(error, "strerror", None) or str(error).replace(str(path), "it")
+            raise BadImage("exclusion mask unreadable", said) from error
+        if mask.shape != geometry.image:
+            height, width = geometry.image
+            raise BadImage(
+                "exclusion mask of another size",
+                f"{mask.shape}, the image {height}x{width}",
+            )
+        height, width = geometry.mapped
+        exclude[:height, :width] |= (mask[geometry.originals()] != 0).astype(np.uint8)
+
+
+def mask_name(image: str) -> str:
+    """Where the mask of an image lies: the same path, with .png."""
+    return PurePosixPath(image).with_suffix(".png").as_posix()
+
+
+def outside_random_pool(exclude: Map, noise: npt.NDArray[np.float32], size: int) -> Map:
+    """Keep only `size` randomly drawn eligible pixels eligible (margin: Shin et al. 2021)."""
+    draw = np.where(exclude == 0, noise, -1).ravel()
+    chosen = np.argsort(-draw, kind="stable")[:size]
+    outside = np.ones_like(exclude)
+    outside.ravel()[chosen] = exclude.ravel()[chosen]
+    return outside

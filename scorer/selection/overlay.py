@@ -1,0 +1,106 @@
+"""A picture of a ranking: the photograph with the chosen pixels, its uncertainty map beside it."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from scorer.files import replacing_path
+from scorer.images.photograph import Source, load_full
+from scorer.selection.select import Pixel, Ranked
+
+_HARMLESS = {"..": "_above", "/": "_root", "//": "_root"}  # names of a list may lead outside
+_LONGEST_SIDE = 1280  # of one panel
+_SHORTEST_SIDE = 480  # smaller photographs are enlarged, so that the numbers can be read
+# Anchors of a colour map from dark blue over green to yellow that rises evenly in lightness,
+# so that it survives colour-blindness and grey printing.
+_ANCHORS = np.array(
+    [(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)], np.float64
+)
+
+
+def draw(
+    result: Ranked, photograph: Image.Image, colours: Sequence[tuple[int, int, int]]
+) -> Image.Image:
+    """Photograph and map side by side, the n chosen pixels ringed and numbered on both.
+
+    A ring has the colour of the class that the model predicts there. Needs `result.map`.
+    """
+    assert result.map is not None
+    size = _panel_size(photograph.size)
+    left = photograph.resize(size, Image.Resampling.LANCZOS)
+    # The part of the map that is image: its last row and column may stand for less than a stride.
+    sides = zip(result.geometry.content, result.map.shape, strict=True)
+    height, width = (min(side / result.geometry.stride, there) for side, there in sides)
+    right = colour_map(result.map).resize(
+        size, Image.Resampling.BILINEAR, box=(0, 0, width, height)
+    )
+    picture = Image.new("RGB", (2 * size[0] + 8, size[1]), "white")
+    for panel, offset in ((left, 0), (right, size[0] + 8)):
+        _mark(panel, result, colours)
+        picture.paste(panel, (offset, 0))
+    return picture
+
+
+def write(
+    folder: Path, photograph: Source, result: Ranked, colours: Sequence[tuple[int, int, int]]
+) -> Path:
+    """Draw a result into `folder`, under the image's own name with .jpg; return the file."""
+    inside = [_HARMLESS.get(part, part) for part in PurePosixPath(result.image).parts]
+    path = folder.joinpath(*inside[:-1], f"{inside[-1]}.jpg")
+    picture = draw(result, load_full(photograph), colours)
+    with replacing_path(path) as temporary:
+        # Pillow itself does not see that a full disk took only a part.
+        temporary.write_bytes(encoded(picture, "JPEG", quality=90))
+    return path
+
+
+def encoded(picture: Image.Image, kind: str, **options: int) -> bytes:
+    """A picture as the bytes of a file; kind and options: Pillow's."""
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _panel_size(size: tuple[int, int]) -> tuple[int, int]:
+    scale = min(_LONGEST_SIDE / max(size), max(1.0, _SHORTEST_SIDE / min(size)))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def colour_map(values: npt.NDArray[np.float32]) -> Image.Image:
+    """Values through the normal CDF, as Didari et al. 2024 show their maps, then as colours."""
+    z = (values - values.mean()) / max(float(values.std()), 1e-12)
+    # Within 3e-4 of the normal CDF, which NumPy lacks.
+    level = 0.5 * (1 + np.tanh(0.7978845608 * (z + 0.044715 * z**3)))
+    channels = [
+        np.interp(level, np.linspace(0, 1, len(_ANCHORS)), _ANCHORS[:, channel])
+        for channel in range(3)
+    ]
+    return Image.fromarray(np.stack(channels, axis=-1).astype(np.uint8))
+
+
+def _mark(panel: Image.Image, result: Ranked, colours: Sequence[tuple[int, int, int]]) -> None:
+    canvas = ImageDraw.Draw(panel)
+    radius = max(4, min(panel.size) // 60)
+    font = ImageFont.load_default(2.2 * radius)
+    for pixel in reversed(result.pixels):
+        x, y = _place(pixel, result, panel.size)
+        ring = (x - radius, y - radius, x + radius, y + radius)
+        canvas.ellipse(ring, outline="black", width=max(3, radius // 2))
+        canvas.ellipse(ring, outline=colours[pixel.label], width=max(2, radius // 3))
+        canvas.text(
+            (x + 1.3 * radius, y - 1.3 * radius),
+            str(pixel.rank),
+            fill="white",
+            stroke_fill="black",
+            stroke_width=2,
+            font=font,
+        )
+
+
+def _place(pixel: Pixel, result: Ranked, size: tuple[int, int]) -> tuple[float, float]:
+    height, width = result.geometry.image
+    return (pixel.col + 0.5) * size[0] / width, (pixel.row + 0.5) * size[1] / height

@@ -1,0 +1,301 @@
+"""Ranks the pixels of a pool: each worker decodes an image and scores it, beside the others."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from scorer.contract import NO_PIXEL, Contract
+from scorer.errors import BadImage, BadInput, Failure
+from scorer.images.geometry import Geometry
+from scorer.images.photograph import MAX_PIXELS, Photograph, Source, load
+from scorer.labels import Labels
+from scorer.pool import Pool, check_name
+from scorer.runtimes.base import Runtime, Scores
+from scorer.selection.exclusion import Exclusion, outside_random_pool
+from scorer.selection.noise import uniform
+from scorer.selection.prefetch import ahead
+from scorer.selection.spacing import AUTO, of, pick
+
+
+@dataclass(frozen=True)
+class Pixel:
+    """A pixel to label, in coordinates of the original image; rank 1 is the best."""
+
+    row: int
+    col: int
+    rank: int
+    score: float
+    label: int
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The pixels chosen in one image; its uncertainty and its classes if they were asked for.
+
+    share: of its pixels, how many are uncertain, where that was measured. nonnegative: how many
+    have BalEnt ≥ 0, where the graph's map is BalEnt.
+    """
+
+    image: str
+    geometry: Geometry
+    pixels: tuple[Pixel, ...]
+    map: npt.NDArray[np.float32] | None = None
+    segmentation: npt.NDArray[np.int32] | None = None
+    share: float | None = None
+    nonnegative: float | None = None
+
+    def best(self, n: int) -> "Ranked":
+        """With its n best pixels alone."""
+        return replace(self, pixels=self.pixels[:n])
+
+    def measured(self, uncertain: float | None) -> "Ranked":
+        """Without its maps; with the share of the pixels that have at least this value."""
+        share = None
+        if uncertain is not None and self.map is not None:
+            share = float(np.mean(self.map >= uncertain))
+        return replace(self.without_maps(), share=share)
+
+    def without_maps(self) -> "Ranked":
+        """As it is kept: maps are views of a whole batch."""
+        return replace(self, map=None, segmentation=None)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An image that could not be used, and why. A value: it never ends a run."""
+
+    image: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a graph is given of one image: exclude uint8 and noise float32 [mapH, mapW]; the pixels
+    of the original image that were asked before, (row, column).
+    """
+
+    image: str
+    photograph: Photograph
+    exclude: npt.NDArray[np.uint8]
+    noise: npt.NDArray[np.float32] | None
+    asked: Sequence[tuple[int, int]] = ()
+
+
+def rank(  # noqa: PLR0913  # what is chosen, and how it is run
+    runtime: Runtime,
+    pool: Pool,
+    *,
+    n: int,
+    labels: Labels | None = None,
+    seed: int = 0,
+    batch: int = 1,
+    want_map: bool = False,
+    start: int = 0,
+    distance: float | None = 0,
+    exclude: Path | None = None,
+) -> Iterator[Ranked | Skipped]:
+    """Yield one result per image of the pool from index `start` on, in the pool's order.
+
+    The n best pixels of each image; those in `labels` are never chosen. `distance`: how far apart
+    they lie (spacing.py). `exclude`: a folder of masks (exclusion.py) whose pixels are never
+    chosen. The result of an image depends on the graph, the image, its labels, n and the seed: not
+    on the order or the batch.
+    """
+    barred = Exclusion(labels or Labels({}), exclude)
+    ranker = Ranker(runtime, barred, n=n, distance=distance, seed=seed, want_map=want_map)
+
+    def score(names: Sequence[str]) -> list[Ranked | Skipped]:
+        return ranker.rank(names, pool.path)
+
+    with ThreadPoolExecutor(runtime.workers) as threads:
+        chunks = _chunks(pool.names[start:], batch)
+        try:
+            for results in ahead(threads, score, chunks, 2 * runtime.workers):
+                yield from results
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+class Ranker:
+    """Chooses the n best pixels of images, a batch at a time; from any thread.
+
+    distance: as in spacing.of. want_map: with their uncertainty. Raises BadInput for what this
+    graph cannot give.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        barred: Exclusion,
+        *,
+        n: int,
+        distance: float | None = 0,
+        seed: int = 0,
+        want_map: bool = False,
+    ) -> None:
+        check(runtime.contract, n=n, distance=distance, want_map=want_map)
+        self.runtime, self.barred = runtime, barred
+        self.n, self.distance, self.seed, self.want_map = n, distance, seed, want_map
+
+    def rank(self, names: Sequence[str], source: Callable[[str], Source]) -> list[Ranked | Skipped]:
+        """One result per image, in one batch; source(name): where its bytes are, or BadImage."""
+        chunk = [self._ready(name, source) for name in names]
+        prepared = [item for item in chunk if isinstance(item, Prepared)]
+        if not prepared:
+            return [item for item in chunk if isinstance(item, Skipped)]
+        contract = self.runtime.contract
+        want_map = self.want_map or needs_maps(contract, self.distance)
+        scores = run(self.runtime, prepared, want_map=want_map)
+        found = (
+            chosen(contract, item, scores, index, n=self.n, distance=self.distance)
+            for index, item in enumerate(prepared)
+        )
+        kept = found if self.want_map else (one.without_maps() for one in found)
+        return [item if isinstance(item, Skipped) else next(kept) for item in chunk]
+
+    def _ready(self, name: str, source: Callable[[str], Source]) -> Prepared | Skipped:
+        try:
+            check_name(name)
+            contract = self.runtime.contract
+            return prepare(contract, source(name), name, self.barred, n=self.n, seed=self.seed)
+        except BadImage as error:
+            return Skipped(name, error.reason, error.detail)
+
+
+def check(contract: Contract, *, n: int, distance: float | None = 0, want_map: bool) -> None:
+    """Raise BadInput for what this graph cannot give."""
+    if not 1 <= n <= contract.top_k:
+        raise BadInput(
+            f"n is {n}, this graph serves 1 to {contract.top_k} pixels per image",
+            remedy=f"export it with --top {max(n, 1)}",
+        )
+    if want_map and not contract.has_map:
+        raise BadInput("this graph gives no uncertainty map", remedy="export it with --map")
+    if distance and not contract.has_map:
+        raise BadInput(
+            "this graph gives no map, from which pixels that lie apart are chosen",
+            remedy="export it with --map, or choose the paper's rule with --min-distance 0",
+        )
+
+
+def prepare(
+    contract: Contract,
+    source: Source,
+    name: str,
+    barred: Exclusion,
+    *,
+    n: int,
+    seed: int,
+    max_pixels: int = MAX_PIXELS,
+) -> Prepared:
+    """Decode an image for a graph; `name` decides what is drawn at random. Raises BadImage."""
+    photograph = load(source, contract.grid, stride=contract.stride, max_pixels=max_pixels)
+    return ready(contract, photograph, name, barred, n=n, seed=seed)
+
+
+def ready(
+    contract: Contract, photograph: Photograph, name: str, barred: Exclusion, *, n: int, seed: int
+) -> Prepared:
+    """The same of a photograph that is decoded already. Raises BadImage."""
+    exclude = barred.of(name, photograph.geometry)
+    if (size := contract.random_pool(n)) is not None:
+        exclude = outside_random_pool(exclude, uniform(seed, name, contract.map), size)
+    noise = uniform(seed, name, contract.map) if contract.stochastic else None
+    asked = [(click.row, click.col) for click in barred.labels.of(name)]
+    return Prepared(name, photograph, exclude, noise, asked)
+
+
+def _chunks(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (names[start : start + size] for start in range(0, len(names), size))
+
+
+def needs_maps(contract: Contract, distance: float | None) -> bool:
+    """Whether choosing takes the maps of a graph: to keep pixels apart, or to tell BalEnt ≥ 0."""
+    spaced = not contract.scattered if distance is AUTO else distance > 0
+    return contract.has_map and (spaced or contract.balanced)
+
+
+def run(runtime: Runtime, prepared: Sequence[Prepared], *, want_map: bool) -> Scores:
+    """Score images in one batch."""
+    noises = [item.noise for item in prepared if item.noise is not None]
+    return runtime.run(
+        np.stack([item.photograph.pixels for item in prepared]),
+        np.stack([item.exclude for item in prepared]),
+        np.stack(noises) if noises else None,
+        want_map=want_map,
+    )
+
+
+def chosen(
+    contract: Contract,
+    item: Prepared,
+    scores: Scores,
+    index: int,
+    *,
+    n: int,
+    distance: float | None,
+) -> Ranked:
+    """The n best pixels of the image at `index` of what `run` gave; distance: spacing.of."""
+    geometry = item.photograph.geometry
+    height, width = geometry.mapped
+    uncertainty = None if scores.map is None else scores.map[index, :height, :width]
+    classes = scores.segmentation
+    classes = None if classes is None else classes[index, :height, :width]
+    nonnegative = None
+    if contract.balanced and uncertainty is not None:
+        nonnegative = float(np.mean(uncertainty >= 0))
+    spacing = of(distance, geometry, n, contract, nonnegative)
+    if spacing.radius and scores.score_map is not None and scores.segmentation is not None:
+        picks = pick(scores.score_map[index], geometry, n, spacing, item.asked)
+        found = [
+            _Found(
+                *place,
+                float(scores.score_map[index][place]),
+                int(scores.segmentation[index][place]),
+            )
+            for place in picks
+        ]
+    else:
+        found = _found(scores, index)[:n]
+    _check_found(found, item.image, contract)
+    pixels = tuple(
+        Pixel(*geometry.to_image(one.row, one.col), place, one.score, one.label)
+        for place, one in enumerate(found, start=1)
+    )
+    return Ranked(item.image, geometry, pixels, uncertainty, classes, nonnegative=nonnegative)
+
+
+class _Found(NamedTuple):
+    """A pixel of the map that a graph has found."""
+
+    row: int
+    col: int
+    score: float
+    label: int
+
+
+def _found(scores: Scores, index: int) -> list[_Found]:
+    """The eligible pixels among the K best of an image of the batch, best first."""
+    there = scores.pixel[index, :, 0] != NO_PIXEL
+    columns = (*scores.pixel[index].T, scores.score[index], scores.label[index])
+    return [_Found(*values) for values in zip(*(c[there].tolist() for c in columns), strict=True)]
+
+
+def _check_found(found: Sequence[_Found], image: str, contract: Contract) -> None:
+    if not all(math.isfinite(one.score) for one in found):
+        raise Failure(
+            f"{image}: the graph gave a score that is not a number",
+            remedy="compare it with its model: python -m export verify",
+        )
+    if not all(one.label < len(contract.classes) for one in found):
+        raise Failure(
+            f"{image}: the graph predicts a class that its contract does not name",
+            remedy="export the graph again",
+        )
