@@ -14,7 +14,7 @@ from scorer.console import Program, Size, progress, say
 from scorer.contract import ACQUISITIONS, ORIGINS, PRECISIONS, STRIDES, Contract
 from scorer.errors import BadInput
 from scorer.files import check_writable
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 from scorer.runtimes import choose, open_graph
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     model: Path,
     network: str | None,
     foreign: Path | None,
-    pool_path: Path,
+    where: str,
     runtime: str,
     precision: str,
     images: int,
@@ -230,7 +230,7 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
 
     opened = open_graph(choose(runtime, precision, graph), graph, workers=1, precision=precision)
     built = _reopened(model, network, foreign, opened.contract)
-    pool = list_pool(pool_path)
+    pool = list_pool(where)
     with progress("images") as bar:
         task = bar.add_task("comparing", total=min(images, len(pool)))
         verdict = verify(

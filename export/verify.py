@@ -18,7 +18,7 @@ from export.regret import regret
 from scorer.contract import NO_PIXEL, NO_SCORE, Contract
 from scorer.errors import BadGraph, BadImage, BadPool
 from scorer.images.photograph import load
-from scorer.pool import Pool
+from scorer.pools import Index
 from scorer.runtimes.base import Runtime
 from scorer.runtimes.base import Scores as Found
 from scorer.runtimes.sidecar import SUFFIX
@@ -112,7 +112,7 @@ def verify(
     path: Path,
     runtime: Runtime,
     network: Scorable,
-    pool: Pool,
+    pool: Index,
     *,
     images: int,
     tolerance: Tolerance = TOLERANCES["float32"],
@@ -132,7 +132,7 @@ def verify(
         found.append(_compare(module, runtime, photograph, name, tolerance.tie))
     if not found:
         raise BadPool(
-            f"none of the images tried in {pool.root} can be read",
+            f"none of the images tried in {pool.where} can be read",
             remedy="give --pool photographs, or try more of them with --images",
         )
     return Verdict(
@@ -157,12 +157,13 @@ class _Comparison:
 
 
 def _photographs(
-    pool: Pool, contract: Contract, count: int, on_image: Callable[[int], None]
+    pool: Index, contract: Contract, count: int, on_image: Callable[[int], None]
 ) -> Iterator[tuple[npt.NDArray[np.uint8], str]]:
     places = np.unique(np.linspace(0, len(pool) - 1, count).round().astype(int))
     for done, place in enumerate(places, start=1):
         with suppress(BadImage):
-            yield load(pool.path(pool.names[place]), contract.grid).pixels[None], pool.names[place]
+            name = pool.names[place]
+            yield load(pool.image(name), contract.grid).pixels[None], name
         on_image(done)
 
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from scorer.errors import BadImage, BadPool
 from scorer.images.photograph import load
-from scorer.pool import Pool
+from scorer.pools import Index
 from scorer.ranking.job import Options, rank_to_file
 from scorer.ranking.shard import Task
 from scorer.runtimes import open_graph
@@ -39,7 +39,7 @@ class Plan:
     precision: str
     workers: int
     seconds: float
-    pool: Pool | None = None
+    pool: Index | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,28 +132,28 @@ def _measure(plan: Plan) -> Cost:
 
 
 def _round(
-    runtime: Runtime, run: Callable[[int], object], plan: Plan, part: Pool | None
+    runtime: Runtime, run: Callable[[int], object], plan: Plan, part: Index | None
 ) -> tuple[float, float, float | None]:
     """Bare rate, processor seconds per image, and the rate from files, one after the other."""
     rate, cpu = throughput(run, plan.workers, plan.seconds / _ROUNDS)
     return rate, cpu, None if part is None else _from_files(runtime, part)
 
 
-def _parts(pool: Pool | None) -> Iterator[Pool | None]:
+def _parts(pool: Index | None) -> Iterator[Index | None]:
     """A part of the pool for every round."""
     for index in range(_ROUNDS):
         names = pool.names[index::_ROUNDS] if pool else ()
-        yield replace(pool, names=names) if pool and names else None
+        yield pool.only(names) if pool and names else None
 
 
-def _from_files(runtime: Runtime, pool: Pool) -> float:
+def _from_files(runtime: Runtime, pool: Index) -> float:
     with tempfile.TemporaryDirectory() as folder:
         begin = perf_counter()
         rank_to_file(runtime, pool, Path(folder) / "ranking.csv", Options(task=Task(n=1)))
         return len(pool) / (perf_counter() - begin)
 
 
-def _bare(runtime: Runtime, pool: Pool | None) -> Callable[[int], object]:
+def _bare(runtime: Runtime, pool: Index | None) -> Callable[[int], object]:
     """run(i): score one of a few images that are in memory already."""
     contract = runtime.contract
     images = list(_images(contract.grid, pool))
@@ -162,20 +162,20 @@ def _bare(runtime: Runtime, pool: Pool | None) -> Callable[[int], object]:
     return lambda index: runtime.run(images[index % len(images)], exclude, noise)
 
 
-def _images(grid: tuple[int, int], pool: Pool | None) -> Iterator[npt.NDArray[np.uint8]]:
+def _images(grid: tuple[int, int], pool: Index | None) -> Iterator[npt.NDArray[np.uint8]]:
     if pool is None:
         yield np.random.default_rng(0).integers(0, 256, (1, *grid, 3), dtype=np.uint8)
         return
     found = 0
     for name in pool.names:
         with suppress(BadImage):
-            yield load(pool.path(name), grid).pixels[None]
+            yield load(pool.image(name), grid).pixels[None]
             found += 1
         if found == _IN_MEMORY:
             return
     if not found:
         raise BadPool(
-            f"none of the {len(pool)} images in {pool.root} can be read",
+            f"none of the {len(pool)} images in {pool.where} can be read",
             remedy="give --pool a folder of photographs",
         )
 

@@ -1,7 +1,7 @@
 """The command line of the scorer."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from scorer.console import Number, Program, cores, progress, say
 from scorer.contract import Contract
 from scorer.errors import MissingDependency
 from scorer.exchange.cli import labels_group
-from scorer.pool import Pool, list_pool
+from scorer.pools import Index, list_pool
 from scorer.ranking.cli import rank_command
 from scorer.runtimes import AUTO, NAMES, choose, doctor, examine, open_graph, sidecar
 from scorer.runtimes.base import check_file
@@ -92,12 +92,7 @@ def doctor_command(as_json: bool) -> int:
     show_default=True,
     help="What to measure; all: every runtime and precision that this machine has.",
 )
-@click.option(
-    "--pool",
-    "pool_path",
-    type=options.FILE,
-    help="Measure from these files to a ranking, too.  [default: the bare graph only]",
-)
+@options.pool("Measure from these files to a ranking, too.", default=None)
 @click.option(
     "--images",
     type=click.IntRange(1),
@@ -117,7 +112,7 @@ def doctor_command(as_json: bool) -> int:
 def bench_command(
     graph: Path,
     runtime: str,
-    pool_path: Path | None,
+    where: str | None,
     images: int,
     threads: int | None,
     seconds: float,
@@ -133,7 +128,7 @@ def bench_command(
     """
     from scorer import bench  # noqa: PLC0415
 
-    pool = _few(list_pool(pool_path), images) if pool_path else None
+    pool = _few(list_pool(where), images) if where else None
     combinations = _combinations(runtime, graph)
     costs = []
     with progress("runtimes") as bar:
@@ -204,8 +199,8 @@ def _combinations(runtime: str, graph: Path) -> list[tuple[str, str]]:
     return found
 
 
-def _few(pool: Pool, most: int) -> Pool:
-    return replace(pool, names=pool.names[:most])
+def _few(pool: Index, most: int) -> Index:
+    return pool.only(pool.names[:most])
 
 
 def _found(finding: doctor.Finding, chosen: str | None) -> str:

@@ -56,10 +56,14 @@ seed = click.option(
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def pool(
-    text: str = "Folder of images (searched recursively), or a .txt list of paths.",
-) -> Decorator:
-    """--pool, with what the command does with it as its help."""
+def pool(purpose: str = "", *, default: str | None = "images") -> Decorator:
+    """--pool, the same everywhere, with what the command does with it in front of its help."""
     return click.option(
-        "--pool", "pool_path", type=FILE, default="images", show_default=True, help=text
+        "--pool",
+        "where",
+        metavar="PLACE",
+        default=default,
+        show_default=default is not None,
+        help=f"{purpose} Folder of images, tar or Parquet files, or one of these, or a .txt list "
+        "of paths and URLs; here, or at a URL such as s3://bucket/folder.".lstrip(),
     )

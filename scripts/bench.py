@@ -32,7 +32,7 @@ from contestants import Run, Setting
 
 from scorer import bench
 from scorer.console import cores
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = (
@@ -250,7 +250,7 @@ def _pools(folder: Path, *, quick: bool) -> dict[str, object]:
         graph=graph, runtime="cpu", precision="float32", workers=cores(), seconds=20, pool=pool
     )
     cost = bench.measure(plan)
-    size = median(pool.path(name).stat().st_size for name in pool.names)
+    size = median(entry.size for entry in pool.entries())
     found: dict[str, object] = {
         f"images/s from {count} files of 2048x1024 JPEG ({size / 1e3:.0f} kB)": cost.files,
         "images/s of the bare graph": cost.rate,
@@ -260,7 +260,7 @@ def _pools(folder: Path, *, quick: bool) -> dict[str, object]:
         copies = folder / f"pool{many}"
         copies.mkdir()
         for index in range(many):
-            os.link(pool.path(pool.names[index % count]), copies / f"{index:05}.jpg")
+            os.link(pool.image(pool.names[index % count]), copies / f"{index:05}.jpg")
         found[f"peak MB of scorer rank over {many} files"] = _ranked(graph, copies)
     if not quick:
         heavy = SETTINGS[2]
@@ -282,7 +282,7 @@ def photographs(folder: Path, count: int):  # type: ignore[no-untyped-def]
     images.mkdir()
     source = list_pool(folder / "drawn" / "images")
     for index in range(count):
-        shutil.copy(source.path(source.names[index % drawn]), images / f"{index:04}.jpg")
+        shutil.copy(source.image(source.names[index % drawn]), images / f"{index:04}.jpg")
     return list_pool(images)
 
 

@@ -106,7 +106,7 @@ def _usual(found: Dataset, samples: list[Sample]) -> float:
     for batch in _batches(samples, 4):
         pictures, masks = [], []
         for place, sample in enumerate(batch):
-            pixels = load(found.train.images.path(sample.name), SIZE).pixels
+            pixels = load(found.train.images.image(sample.name), SIZE).pixels
             view = augment(replace(sample, pixels=pixels).masked(), np.random.default_rng(place))
             pictures.append(view.pixels)
             masks.append(view.masked().mask)

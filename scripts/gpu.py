@@ -28,7 +28,7 @@ import numpy as np
 from contestants import Image, Setting
 
 from scorer.errors import MissingDependency, NoGpu
-from scorer.pool import Pool, list_pool
+from scorer.pools import Index, list_pool
 from scorer.ranking.job import Options, rank_to_file
 from scorer.ranking.shard import Task
 from scorer.runtimes import cuda, doctor, gpu, sidecar
@@ -106,14 +106,14 @@ def parity(folder: Path) -> Iterator[Row]:
             yield from guarded(name, _built, name, flavour, graph, built, pool)
 
 
-def _built(name: str, flavour: str, graph: Path, out: Path, pool: Pool) -> Iterator[Row]:
+def _built(name: str, flavour: str, graph: Path, out: Path, pool: Index) -> Iterator[Row]:
     from export import engine
 
     engine.build(graph, out, engine.Options(flavour=flavour, batch=(1, 2, 4)))
     yield from _parity(name, "tensorrt", out, pool)
 
 
-def _parity(name: str, runtime: str, graph: Path, pool: Pool) -> Iterator[Row]:
+def _parity(name: str, runtime: str, graph: Path, pool: Index) -> Iterator[Row]:
     from export.verify import tolerance_of, verify
     from scorer.runtimes import open_graph
 
@@ -134,7 +134,7 @@ def _parity(name: str, runtime: str, graph: Path, pool: Pool) -> Iterator[Row]:
     )
 
 
-def _drawn(folder: Path) -> Pool:
+def _drawn(folder: Path) -> Index:
     """A few streets."""
     subprocess.run(
         [sys.executable, Path(__file__).parent / "streets.py", folder, "--train", "4", "--val", "1",
@@ -173,7 +173,7 @@ class Race:
     precision: str
     batch: int
     seconds: float
-    pool: Pool
+    pool: Index
     ranking: Path
 
     def bare(self, name: str, run: Callable[[Image], object]) -> Row:

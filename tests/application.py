@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scorer.labels.store import Store
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 from scorer.runtimes import open_graph
 from scorer.runtimes.base import Runtime
 
@@ -25,12 +25,17 @@ HOST = "http://127.0.0.1"
 
 
 def started(
-    folder: Path, graph: Path, *, n: int = 3, reopen: Callable[[], Runtime] | None = None
+    folder: Path,
+    graph: Path,
+    *,
+    n: int = 3,
+    reopen: Callable[[], Runtime] | None = None,
+    pool: str = "images",
 ) -> Annotation:
-    """On folder/images and folder/labels.db; it begins to rank."""
+    """On folder/images, or another pool there, and folder/labels.db; it begins to rank."""
     served = Served(reopen or (lambda: open_graph("cpu", graph, workers=1)))
     store = Store(folder / "labels.db", served.runtime.contract.classes)
-    annotation = Annotation(list_pool(folder / "images"), served, store, n=n, distance=0.0, seed=0)
+    annotation = Annotation(list_pool(folder / pool), served, store, n=n, distance=0.0, seed=0)
     annotation.start()
     return annotation
 

@@ -182,7 +182,7 @@ def test_killed_in_the_middle_of_a_round_it_ends_with_the_same_table(
     toy: Dataset, tmp_path: Path
 ) -> None:
     """A process of its own, twice killed while a round trains, beside one that is left alone."""
-    folder = toy.train.images.root.parent
+    folder = Path(toy.train.images.where).parent
 
     def started(out: Path) -> "subprocess.Popen[bytes]":
         words = (
@@ -249,7 +249,7 @@ def worst_regret(question: look.Question, asked: look.Asked) -> float:
     barred = Exclusion(labels, question.exclude)
     found = []
     for name, places in asked.items():
-        photograph = load(question.pool.path(name), card.size)
+        photograph = load(question.pool.image(name), card.size)
         geometry, exclude = photograph.geometry, barred.of(name, photograph.geometry)
         for click in labels.of(name):
             bar(exclude, geometry, (click.row, click.col), question.distance)
@@ -289,7 +289,7 @@ def test_every_round_draws_other_numbers(toy: Dataset) -> None:
 @pytest.mark.parametrize("scorer", ["torch", pytest.param("graph", marks=pytest.mark.slow)])
 def test_a_budget_holds_for_every_round(scorer: str, toy: Dataset, tmp_path: Path) -> None:
     """Through a pool that is a part of its folder, which a graph sees by links."""
-    images = replace(toy.train.images, names=toy.train.images.names[1:])
+    images = toy.train.images.only(toy.train.images.names[1:])
     some = replace(toy, train=replace(toy.train, images=images))
     plan = replace(PLAN, acquisitions=("entropy",), rounds=1, budget=4, n=3, scorer=scorer)
     found = campaign.simulate(some, tmp_path, plan, Silent())
@@ -311,7 +311,7 @@ def test_images_without_an_answer_are_left_out(toy: Dataset, tmp_path: Path) -> 
 
 def test_a_campaign_among_the_images_is_refused(toy: Dataset) -> None:
     with pytest.raises(BadInput, match="lies among the images"):
-        campaign.simulate(toy, toy.train.images.root / "out", PLAN, Silent())
+        campaign.simulate(toy, Path(toy.train.images.where) / "out", PLAN, Silent())
 
 
 def test_other_masks_are_another_campaign(toy: Dataset, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from PIL import Image
 from scorer.errors import BadDataset, BadLabels
 from scorer.images.photograph import load
 from scorer.labels import Click, Labels
-from scorer.pool import Pool
 from trainer import clicks, dataset
 from trainer.dataset import Dataset
 from trainer.sample import Sample, Samples
@@ -90,14 +89,14 @@ def test_images_are_drawn_from_independently(toy: Dataset) -> None:
 def test_what_is_drawn_depends_on_the_name_not_on_the_order(toy: Dataset) -> None:
     whole, _ = clicks.draw(toy.train, toy.classes, pixels=5, seed=0)
     names = ("toy_03.png", "toy_01.png")
-    part = replace(toy.train, images=Pool(toy.train.images.root, names))
+    part = replace(toy.train, images=toy.train.images.only(names))
     drawn, _ = clicks.draw(part, toy.classes, pixels=5, seed=0)
     assert drawn.clicks == {name: whole.of(name) for name in names}
 
 
 def test_drawing_is_uniform_over_the_labelled_pixels(toy: Dataset) -> None:
     """Chi-square over the four quarters of an image, 40 seeds of 50 pixels: 3 degrees, p = 1e-5."""
-    one = replace(toy.train, images=Pool(toy.train.images.root, ("toy_00.png",)))
+    one = replace(toy.train, images=toy.train.images.only(["toy_00.png"]))
     counts = np.zeros(4)
     for seed in range(40):
         labels, _ = clicks.draw(one, toy.classes, pixels=50, seed=seed)
@@ -150,7 +149,7 @@ def test_both_sizes_of_a_mask_of_another_size_are_told(toy: Dataset) -> None:
 
 
 def test_an_image_that_cannot_be_opened_is_a_skip_with_its_reason(toy: Dataset) -> None:
-    toy.train.images.path("toy_03.png").write_bytes(b"")
+    toy.train.images.image("toy_03.png").write_bytes(b"")
     labels, skipped = clicks.draw(toy.train, toy.classes, pixels=5, seed=0)
     assert skipped == [("toy_03.png", "empty file")]
     assert "toy_03.png" not in labels.clicks
@@ -180,7 +179,7 @@ def test_a_value_that_is_no_class_ends_the_run(toy: Dataset) -> None:
 
 def test_a_turned_photograph_is_drawn_from_upright(toy: Dataset) -> None:
     """EXIF orientation 6: the file is 40x56, the upright image and its mask 56x40."""
-    path = toy.train.images.path("toy_00.png")
+    path = toy.train.images.image("toy_00.png")
     with Image.open(path) as image:
         exif = image.getexif()
         exif[0x0112] = 6
@@ -235,7 +234,7 @@ def test_a_sample_holds_pixels_points_and_labels_on_the_grid(
 ) -> None:
     labels = Labels({"toy_02.png": [Click(0, 0, 1), Click(39, 55, 2), Click(20, 10, None)]})
     [sample] = gathered(toy.train, labels, grid)
-    photograph = load(toy.train.images.path("toy_02.png"), grid)
+    photograph = load(toy.train.images.image("toy_02.png"), grid)
     assert sample.name == "toy_02.png"
     assert np.array_equal(sample.pixels, photograph.pixels)
     assert sample.labels.tolist() == [1, 2]  # the one that is asked but not labelled is no sample
@@ -250,13 +249,13 @@ def test_a_sample_holds_pixels_points_and_labels_on_the_grid(
 
 
 def test_images_without_labels_are_not_even_opened(toy: Dataset) -> None:
-    toy.train.images.path("toy_00.png").write_bytes(b"")
+    toy.train.images.image("toy_00.png").write_bytes(b"")
     labels = Labels({"toy_00.png": [Click(0, 0, None)], "toy_01.png": [Click(0, 0, 1)]})
     assert [sample.name for sample in gathered(toy.train, labels, (40, 56))] == ["toy_01.png"]
 
 
 def test_a_broken_image_is_a_name_and_a_reason(toy: Dataset) -> None:
-    path = toy.train.images.path("toy_01.png")
+    path = toy.train.images.image("toy_01.png")
     path.write_bytes(path.read_bytes()[:-200])
     labels = Labels({name: [Click(0, 0, 1)] for name in toy.train.images.names})
     found = list(clicks.gather(toy.train, labels, (40, 56)))

@@ -30,7 +30,7 @@ def test_a_folders_layout_is_read_whole(tmp_path: Path) -> None:
     )
     assert len(found.classes) == 3
     assert found.train.images.names == ("toy_00.png", "toy_01.png", "toy_02.png")
-    assert found.train.images.root == tmp_path / "images"
+    assert found.train.images.where == str(tmp_path / "images")
     assert found.train.masks == tmp_path / "masks"
     assert found.train.labels is None
     assert found.val is not None

@@ -134,7 +134,7 @@ def test_other_customary_names_of_folders_are_known(tmp_path: Path, names: tuple
     for old, new in zip(("images", "masks"), names, strict=True):
         (tmp_path / old).rename(tmp_path / new)
     found = read_back(detect(tmp_path, written_to=tmp_path), tmp_path)
-    assert found.train.images.root == tmp_path / names[0]
+    assert found.train.images.where == str(tmp_path / names[0])
     assert found.train.masks == tmp_path / names[1]
 
 

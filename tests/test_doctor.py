@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from scorer import bench
 from scorer.cli import main
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 from scorer.runtimes import NAMES, cpu, doctor, openvino
 
 Graph = Callable[..., Path]

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from scorer.errors import BadDataset
-from scorer.pool import Pool, list_pool
+from scorer.pools import list_pool, named
 from trainer.classes import Classes, default_colours
 from trainer.dropout import FeatureDropout
 from trainer.evaluate import Evaluation, _largest, evaluate
@@ -89,7 +89,7 @@ def by_hand(network: BayesianNetwork, split: Split, grid: tuple[int, int]) -> Ev
     for name in split.images.names:
         mask_path = split.mask(name)
         assert mask_path is not None
-        with Image.open(split.images.path(name)) as image, Image.open(mask_path) as mask:
+        with Image.open(split.images.image(name)) as image, Image.open(mask_path) as mask:
             height, width = image.height, image.width
             scale = min(grid[0] / height, grid[1] / width)
             inner = round(height * scale), round(width * scale)
@@ -155,7 +155,7 @@ def test_ignored_pixels_count_nowhere(tmp_path: Path) -> None:
     split = tree(tmp_path, [(64, 64)], noise=False)
     before = evaluate(nearest_colour(), split, FOUR, GRID)
     assert before.accuracy > 0.9
-    path = split.images.path("0.png")
+    path = split.images.image("0.png")
     with Image.open(path) as image:
         pixels = np.array(image)
     pixels[:, :8] = 0, 255, 255  # well inside what is void
@@ -171,7 +171,7 @@ def test_pixels_are_counted_over_the_split_not_per_image(tmp_path: Path) -> None
     parts = [
         evaluate(
             network,
-            Split(images=Pool(split.images.root, (name,)), masks=split.masks),
+            Split(images=split.images.only([name]), masks=split.masks),
             FOUR,
             GRID,
         )
@@ -191,7 +191,7 @@ def test_dropout_is_off_while_measuring(tmp_path: Path) -> None:
 
 def test_every_image_is_reported_as_done(tmp_path: Path) -> None:
     split, done = tree(tmp_path, [(64, 64)] * 3), []
-    split.images.path("1.png").write_bytes(b"")
+    split.images.image("1.png").write_bytes(b"")
     evaluate(nearest_colour(), split, FOUR, GRID, done.append)
     assert done == [1, 2, 3]
 
@@ -199,7 +199,7 @@ def test_every_image_is_reported_as_done(tmp_path: Path) -> None:
 def test_what_cannot_be_used_is_skipped_with_its_reason(tmp_path: Path) -> None:
     split = tree(tmp_path, [(64, 64)] * 5)
     assert split.masks is not None
-    split.images.path("0.png").write_bytes(b"")
+    split.images.image("0.png").write_bytes(b"")
     (split.masks / "1.png").unlink()
     (split.masks / "2.png").write_bytes(b"x")
     trees.save(split.masks / "3.png", np.zeros((64, 63), np.uint8))
@@ -211,7 +211,7 @@ def test_what_cannot_be_used_is_skipped_with_its_reason(tmp_path: Path) -> None:
     assert reasons["1.png"].startswith("mask missing")
     assert reasons["2.png"].startswith("mask unreadable")
     assert reasons["3.png"].startswith("mask of another size")
-    alone = Split(images=Pool(split.images.root, ("4.png",)), masks=split.masks)
+    alone = Split(images=split.images.only(["4.png"]), masks=split.masks)
     expected = evaluate(nearest_colour(), alone, FOUR, GRID)
     assert found.iou[:3] == expected.iou[:3]
 
@@ -225,13 +225,13 @@ def test_a_split_without_masks_is_refused(tmp_path: Path) -> None:
 
 def test_a_split_of_broken_images_is_refused_with_the_first_reason(tmp_path: Path) -> None:
     split = tree(tmp_path, [(64, 64)])
-    split.images.path("0.png").write_bytes(b"")
+    split.images.image("0.png").write_bytes(b"")
     with pytest.raises(BadDataset, match=r"could be evaluated: 0\.png: empty file"):
         evaluate(nearest_colour(), split, FOUR, GRID)
 
 
 def test_a_split_of_no_images_is_refused(tmp_path: Path) -> None:
-    split = Split(images=Pool(tmp_path, ()), masks=tmp_path)
+    split = Split(images=named(tmp_path, ()), masks=tmp_path)
     with pytest.raises(BadDataset):
         evaluate(nearest_colour(), split, FOUR, GRID)
 

@@ -21,7 +21,7 @@ from scorer.exchange.convert import FORMATS, Source, Taken
 from scorer.exchange.point import MAX_SIDE, Point
 from scorer.labels.answer import Answer
 from scorer.labels.store import Store, classes_of
-from scorer.pool import Pool
+from scorer.pools import Index, named
 from scorer.ranking import table
 
 CLASSES = ("sky", "road & <kerb>", 'véhicule, "grand"', " car")
@@ -41,7 +41,7 @@ def point(row: int = 3, col: int = 4, **changes: object) -> Point:
 QUERY: dict[str, object] = {"answer": None, "class_name": None}
 
 
-def known(*points: Point, pool: Pool | None = None) -> Known:
+def known(*points: Point, pool: Index | None = None) -> Known:
     sizes = {one.image: Sizes(one.height, one.width) for one in points}
     return Known(CLASSES, sizes, pool)
 
@@ -308,7 +308,7 @@ def test_palette_masks_are_read_by_index(tmp_path: Path) -> None:
 def test_a_plain_csv_takes_its_sizes_from_the_pool(tmp_path: Path) -> None:
     (tmp_path / "street").mkdir()
     Image.new("RGB", (30, 20)).save(tmp_path / "street" / "a.jpg")
-    pool = Pool(tmp_path, ("street/a.jpg",))
+    pool = named(tmp_path, ("street/a.jpg",))
     path = tmp_path / "l.csv"
     path.write_text("image,row,col,label\n./street/a.jpg,3,4,0\nstreet/a.jpg,4,4,\n")
     points = read(path, "csv", known(pool=pool))
@@ -544,8 +544,8 @@ def test_a_file_is_taken_once(kind: str, tmp_path: Path, queries: Path) -> None:
     assert grids == {(20, 30)}, "without a ranking, the image's own"
 
 
-def pool_of(folder: Path) -> Pool:
-    return Pool(folder / "images", ("street/a.jpg", "b.jpg"))
+def pool_of(folder: Path) -> Index:
+    return named(folder / "images", ("street/a.jpg", "b.jpg"))
 
 
 def test_a_file_from_before_does_not_overrule_a_later_one(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from export.join import PREFIX
 from scorer.contract import BALENT_FLOOR, RELATIVE_SD_FLOOR
 from scorer.errors import BadGraph, CannotGraft
 from scorer.images.photograph import load
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 from scorer.runtimes import open_graph
 from scorer.selection.select import Ranked, rank
 from trainer.dropout import masks

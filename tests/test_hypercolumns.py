@@ -123,7 +123,7 @@ def test_what_is_enlarged_stays_where_it_lies() -> None:
 def test_vectors_at_points_are_those_of_bilinear_maps(
     network: BayesianNetwork, tmp_path: Path
 ) -> None:
-    path = toy(tmp_path).train.images.path("toy_00.png")
+    path = toy(tmp_path).train.images.image("toy_00.png")
     maps = see(network, load(path, SIZE))
     points = torch.tensor([[0.0, 0.0], [10.25, 33.5], [47.0, 63.0]])
     vectors = torch.from_numpy(maps.at(points).astype(np.float32))
@@ -363,7 +363,7 @@ def counted(path: Path) -> int:
 
 def test_one_bad_image_is_named_and_left_out(tmp_path: Path) -> None:
     found = toy(tmp_path / "data")
-    broken = found.train.images.path("toy_01.png")
+    broken = found.train.images.image("toy_01.png")
     broken.write_bytes(broken.read_bytes()[:200])
     labels = tmp_path / "labels.csv"
     labels.write_text(

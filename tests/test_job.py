@@ -19,7 +19,7 @@ import pytest
 
 from scorer.errors import BadInput, BadLabels, BadPool, Failure
 from scorer.labels import Click, Labels
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 from scorer.ranking import manifest, part
 from scorer.ranking.job import Options, rank_to_file
 from scorer.ranking.parts import folder_of
@@ -425,7 +425,7 @@ import sys
 from pathlib import Path
 from scorer.ranking.job import Options, rank_to_file
 from scorer.ranking.progress import Listener
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 from scorer.runtimes.cpu import OnnxRuntime
 from scorer.ranking.shard import Task
 
@@ -476,10 +476,10 @@ def test_a_killed_process_goes_on_and_ends_in_the_same_bytes(
 KILLED_WHILE_WRITING = """
 import os, signal, sys
 from pathlib import Path
-from scorer import job, ranking
+from scorer.ranking import job, table
 from scorer.ranking.job import Options, rank_to_file
 from scorer.ranking.progress import Listener
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 from scorer.runtimes.cpu import OnnxRuntime
 from scorer.ranking.shard import Task
 
@@ -487,7 +487,7 @@ def rows(*anything):
     yield from list(every(*anything))[:20]
     os.kill(os.getpid(), signal.SIGKILL)
 
-every, ranking.rows = ranking.rows, rows
+every, table.rows = table.rows, rows
 graph, pool, out = sys.argv[1:]
 rank_to_file(OnnxRuntime(Path(graph), workers=1), list_pool(Path(pool)), Path(out),
              Options(task=Task(n=3), shard=1))

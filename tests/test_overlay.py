@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from scorer.images.geometry import Geometry
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 from scorer.ranking.job import Options, rank_to_file
 from scorer.ranking.shard import Task
 from scorer.runtimes.cpu import OnnxRuntime

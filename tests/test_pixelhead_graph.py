@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from export import engine, graph, operators
 from export.source import Source, open_network
 from export.verify import verify
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 from scorer.runtimes import open_graph
 from scorer.runtimes.cpu import OnnxRuntime
 from scorer.selection.select import Ranked, rank

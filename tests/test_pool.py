@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scorer.errors import BadImage, BadPool
-from scorer.pool import check_name, list_pool
+from scorer.pools import check_name, list_pool
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -74,7 +74,7 @@ def test_a_list_is_sorted_and_counts_each_path_once(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbf" + lines.encode())
     pool = list_pool(tmp_path / "list.txt")
     assert pool.names == ("a.jpg", "b.jpg", "sub/c.png")
-    assert pool.path("a.jpg") == tmp_path / "a.jpg"
+    assert pool.image("a.jpg") == tmp_path / "a.jpg"
     assert len(pool) == 3
 
 
@@ -82,8 +82,8 @@ def test_a_list_may_name_absolute_paths_and_the_folder_above(tmp_path: Path) -> 
     absolute = tmp_path / "far" / "a.jpg"
     (tmp_path / "list.txt").write_text(f"{absolute}\n../b.jpg\n")
     pool = list_pool(tmp_path / "list.txt")
-    assert pool.path(absolute.as_posix()) == absolute
-    assert pool.path("../b.jpg") == tmp_path / "../b.jpg"
+    assert pool.image(absolute.as_posix()) == absolute
+    assert pool.image("../b.jpg") == tmp_path / "../b.jpg"
 
 
 def test_a_list_breaks_at_line_ends_only(tmp_path: Path) -> None:
@@ -92,11 +92,23 @@ def test_a_list_breaks_at_line_ends_only(tmp_path: Path) -> None:
     assert list_pool(tmp_path / "list.txt").names == tuple(sorted(names))
 
 
-def test_a_folder_is_searched_and_a_list_is_not(tmp_path: Path) -> None:
-    touch(tmp_path, "a.jpg")
-    (tmp_path / "list.txt").write_text("a.jpg\n")
-    assert list_pool(tmp_path).searched
-    assert not list_pool(tmp_path / "list.txt").searched
+def test_a_link_out_of_a_folder_is_confined_and_a_list_is_not(tmp_path: Path) -> None:
+    touch(tmp_path, "far.jpg", "pool/a.jpg")
+    (tmp_path / "pool" / "out.jpg").symlink_to(tmp_path / "far.jpg")
+    (tmp_path / "list.txt").write_text("pool/a.jpg\npool/out.jpg\n")
+    inside, outside = list_pool(tmp_path / "pool").confined()
+    assert (inside.names, outside) == (("a.jpg",), 1)
+    assert list_pool(tmp_path / "list.txt").confined()[1] == 0
+
+
+def test_a_file_that_becomes_a_link_out_of_a_confined_folder_is_not_read(tmp_path: Path) -> None:
+    touch(tmp_path, "far.jpg", "pool/a.jpg", "pool/b.jpg")
+    inside, _ = list_pool(tmp_path / "pool").confined()
+    (tmp_path / "pool" / "a.jpg").unlink()
+    (tmp_path / "pool" / "a.jpg").symlink_to(tmp_path / "far.jpg")
+    assert inside.image("b.jpg") == tmp_path / "pool" / "b.jpg"
+    with pytest.raises(BadImage, match="outside the pool"):
+        inside.image("a.jpg")
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "caf\u00e9/\U0001f600.jpg", "a\ufffdb.jpg", "a?.jpg"])

@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from scorer.errors import BadImage, BadPool, Failure
-from scorer.pools import Entry, listing
-from scorer.pools.files import Store
+from scorer.images.photograph import size
+from scorer.pools import Entry, list_pool, listing, open_pool
+from scorer.pools.files import Files
 from scorer.pools.folder import Folder
-from scorer.pools.opening import open_pool
 from scorer.pools.remote import Remote
 from scorer.ranking import table as ranking
 from scorer.ranking.job import Options, rank_to_file
@@ -162,6 +162,52 @@ def test_a_parquet_file_without_images_is_refused(tmp_path: Path) -> None:
         list(open_pool(str(path)).entries())
 
 
+def packed_as(kind: str, folder: Path, place: Path) -> Path:
+    """The images of a folder as a pool of another kind."""
+    if kind == "tar":
+        tar(folder, place / "a.tar")
+    elif kind == "table":
+        table(folder, place / "a.parquet", "bytes")
+    elif kind == "list":
+        paths = [str(folder / name) for name in names(folder)]
+        (place / "list.txt").write_text("\n".join(paths))
+        return place / "list.txt"
+    else:
+        return folder
+    return place
+
+
+@pytest.mark.parametrize("kind", ["folder", "list", "tar", "table"])
+def test_an_image_is_found_by_its_name_in_every_kind_of_pool(
+    kind: str, folder: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "packed"
+    place.mkdir()
+    pool = list_pool(packed_as(kind, folder, place))
+    assert pool.names == tuple(names(pool.where))
+    assert len(pool) == 12
+    sizes = sorted(size(pool.image(name)) for name in pool.names)
+    assert sizes == sorted(size(folder / name) for name in names(folder))
+    few = pool.only(pool.names[3:5])
+    assert [entry.name for entry in few.entries()] == list(pool.names[3:5])
+    with pytest.raises(KeyError):
+        few.image(pool.names[0])
+
+
+@pytest.mark.parametrize("kind", ["folder", "list", "tar", "table"])
+def test_a_pool_is_the_same_from_another_folder(
+    kind: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "packed"
+    place.mkdir()
+    where = packed_as(kind, folder, place)
+    monkeypatch.chdir(tmp_path)
+    pool = list_pool(where.relative_to(tmp_path)).absolute()
+    monkeypatch.chdir("/")
+    assert len({size(pool.image(name)) for name in pool.names}) >= 1
+    assert [pool.now(one) for one in pool.entries()] == list(pool.entries())
+
+
 def test_a_missing_value_in_a_table_is_a_bad_image(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"image": pa.array([None, b"x"], pa.binary())}), path)
@@ -264,10 +310,10 @@ def test_credentials_that_expired_end_the_run(
 
     monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": refusing})
     with pytest.raises(Failure, match=r"refuses these credentials: ExpiredToken") as caught:
-        Store("s3://400/folder").read("a.png", 10)
+        Files("s3://400/folder").read("a.png", 10)
     assert not isinstance(caught.value, BadImage)
     with pytest.raises(Failure, match="refuses these credentials: 401"):
-        Store(f"{refusing}/401").read("a.png", 10)
+        Files(f"{refusing}/401").read("a.png", 10)
 
 
 class Bucket:
@@ -389,7 +435,7 @@ def test_a_server_that_is_away_for_a_while_does_not_end_a_run(
 def test_a_server_that_stays_away_ends_it_and_the_same_command_goes_on(
     bucket: Bucket, tiny: Graph, tmp_path: Path
 ) -> None:
-    pool = Remote(Store(S3, patience_s=1.0))
+    pool = Remote(Files(S3, patience_s=1.0))
     entries = list(pool.entries())
     bucket.stop()
     with pytest.raises(Failure, match="cannot read s3://pool/photographs/"):

@@ -14,7 +14,7 @@ from scorer.contract import NO_PIXEL, NO_SCORE, Contract
 from scorer.errors import BadInput, Failure
 from scorer.images.geometry import Geometry
 from scorer.labels import Click, Labels
-from scorer.pool import Pool, list_pool
+from scorer.pools import list_pool, named
 from scorer.runtimes.cpu import OnnxRuntime, Scores
 from scorer.selection.noise import uniform
 from scorer.selection.select import Ranked, Skipped, check, rank
@@ -356,7 +356,7 @@ def test_a_name_that_is_no_utf8_is_a_value(tiny: Graph, tmp_path: Path) -> None:
 def test_a_file_that_vanishes_between_listing_and_reading_is_a_value(
     tiny: Graph, tmp_path: Path
 ) -> None:
-    pool = Pool(tmp_path, ("gone.png",))
+    pool = named(tmp_path, ("gone.png",))
     assert list(rank(opened(tiny()), pool, n=1)) == [Skipped("gone.png", "vanished")]
 
 

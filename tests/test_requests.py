@@ -19,7 +19,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 from scorer.runtimes import open_graph
 from scorer.runtimes.base import Scores
 from scorer.selection.select import Ranked, rank
@@ -52,7 +52,7 @@ def client(folder: Path, graph: Path) -> Iterator[TestClient]:
 
 def sent(folder: Path) -> list[tuple[str, tuple[str, bytes]]]:
     pool = list_pool(folder / "images")
-    return [("images", (name, pool.path(name).read_bytes())) for name in pool.names]
+    return [("images", (name, (folder / "images" / name).read_bytes())) for name in pool.names]
 
 
 def test_images_that_are_sent_get_the_pixels_of_a_ranking(

@@ -16,7 +16,7 @@ from export.verify import verify
 from scorer import runtimes
 from scorer.contract import ACQUISITIONS
 from scorer.errors import BadGraph, BadInput, Failure, MissingDependency
-from scorer.pool import Pool, list_pool
+from scorer.pools import Index, list_pool
 from scorer.runtimes import cuda, openvino
 from scorer.runtimes.base import Engine, Runtime
 from scorer.selection.select import rank
@@ -33,7 +33,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Index:
     folder = tmp_path_factory.mktemp("pool")
     photographs.photographs(folder, 3, height=80, width=120)
     return list_pool(folder)
@@ -43,13 +43,13 @@ def opened(name: str, path: Path, *, workers: int = 1, precision: str = "float32
     return runtimes.open_graph(name, path, workers=workers, precision=precision)
 
 
-def failures(name: str, path: Path, network: BayesianNetwork, pool: Pool) -> list[str]:
+def failures(name: str, path: Path, network: BayesianNetwork, pool: Index) -> list[str]:
     return verify(path, opened(name, path), network, pool, images=3).failures
 
 
 @pytest.mark.parametrize("acquisition", ACQUISITIONS)
 def test_openvino_gives_pytorchs_pixels(
-    acquisition: str, baked: Graph, network: BayesianNetwork, pool: Pool
+    acquisition: str, baked: Graph, network: BayesianNetwork, pool: Index
 ) -> None:
     assert failures("openvino", baked(acquisition), network, pool) == []
 
@@ -58,7 +58,7 @@ def test_openvino_gives_pytorchs_pixels(
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("acquisition", ["balentacq", "powerbald"])
 def test_every_layout_and_stride_gives_pytorchs_pixels(
-    acquisition: str, layout: str, name: str, baked: Graph, network: BayesianNetwork, pool: Pool
+    acquisition: str, layout: str, name: str, baked: Graph, network: BayesianNetwork, pool: Index
 ) -> None:
     assert failures(name, baked(acquisition, **LAYOUTS[layout]), network, pool) == []
 
@@ -71,7 +71,7 @@ def test_the_layout_is_in_the_contract(baked: Graph) -> None:
 
 @pytest.mark.parametrize("stride", [2, 4])
 def test_a_coarse_map_asks_for_pixels_of_the_photograph(
-    stride: int, baked: Graph, pool: Pool
+    stride: int, baked: Graph, pool: Index
 ) -> None:
     results = list(rank(opened("cpu", baked(stride=stride)), pool, n=5, want_map=True))
     for result in results:
@@ -84,7 +84,7 @@ def test_a_coarse_map_asks_for_pixels_of_the_photograph(
 
 
 @pytest.mark.parametrize("name", ON_CPU)
-def test_several_workers_choose_what_one_does(name: str, baked: Graph, pool: Pool) -> None:
+def test_several_workers_choose_what_one_does(name: str, baked: Graph, pool: Index) -> None:
     one, three = (
         list(rank(opened(name, baked(), workers=workers), pool, n=5)) for workers in (1, 3)
     )

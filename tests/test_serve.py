@@ -27,7 +27,7 @@ from click.testing import CliRunner
 from serving import Server
 
 from scorer.labels.store import Store
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 from scorer.runtimes import open_graph
 
 pytest.importorskip("fastapi", reason="pip install 'balentacq[serve]'")
@@ -63,7 +63,9 @@ def ask(server: Server, path: str, body: object = None) -> Any:
 
 def picture(folder: Path) -> bytes:
     pool = list_pool(folder / "images")
-    return pool.path(pool.names[0]).read_bytes()
+    source = pool.image(pool.names[0])
+    assert isinstance(source, Path)
+    return source.read_bytes()
 
 
 def upload(server: Server, data: bytes) -> int:

@@ -1,6 +1,7 @@
 """The annotation service: asked pixels out, answers into the store, and nobody else's business."""
 
 import io
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,19 @@ def test_a_link_out_of_the_pool_is_not_followed(folder: Path, tiny: Graph) -> No
     with answering(ranked(started(folder, tiny()))) as client:
         response = client.get("/v1/photograph", params={"image": "link.png"})
     assert response.status_code == 404
+
+
+def test_a_pool_in_a_tar_file_is_asked_and_shown(folder: Path, tiny: Graph) -> None:
+    with tarfile.open(folder / "pool.tar", "w") as file:
+        file.add(folder / "images", arcname="")
+    with answering(ranked(started(folder, tiny(), pool="pool.tar"))) as client:
+        (query, *_) = asked(client)
+        assert query["image"].startswith("pool.tar/")
+        shown = client.get("/v1/photograph", params={"image": query["image"]})
+        with Image.open(io.BytesIO(shown.content)) as picture:
+            assert picture.size == (query["width"], query["height"])
+        classes = client.get("/v1/segmentation", params={"image": query["image"]})
+    assert (shown.status_code, classes.status_code) == (200, 200)
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,15 @@ import trees
 from PIL import Image
 
 from scorer.errors import BadDataset
-from scorer.pool import Pool
+from scorer.pools import Index, named
 from trainer import survey
 from trainer.split import Split
 from trainer.survey import MaskValues
 
 
-def pool(root: Path, count: int) -> Pool:
+def pool(root: Path, count: int) -> Index:
     """Names of images that need not exist: masks are found by name alone."""
-    return Pool(root / "images", tuple(f"{index:03d}.jpg" for index in range(count)))
+    return named(root / "images", tuple(f"{index:03d}.jpg" for index in range(count)))
 
 
 def mask(root: Path, index: int, values: object, dtype: type = np.uint8) -> Path:
@@ -33,7 +33,7 @@ def with_palette(path: Path, *colours: tuple[int, int, int]) -> None:
 
 def test_one_size_is_told_alone(tmp_path: Path) -> None:
     images = [trees.save(tmp_path / f"{i}.png", np.zeros((4, 6, 3), np.uint8)) for i in range(2)]
-    sizes = survey.sizes(Pool(tmp_path, tuple(path.name for path in images)))
+    sizes = survey.sizes(named(tmp_path, tuple(path.name for path in images)))
     assert (sizes.commonest, sizes.different, sizes.broken) == ((4, 6), 1, 0)
     assert str(sizes) == "4x6"
 
@@ -42,14 +42,14 @@ def test_several_sizes_and_broken_images_are_counted(tmp_path: Path) -> None:
     for index, size in enumerate([(4, 6), (8, 6), (8, 6)]):
         trees.save(tmp_path / f"{index}.png", np.zeros((*size, 3), np.uint8))
     (tmp_path / "3.png").write_bytes(b"x")
-    sizes = survey.sizes(Pool(tmp_path, ("0.png", "1.png", "2.png", "3.png", "vanished.png")))
+    sizes = survey.sizes(named(tmp_path, ("0.png", "1.png", "2.png", "3.png", "vanished.png")))
     assert str(sizes) == "2 sizes, most 8x6, 2 unreadable"
 
 
 def test_a_pool_without_a_whole_image_is_refused_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
     with pytest.raises(BadDataset, match="none of the first 1 images") as caught:
-        survey.sizes(Pool(tmp_path, ("a.png",)))
+        survey.sizes(named(tmp_path, ("a.png",)))
     assert str(tmp_path) in str(caught.value)
     assert caught.value.remedy
 
@@ -66,7 +66,7 @@ def test_only_the_first_files_are_opened(tmp_path: Path) -> None:
 
 
 def test_a_mask_has_the_path_of_its_image_and_ends_in_png(tmp_path: Path) -> None:
-    images = Pool(tmp_path, ("a/b.jpeg", "v1.2_a.jpg"))
+    images = named(tmp_path, ("a/b.jpeg", "v1.2_a.jpg"))
     assert list(survey.mask_files(Split(images=images, masks=tmp_path / "m"))) == [
         tmp_path / "m" / "a" / "b.png",
         tmp_path / "m" / "v1.2_a.png",

@@ -238,11 +238,11 @@ def test_labels_of_dataset_toml_are_taken(tmp_path: Path) -> None:
 
 def test_broken_images_and_masks_are_named_and_training_goes_on(tmp_path: Path) -> None:
     found, out = toy(tmp_path / "data", images=6), tmp_path / "model.safetensors"
-    jpeg = found.train.images.path("toy_00.png")
+    jpeg = found.train.images.image("toy_00.png")
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
     whole = trees.save(tmp_path / "noise.jpg", noise).read_bytes()
     jpeg.write_bytes(whole[:-300])  # its header stays whole: found out when it is decoded
-    found.train.images.path("toy_01.png").write_bytes(b"")
+    found.train.images.image("toy_01.png").write_bytes(b"")
     assert found.train.masks is not None
     (found.train.masks / "toy_02.png").unlink()
     heard = train(found, out)
@@ -259,7 +259,7 @@ def test_broken_images_and_masks_are_named_and_training_goes_on(tmp_path: Path) 
 def test_broken_images_are_counted(tmp_path: Path) -> None:
     found, out = toy(tmp_path, images=4), tmp_path / "model.safetensors"
     for name in ("toy_01.png", "toy_02.png"):
-        found.train.images.path(name).write_bytes(b"")
+        found.train.images.image(name).write_bytes(b"")
     heard = train(found, out)
     assert "2 images skipped:" in heard.warnings
 

@@ -12,7 +12,7 @@ from onnx import numpy_helper
 from export.graph import pass_weights
 from export.verify import TOLERANCES, Verdict, verify
 from scorer.errors import BadGraph
-from scorer.pool import Pool, list_pool
+from scorer.pools import Index, list_pool
 from scorer.runtimes.base import Scores
 from scorer.runtimes.cpu import OnnxRuntime
 from trainer.model import Card
@@ -20,7 +20,7 @@ from trainer.network import BayesianNetwork
 
 
 @pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Index:
     folder = tmp_path_factory.mktemp("pool")
     for index in range(3):
         photographs.noisy(index).save(folder / f"{index}.jpg")
@@ -28,7 +28,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
     return list_pool(folder)
 
 
-def verdict(path: Path, network: BayesianNetwork, pool: Pool) -> Verdict:
+def verdict(path: Path, network: BayesianNetwork, pool: Index) -> Verdict:
     return verify(path, OnnxRuntime(path, workers=2), network, pool, images=4)
 
 
@@ -85,7 +85,7 @@ def test_a_graph_that_ignores_what_is_excluded_fails(baked, network, pool, tmp_p
     assert any("does not want" in text for text in failures)
 
 
-def test_a_graph_of_another_model_is_refused(baked, card: Card, pool: Pool) -> None:  # type: ignore[no-untyped-def]
+def test_a_graph_of_another_model_is_refused(baked, card: Card, pool: Index) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(BadGraph, match="another model"):
         verdict(baked(), card.build().eval(), pool)
 
@@ -102,7 +102,7 @@ def test_numbers_that_are_no_numbers_fail() -> None:
 def test_a_score_map_that_does_not_hold_the_best_scores_fails(
     baked: Callable[..., Path],
     network: BayesianNetwork,
-    pool: Pool,
+    pool: Index,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """From it the pixels that lie apart are chosen: nothing else in the graph shows its faults."""

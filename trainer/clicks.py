@@ -11,7 +11,7 @@ from scorer.errors import BadDataset, BadImage, BadLabels
 from scorer.images.geometry import Geometry
 from scorer.images.photograph import load, size
 from scorer.labels import Click, Labels
-from scorer.pool import check_name
+from scorer.pools import check_name
 from scorer.selection.noise import uniform
 from trainer import masks
 from trainer.classes import Classes
@@ -28,9 +28,9 @@ def read(path: Path, dataset: Dataset) -> Labels:
     labels = label_files.read(path, dataset.classes.names)
     names = set(dataset.train.images.names)
     if strangers := [name for name in labels.clicks if name not in names]:
-        root = dataset.train.images.root
+        where = dataset.train.images.where
         raise BadLabels(
-            f"{path}: {len(strangers)} of its images are not in {root}, such as {strangers[0]!r}",
+            f"{path}: {len(strangers)} of its images are not in {where}, such as {strangers[0]!r}",
             remedy="image names are paths below the images folder of [train]",
         )
     return labels
@@ -72,7 +72,7 @@ def few(labels: Labels, budget: int, seed: int) -> Labels:
 
 def _draw_one(split: Split, classes: Classes, name: str, pixels: int, seed: int) -> list[Click]:
     check_name(name)
-    mask = masks.of(split, classes, name, size(split.images.path(name)))
+    mask = masks.of(split, classes, name, size(split.images.image(name)))
     rows, cols = np.nonzero(mask != masks.IGNORE)
     order = np.argsort(uniform(seed, f"pixels of {name}", rows.shape), kind="stable")[:pixels]
     return [Click(int(rows[i]), int(cols[i]), int(mask[rows[i], cols[i]])) for i in sorted(order)]
@@ -85,7 +85,7 @@ def dense(
     for name in split.images.names:
         try:
             check_name(name)
-            photograph = load(split.images.path(name), grid)
+            photograph = load(split.images.image(name), grid)
             geometry = photograph.geometry
             mask = masks.of(split, classes, name, geometry.image)
         except BadImage as error:
@@ -111,7 +111,7 @@ def gather(
         if not clicks:
             continue
         try:
-            photograph = load(split.images.path(name), grid)
+            photograph = load(split.images.image(name), grid)
             yield Sample(name, photograph.pixels, *on_grid(name, clicks, photograph.geometry))
         except BadImage as error:
             yield name, str(error)

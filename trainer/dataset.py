@@ -8,7 +8,7 @@ from typing import Any
 
 from scorer.console import parse_size
 from scorer.errors import BadDataset, BadPool
-from scorer.pool import Pool, list_pool
+from scorer.pools import Index, list_pool
 from trainer import layouts
 from trainer.classes import Classes, Colour, default_colours
 from trainer.layouts.layout import Layout
@@ -126,7 +126,7 @@ def _split(root: Path, table: Mapping[str, Any], name: str) -> Split | None:
     )
     if name == "val" and masks is None:
         raise BadDataset("[val] masks is missing: there is nothing to measure against")
-    images = _pool(root / str(table["images"]), name)
+    images = _pool(root, str(table["images"]), name)
     return Split(images=images, masks=masks and _masks(masks, name), labels=labels)
 
 
@@ -160,7 +160,8 @@ def _known_layout(
     return classes, parts[0], parts[1]
 
 
-def _pool(location: Path, name: str) -> Pool:
-    if not location.is_dir():
-        raise BadDataset(f"[{name}] images: {location} is not a folder")
-    return list_pool(location)
+def _pool(root: Path, images: str, name: str) -> Index:
+    where = images if "://" in images else str(root / images)
+    if "://" not in where and not Path(where).exists():
+        raise BadDataset(f"[{name}] images: {where} is not a folder, and no other pool of images")
+    return list_pool(where)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorer.errors import BadDataset
-from scorer.pool import Pool, list_pool
+from scorer.pools import Index, list_pool
 from trainer import layouts, survey
 from trainer.classes import default_colours, hexadecimal
 from trainer.layouts.layout import Layout
@@ -117,7 +117,7 @@ def _names(root: Path, values: survey.MaskValues) -> tuple[list[str], bool]:
     return names, True
 
 
-def _suggested(pool: Pool) -> str:
+def _suggested(pool: Index) -> str:
     height, width = survey.sizes(pool).commonest
     scale = min(1.0, _LONGEST_SIDE / max(height, width))
     sides = [height, width] if scale == 1 else [16 * round(s * scale / 16) for s in (height, width)]

@@ -69,7 +69,7 @@ def evaluate(
     if not matrix.sum():
         reason = f": {skipped[0][0]}: {skipped[0][1]}" if skipped else ": no pixel is labelled"
         raise BadDataset(
-            f"no image of {split.images.root} could be evaluated{reason}",
+            f"no image of {split.images.where} could be evaluated{reason}",
             remedy="[val] needs images with masks that hold class indices",
         )
     return _summary(matrix, images, skipped)
@@ -93,7 +93,7 @@ def _predict(
         raise BadDataset("the split has no masks to compare with", remedy="add masks to [val]")
     try:
         truth = torch.from_numpy(masks.read(path, classes, split.ids))
-        found, geometry = features.of(split.images.path(name))
+        found, geometry = features.of(split.images.image(name))
         if truth.shape != geometry.image:
             raise BadImage("mask of another size", f"{tuple(truth.shape)}")
     except BadImage as error:

@@ -1,7 +1,6 @@
 """What the dropout and the classifier of a network read of photographs."""
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -9,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scorer.images.geometry import Geometry
-from scorer.images.photograph import load
+from scorer.images.photograph import Source, load
 from trainer.hypercolumns.album import Album, in_order
 from trainer.network import BayesianNetwork
 from trainer.networks.pixelhead import PixelHead, quarter
@@ -33,13 +32,13 @@ class Features:
         self._album = (album or Album(network, size)) if frozen else None
 
     @torch.inference_mode()
-    def of(self, path: Path) -> tuple[Float[Tensor, "1 K h w"], Geometry]:
+    def of(self, source: Source) -> tuple[Float[Tensor, "1 K h w"], Geometry]:
         """Of a photograph, and where its pixels lie. Raises BadImage."""
         if self._album is None:
-            photograph = load(path, self._size)
+            photograph = load(source, self._size)
             image = torch.from_numpy(photograph.pixels)[None].to(self.device)
             return self._network.features(image), photograph.geometry
-        maps, trunk = self._album.maps(path), self._network.trunk
+        maps, trunk = self._album.maps(source), self._network.trunk
         assert isinstance(trunk, PixelHead)
         return trunk.head(maps.tensors(self.device), quarter(self._size)), maps.geometry
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scorer.pool import Pool
+from scorer.pools import Index
 from scorer.selection import exclusion
 
 
@@ -16,7 +16,7 @@ class Split:
     classes, masks.IGNORE where there is none; None where they are classes already.
     """
 
-    images: Pool
+    images: Index
     masks: Path | None
     labels: Path | None = None
     mask_name: Callable[[str], str] = exclusion.mask_name

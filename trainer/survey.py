@@ -10,7 +10,7 @@ from PIL import Image
 
 from scorer.errors import BadDataset, BadImage
 from scorer.images.photograph import size
-from scorer.pool import Pool
+from scorer.pools import Index
 from trainer import masks
 from trainer.classes import Colour
 from trainer.split import Split
@@ -34,18 +34,18 @@ class Sizes:
         return words + (f", {self.broken} unreadable" if self.broken else "")
 
 
-def sizes(pool: Pool) -> Sizes:
+def sizes(pool: Index) -> Sizes:
     """Look at the headers of the first images; BadDataset if none of them can be read."""
     seen: Counter[tuple[int, int]] = Counter()
     broken = 0
     for name in pool.names[:LOOKED_AT]:
         try:
-            seen[size(pool.path(name))] += 1
+            seen[size(pool.image(name))] += 1
         except BadImage:
             broken += 1
     if not seen:
         raise BadDataset(
-            f"none of the first {broken} images in {pool.root} can be read",
+            f"none of the first {broken} images in {pool.where} can be read",
             remedy="images are JPEG, PNG, BMP, TIFF or WebP files",
         )
     return Sizes(seen.most_common(1)[0][0], len(seen), broken)

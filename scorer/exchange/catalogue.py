@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from scorer.errors import BadImage, BadLabels
 from scorer.exchange.point import Point
 from scorer.images import photograph
-from scorer.pool import Pool
+from scorer.pools import Index
 from scorer.selection.exclusion import mask_name
 
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # Label Studio puts this in front of uploaded files
@@ -32,7 +32,7 @@ class Known:
 
     classes: tuple[str, ...]
     sizes: Mapping[str, Sizes]
-    pool: Pool | None = None
+    pool: Index | None = None
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -47,7 +47,7 @@ class Known:
                 f"nothing says how large {image} is", remedy="give --ranking, or --pool with it"
             )
         try:
-            return Sizes(*photograph.size(self.pool.path(image)))
+            return Sizes(*photograph.size(self.pool.image(image)))
         except BadImage as error:
             raise BadLabels(f"{image} cannot be used: {error}") from error
 

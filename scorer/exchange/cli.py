@@ -10,7 +10,7 @@ from scorer.errors import BadLabels
 from scorer.exchange import convert
 from scorer.exchange.convert import FORMATS, Source
 from scorer.labels import store
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 from scorer.runtimes import choose, open_graph
 from scorer.runtimes.base import check_file
 
@@ -20,9 +20,7 @@ _format = click.option(
 _ranking = click.option(
     "--ranking", "ranking_path", type=options.FILE, help="What was asked: its pixels and sizes."
 )
-_pool = click.option(
-    "--pool", "pool_path", type=options.FILE, help="Images whose names and sizes nothing else says."
-)
+_pool = options.pool("Images whose names and sizes nothing else says.", default=None)
 
 
 @click.group("labels")
@@ -58,7 +56,7 @@ def export_command(  # one parameter per option
     kind: str,
     out: Path,
     only: str | None,
-    pool_path: Path | None,
+    where: str | None,
     graph: Path,
 ) -> None:
     """Write what was asked and what was answered in the format of an annotation tool.
@@ -81,7 +79,7 @@ def export_command(  # one parameter per option
         classes,
         labels=labels_path,
         queries=ranking_path,
-        pool=list_pool(pool_path) if pool_path else None,
+        pool=list_pool(where) if where else None,
     )
     if only is not None:
         points = [point for point in points if point.answer is None]
@@ -126,7 +124,7 @@ def import_command(  # one parameter per option
     annotator: str,
     round_: int,
     ranking_path: Path | None,
-    pool_path: Path | None,
+    where: str | None,
     graph: Path,
 ) -> None:
     """Take labels from the format of an annotation tool into labels.db: all of them, or none.
@@ -146,7 +144,7 @@ def import_command(  # one parameter per option
         labels_path,
         _classes(labels_path, graph),
         queries=ranking_path,
-        pool=list_pool(pool_path) if pool_path else None,
+        pool=list_pool(where) if where else None,
     )
     say(f"{taken.new} new answers in {labels_path}", style="green")
     if taken.known:

@@ -17,7 +17,7 @@ from scorer.exchange.point import Point, check_words, within
 from scorer.labels import store
 from scorer.labels.answer import Answer
 from scorer.labels.store import Store
-from scorer.pool import Pool
+from scorer.pools import Index
 from scorer.ranking import table
 from scorer.selection.exclusion import mask_name
 
@@ -111,7 +111,7 @@ def _stored(answer: Answer) -> Point:
 
 
 def gather(
-    classes: Sequence[str], *, labels: Path | None, queries: Path | None, pool: Pool | None = None
+    classes: Sequence[str], *, labels: Path | None, queries: Path | None, pool: Index | None = None
 ) -> list[Point]:
     """What was asked and what was answered, each pixel once, in the order of images and ranks."""
     wanted = asked(queries) if queries else []
@@ -198,7 +198,7 @@ def take(
     classes: Sequence[str],
     *,
     queries: Path | None = None,
-    pool: Pool | None = None,
+    pool: Index | None = None,
 ) -> Taken:
     """Labels into the store `into`, which is made if absent: all of them or, on any error, none.
 

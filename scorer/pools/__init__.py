@@ -1,5 +1,17 @@
 """Where the images of a pool live, and how they are listed and read: a file for each place."""
 
-from scorer.pools.collection import Collection, Entry
+from scorer.pools.index import Index, is_among, named
+from scorer.pools.opening import list_pool, open_pool
+from scorer.pools.pool import Entry, Pool, check_name, no_images
 
-__all__ = ["Collection", "Entry"]
+__all__ = [
+    "Entry",
+    "Index",
+    "Pool",
+    "check_name",
+    "is_among",
+    "list_pool",
+    "named",
+    "no_images",
+    "open_pool",
+]

@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import fsspec
@@ -30,22 +31,28 @@ _FINAL = (
     TypeError, LookupError, NotImplementedError,
 )  # fmt: skip
 Result = TypeVar("Result")
-in_a_hurry = threading.Event()  # set: nobody waits for a server any more, the run ends
 
 
 @dataclass(frozen=True)
-class Store:
+class Files:
     """A folder; paths below it have forward slashes. `patience_s`: that a server may be away."""
 
     url: str
     patience_s: float = PATIENCE_S
 
+    def absolute(self) -> "Files":
+        """The same for a process that works in another folder."""
+        return self if "://" in self.url else replace(self, url=str(Path(self.url).absolute()))
+
     def walk(self, is_wanted: Callable[[str], bool] | None = None) -> Iterator[tuple[str, Item]]:
         """Files in the order of their names; None: images. Raises BadPool."""
         return walk(self._items, is_wanted)
 
-    def read(self, path: str, size: int = -1, start: int = 0) -> bytes:
+    def read(
+        self, path: str, size: int = -1, start: int = 0, stop: threading.Event | None = None
+    ) -> bytes:
         """A file of so many bytes, or those of it from `start` on; -1: of a size that nobody knows.
+        stop: once it is set, the server is not asked again.
 
         Raises BadImage; Failure for a server that stays away, or takes our credentials no more.
         """
@@ -58,12 +65,14 @@ class Store:
             content: bytes = files.cat_file(_join(root, path), start=start, end=end)
             return content
 
-        return self.image(call, path)
+        return self.image(call, path, stop)
 
-    def image(self, call: Callable[[Any, str], Result], path: str) -> Result:
+    def image(
+        self, call: Callable[[Any, str], Result], path: str, stop: threading.Event | None = None
+    ) -> Result:
         """What a call finds of an image, with patience; what is wrong is BadImage, or Failure."""
         try:
-            return self._patiently(call, path)
+            return self._patiently(call, path, stop)
         except FileNotFoundError as error:
             raise BadImage("vanished") from error
         except PermissionError as error:
@@ -108,15 +117,17 @@ class Store:
             error = state.outcome.exception()
             say(f"{self.url} does not answer, asking for {self.patience_s:g} s: {error}")
 
-    def _patiently(self, call: Callable[[Any, str], Result], path: str) -> Result:
+    def _patiently(
+        self, call: Callable[[Any, str], Result], path: str, stop: threading.Event | None = None
+    ) -> Result:
         """Ask again while a server does not answer, for as long as the patience lasts."""
         files, root = filesystem(self.url)
+        stop = stop or threading.Event()
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_delay(self.patience_s)
-            | tenacity.stop_when_event_set(in_a_hurry),
+            stop=tenacity.stop_after_delay(self.patience_s) | tenacity.stop_when_event_set(stop),
             wait=tenacity.wait_random_exponential(0.5, max=10),
             retry=tenacity.retry_if_not_exception_type((*_FINAL, Refused, Failure)),
-            sleep=tenacity.sleep_using_event(in_a_hurry),
+            sleep=tenacity.sleep_using_event(stop),
             before_sleep=self._told,
             reraise=True,
         )

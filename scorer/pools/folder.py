@@ -1,13 +1,14 @@
 """A folder of this machine, or of a file system that it has mounted."""
 
 import os
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scorer.errors import BadPool
+from scorer.errors import BadImage, BadPool
 from scorer.images.photograph import Source
-from scorer.pools.collection import Entry
+from scorer.pools.pool import Entry
 from scorer.pools.walk import Item, walk
 
 
@@ -15,24 +16,42 @@ from scorer.pools.walk import Item, walk
 class Folder:
     """Searched recursively, by suffix; hidden files and folders are passed over, links to folders
     are not followed. A name is the path below `root`, with forward slashes.
+
+    confined: a file that is a link out of the folder is not read either.
     """
 
     root: Path
+    confined: bool = False
 
     @property
     def where(self) -> str:
         return str(self.root)
 
     def entries(self) -> Iterator[Entry]:
-        for name in self.names():
-            yield of_file(name, self.root / name)
+        return map(self.entry, self.names())
 
     def names(self) -> Iterator[str]:
         for name, _ in walk(self._items):
             yield name
 
-    def read(self, entry: Entry) -> Source:
+    def entry(self, name: str) -> Entry:
+        """Of a file, whether it is there or not."""
+        return of_file(name, self.root / name)
+
+    def read(self, entry: Entry, stop: threading.Event | None = None) -> Source:  # noqa: ARG002
+        if self.confined and not self.holds(entry.name):
+            raise BadImage("outside the pool", "it is a link out of the folder")
         return self.root / entry.name
+
+    def absolute(self) -> "Folder":
+        return replace(self, root=self.root.absolute())
+
+    def now(self, entry: Entry) -> Entry:
+        return self.entry(entry.name)
+
+    def holds(self, name: str) -> bool:
+        """Whether the file is in the folder, links followed."""
+        return (self.root / name).resolve().is_relative_to(self.root.resolve())
 
     def _items(self, below: str) -> Iterator[Item]:
         folder = self.root / below

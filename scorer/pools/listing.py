@@ -1,15 +1,14 @@
 """A list of paths and URLs, one per line."""
 
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scorer.errors import BadImage, BadPool, Failure, MissingDependency
 from scorer.images.photograph import Source
-from scorer.pool import lines
-from scorer.pools.collection import Entry
-from scorer.pools.files import Store
 from scorer.pools.folder import of_file
+from scorer.pools.pool import Entry
 
 _PATIENCE_S = 60.0  # with a host
 
@@ -35,15 +34,35 @@ class Listing:
             else:
                 yield of_file(name, self.file.parent / name)
 
-    def read(self, entry: Entry) -> Source:
+    def absolute(self) -> "Listing":
+        return replace(self, file=self.file.absolute())
+
+    def now(self, entry: Entry) -> Entry:
+        return entry if "://" in entry.name else of_file(entry.name, self.file.parent / entry.name)
+
+    def read(self, entry: Entry, stop: threading.Event | None = None) -> Source:
         if "://" not in entry.name:
             return self.file.parent / entry.name
+        from scorer.pools.files import Files  # noqa: PLC0415  # fsspec, for addresses alone
+
         folder, _, name = entry.name.rpartition("/")
         try:
-            return Store(folder, _PATIENCE_S).read(name)
+            return Files(folder, _PATIENCE_S).read(name, stop=stop)
         except (BadPool, ValueError, LookupError) as error:
             raise BadImage("not an address", str(error)) from error
         except (BadImage, MissingDependency):
             raise
         except Failure as error:  # of one host of many
             raise BadImage("unreachable", str(error)) from error
+
+
+def lines(path: Path) -> Iterator[str]:
+    """The paths of a list, without the empty lines."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadPool(
+            f"cannot read the list {path}: {error}", remedy="a list is UTF-8, one path per line"
+        ) from error
+    for line in filter(None, map(str.strip, text.split("\n"))):
+        yield line if "://" in line else Path(line).as_posix()

@@ -1,30 +1,33 @@
 """Which kind of place a --pool is."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scorer.errors import BadPool
-from scorer.pools.collection import Collection
-from scorer.pools.files import Store, filesystem
 from scorer.pools.folder import Folder
+from scorer.pools.index import Index
 from scorer.pools.listing import Listing
-from scorer.pools.remote import Remote
-from scorer.pools.table import Tables
-from scorer.pools.tar import Tars
+from scorer.pools.pool import Pool, no_images
 
-_KINDS = (Tars, Tables)
+if TYPE_CHECKING:
+    from scorer.pools.table import Tables
+    from scorer.pools.tar import Tars
+
+_PACKED = frozenset({".tar", ".parquet"})
 
 
-def open_pool(where: str) -> Collection:
+def open_pool(where: str | Path) -> Pool:
     """A folder with images, tar or Parquet files, one of these, or a .txt list of paths and URLs;
     here, or at a URL that fsspec knows. Raises BadPool.
     """
+    where = str(where)
     suffix = Path(where).suffix.lower()
     if "://" in where:
-        return _kind(suffix, where) or _holding(Store(where.rstrip("/")), None)
+        return _kind(suffix, where) or _holding(where.rstrip("/"), None)
     path = Path(where)
     if path.is_dir():
         folder = Folder(path)
-        return folder if next(folder.names(), None) else _holding(Store(str(path)), folder)
+        return folder if next(folder.names(), None) else _holding(str(path), folder)
     if not path.exists():
         raise BadPool(f"{path} does not exist", remedy="give --pool a folder of images")
     if suffix == ".txt":
@@ -38,19 +41,43 @@ def open_pool(where: str) -> Collection:
     return found
 
 
-def _kind(suffix: str, where: str) -> Collection | None:
+def list_pool(where: str | Path) -> Index:
+    """Open a pool and list it, for whoever wants its images by name. Raises BadPool where there is
+    none.
+    """
+    index = Index.of(open_pool(where))
+    if not index.names:
+        raise no_images(where)
+    return index
+
+
+def _kind(suffix: str, where: str) -> Pool | None:
+    if suffix not in _PACKED:
+        return None
+    from scorer.pools.files import Files  # noqa: PLC0415  # what it reads with takes long to load
+
     folder, _, name = where.rpartition("/")
-    found = (kind(Store(folder), name) for kind in _KINDS if kind.suffix == suffix)
-    return next(found, None)
+    return next(kind(Files(folder), name) for kind in _kinds() if kind.suffix == suffix)
 
 
-def _holding(store: Store, folder: Folder | None) -> Collection:
+def _holding(url: str, folder: Folder | None) -> Pool:
     """What a folder without images holds instead; images, if it is not known to have none."""
-    filesystem(store.url)  # says what is missing
-    if folder is None and next(store.walk(), None):
-        return Remote(store)
-    for kind in _KINDS:
-        found = kind(store)
+    from scorer.pools.files import Files, filesystem  # noqa: PLC0415
+    from scorer.pools.remote import Remote  # noqa: PLC0415
+
+    files = Files(url)
+    filesystem(files.url)  # says what is missing
+    if folder is None and next(files.walk(), None):
+        return Remote(files)
+    for kind in _kinds():
+        found = kind(files)
         if next(found.files(), None):
             return found
-    return folder or Remote(store)
+    return folder or Remote(files)
+
+
+def _kinds() -> "tuple[type[Tars], type[Tables]]":
+    from scorer.pools.table import Tables  # noqa: PLC0415
+    from scorer.pools.tar import Tars  # noqa: PLC0415
+
+    return Tars, Tables

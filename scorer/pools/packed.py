@@ -1,10 +1,11 @@
 """Files that hold many images each."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
-from scorer.pools.files import Store
+from scorer.pools.files import Files
+from scorer.pools.pool import Entry
 from scorer.pools.walk import Item
 
 
@@ -13,19 +14,25 @@ class Packed:
     """All files of a kind below a folder, or the one called `only`."""
 
     suffix: ClassVar[str]
-    store: Store
+    place: Files
     only: str = ""
 
     @property
     def where(self) -> str:
-        return f"{self.store.url}/{self.only}" if self.only else self.store.url
+        return f"{self.place.url}/{self.only}" if self.only else self.place.url
 
     def mark(self, item: Item) -> str:
         """Of every image in a file: another file has others."""
-        return f"{item.size} {self.store.mark(item)}"
+        return f"{item.size} {self.place.mark(item)}"
+
+    def absolute(self) -> Self:
+        return replace(self, place=self.place.absolute())
+
+    def now(self, entry: Entry) -> Entry:
+        return entry
 
     def files(self) -> Iterator[tuple[str, Item]]:
         """In order. Raises BadPool."""
         if self.only:
-            return iter([(self.only, self.store.item(self.only))])
-        return self.store.walk(lambda name: name.lower().endswith(self.suffix))
+            return iter([(self.only, self.place.item(self.only))])
+        return self.place.walk(lambda name: name.lower().endswith(self.suffix))

@@ -1,26 +1,33 @@
 """A folder at a place that fsspec knows."""
 
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scorer.images.photograph import Source
-from scorer.pools.collection import Entry
-from scorer.pools.files import Store
+from scorer.pools.files import Files
+from scorer.pools.pool import Entry
 
 
 @dataclass(frozen=True)
 class Remote:
     """Searched recursively, by suffix, as a local folder is."""
 
-    store: Store
+    place: Files
 
     @property
     def where(self) -> str:
-        return self.store.url
+        return self.place.url
 
     def entries(self) -> Iterator[Entry]:
-        for path, item in self.store.walk():
-            yield Entry(path, "", item.size, self.store.mark(item))
+        for path, item in self.place.walk():
+            yield Entry(path, "", item.size, self.place.mark(item))
 
-    def read(self, entry: Entry) -> Source:
-        return self.store.read(entry.name, entry.size)
+    def read(self, entry: Entry, stop: threading.Event | None = None) -> Source:
+        return self.place.read(entry.name, entry.size, stop=stop)
+
+    def absolute(self) -> "Remote":
+        return replace(self, place=self.place.absolute())
+
+    def now(self, entry: Entry) -> Entry:
+        return entry

@@ -1,6 +1,8 @@
 """Images in Parquet files: a column of encoded images, plain or as Hugging Face writes them."""
 
 import json
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,12 +11,18 @@ import pyarrow.parquet as pq
 
 from scorer.errors import BadImage, BadPool
 from scorer.images.photograph import Source
-from scorer.pools import groups
-from scorer.pools.collection import Entry
+from scorer.pools.files import Files
 from scorer.pools.packed import Packed
+from scorer.pools.pool import Entry
 from scorer.pools.walk import Item
 
 _NAMES = ("id", "key", "name", "path", "file_name", "filename", "image_id", "__key__", "url")
+_MOST_BYTES = 512_000_000  # of row groups that are kept, beside the one that was read last
+_Key = tuple[Files, str, str, int, str]  # path, column, group, mark of the file
+
+# Row groups of this process, kept a while: the neighbours of an image are asked for next.
+_kept: OrderedDict[_Key, Any] = OrderedDict()
+_reading = threading.Lock()  # those who want the same group wait for the one who reads it
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer)
 
 
@@ -31,18 +39,18 @@ class Tables(Packed):
         for path, item in self.files():
             yield from self._rows(path, item)
 
-    def read(self, entry: Entry) -> Source:
+    def read(self, entry: Entry, stop: threading.Event | None = None) -> Source:
         path, column, group, row = json.loads(entry.location)
-        value = groups.read(self.store, path, column, group, entry.mark)[row].as_py()
+        value = _group((self.place, path, column, group, entry.mark), stop)[row].as_py()
         content = value["bytes"] if isinstance(value, dict) else value
         if content is None:
             raise BadImage("empty file", "the table has no bytes there")
         return bytes(content)
 
     def _rows(self, path: str, item: Item) -> Iterator[Entry]:
-        where, seen, number = f"{self.store.url}/{path}", set[str](), 0
+        where, seen, number = f"{self.place.url}/{path}", set[str](), 0
         try:
-            with self.store.open(path) as source, pq.ParquetFile(source) as file:
+            with self.place.open(path) as source, pq.ParquetFile(source) as file:
                 column, identity = _column(file.schema_arrow, where), _identity(file.schema_arrow)
                 for group in range(file.num_row_groups):
                     for row, name in enumerate(_names(file, group, identity, number)):
@@ -85,3 +93,26 @@ def _column(schema: pa.Schema, where: str) -> str:
 def _identity(schema: pa.Schema) -> str | None:
     texts = [field.name for field in schema if any(is_kind(field.type) for is_kind in _TEXTS)]
     return next((name for name in _NAMES if name in texts), None)
+
+
+def _group(key: _Key, stop: threading.Event | None) -> Any:
+    """A column of a row group of the file that has this mark. Raises BadImage, Failure."""
+    place, path, column, group, _ = key
+    with _reading:
+        if key not in _kept:
+            _kept[key] = place.image(
+                lambda files, root: _read(files, f"{root}/{path}", column, group), path, stop
+            )
+            while len(_kept) > 1 and sum(one.nbytes for one in _kept.values()) > _MOST_BYTES:
+                _kept.popitem(last=False)
+        _kept.move_to_end(key)
+        return _kept[key]
+
+
+def _read(files: Any, path: str, column: str, group: int) -> Any:
+    with files.open(path) as source:
+        try:
+            with pq.ParquetFile(source) as file:
+                return file.read_row_group(group, columns=[column], use_threads=False).column(0)
+        except pa.ArrowInvalid as error:
+            raise BadImage("corrupt", "the table cannot be read") from error

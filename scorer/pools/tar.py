@@ -2,12 +2,13 @@
 
 import posixpath
 import tarfile
+import threading
 from collections.abc import Iterator
 
 from scorer.errors import BadPool
 from scorer.images.photograph import Source
-from scorer.pools.collection import Entry
 from scorer.pools.packed import Packed
+from scorer.pools.pool import Entry
 from scorer.pools.walk import Item, is_image
 
 
@@ -20,14 +21,14 @@ class Tars(Packed):
         for path, item in self.files():
             yield from self._members(path, item)
 
-    def read(self, entry: Entry) -> Source:
+    def read(self, entry: Entry, stop: threading.Event | None = None) -> Source:
         tar, start = entry.location.rsplit(" ", 1)
-        return self.store.read(tar, entry.size, int(start))
+        return self.place.read(tar, entry.size, int(start), stop=stop)
 
     def _members(self, path: str, item: Item) -> Iterator[Entry]:
         found: dict[str, Entry] = {}  # of two with one name the later counts, as in unpacking
         try:
-            with self.store.open(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
+            with self.place.open(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
                 for member in tar:
                     inner = posixpath.normpath(member.name)
                     if member.isreg() and is_image(inner) and not _is_hidden(inner):
@@ -35,7 +36,7 @@ class Tars(Packed):
                         found[name] = Entry(name, location, member.size, self.mark(item))
         except (tarfile.TarError, OSError, EOFError) as error:
             raise BadPool(
-                f"cannot read the tar file {self.store.url}/{path}: {error}",
+                f"cannot read the tar file {self.place.url}/{path}: {error}",
                 remedy="it must be whole and not compressed: images are read where they lie in it",
             ) from error
         yield from sorted(found.values())

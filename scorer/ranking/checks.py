@@ -4,8 +4,7 @@ from pathlib import Path
 
 from scorer.errors import BadInput, BadLabels
 from scorer.files import check_writable
-from scorer.pools import Collection
-from scorer.pools.folder import Folder
+from scorer.pools import Pool, is_among
 from scorer.ranking import parts, table
 from scorer.ranking.shard import Shards
 from scorer.selection.exclusion import mask_name
@@ -31,14 +30,12 @@ def check_places(out: Path, *others: Path | None) -> None:
         _check_replaceable(out)
 
 
-def check_pictures(folder: Path | None, pool: Collection) -> None:
+def check_pictures(folder: Path | None, pool: Pool) -> None:
     """Refuse overlays inside the pool."""
-    if folder is None or not isinstance(pool, Folder):
-        return
-    if folder.resolve().is_relative_to(pool.root.resolve()):
+    if folder is not None and is_among(folder, pool):
         raise BadInput(
             f"--overlay {folder} lies inside the pool: the next run would rank the pictures",
-            remedy=f"choose a folder outside {pool.root}",
+            remedy=f"choose a folder outside {pool.where}",
         )
 
 

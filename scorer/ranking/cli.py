@@ -49,15 +49,7 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
 
 
 @click.command("rank")
-@click.option(
-    "--pool",
-    "pool_where",
-    default="images",
-    show_default=True,
-    metavar="PLACE",
-    help="Folder of images, tar or Parquet files, or one of these, or a .txt list of paths and "
-    "URLs; here, or at a URL such as s3://bucket/folder.",
-)
+@options.pool()
 @options.n
 @click.option(
     "--budget",
@@ -166,7 +158,7 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
 )
 @click.option("--json", "as_json", is_flag=True, help="Also print the ranking as JSON lines.")
 def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
-    pool_where: str,
+    where: str,
     n: int,
     budget: int | None,
     min_distance: float | None,
@@ -209,7 +201,7 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
 
     Exit code 4 says: done, but some images were skipped; each is named with its reason.
     """
-    from scorer.pools.opening import open_pool  # noqa: PLC0415
+    from scorer.pools import open_pool  # noqa: PLC0415
     from scorer.ranking import job, parts  # noqa: PLC0415  # pyarrow takes a while
     from scorer.ranking.shard import Task  # noqa: PLC0415
 
@@ -229,7 +221,7 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     opened = open_graph(name, graph, workers=mine, precision=precision)
     contract, shares = opened.contract, images_out is not None and images_by == "share"
     warn_of_neighbours(contract, min_distance)
-    pool = open_pool(pool_where)
+    pool = open_pool(where)
     wanted = job.Options(
         task=Task(
             n=n,
@@ -251,9 +243,7 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     )
     computes = _engine(
         engine,
-        partial(
-            _work, where=pool_where, graph=graph, precision=precision, runtime=name, threads=threads
-        ),
+        partial(_work, graph=graph, precision=precision, runtime=name, threads=threads),
         workers=workers, address=address, gpus=gpus,
     )  # fmt: skip
     by = f"runtime {opened.name}, {who(engine, workers, opened.workers)}"
@@ -268,8 +258,8 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
             summary = job.rank_to_file(opened, pool, out, wanted, told, computes)
     if task is not None:
         what = "scored" if isinstance(task, tuple) else f"in {shards} parts listed"
-        where = parts.folder_of(out)
-        say(f"task {_words(task)}: {count} images {what}, in {where}", style="green")
+        folder = parts.folder_of(out)
+        say(f"task {_words(task)}: {count} images {what}, in {folder}", style="green")
         return 0
     tell(summary, out, overlay, seconds=monotonic() - begin)
     if before is not None:
@@ -284,21 +274,19 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
 def _work(
     shards: "Shards",
     *,
-    where: str,
     graph: Path,
     runtime: str,
     precision: str,
     threads: int | None,
 ) -> "Work":
     """With paths that hold in another folder, too."""
-    from scorer.pools.opening import open_pool  # noqa: PLC0415
     from scorer.ranking.work import Work  # noqa: PLC0415
 
     task = shards.task
     return Work(
         graph=graph.absolute(), runtime=runtime, precision=precision, workers=threads or 1,
         sha256=shards.runtime.contract.sha256, folder=shards.folder.absolute(),
-        pool=open_pool(where if "://" in where else str(Path(where).absolute())),
+        pool=shards.pool.absolute(),
         task=replace(
             task,
             pictures=task.pictures and task.pictures.absolute(),

@@ -8,7 +8,7 @@ from time import monotonic
 
 from scorer.errors import BadInput, BadPool
 from scorer.files import replacing
-from scorer.pools import Collection
+from scorer.pools import Pool
 from scorer.ranking import checks, image_table, manifest, parts, report, table
 from scorer.ranking.executors import Engine, threads
 from scorer.ranking.part import RUNTIMES
@@ -44,7 +44,7 @@ class Options:
 
 def rank_to_file(
     runtime: Runtime,
-    pool: Collection,
+    pool: Pool,
     out: Path,
     options: Options,
     listener: Listener | None = None,
@@ -71,7 +71,7 @@ def rank_to_file(
 
 def list_only(
     runtime: Runtime,
-    pool: Collection,
+    pool: Pool,
     out: Path,
     options: Options,
     listener: Listener | None = None,
@@ -85,7 +85,7 @@ def list_only(
 
 def score_slice(
     runtime: Runtime,
-    pool: Collection,
+    pool: Pool,
     out: Path,
     options: Options,
     slice_: tuple[int, int],
@@ -116,7 +116,7 @@ def score_slice(
     return images - _scored(shards, numbers, options, listener, engine)
 
 
-def _begun(runtime: Runtime, pool: Collection, out: Path, options: Options) -> Path:
+def _begun(runtime: Runtime, pool: Pool, out: Path, options: Options) -> Path:
     """The folder of the parts; all that can be refused is refused before anything is written."""
     task = options.task
     check(runtime.contract, n=task.n, distance=task.distance, want_map=task.want_map)
@@ -135,7 +135,7 @@ def _begun(runtime: Runtime, pool: Collection, out: Path, options: Options) -> P
 
 
 def _listed(
-    runtime: Runtime, pool: Collection, folder: Path, options: Options, listener: Listener
+    runtime: Runtime, pool: Pool, folder: Path, options: Options, listener: Listener
 ) -> tuple[Shards, int]:
     """The shards of a pool, as it is now; how many labelled images are not in it."""
     parts.begin(folder)

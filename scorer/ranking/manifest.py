@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 
 from scorer.errors import BadInput
 from scorer.files import replacing_path
-from scorer.pool import no_images
-from scorer.pools import Collection, Entry
+from scorer.pools import Entry, Pool, no_images
 
 NAME = "_manifest.parquet"  # whoever reads a folder of Parquet files passes over such a name
 # Names are bytes: those of files need not be text.
@@ -69,7 +68,7 @@ class Manifest:
 
 
 def write(
-    folder: Path, pool: Collection, *, shard: int, on_image: Callable[[int], None] = lambda _: None
+    folder: Path, pool: Pool, *, shard: int, on_image: Callable[[int], None] = lambda _: None
 ) -> None:
     """List a pool into a folder, `shard` images to a shard; on_image hears how many were found.
 

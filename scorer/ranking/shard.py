@@ -4,6 +4,7 @@ Whoever computes it - a thread, a process, a machine of a cluster - and however 
 are the same.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from scorer import provenance
 from scorer.errors import BadImage, BadInput
 from scorer.labels import Labels
-from scorer.pools import Collection, Entry
+from scorer.pools import Entry, Pool
 from scorer.pools.folder import of_file
 from scorer.ranking import part
 from scorer.ranking.manifest import Manifest
@@ -50,7 +51,7 @@ class Task:
 class Shards:
     """The shards of a pool that is listed in `folder`, where their parts go; for any thread."""
 
-    def __init__(self, runtime: Runtime, pool: Collection, folder: Path, task: Task) -> None:
+    def __init__(self, runtime: Runtime, pool: Pool, folder: Path, task: Task) -> None:
         self.runtime, self.pool, self.folder, self.task = runtime, pool, folder, task
         self.manifest = Manifest(folder)
         self._labels = task.labels or Labels({})
@@ -63,16 +64,23 @@ class Shards:
             want_map=task.want_map,
         )
 
-    def score(self, shard: int, on_image: Callable[[], None] = lambda: None) -> None:
+    def score(
+        self,
+        shard: int,
+        on_image: Callable[[], None] = lambda: None,
+        stop: threading.Event | None = None,
+    ) -> None:
         """Write the part of a shard; on_image is called for every image, the last one's when the
         part is on the disk. Raises CannotWrite; an image that cannot be used is a row.
+
+        stop: once it is set, no server is waited for.
         """
         entries = self.manifest.read(shard)
         by_name = {entry.name: entry for entry in entries}
         results: list[Ranked | Skipped] = []
         for start in range(0, len(entries), self.task.batch):
             names = [entry.name for entry in entries[start : start + self.task.batch]]
-            found = self._ranker.rank(names, lambda name: self.pool.read(by_name[name]))
+            found = self._ranker.rank(names, lambda name: self.pool.read(by_name[name], stop))
             results += [self._seen(by_name[one.image], one) for one in found]
             for _ in found if len(results) < len(entries) else found[1:]:
                 on_image()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorer.errors import BadGraph
-from scorer.pools import Collection
+from scorer.pools import Pool
 from scorer.ranking.shard import Shards, Task
 from scorer.runtimes import open_graph
 
@@ -22,7 +22,7 @@ class Work:
     precision: str
     workers: int
     sha256: str
-    pool: Collection
+    pool: Pool
     folder: Path
     task: Task
 

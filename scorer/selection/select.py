@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from scorer.errors import BadImage, BadInput, Failure
 from scorer.images.geometry import Geometry
 from scorer.images.photograph import MAX_PIXELS, Photograph, Source, load
 from scorer.labels import Labels
-from scorer.pool import Pool, check_name
+from scorer.pools import Entry, Pool, check_name
 from scorer.runtimes.base import Runtime, Scores
 from scorer.selection.exclusion import Exclusion, outside_random_pool
 from scorer.selection.noise import uniform
@@ -111,11 +112,12 @@ def rank(  # noqa: PLR0913  # what is chosen, and how it is run
     barred = Exclusion(labels or Labels({}), exclude)
     ranker = Ranker(runtime, barred, n=n, distance=distance, seed=seed, want_map=want_map)
 
-    def score(names: Sequence[str]) -> list[Ranked | Skipped]:
-        return ranker.rank(names, pool.path)
+    def score(entries: Sequence[Entry]) -> list[Ranked | Skipped]:
+        by_name = {entry.name: entry for entry in entries}
+        return ranker.rank([one.name for one in entries], lambda name: pool.read(by_name[name]))
 
     with ThreadPoolExecutor(runtime.workers) as threads:
-        chunks = _chunks(pool.names[start:], batch)
+        chunks = _chunks(islice(pool.entries(), start, None), batch)
         try:
             for results in ahead(threads, score, chunks, 2 * runtime.workers):
                 yield from results
@@ -212,8 +214,9 @@ def ready(
     return Prepared(name, photograph, exclude, noise, asked)
 
 
-def _chunks(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (names[start : start + size] for start in range(0, len(names), size))
+def _chunks(entries: Iterator[Entry], size: int) -> Iterator[Sequence[Entry]]:
+    while chunk := list(islice(entries, size)):
+        yield chunk
 
 
 def needs_maps(contract: Contract, distance: float | None) -> bool:

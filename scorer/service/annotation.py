@@ -17,8 +17,7 @@ from scorer.images.photograph import load_full
 from scorer.labels import Labels
 from scorer.labels.answer import Answer
 from scorer.labels.store import Store
-from scorer.pool import Pool
-from scorer.pools.folder import of_file
+from scorer.pools import Index
 from scorer.runtimes.base import Runtime
 from scorer.selection import overlay
 from scorer.selection.exclusion import Exclusion
@@ -41,14 +40,22 @@ class Annotation:
     """
 
     def __init__(
-        self, pool: Pool, served: Served, store: Store, *, n: int, distance: float | None, seed: int
+        self,
+        pool: Index,
+        served: Served,
+        store: Store,
+        *,
+        n: int,
+        distance: float | None,
+        seed: int,
     ) -> None:
         check(served.runtime.contract, n=n, distance=distance, want_map=False)
-        self.pool, self.served, self.store = pool, served, store
+        self.pool, _ = pool.confined()
+        self.served, self.store = served, store
         self.n, self.distance, self.seed = n, distance, seed
         self.answers, self.started = 0, _now()  # answers since then
         self._answering = threading.Lock()
-        self._names = frozenset(pool.names)
+        self._where = str(Path(pool.where).absolute())  # marks of two pools differ
         self.queue = Queue()
         self._turn = threading.Lock()
         self._begin(list(store.standing()))
@@ -165,34 +172,26 @@ class Annotation:
         with self._answering:
             again = self.store.knows(request)
             taken = self.store.undo(annotator, time=_now(), request=request)
-            if taken is None or taken.image not in self._names:
+            if taken is None or taken.image not in self.pool:
                 return None if taken is None else (taken, None)
             query = self.queue.find((taken.image, taken.row, taken.col)) or _asked(taken)
             if not again:  # it may have been answered since
                 self.queue.reopen(query, annotator)
             return taken, query
 
-    def path(self, name: str) -> Path:
-        """The file of an image of the pool; BadInput for other names, and links out of it."""
-        if name not in self._names:
-            raise BadInput(f"{name!r} is not in the pool")
-        path = self.pool.path(name)
-        if self.pool.searched and not path.resolve().is_relative_to(self.pool.root.resolve()):
-            raise BadInput(f"{name!r} is not in the pool")
-        return path
-
     def mark(self, name: str) -> str:
-        """What changes when the file of an image does, or the file behind its name."""
-        path = self.path(name)
-        entry = of_file(name, path)
-        return hashlib.sha256(f"{path.absolute()} {entry.size} {entry.mark}".encode()).hexdigest()
+        """What changes when an image does; BadInput for a name that is not in the pool."""
+        if name not in self.pool:
+            raise BadInput(f"{name!r} is not in the pool")
+        entry = self.pool.now(self.pool.by_name[name])
+        return hashlib.sha256(repr((self._where, *entry)).encode()).hexdigest()
 
     def photograph(self, name: str) -> bytes:
         """JPEG of an image, upright, at its own size."""
         return self._pictures(name, self.mark(name))
 
     def _photograph(self, name: str, _: str) -> bytes:
-        picture = load_full(self.path(name))
+        picture = load_full(self.pool.image(name))
         if max(picture.size) > _LONGEST_JPEG:
             raise BadImage("too large", f"a side of {max(picture.size)} pixels cannot be shown")
         return overlay.encoded(picture, "JPEG", quality=92, subsampling=0)
@@ -216,9 +215,9 @@ class Annotation:
         return self._seen(name, self.mark(name), self.runtime.contract.sha256)
 
     def _see(self, name: str, *_: str) -> Ranked:
-        runtime, path = self.runtime, self.path(name)
+        runtime, source = self.runtime, self.pool.image(name)
         check(runtime.contract, n=1, want_map=True)
-        item = prepare(runtime.contract, path, name, Exclusion(Labels({})), n=1, seed=self.seed)
+        item = prepare(runtime.contract, source, name, Exclusion(Labels({})), n=1, seed=self.seed)
         return chosen(
             runtime.contract, item, run(runtime, [item], want_map=True), 0, n=1, distance=0
         )

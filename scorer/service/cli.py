@@ -14,7 +14,7 @@ from scorer import options
 from scorer.console import Number, cores, say
 from scorer.errors import BadInput, Failure, MissingDependency
 from scorer.labels.store import SUFFIX, Store
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 from scorer.ranking.messages import warn_of_neighbours
 from scorer.runtimes import choose, open_graph
 
@@ -74,7 +74,7 @@ if TYPE_CHECKING:
 @options.precision
 @options.threads
 def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
-    pool_path: Path,
+    where: str,
     graph: Path,
     labels: Path,
     n: int,
@@ -131,9 +131,9 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     served = Served(
         lambda: open_graph(name, graph, workers=threads or cores(), precision=precision)
     )
-    pool, outside = list_pool(pool_path).confined()
+    pool, outside = list_pool(where).confined()
     if outside:
-        say(f"{outside} images are links out of {pool_path}: they are not shown", style="yellow")
+        say(f"{outside} images are links out of {where}: they are not shown", style="yellow")
     token = None if is_loopback(host) else secrets.token_urlsafe()
     limits = Limits(upload=max_upload * 1_000_000, seconds=time_limit)
     with closing(address.listen(host, port)) as listening, alone(labels):
@@ -150,7 +150,7 @@ def serve_command(  # noqa: PLR0913, PLR0917  # one parameter per option
                 timeout_graceful_shutdown=math.ceil(2 * time_limit) + 1,
             )
         )
-        say(f"{len(pool)} images in {pool_path}; answers go into {labels}")
+        say(f"{len(pool)} images in {where}; answers go into {labels}")
         shown = address.shown(listening, host, token)
         say(f"open {shown} in a browser; Ctrl-C ends it", style="green")
         annotation.start()

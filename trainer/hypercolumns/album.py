@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -12,7 +11,7 @@ import torch
 from scorer.console import cores
 from scorer.errors import BadImage
 from scorer.images.geometry import Geometry
-from scorer.images.photograph import size
+from scorer.images.photograph import Source, size
 from scorer.labels import Click
 from scorer.provenance import decoding
 from scorer.selection.prefetch import ahead
@@ -38,18 +37,18 @@ class Album:
         self.looked: set[bytes] = set()  # at these photographs, since nothing was kept of them
         self._backbone = _identity(network)
 
-    def maps(self, path: Path) -> Maps:
+    def maps(self, source: Source) -> Maps:
         """Of a photograph. Raises BadImage."""
-        content = _bytes(path)
+        content = _bytes(source)
         return self._maps(content, self._key(_digest(content), PLAIN), PLAIN)
 
     def labelled(
-        self, path: Path, name: str, clicks: Sequence[Click]
+        self, source: Source, name: str, clicks: Sequence[Click]
     ) -> tuple[list[Vectors], Indices, Sums]:
         """Of a photograph with labelled pixels: the vectors of these in every view, float16
         [N, channels], their classes, and the sums of the plain view. Raises BadImage.
         """
-        content = _bytes(path)
+        content = _bytes(source)
         image, digest = size(content), _digest(content)
         found = []
         for view in VIEWS:
@@ -104,9 +103,9 @@ def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(source: Source) -> bytes:
     try:
-        return path.read_bytes()
+        return source if isinstance(source, bytes) else source.read_bytes()
     except FileNotFoundError as error:
         raise BadImage("vanished") from error
     except OSError as error:

@@ -74,8 +74,8 @@ def gather(
 def _look(
     album: Album, split: Split, labels: Labels, name: str
 ) -> tuple[list[Vectors], clicks.Indices, Sums] | BadImage:
-    path = split.images.path(name)
     try:
-        return album.labelled(path, name, clicks.with_class(labels.of(name)))
+        source = split.images.image(name)
+        return album.labelled(source, name, clicks.with_class(labels.of(name)))
     except BadImage as error:
         return error

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scorer.errors import BadDataset
-from scorer.pool import list_pool
+from scorer.pools import list_pool
 from trainer import masks
 from trainer.classes import default_colours, hexadecimal
 from trainer.layouts.layout import Layout

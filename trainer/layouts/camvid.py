@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scorer.errors import BadDataset
-from scorer.pool import Pool, list_pool
+from scorer.pools import list_pool, named
 from trainer.layouts.layout import Layout
 from trainer.split import Split
 
@@ -61,7 +61,7 @@ def split(root: Path, name: str) -> Split | None:
     if not masks.is_dir():
         raise BadDataset(f"[{name}] masks: {masks} is not a folder")
     names = listed(root / f"{name}.txt", pool.names)
-    return Split(images=Pool(pool.root, tuple(names)), masks=masks)
+    return Split(images=named(root / name, names), masks=masks)
 
 
 def listed(path: Path, present: Sequence[str]) -> Sequence[str]:

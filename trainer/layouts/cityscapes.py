@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scorer.errors import BadDataset
-from scorer.pool import Pool, list_pool
+from scorer.pools import list_pool
 from trainer import masks
 from trainer.layouts.layout import Layout
 from trainer.split import Split
@@ -64,10 +64,10 @@ def split(root: Path, name: str) -> Split | None:
     names = tuple(one for one in pool.names if one.endswith(_IMAGE))
     folder = root / _MASKS / name
     if not names:
-        raise BadDataset(f"{pool.root} holds no *{_IMAGE}")
+        raise BadDataset(f"{pool.where} holds no *{_IMAGE}")
     for kind, ids in (("labelTrainIds", _TRAIN_IDS), ("labelIds", _LABEL_IDS)):
         made = Split(
-            images=Pool(pool.root, names),
+            images=pool.only(names),
             masks=folder,
             mask_name=lambda image, kind=kind: _mask_name(image, kind),  # type: ignore[misc]
             ids=ids,

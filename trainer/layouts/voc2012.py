@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from scorer.errors import BadDataset
-from scorer.pool import Pool
+from scorer.pools import named
 from trainer import masks
 from trainer.classes import default_colours, hexadecimal
 from trainer.layouts.layout import Layout
@@ -46,8 +46,8 @@ def split(root: Path, name: str) -> Split | None:
         raise BadDataset(f"{path} cannot be read: {error}") from error
     if not names:
         raise BadDataset(f"{path} names no image")
-    made = Split(images=Pool(root / _IMAGES, tuple(names)), masks=root / _MASKS)
-    for kind, first in (("image", made.images.path(names[0])), ("mask", made.mask(names[0]))):
+    made = Split(images=named(root / _IMAGES, names), masks=root / _MASKS)
+    for kind, first in (("image", root / _IMAGES / names[0]), ("mask", made.mask(names[0]))):
         if first is not None and not first.is_file():
             raise BadDataset(
                 f"{path} names {names[0][:-4]}, whose {kind} {first} is missing",

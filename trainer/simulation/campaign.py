@@ -17,6 +17,7 @@ from scorer.contract import ACQUISITIONS
 from scorer.errors import BadDataset, BadInput
 from scorer.files import check_writable, replacing, replacing_path
 from scorer.labels import Labels
+from scorer.pools import is_among
 from trainer import clicks, job
 from trainer.dataset import Dataset
 from trainer.evaluate import Evaluation
@@ -53,7 +54,7 @@ class Campaign:
                 remedy="add them to dataset.toml",
             )
         self.dataset, self.out, self.plan, self.listener = dataset, out, plan, listener
-        if out.resolve().is_relative_to(dataset.train.images.root.resolve()):
+        if is_among(out, dataset.train.images):
             raise BadInput(
                 f"--out {out} lies among the images, of which its pictures would become some",
                 remedy="choose a folder outside of them",
@@ -87,7 +88,7 @@ class Campaign:
             raise BadDataset(
                 "no image of [train] can be asked about", remedy="see the reasons above"
             )
-        images = replace(train.images, names=names)
+        images = train.images.only(names)
         self.dataset = replace(self.dataset, train=replace(train, images=images))
         return known
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scorer.errors import Failure
-from scorer.pool import list_pool
+from scorer.pools import list_pool
+from scorer.pools.folder import Folder
 from scorer.selection.spacing import AUTO
 from trainer.simulation.look import Asked, Question
 
@@ -49,17 +50,18 @@ def _top(question: Question) -> int:
 
 
 def _folder(question: Question) -> Path:
-    """A folder that holds the images of the pool and no others: links, where theirs has more."""
-    pool = question.pool
-    if list_pool(pool.root).names == pool.names:
-        return pool.root
-    links = question.work / "pool"
+    """A folder that holds the images of the pool and no others: links, if there is none."""
+    pool, folder = question.pool, question.work / "pool"
+    if isinstance(pool.pool, Folder) and list_pool(pool.where).names == pool.names:
+        return pool.pool.root
     for name in pool.names:
-        link = links / name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        if not link.is_symlink():
-            link.symlink_to(pool.path(name).resolve())
-    return links
+        source, place = pool.image(name), folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(source, bytes):
+            place.write_bytes(source)
+        elif not place.is_symlink():
+            place.symlink_to(source.resolve())
+    return folder
 
 
 def _end_with_parent() -> None:

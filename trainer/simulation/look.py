@@ -15,7 +15,7 @@ from scorer import labels as label_files
 from scorer.errors import BadImage
 from scorer.images.photograph import Photograph
 from scorer.labels import Labels
-from scorer.pool import Pool
+from scorer.pools import Index
 from scorer.runtimes.base import Scores
 from scorer.selection.budget import within
 from scorer.selection.exclusion import Exclusion
@@ -44,7 +44,7 @@ class Question:
     labels: Path
     exclude: Path
     work: Path
-    pool: Pool
+    pool: Index
     acquisition: str
     seed: int
     n: int
@@ -126,7 +126,7 @@ class _Eye:
         """None where the photograph cannot be used."""
         question, contract = self._question, self.runtime.contract
         try:
-            features, geometry = self.features.of(question.pool.path(name))
+            features, geometry = self.features.of(question.pool.image(name))
             geometry = replace(geometry, stride=contract.stride)
             blank = Photograph(np.empty((0, 0, 3), np.uint8), geometry)
             item = ready(contract, blank, name, self._barred, n=question.n, seed=question.seed)

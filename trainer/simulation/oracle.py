@@ -22,7 +22,7 @@ def answer(split: Split, classes: Classes, asked: Places) -> Labels:
     """The class of every pixel asked, by image, in the order in which they were asked."""
     clicks = {}
     for name, places in asked.items():
-        mask = masks.of(split, classes, name, size(split.images.path(name)))
+        mask = masks.of(split, classes, name, size(split.images.image(name)))
         values = [(row, col, int(mask[row, col])) for row, col in places]
         clicks[name] = [Click(r, c, None if v == masks.IGNORE else v) for r, c, v in values]
     return Labels(clicks)
@@ -47,7 +47,7 @@ def write_unknown(
     for name in split.images.names:
         path = folder / mask_name(name)
         try:
-            mask = masks.of(split, classes, name, size(split.images.path(name)))
+            mask = masks.of(split, classes, name, size(split.images.image(name)))
         except BadImage as error:
             skipped.append((name, str(error)))
             continue

@@ -110,8 +110,8 @@ def _last_model(out: Path, plan: Plan) -> Path | None:
 def _first_readable(split: Split, size: tuple[int, int]) -> Photograph:
     for name in split.images.names:
         with suppress(BadImage):
-            return load(split.images.path(name), size)
-    raise BadDataset(f"no image of {split.images.root} can be read")
+            return load(split.images.image(name), size)
+    raise BadDataset(f"no image of {split.images.where} can be read")
 
 
 def _wanted(runtime: PyTorch, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

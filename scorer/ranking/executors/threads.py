@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from scorer.pools.files import in_a_hurry
 from scorer.ranking.shard import Shards
 from scorer.selection.prefetch import ahead
 
@@ -20,10 +19,6 @@ def run(shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]
     one, stop = threading.Lock(), threading.Event()
     failed: list[BaseException] = []
 
-    def halt() -> None:
-        stop.set()
-        in_a_hurry.set()  # nobody waits for a server any more
-
     def on_image() -> None:
         if stop.is_set():
             raise _Stopped
@@ -34,22 +29,19 @@ def run(shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]
         if stop.is_set():
             raise _Stopped
         try:
-            shards.score(shard, on_image)
+            shards.score(shard, on_image, stop)
         except BaseException as error:
             if not isinstance(error, _Stopped):
                 failed.append(error)
-            halt()  # at once: those that wait must not begin
+            stop.set()  # at once: those that wait must not begin
             raise
 
-    try:
-        with ThreadPoolExecutor(shards.runtime.workers) as pool:
-            try:
-                for _ in ahead(pool, score, missing, 2 * shards.runtime.workers):
-                    pass
-            except Exception:  # perhaps of a shard that was stopped by the one that failed first
-                raise failed[0] from None
-            finally:
-                halt()
-                pool.shutdown(wait=False, cancel_futures=True)
-    finally:
-        in_a_hurry.clear()  # who lists a pool next has patience again
+    with ThreadPoolExecutor(shards.runtime.workers) as pool:
+        try:
+            for _ in ahead(pool, score, missing, 2 * shards.runtime.workers):
+                pass
+        except Exception:  # perhaps of a shard that was stopped by the one that failed first
+            raise failed[0] from None
+        finally:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
