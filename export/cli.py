@@ -150,13 +150,13 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export onnx --from unet.onnx --size 512x512 --preset unit
     """
     needs_onnx()
-    from export.graph import Options, bake, contract_of, save  # noqa: PLC0415
+    from export.graph import GraphOptions, bake, contract_for, save  # noqa: PLC0415
 
     if out.exists() and out.resolve() == (model if source is None else source.path).resolve():
         raise BadInput(f"--out {out} would write over the network", remedy="choose another name")
     check_writable(out)
     built, card = _opened(model, network, source, size)
-    wanted = Options(
+    wanted = GraphOptions(
         passes=passes,
         acquisition=acquisition,
         size=size,
@@ -167,7 +167,7 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         mask_seed=mask_seed,
         with_map=with_map,
     )
-    contract = contract_of(built, card, wanted)
+    contract = contract_for(built, card, wanted)
     with progress("graphs") as bar:
         bar.add_task(f"tracing {passes} passes of {card.network}", total=None)
         graph = bake(built, contract)

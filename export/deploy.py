@@ -100,7 +100,7 @@ def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         _check_refit()
         built = engine.refit(graph, refit, out)
     else:
-        wanted = engine.Options(
+        wanted = engine.EngineOptions(
             flavour=flavour,
             gpu=gpu,
             batch=batch,
@@ -166,7 +166,7 @@ def triton_command(  # one parameter per option
     needs_onnx()
     from export import triton  # noqa: PLC0415
 
-    wanted = triton.Options(
+    wanted = triton.RepositoryOptions(
         name=name, most=batch, delay_us=delay_us, instances=instances, device=device
     )
     version = triton.write(graph, repository, wanted)

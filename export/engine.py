@@ -25,7 +25,7 @@ OnStep = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class EngineOptions:
     """How to build. batch: least, usual and most images at a time.
 
     gpu: "current", or for RTX one of its own names, such as sm89. workspace_mb: scratch memory on
@@ -72,7 +72,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BuildPlan:
     """An engine as TensorRT wrote it, for which GPU, and what is in it: see Sidecar."""
 
     data: bytes
@@ -84,12 +84,14 @@ class Plan:
     precisions_of: str
 
 
-def build(graph: Path, out: Path, options: Options, on_step: OnStep = lambda *_: None) -> Sidecar:
+def build(
+    graph: Path, out: Path, options: EngineOptions, on_step: OnStep = lambda *_: None
+) -> Sidecar:
     """Build the engine of a scoring graph and write it with its sidecar; raises as `compiled`.
 
     KeyboardInterrupt aborts the build, and nothing is written.
     """
-    contract = contract_of(graph)
+    contract = contract_in(graph)
     plan = compiled(graph, options, on_step)
     built = Sidecar(
         contract=contract,
@@ -108,7 +110,7 @@ def build(graph: Path, out: Path, options: Options, on_step: OnStep = lambda *_:
     return built
 
 
-def compiled(graph: Path, options: Options, on_step: OnStep = lambda *_: None) -> Plan:
+def compiled(graph: Path, options: EngineOptions, on_step: OnStep = lambda *_: None) -> BuildPlan:
     """Any ONNX graph as an engine.
 
     Raises MissingDependency and NoGpu where that cannot be done here, BadGraph where TensorRT does
@@ -136,7 +138,7 @@ def compiled(graph: Path, options: Options, on_step: OnStep = lambda *_: None) -
     data = bytes(plan)
     inside = _inside(trt, log, data) if card else None
     architecture = card.architecture if card else options.gpu
-    return Plan(
+    return BuildPlan(
         data=data,
         tensorrt=trt.__version__,
         gpu=_SINCE_AMPERE if options.hardware_compatible else architecture,
@@ -149,7 +151,7 @@ def compiled(graph: Path, options: Options, on_step: OnStep = lambda *_: None) -
 
 def refit(graph: Path, old: Path, out: Path) -> Sidecar:
     """An engine with the weights of another graph of the same shape: seconds, not minutes."""
-    contract = contract_of(graph)
+    contract = contract_in(graph)
     check_file(old)
     data = old.read_bytes()
     before = sidecar.read(old, data)
@@ -173,7 +175,7 @@ def refit(graph: Path, old: Path, out: Path) -> Sidecar:
     return built
 
 
-def contract_of(graph: Path) -> Contract:
+def contract_in(graph: Path) -> Contract:
     """The contract of an ONNX graph."""
     check_file(graph)
     texts = [entry.value for entry in _loaded(graph).metadata_props if entry.key == METADATA_KEY]
@@ -203,7 +205,7 @@ def _check_sizes(graph: Path, most: int) -> None:
         )
 
 
-def _card(options: Options) -> gpu.Gpu | None:
+def _card(options: EngineOptions) -> gpu.Gpu | None:
     """The GPU to build for where that is this machine's, which there must be."""
     if options.gpu != "current":
         return None
@@ -251,7 +253,7 @@ def _parse(trt: Any, network: Any, log: Any, graph: Path) -> None:
     )
 
 
-def _config(trt: Any, builder: Any, network: Any, options: Options) -> Any:
+def _config(trt: Any, builder: Any, network: Any, options: EngineOptions) -> Any:
     config = builder.create_builder_config()
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # so that it says what is in it
     if options.flavour == "rtx":
@@ -280,7 +282,7 @@ def _config(trt: Any, builder: Any, network: Any, options: Options) -> Any:
     return config
 
 
-def _batch(network: Any, options: Options) -> tuple[int, int, int]:
+def _batch(network: Any, options: EngineOptions) -> tuple[int, int, int]:
     """As asked for, unless the network takes a certain number of images only."""
     own = network.get_input(0).shape[0]
     return options.batch if own < 0 else (own, own, own)

@@ -29,7 +29,7 @@ MOST_TOP = 3839  # TensorRT's TopK takes K < 3840
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class GraphOptions:
     """What to bake. `size` is the grid (height, width); None: the size of training.
 
     stride: one pixel of the map for every stride x stride pixels of the grid; None: as coarse as
@@ -49,7 +49,7 @@ class Options:
     with_map: bool = True
 
 
-def contract_of(network: Scorable, card: Card, options: Options) -> Contract:
+def contract_for(network: Scorable, card: Card, options: GraphOptions) -> Contract:
     """The contract that a graph baked with these options fulfils."""
     height, width = options.size or card.size
     foreign = isinstance(network, ForeignNetwork)

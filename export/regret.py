@@ -5,6 +5,8 @@ from collections.abc import Callable
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
+from scorer.contract import Traits
+
 # Of bisection: the regret is known to 2^-40 of the largest value.
 _HALVINGS = 40
 
@@ -14,16 +16,16 @@ Reach = Callable[[Values, float], tuple[Values, Values]]
 
 
 def regret(
-    acquisition: str,
+    traits: Traits,
     value: Values,
     chosen: Bool[Tensor, "*P"],
     eligible: Bool[Tensor, "*P"],
 ) -> float:
     """By how much the worst of the n chosen falls short of the n-th best; 0 for a right choice.
 
-    `value`: of the reference; BalEnt for balentacq, else what TopK sorts by. More exactly, twice
-    the least e such that it need not fall short where every value may be off by e: 1 / BalEnt jumps
-    at 0, where two right runtimes may order pixels differently. A map that is off by at most e
+    `value`: of the reference; its map where the score has a pole, else what TopK sorts by. More
+    exactly, twice the least e such that it need not fall short where every value may be off by e:
+    1 / BalEnt jumps at 0, where two right runtimes order pixels differently. A map off by at most e
     therefore has a regret of at most 2e. Infinite where a chosen pixel is not eligible.
     """
     if bool((chosen & ~eligible).any()):
@@ -31,7 +33,7 @@ def regret(
     taken, there = value[chosen], value[eligible]
     if not len(taken):
         return 0.0
-    reach = _balentacq if acquisition == "balentacq" else _as_it_is
+    reach = _around_pole if traits.has_pole else _as_it_is
     low, high = 0.0, float(there.abs().max())
     if _right(reach, taken, there, low):
         return 0.0
@@ -53,7 +55,7 @@ def _as_it_is(value: Values, tolerance: float) -> tuple[Values, Values]:
     return value - tolerance, value + tolerance
 
 
-def _balentacq(value: Values, tolerance: float) -> tuple[Values, Values]:
+def _around_pole(value: Values, tolerance: float) -> tuple[Values, Values]:
     """Bounds of a key that orders as BalEntAcq does, without its pole: 2 - BalEnt from 0 on, where
     the smallest is the best, and BalEnt below.
     """

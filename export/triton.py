@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.engine import contract_of
+from export.engine import contract_in
 from scorer.contract import Contract
 from scorer.errors import BadInput
 from scorer.files import replacing_path
@@ -23,7 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class RepositoryOptions:
     """name: of the model. most: images at a time; delay_us: how long a request waits for others.
 
     instances: copies of the model, on each GPU or on the CPU (device "gpu" or "cpu").
@@ -43,7 +43,7 @@ class Options:
             )
 
 
-def write(source: Path, repository: Path, options: Options) -> Path:
+def write(source: Path, repository: Path, options: RepositoryOptions) -> Path:
     """Add the graph as the next version of the model; returns the folder of that version."""
     check_file(source)
     is_engine = source.suffix == sidecar.SUFFIX
@@ -66,7 +66,7 @@ def write(source: Path, repository: Path, options: Options) -> Path:
     return version
 
 
-def configuration(contract: Contract, options: Options, *, is_engine: bool) -> str:
+def configuration(contract: Contract, options: RepositoryOptions, *, is_engine: bool) -> str:
     """The text of config.pbtxt."""
     platform = 'backend: "tensorrt"' if is_engine else 'backend: "onnxruntime"'
     where = {"gpu": "KIND_GPU", "cpu": "KIND_CPU"}[options.device]
@@ -103,9 +103,11 @@ def _warmup(contract: Contract) -> str:
     return f'model_warmup [{{ name: "zeros" batch_size: 1 {inputs} }}]'
 
 
-def _contract(source: Path, options: Options, *, is_engine: bool) -> tuple[Contract, Options]:
+def _contract(
+    source: Path, options: RepositoryOptions, *, is_engine: bool
+) -> tuple[Contract, RepositoryOptions]:
     if not is_engine:
-        contract = contract_of(source)
+        contract = contract_in(source)
         if contract.precision == "bfloat16" and options.device == "cpu":
             raise BadInput(
                 f"{source} is in bfloat16, which ONNX Runtime does not compute on a CPU",

@@ -180,8 +180,8 @@ def _compare(
     quantity = expected.map[0]
     score = module.tail.acquisition.score(quantity, drawn if drawn is None else drawn[0])
     falls_short = regret(
-        contract.acquisition,
-        quantity if contract.acquisition == "balentacq" else score,
+        contract.traits,
+        quantity if contract.traits.has_pole else score,
         _chosen(got, contract.map),
         torch.from_numpy(exclude[0]) == 0,
     )
@@ -189,9 +189,8 @@ def _compare(
     if got.map is None:
         return _Comparison(None, None, falls_short, labels, score_map=True)
     difference = (torch.from_numpy(got.map[0]) - quantity).abs()
-    selectable = (
-        quantity >= SELECTABLE if contract.acquisition.startswith("balent") else quantity > -np.inf
-    )
+    balanced = contract.traits.zero_level is not None
+    selectable = quantity >= SELECTABLE if balanced else quantity > -np.inf
     above, below = _most(difference[selectable]), _most(difference[~selectable])
     return _Comparison(above, below, falls_short, labels, _holds(got, exclude))
 

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from scorer.errors import BadImage, BadPool
 from scorer.images.photograph import load
 from scorer.pools import Index
-from scorer.ranking.job import Options, rank_to_file
-from scorer.ranking.shard import Task
+from scorer.ranking.job import RankOptions, Run, rank_to_file
+from scorer.ranking.shard import Criteria
 from scorer.runtimes import open_graph
 from scorer.runtimes.base import Runtime
 from scorer.selection.noise import uniform
@@ -31,7 +31,7 @@ _ROUNDS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Measurement:
     """What to measure: `graph` in one runtime, for so many seconds; with a pool, from its files."""
 
     graph: Path
@@ -65,7 +65,7 @@ class Cost:
         return None if self.files is None else self.files / self.rate
 
 
-def measure(plan: Plan) -> Cost:
+def measure(plan: Measurement) -> Cost:
     """Measure in a process of its own; raises what opening the graph there raised."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(_measure, plan).result()
@@ -109,7 +109,7 @@ def peak_memory() -> int | None:
     return most if sys.platform == "darwin" else most * 1024
 
 
-def _measure(plan: Plan) -> Cost:
+def _measure(plan: Measurement) -> Cost:
     begin = perf_counter()
     runtime = open_graph(plan.runtime, plan.graph, workers=plan.workers, precision=plan.precision)
     opening = perf_counter() - begin
@@ -132,7 +132,7 @@ def _measure(plan: Plan) -> Cost:
 
 
 def _round(
-    runtime: Runtime, run: Callable[[int], object], plan: Plan, part: Index | None
+    runtime: Runtime, run: Callable[[int], object], plan: Measurement, part: Index | None
 ) -> tuple[float, float, float | None]:
     """Bare rate, processor seconds per image, and the rate from files, one after the other."""
     rate, cpu = throughput(run, plan.workers, plan.seconds / _ROUNDS)
@@ -149,7 +149,9 @@ def _parts(pool: Index | None) -> Iterator[Index | None]:
 def _from_files(runtime: Runtime, pool: Index) -> float:
     with tempfile.TemporaryDirectory() as folder:
         begin = perf_counter()
-        rank_to_file(runtime, pool, Path(folder) / "ranking.csv", Options(task=Task(n=1)))
+        rank_to_file(
+            Run(runtime, pool, Path(folder) / "ranking.csv", RankOptions(criteria=Criteria(n=1)))
+        )
         return len(pool) / (perf_counter() - begin)
 
 

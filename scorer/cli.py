@@ -135,7 +135,7 @@ def bench_command(
         task = bar.add_task("measuring", total=len(combinations))
         for name, precision in combinations:
             bar.update(task, description=f"measuring {name} {precision}")
-            plan = bench.Plan(
+            plan = bench.Measurement(
                 graph=graph,
                 runtime=name,
                 precision=precision,

@@ -39,13 +39,34 @@ ORIGINS = ("trainer", "onnx")
 NO_PIXEL = -1
 NO_SCORE = -3.0e38
 
-ACQUISITIONS = ("balentacq", "balent", "bald", "powerbald", "entropy", "margin", "random")
-STOCHASTIC = ("powerbald", "random")
-# Whose map is BalEnt: from 0 on a pixel's answer would say more than its class does.
-BALANCED = ("balentacq", "balent")
-CONVERGED = 0.01  # a share of such pixels that no network has before it has converged
-# Shin et al. (PixelPick, 2021): the margin is searched inside a random pool of 10·n pixels.
-RANDOM_POOL = {"margin": 10}
+CONVERGED = 0.01  # a share of pixels with BalEnt ≥ 0 that no network has before it has converged
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """What sets an acquisition apart, for whoever chooses by its scores.
+
+    zero_level: of its map; from there on a pixel's answer says more than its class does. has_pole:
+    its score is 1 / map there, so that it jumps. stochastic: it draws numbers of its own.
+    random_pool: it searches among so many times n random pixels, or None: among all.
+    """
+
+    zero_level: float | None = None
+    has_pole: bool = False
+    stochastic: bool = False
+    random_pool: int | None = None
+
+
+TRAITS = {
+    "balentacq": Traits(zero_level=0.0, has_pole=True),
+    "balent": Traits(zero_level=0.0),
+    "bald": Traits(),
+    "powerbald": Traits(stochastic=True),
+    "entropy": Traits(),
+    "margin": Traits(random_pool=10),  # Shin et al. (PixelPick, 2021)
+    "random": Traits(stochastic=True),
+}
+ACQUISITIONS = tuple(TRAITS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,17 +106,17 @@ class Contract:
     @property
     def stochastic(self) -> bool:
         """Whether the graph takes the input `noise`."""
-        return self.acquisition in STOCHASTIC
+        return self.traits.stochastic
 
     @property
-    def balanced(self) -> bool:
-        """Whether the map is BalEnt, along whose zero level BalEntAcq chooses."""
-        return self.acquisition in BALANCED
+    def traits(self) -> Traits:
+        """Those of its acquisition."""
+        return TRAITS[self.acquisition]
 
     @property
     def scattered(self) -> bool:
         """Whether chance spreads its choice over the image, as no smooth map does."""
-        return self.stochastic or self.acquisition in RANDOM_POOL
+        return self.traits.stochastic or self.traits.random_pool is not None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -134,7 +155,7 @@ class Contract:
 
     def random_pool(self, n: int) -> int | None:
         """How many random pixels of an image compete for n places; None: all of them."""
-        factor = RANDOM_POOL.get(self.acquisition)
+        factor = self.traits.random_pool
         return None if factor is None else factor * n
 
     def to_json(self) -> str:

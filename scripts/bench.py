@@ -246,7 +246,7 @@ def _pools(folder: Path, *, quick: bool) -> dict[str, object]:
     graph = folder / "pool.onnx"
     shutil.copy(_file(folder, SETTINGS[0], "strips"), graph)
     pool = photographs(folder / "pool", count)
-    plan = bench.Plan(
+    plan = bench.Measurement(
         graph=graph, runtime="cpu", precision="float32", workers=cores(), seconds=20, pool=pool
     )
     cost = bench.measure(plan)

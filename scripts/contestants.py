@@ -51,11 +51,11 @@ def bake(
         width=setting.size[1],
         pretrained="none",
     )
-    options = graph.Options(
+    options = graph.GraphOptions(
         passes=setting.passes, stride=stride, target=target, precision=precision
     )
     network = network_of(setting)
-    contract = graph.contract_of(network, card, options)
+    contract = graph.contract_for(network, card, options)
     graph.save(graph.bake(network, contract), path)
 
 

@@ -29,8 +29,8 @@ from contestants import Image, Setting
 
 from scorer.errors import MissingDependency, NoGpu
 from scorer.pools import Index, list_pool
-from scorer.ranking.job import Options, rank_to_file
-from scorer.ranking.shard import Task
+from scorer.ranking.job import RankOptions, Run, rank_to_file
+from scorer.ranking.shard import Criteria
 from scorer.runtimes import cuda, doctor, gpu, sidecar
 from scorer.runtimes.base import Runtime
 
@@ -109,7 +109,7 @@ def parity(folder: Path) -> Iterator[Row]:
 def _built(name: str, flavour: str, graph: Path, out: Path, pool: Index) -> Iterator[Row]:
     from export import engine
 
-    engine.build(graph, out, engine.Options(flavour=flavour, batch=(1, 2, 4)))
+    engine.build(graph, out, engine.RankOptions(flavour=flavour, batch=(1, 2, 4)))
     yield from _parity(name, "tensorrt", out, pool)
 
 
@@ -191,7 +191,12 @@ class Race:
         yield Row(f"{name} {self.precision}, network and scoring", ms, beside)
         begin = perf_counter()
         rank_to_file(
-            opened, self.pool, self.ranking, Options(task=Task(batch=self.batch), resume=False)
+            Run(
+                opened,
+                self.pool,
+                self.ranking,
+                RankOptions(criteria=Criteria(batch=self.batch), resume=False),
+            )
         )
         took = 1e3 * (perf_counter() - begin) / len(self.pool)
         said = (
@@ -222,7 +227,7 @@ def _of_engine(flavour: str, graph: Path, plain: Path, race: Race) -> Iterator[R
     from scorer.runtimes.tensorrt import TensorRt
 
     out = graph.with_suffix(f".{flavour}.engine")
-    options = engine.Options(flavour=flavour, batch=(1, race.batch, race.batch))
+    options = engine.RankOptions(flavour=flavour, batch=(1, race.batch, race.batch))
     engine.build(graph, out, options)
     opened, lane = TensorRt(out, workers=WORKERS), _lane(plain, options)
     bare = race.bare(flavour, lambda image: lane.run({"image": image}, []))

@@ -118,8 +118,8 @@ def baked(
 
     def bake(acquisition: str = "balentacq", **options: Any) -> Path:
         values: dict[str, Any] = {"passes": 4, "top_k": 16} | options
-        contract = graph.contract_of(
-            network, card, graph.Options(acquisition=acquisition, **values)
+        contract = graph.contract_for(
+            network, card, graph.GraphOptions(acquisition=acquisition, **values)
         )
         path = folder / f"{acquisition}-{contract.sha256[:12]}.onnx"
         if not path.exists():

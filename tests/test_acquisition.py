@@ -10,7 +10,7 @@ import torch
 from features import both
 
 from scorer.contract import ACQUISITIONS as NAMES
-from scorer.contract import STOCHASTIC
+from scorer.contract import TRAITS
 from scorer.selection.noise import uniform
 from trainer import acquisition
 from trainer.acquisition import ACQUISITIONS
@@ -47,7 +47,9 @@ def test_every_acquisition_of_the_contract_has_its_formula() -> None:
 def test_scores_are_finite_and_only_the_stochastic_ones_need_noise(name: str) -> None:
     moments, _ = both("saturated", 11)
     noise = (
-        torch.from_numpy(uniform(0, "x", features.SIZE)).view(1, -1) if name in STOCHASTIC else None
+        torch.from_numpy(uniform(0, "x", features.SIZE)).view(1, -1)
+        if TRAITS[name].stochastic
+        else None
     )
     formula = ACQUISITIONS[name].quantity
     quantity = noise if formula is None else formula(moments)

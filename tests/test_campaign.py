@@ -17,6 +17,7 @@ from PIL import Image
 
 from export.regret import regret
 from scorer import labels as label_files
+from scorer.contract import TRAITS
 from scorer.errors import BadDataset, BadInput
 from scorer.images.geometry import Geometry
 from scorer.images.photograph import load
@@ -37,7 +38,9 @@ PLAN = Plan(
     n=2,
     passes=3,
     scorer="torch",
-    training=job.Options(network="deeplabv3plus-efficientnet-lite0", weights="none", recipe=RECIPE),
+    training=job.FitOptions(
+        network="deeplabv3plus-efficientnet-lite0", weights="none", recipe=RECIPE
+    ),
 )
 
 
@@ -264,7 +267,7 @@ def worst_regret(question: look.Question, asked: look.Asked) -> float:
             chosen = torch.zeros(card.size, dtype=torch.bool)
             chosen[geometry.to_map(*place)] = True
             eligible = torch.from_numpy(exclude == 0)
-            found.append(regret(question.acquisition, values[0], chosen, eligible))
+            found.append(regret(TRAITS[question.acquisition], values[0], chosen, eligible))
             bar(exclude, geometry, place, question.distance)
     assert len(found) == 12
     return max(found)

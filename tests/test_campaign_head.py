@@ -30,7 +30,7 @@ PLAN = Plan(
     n=2,
     passes=3,
     stride=2,
-    training=job.Options(recipe=HeadRecipe(steps=20, batch=16)),
+    training=job.FitOptions(recipe=HeadRecipe(steps=20, batch=16)),
 )
 
 

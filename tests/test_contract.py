@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scorer.contract import ACQUISITIONS, RANDOM_POOL, STOCHASTIC, VERSION, Contract
+from scorer.contract import ACQUISITIONS, VERSION, Contract
 from scorer.errors import BadGraph
 
 CONTRACT = Contract(
@@ -110,10 +110,6 @@ def test_noise_and_random_pool_follow_from_the_acquisition(acquisition: str) -> 
     contract = replace(CONTRACT, acquisition=acquisition)
     assert contract.stochastic == (acquisition in ("powerbald", "random"))
     assert contract.random_pool(5) == (50 if acquisition == "margin" else None)
-
-
-def test_the_special_acquisitions_exist() -> None:
-    assert {*STOCHASTIC, *RANDOM_POOL} <= set(ACQUISITIONS)
 
 
 def test_the_description_names_every_field_and_the_hash() -> None:

@@ -125,7 +125,7 @@ def test_what_cannot_be_opened_is_told_across_the_process(tmp_path: Path) -> Non
 
 def test_a_pool_without_a_photograph_is_told(baked: Graph, tmp_path: Path) -> None:
     photographs.broken(tmp_path, "text")
-    plan = bench.Plan(
+    plan = bench.Measurement(
         graph=baked(), runtime="cpu", precision="float32", workers=1, seconds=0.1,
         pool=list_pool(tmp_path),
     )  # fmt: skip

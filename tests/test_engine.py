@@ -28,7 +28,7 @@ from scorer.runtimes import choose, gpu, sidecar, tensorrt
 pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX has no build for this platform")
 
 Graph = Callable[..., Path]
-RTX = engine.Options(flavour="rtx", gpu="sm89", batch=(1, 2, 4))
+RTX = engine.EngineOptions(flavour="rtx", gpu="sm89", batch=(1, 2, 4))
 TARGETS = ("cpu", "gpu")
 VARIANTS = [
     *((acquisition, {"target": "gpu"}) for acquisition in ACQUISITIONS),
@@ -110,7 +110,7 @@ def test_a_machine_without_a_gpu_says_so(
     with pytest.raises(NoGpu, match="driver"):
         tensorrt.TensorRt(built, workers=1)
     with pytest.raises(NoGpu, match="built on the GPU"):
-        engine.build(tiny(), tmp_path / "x.engine", engine.Options())
+        engine.build(tiny(), tmp_path / "x.engine", engine.EngineOptions())
     _edit(built, refittable=True)
     with pytest.raises(NoGpu, match="driver"):
         engine.refit(baked(), built, tmp_path / "x.engine")
@@ -161,7 +161,7 @@ def test_a_damaged_engine_is_refused(
 )
 def test_options_that_make_no_sense_are_refused(options: dict, message: str) -> None:  # type: ignore[type-arg]
     with pytest.raises(BadInput, match=message):
-        engine.Options(**options)
+        engine.EngineOptions(**options)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # PyTorch's exporter of its own parts
@@ -180,7 +180,7 @@ def test_a_bare_network_is_an_engine_too(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_an_unknown_gpu_is_refused_with_those_that_are_known(tiny: Graph, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="sm1: this") as caught:
-        engine.build(tiny(), tmp_path / "x.engine", engine.Options(flavour="rtx", gpu="sm1"))
+        engine.build(tiny(), tmp_path / "x.engine", engine.EngineOptions(flavour="rtx", gpu="sm1"))
     assert "sm89" in caught.value.remedy
 
 
@@ -198,9 +198,9 @@ def test_a_graph_that_is_none_is_refused(tmp_path: Path) -> None:
     text = tmp_path / "text.onnx"
     text.write_text("hello")
     with pytest.raises(BadGraph, match="is not an ONNX graph"):
-        engine.contract_of(text)
+        engine.contract_in(text)
     with pytest.raises(BadGraph, match="does not exist"):
-        engine.contract_of(tmp_path / "no.onnx")
+        engine.contract_in(tmp_path / "no.onnx")
 
 
 def test_ctrl_c_stops_the_build_and_leaves_nothing(
@@ -355,7 +355,7 @@ def test_the_native_runtime_gives_what_onnx_runtime_gives(baked: Graph, tmp_path
     from scorer.runtimes.cpu import OnnxRuntime
 
     out = tmp_path / "scorer.engine"
-    engine.build(baked(), out, engine.Options(flavour="rtx", batch=(1, 2, 4)))
+    engine.build(baked(), out, engine.EngineOptions(flavour="rtx", batch=(1, 2, 4)))
     image = np.random.default_rng(0).integers(0, 255, (2, 64, 96, 3), np.uint8)
     exclude = np.zeros((2, 64, 96), np.uint8)
     found = tensorrt.TensorRt(out, workers=1).run(image, exclude, want_map=True)

@@ -113,26 +113,26 @@ def test_an_actor_of_ray_that_is_killed_is_replaced(home: Path) -> None:
 def test_what_changes_while_it_is_read_is_a_row(home: Path) -> None:
     """Listed, then gone or cut short: as if it had been so from the beginning."""
     from scorer.pools.folder import Folder
-    from scorer.ranking.job import Options, rank_to_file
-    from scorer.ranking.progress import Listener
-    from scorer.ranking.shard import Task
+    from scorer.ranking.job import RankOptions, Run, rank_to_file
+    from scorer.ranking.observer import Observer
+    from scorer.ranking.shard import Criteria
     from scorer.runtimes.cpu import OnnxRuntime
 
     images = home / "images"
     gone, cut = images / "field" / "0200.png", images / "field" / "0202.png"
 
-    class Disturbing(Listener):
+    class Disturbing(Observer):
         def begun(self, images: int, stale: object) -> None:
             gone.unlink()
             content = cut.read_bytes()
             cut.write_bytes(content[: len(content) // 2])
 
     runtime = OnnxRuntime(home / "scorer.onnx", workers=2)
-    out, options = home / "ranking.csv", Options(task=Task(n=3), shard=8)
-    summary = rank_to_file(runtime, Folder(images), out, options, Disturbing())
+    out, options = home / "ranking.csv", RankOptions(criteria=Criteria(n=3), shard=8)
+    summary = rank_to_file(Run(runtime, Folder(images), out, options, Disturbing()))
     assert summary.reasons == {"vanished": 1, "truncated": 2, "empty file": 1}
     disturbed = out.read_bytes()
-    rank_to_file(runtime, Folder(images), out, options)
+    rank_to_file(Run(runtime, Folder(images), out, options))
     assert out.read_bytes() == disturbed
 
 
@@ -157,12 +157,12 @@ def scored_by(work: Deadly, home: Path) -> None:
     from scorer.pools.folder import Folder
     from scorer.ranking import manifest
     from scorer.ranking.executors.processes import Processes
-    from scorer.ranking.shard import Shards, Task
+    from scorer.ranking.shard import Criteria, Shards
     from scorer.runtimes.cpu import OnnxRuntime
 
     manifest.write(home / "p", Folder(home / "images"), shard=100)
     runtime = OnnxRuntime(home / "scorer.onnx", workers=1)
-    shards = Shards(runtime, Folder(home / "images"), home / "p", Task(n=3))
+    shards = Shards(runtime, Folder(home / "images"), home / "p", Criteria(n=3))
     Processes(1, lambda _: work)(shards, [0], lambda _: None)  # type: ignore[arg-type, return-value]
 
 

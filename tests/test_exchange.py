@@ -16,8 +16,8 @@ from PIL import Image
 from scorer.cli import main
 from scorer.errors import BadInput, BadLabels
 from scorer.exchange import convert, cvat, label_studio, masks
-from scorer.exchange.catalogue import Known, Sizes
-from scorer.exchange.convert import FORMATS, Source, Taken
+from scorer.exchange.catalogue import Catalogue, Sizes
+from scorer.exchange.convert import FORMATS, Imported, Source
 from scorer.exchange.point import MAX_SIDE, Point
 from scorer.labels.answer import Answer
 from scorer.labels.store import Store, classes_of
@@ -41,9 +41,9 @@ def point(row: int = 3, col: int = 4, **changes: object) -> Point:
 QUERY: dict[str, object] = {"answer": None, "class_name": None}
 
 
-def known(*points: Point, pool: Index | None = None) -> Known:
+def known(*points: Point, pool: Index | None = None) -> Catalogue:
     sizes = {one.image: Sizes(one.height, one.width) for one in points}
-    return Known(CLASSES, sizes, pool)
+    return Catalogue(CLASSES, sizes, pool)
 
 
 def said(points: Iterable[Point]) -> set[tuple[object, ...]]:
@@ -51,12 +51,12 @@ def said(points: Iterable[Point]) -> set[tuple[object, ...]]:
     return {(*one.pixel, one.height, one.width, one.word) for one in points}
 
 
-def read(path: Path, kind: str, what: Known) -> list[Point]:
+def read(path: Path, kind: str, what: Catalogue) -> list[Point]:
     files = convert._files(path, FORMATS[kind])
     return [one for file, name in files for one in FORMATS[kind].read(file, name, what)]
 
 
-def take(path: Path, kind: str, into: Path, annotator: str = "ann", **options: object) -> Taken:
+def take(path: Path, kind: str, into: Path, annotator: str = "ann", **options: object) -> Imported:
     who = Source(path=path, format=kind, annotator=annotator, round=2)
     return convert.take(who, into, CLASSES, **options)  # type: ignore[arg-type]
 
@@ -104,7 +104,7 @@ def test_every_point_comes_back_as_it_was(kind: str, points: list[Point]) -> Non
     with TemporaryDirectory() as folder:
         path = Path(folder) / OUT[kind]
         convert.write(path, points, CLASSES, kind)
-        assert said(read(path, kind, Known(CLASSES, {}))) == said(points)
+        assert said(read(path, kind, Catalogue(CLASSES, {}))) == said(points)
 
 
 @settings(deadline=None, max_examples=25)
@@ -534,8 +534,8 @@ def test_a_file_is_taken_once(kind: str, tmp_path: Path, queries: Path) -> None:
     answered = [point(), point(9, class_name=" car")]
     convert.write(path, [*answered, point(image="b.jpg", **QUERY)], CLASSES, kind)
     waiting = 0 if kind == "masks" else 1
-    assert take(path, kind, into, queries=queries) == Taken(2, 0, waiting)
-    assert take(path, kind, into, queries=queries) == Taken(0, 2, waiting)
+    assert take(path, kind, into, queries=queries) == Imported(2, 0, waiting)
+    assert take(path, kind, into, queries=queries) == Imported(0, 2, waiting)
     assert [(one.row, one.class_name) for one in standing(into)] == [(3, "sky"), (9, " car")]
     for one in standing(into):
         assert (one.annotator, one.round, one.grid_height, one.grid_width) == ("ann", 2, 8, 12)
@@ -553,13 +553,13 @@ def test_a_file_from_before_does_not_overrule_a_later_one(tmp_path: Path) -> Non
     for name, word in (("old.csv", "sky"), ("new.csv", " car")):
         convert.write(tmp_path / name, [point(class_name=word)], CLASSES, "csv")
         assert take(tmp_path / name, "csv", into).new == 1
-    assert take(tmp_path / "old.csv", "csv", into) == Taken(0, 1, 0)
+    assert take(tmp_path / "old.csv", "csv", into) == Imported(0, 1, 0)
     assert [one.class_name for one in standing(into)] == [" car"]
     convert.write(tmp_path / "third.csv", [point(), point(5)], CLASSES, "csv")
     assert take(tmp_path / "third.csv", "csv", into).new == 2, "said again, it counts again"
     assert [one.class_name for one in standing(into)] == ["sky", "sky"]
     (tmp_path / "third.csv").write_text((tmp_path / "third.csv").read_text() + "\n")
-    assert take(tmp_path / "third.csv", "csv", into) == Taken(0, 2, 0), "what stands is not new"
+    assert take(tmp_path / "third.csv", "csv", into) == Imported(0, 2, 0), "what stands is not new"
     convert.write(tmp_path / "other.csv", [point(class_name=" car")], CLASSES, "csv")
     taken = take(tmp_path / "other.csv", "csv", into, annotator="bob")
     assert (taken.new, taken.overruled) == (1, {"ann": 1})

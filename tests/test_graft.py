@@ -35,7 +35,7 @@ from trainer.dropout import masks
 
 PASSES, RATE = 6, 0.3
 FLOOR = oracle.Floor(relative_sd=RELATIVE_SD_FLOOR, balent_min=BALENT_FLOOR)
-RTX = engine.Options(flavour="rtx", gpu="sm89", batch=(1, 2, 4))
+RTX = engine.EngineOptions(flavour="rtx", gpu="sm89", batch=(1, 2, 4))
 Grafted = Callable[[str], tuple[zoo.Exported, Path]]
 
 
@@ -247,7 +247,7 @@ def test_tensorrt_builds_it(name: str, grafted: Grafted, tmp_path: Path) -> None
         with pytest.raises(BadGraph, match="TensorRT does not take"):
             engine.build(graph, tmp_path / "scorer.engine", RTX)
         return
-    if engine.contract_of(graph).layout == "bands":  # a layout for CPUs
+    if engine.contract_in(graph).layout == "bands":  # a layout for CPUs
         graph = tmp_path / "gpu.onnx"
         run("onnx", "--from", str(exported.path), "--mc", "4", "--top", "16", "--target", "gpu",
             "--out", str(graph), *exported.options)  # fmt: skip

@@ -9,9 +9,9 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from export.graph import Options, bake, contract_of, reference, save
+from export.graph import GraphOptions, bake, contract_for, reference, save
 from export.regret import regret
-from scorer.contract import ACQUISITIONS, METADATA_KEY, STOCHASTIC, Contract
+from scorer.contract import ACQUISITIONS, METADATA_KEY, TRAITS, Contract
 from scorer.errors import BadInput
 from scorer.runtimes.cpu import OnnxRuntime
 from scorer.selection.noise import uniform
@@ -36,13 +36,13 @@ def test_the_same_export_gives_the_same_bytes(
     paths = [tmp_path / name for name in ("a.onnx", "b.onnx")]
     for path in paths:
         trunks.clear()
-        contract = contract_of(network, card, Options(passes=3, top_k=8))
+        contract = contract_for(network, card, GraphOptions(passes=3, top_k=8))
         save(bake(network, contract), path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 def test_the_contract_is_read_back_from_the_file(baked, network, card) -> None:  # type: ignore[no-untyped-def]
-    written = contract_of(network, card, Options(passes=4, top_k=16))
+    written = contract_for(network, card, GraphOptions(passes=4, top_k=16))
     assert OnnxRuntime(baked(), workers=1).contract == written
     assert written.grid == SIZE
     assert written.classes == card.classes
@@ -80,7 +80,7 @@ def test_every_acquisition_gives_pytorchs_pixels_up_to_regret(
     runtime = OnnxRuntime(baked(acquisition), workers=2)
     module = reference(network, runtime.contract)
     image, exclude = photograph(), np.zeros((1, *SIZE), np.uint8)
-    noise = uniform(0, "x", (1, *SIZE)) if acquisition in STOCHASTIC else None
+    noise = uniform(0, "x", (1, *SIZE)) if TRAITS[acquisition].stochastic else None
     drawn = None if noise is None else torch.from_numpy(noise)
     with torch.inference_mode():
         expected = module(torch.from_numpy(image), torch.from_numpy(exclude), drawn)
@@ -93,7 +93,7 @@ def test_every_acquisition_gives_pytorchs_pixels_up_to_regret(
     assert chosen.sum() == 16
     score = module.tail.acquisition.score(expected.map, drawn)
     value = expected.map if acquisition == "balentacq" else score
-    assert regret(acquisition, value[0], chosen, torch.ones_like(chosen)) <= 2e-3
+    assert regret(TRAITS[acquisition], value[0], chosen, torch.ones_like(chosen)) <= 2e-3
 
 
 def test_a_batch_gives_every_image_its_own_scores(baked) -> None:  # type: ignore[no-untyped-def]
@@ -131,4 +131,4 @@ def test_more_places_than_tensorrt_sorts_are_refused(
     top_k: int, network: BayesianNetwork, card: Card
 ) -> None:
     with pytest.raises(BadInput, match="--top"):
-        contract_of(network, card, Options(top_k=top_k))
+        contract_for(network, card, GraphOptions(top_k=top_k))

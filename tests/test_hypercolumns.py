@@ -37,7 +37,7 @@ from trainer.recipe import HeadRecipe
 
 NAME = "pixelhead-efficientnet-lite0"
 SIZE = (48, 64)
-OPTIONS = job.Options(network=NAME, recipe=HeadRecipe(steps=30, batch=32, seed=3), pixels=4)
+OPTIONS = job.FitOptions(network=NAME, recipe=HeadRecipe(steps=30, batch=32, seed=3), pixels=4)
 GB = 10**9
 
 

@@ -21,10 +21,10 @@ from scorer.errors import BadInput, BadLabels, BadPool, Failure
 from scorer.labels import Click, Labels
 from scorer.pools import list_pool
 from scorer.ranking import manifest, part
-from scorer.ranking.job import Options, rank_to_file
+from scorer.ranking.job import RankOptions, Run, rank_to_file
+from scorer.ranking.observer import Observer
 from scorer.ranking.parts import folder_of
-from scorer.ranking.progress import Listener
-from scorer.ranking.shard import Task
+from scorer.ranking.shard import Criteria
 from scorer.ranking.summary import Summary
 from scorer.runtimes.cpu import OnnxRuntime, Scores
 
@@ -32,9 +32,9 @@ Graph = Callable[..., Path]
 COUNT = 12
 
 
-def usual(shard: int = 1, *, resume: bool = True, **task: Any) -> Options:
+def usual(shard: int = 1, *, resume: bool = True, **task: Any) -> RankOptions:
     """Parts of one image, so that it shows what is kept."""
-    return Options(task=Task(**({"n": 3} | task)), shard=shard, resume=resume)
+    return RankOptions(criteria=Criteria(**({"n": 3} | task)), shard=shard, resume=resume)
 
 
 USUAL = usual()
@@ -67,7 +67,7 @@ class Cut(Exception):
     """What ends a run in these tests."""
 
 
-class Cutting(Listener):
+class Cutting(Observer):
     """Ends a run when so many images are done."""
 
     def __init__(self, images: int) -> None:
@@ -92,20 +92,20 @@ def pool(tmp_path: Path) -> Path:
 def whole(pool: Path, tiny: Graph, tmp_path: Path) -> bytes:
     """What an undisturbed run writes."""
     out = tmp_path / "undisturbed" / "ranking.csv"
-    rank_to_file(Counting(tiny()), list_pool(pool), out, USUAL)
+    rank_to_file(Run(Counting(tiny()), list_pool(pool), out, USUAL))
     return out.read_bytes()
 
 
-def cut(graph: Path, pool: Path, out: Path, images: int, options: Options = USUAL) -> None:
+def cut(graph: Path, pool: Path, out: Path, images: int, options: RankOptions = USUAL) -> None:
     with pytest.raises(Cut):
-        rank_to_file(Counting(graph), list_pool(pool), out, options, Cutting(images))
+        rank_to_file(Run(Counting(graph), list_pool(pool), out, options, Cutting(images)))
     assert folder_of(out).is_dir()
 
 
-def again(graph: Path, pool: Path, out: Path, options: Options = USUAL) -> tuple[Summary, int]:
+def again(graph: Path, pool: Path, out: Path, options: RankOptions = USUAL) -> tuple[Summary, int]:
     """The same command once more: its summary, and how many images it scored."""
     runtime = Counting(graph)
-    return rank_to_file(runtime, list_pool(pool), out, options), runtime.images
+    return rank_to_file(Run(runtime, list_pool(pool), out, options)), runtime.images
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -157,11 +157,11 @@ def test_a_listener_hears_every_image_once_and_where_a_run_goes_on(
     cut(tiny(), pool, out, 5)
     heard: list[int] = []
 
-    class Hearing(Listener):
+    class Hearing(Observer):
         def scored(self, images: int) -> None:
             heard.append(images)
 
-    rank_to_file(Counting(tiny()), list_pool(pool), out, USUAL, Hearing())
+    rank_to_file(Run(Counting(tiny()), list_pool(pool), out, USUAL, Hearing()))
     assert heard == list(range(5, COUNT + 1))
 
 
@@ -184,15 +184,17 @@ def test_no_resume_starts_anew(whole: bytes, pool: Path, tiny: Graph, tmp_path: 
     ids=["n", "seed", "labels", "pictures"],
 )
 def test_other_options_start_anew(
-    changed: Options, kept: int, pool: Path, tiny: Graph, tmp_path: Path
+    changed: RankOptions, kept: int, pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:
     out = tmp_path / "ranking.csv"
-    if changed.task.pictures:
-        changed = replace(changed, task=replace(changed.task, pictures=tmp_path / "pictures"))
+    if changed.criteria.pictures:
+        changed = replace(
+            changed, criteria=replace(changed.criteria, pictures=tmp_path / "pictures")
+        )
     cut(tiny(), pool, out, 5)
     summary, _ = again(tiny(), pool, out, changed)
     assert summary.kept == kept
-    rank_to_file(Counting(tiny()), list_pool(pool), tmp_path / "fresh.csv", changed)
+    rank_to_file(Run(Counting(tiny()), list_pool(pool), tmp_path / "fresh.csv", changed))
     assert out.read_bytes() == (tmp_path / "fresh.csv").read_bytes()
 
 
@@ -223,7 +225,7 @@ def test_another_pool_starts_anew_and_one_that_was_moved_goes_on(
     assert summary.kept == 3
 
 
-class Told(Listener):
+class Told(Observer):
     def begun(self, images: int, stale: Mapping[str, int]) -> None:
         self.stale = dict(stale)
 
@@ -233,12 +235,12 @@ class Told(Listener):
     [("margin", USUAL, "graphs"), ("balentacq", usual(n=2), "options")],
 )
 def test_what_has_changed_is_said(
-    graph: str, options: Options, what: str, pool: Path, tiny: Graph, tmp_path: Path
+    graph: str, options: RankOptions, what: str, pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:
     out = tmp_path / "ranking.csv"
     cut(tiny(), pool, out, 5)
     told = Told()
-    rank_to_file(Counting(tiny(graph)), list_pool(pool), out, options, told)
+    rank_to_file(Run(Counting(tiny(graph)), list_pool(pool), out, options, told))
     assert told.stale == {what: 5}
 
 
@@ -246,11 +248,11 @@ def test_what_could_not_be_read_is_looked_at_again(pool: Path, tiny: Graph, tmp_
     """A part with it does not hold, although the pool's list says that nothing has changed."""
     out, away = tmp_path / "parts", pool / "city" / "0003.png"
 
-    class Vanishing(Listener):
+    class Vanishing(Observer):
         def begun(self, images: int, stale: Mapping[str, int]) -> None:
             away.rename(tmp_path / "away.png")
 
-    first = rank_to_file(Counting(tiny()), list_pool(pool), out, USUAL, Vanishing())
+    first = rank_to_file(Run(Counting(tiny()), list_pool(pool), out, USUAL, Vanishing()))
     assert first.reasons["vanished"] == first.passing == 1
     (tmp_path / "away.png").rename(away)
     os.utime(away)
@@ -267,15 +269,15 @@ def test_parts_of_another_runtime_are_put_together_but_never_mixed(
     pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:
     out, graph = tmp_path / "parts", tiny()
-    rank_to_file(Elsewhere(graph), list_pool(pool), out, USUAL)
+    rank_to_file(Run(Elsewhere(graph), list_pool(pool), out, USUAL))
     here, auto = Counting(graph), replace(USUAL, any_runtime=True)
-    rank_to_file(here, list_pool(pool), out, auto)
+    rank_to_file(Run(here, list_pool(pool), out, auto))
     assert here.images == 0
     part.path(out, 1).unlink()
     with pytest.raises(BadInput, match="11 parts are of another runtime than cpu float32, and 1"):
-        rank_to_file(here, list_pool(pool), out, auto)
+        rank_to_file(Run(here, list_pool(pool), out, auto))
     told = Told()
-    rank_to_file(here, list_pool(pool), out, USUAL, told)
+    rank_to_file(Run(here, list_pool(pool), out, USUAL, told))
     assert told.stale == {"runtimes": 11}
     assert here.images > 0
 
@@ -306,7 +308,7 @@ def test_a_pool_that_changed_is_noticed(
     happens(pool)
     summary, _ = again(tiny(), pool, out)
     assert summary.kept == (images - 1 if happens is change else 1)
-    rank_to_file(Counting(tiny()), list_pool(pool), tmp_path / "fresh.csv", USUAL)
+    rank_to_file(Run(Counting(tiny()), list_pool(pool), tmp_path / "fresh.csv", USUAL))
     assert out.read_bytes() == (tmp_path / "fresh.csv").read_bytes()
 
 
@@ -414,32 +416,32 @@ def test_images_that_became_readable_are_ranked(ordinary: Path, tiny: Graph) -> 
     path.chmod(0)
     out = ordinary / "ranking.csv"
     with pytest.raises(BadPool, match="1 permission denied"):
-        rank_to_file(runtime, list_pool(path.parent), out, USUAL)
+        rank_to_file(Run(runtime, list_pool(path.parent), out, USUAL))
     path.chmod(0o644)
-    assert rank_to_file(runtime, list_pool(path.parent), out, USUAL).ranked == 1
+    assert rank_to_file(Run(runtime, list_pool(path.parent), out, USUAL)).ranked == 1
 
 
 # A process of its own that can be killed: it tells how far it is, and goes on when it is told to.
 RUN = """
 import sys
 from pathlib import Path
-from scorer.ranking.job import Options, rank_to_file
-from scorer.ranking.progress import Listener
+from scorer.ranking.job import RankOptions, Run, rank_to_file
+from scorer.ranking.observer import Observer
 from scorer.pools import list_pool
 from scorer.runtimes.cpu import OnnxRuntime
-from scorer.ranking.shard import Task
+from scorer.ranking.shard import Criteria
 
 graph, pool, out, pictures = sys.argv[1:]
 
-class Telling(Listener):
+class Telling(Observer):
     def scored(self, images):
         print(images, flush=True)
         sys.stdin.readline()
 
-task = Task(n=3, pictures=Path(pictures) if pictures else None)
+task = Criteria(n=3, pictures=Path(pictures) if pictures else None)
 runtime = OnnxRuntime(Path(graph), workers=1)
-options = Options(task=task, shard=1)
-rank_to_file(runtime, list_pool(Path(pool)), Path(out), options, Telling())
+options = RankOptions(criteria=task, shard=1)
+rank_to_file(Run(runtime, list_pool(Path(pool)), Path(out), options, Telling()))
 """
 
 
@@ -477,11 +479,11 @@ KILLED_WHILE_WRITING = """
 import os, signal, sys
 from pathlib import Path
 from scorer.ranking import job, table
-from scorer.ranking.job import Options, rank_to_file
-from scorer.ranking.progress import Listener
+from scorer.ranking.job import RankOptions, Run, rank_to_file
+from scorer.ranking.observer import Observer
 from scorer.pools import list_pool
 from scorer.runtimes.cpu import OnnxRuntime
-from scorer.ranking.shard import Task
+from scorer.ranking.shard import Criteria
 
 def rows(*anything):
     yield from list(every(*anything))[:20]
@@ -489,8 +491,8 @@ def rows(*anything):
 
 every, table.rows = table.rows, rows
 graph, pool, out = sys.argv[1:]
-rank_to_file(OnnxRuntime(Path(graph), workers=1), list_pool(Path(pool)), Path(out),
-             Options(task=Task(n=3), shard=1))
+rank_to_file(Run(OnnxRuntime(Path(graph), workers=1), list_pool(Path(pool)), Path(out),
+                 RankOptions(criteria=Criteria(n=3), shard=1)))
 """
 
 
@@ -606,4 +608,6 @@ def test_masks_of_other_images_are_refused(tiny: Graph, pool: Path, tmp_path: Pa
     (tmp_path / "masks").mkdir()
     options = usual(exclude=tmp_path / "masks")
     with pytest.raises(BadInput, match="has no mask of any image of the pool"):
-        rank_to_file(OnnxRuntime(tiny(), workers=1), list_pool(pool), tmp_path / "r.csv", options)
+        rank_to_file(
+            Run(OnnxRuntime(tiny(), workers=1), list_pool(pool), tmp_path / "r.csv", options)
+        )

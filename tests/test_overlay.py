@@ -10,8 +10,8 @@ from PIL import Image
 
 from scorer.images.geometry import Geometry
 from scorer.pools import list_pool
-from scorer.ranking.job import Options, rank_to_file
-from scorer.ranking.shard import Task
+from scorer.ranking.job import RankOptions, Run, rank_to_file
+from scorer.ranking.shard import Criteria
 from scorer.runtimes.cpu import OnnxRuntime
 from scorer.selection import overlay
 from scorer.selection.select import Pixel, Ranked
@@ -161,8 +161,8 @@ def test_every_ranked_image_has_its_picture_and_skipped_ones_have_none(
     names = photographs.photographs(tmp_path / "pool", 5)
     photographs.broken(tmp_path / "pool", "truncated png")
     runtime = OnnxRuntime(tiny(), workers=1)
-    options = Options(task=Task(n=2, pictures=tmp_path / "pictures"))
-    rank_to_file(runtime, list_pool(tmp_path / "pool"), tmp_path / "r.csv", options)
+    options = RankOptions(criteria=Criteria(n=2, pictures=tmp_path / "pictures"))
+    rank_to_file(Run(runtime, list_pool(tmp_path / "pool"), tmp_path / "r.csv", options))
     pictures = [
         path.relative_to(tmp_path / "pictures") for path in (tmp_path / "pictures").rglob("*.*")
     ]
@@ -177,9 +177,9 @@ def test_names_of_a_list_that_lead_outside_stay_inside_too(tiny: Graph, tmp_path
     (tmp_path / "lists" / "list.txt").write_text(text)
     runtime = OnnxRuntime(tiny(), workers=1)
     pictures = tmp_path / "pictures"
-    options = Options(task=Task(n=2, pictures=pictures))
+    options = RankOptions(criteria=Criteria(n=2, pictures=pictures))
     pool = list_pool(tmp_path / "lists" / "list.txt")
-    assert rank_to_file(runtime, pool, tmp_path / "r.csv", options).ranked == 3
+    assert rank_to_file(Run(runtime, pool, tmp_path / "r.csv", options)).ranked == 3
     drawn = list(tmp_path.rglob("*.jpg"))
     assert len(drawn) == 3
     assert all(path.is_relative_to(pictures) for path in drawn)

@@ -22,7 +22,7 @@ from trainer import dataset, job, model, networks
 from trainer.network import BayesianNetwork, upsample
 from trainer.recipe import HeadRecipe
 
-RTX = engine.Options(flavour="rtx", gpu="sm89", batch=(1, 2, 4))
+RTX = engine.EngineOptions(flavour="rtx", gpu="sm89", batch=(1, 2, 4))
 NAMES = ("pixelhead-efficientnet-lite0", networks.VIT)
 
 
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = HeadRecipe(steps=60, batch=32)
     for name in NAMES:
         given = str(root / "vit/model.safetensors") if name == networks.VIT else "auto"
-        options = job.Options(network=name, weights=given, recipe=recipe)
+        options = job.FitOptions(network=name, weights=given, recipe=recipe)
         job.train(found, root / f"{name}.safetensors", options, Heard())
     return root
 
@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def baked(folder: Path, name: str, **options: object) -> tuple[Path, BayesianNetwork]:
     """Exported once for every combination of options."""
     network, card = model.load(folder / f"{name}.safetensors")
-    contract = graph.contract_of(network, card, graph.Options(passes=5, top_k=16, **options))
+    contract = graph.contract_for(network, card, graph.GraphOptions(passes=5, top_k=16, **options))
     path = folder / f"{contract.sha256[:12]}.onnx"
     if not path.exists():
         graph.save(graph.bake(network, contract), path)
@@ -111,7 +111,7 @@ def test_grafted_it_gives_the_map_that_it_gives_baked(folder: Path, tmp_path: Pa
         network.preprocessing.mean, network.preprocessing.std,
     ))  # fmt: skip
     foreign, card, _ = open_network(Source(path=exported, mean=mean, std=std), None)
-    contract = graph.contract_of(foreign, card, graph.Options(passes=5, top_k=16))
+    contract = graph.contract_for(foreign, card, graph.GraphOptions(passes=5, top_k=16))
     graph.save(graph.bake(foreign, contract), tmp_path / "grafted.onnx")
     image = np.random.default_rng(0).integers(0, 256, (1, 64, 96, 3), np.uint8)
     free = np.zeros((1, 64, 96), np.uint8)

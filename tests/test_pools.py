@@ -25,13 +25,13 @@ from scorer.pools.files import Files
 from scorer.pools.folder import Folder
 from scorer.pools.remote import Remote
 from scorer.ranking import table as ranking
-from scorer.ranking.job import Options, rank_to_file
-from scorer.ranking.progress import Listener
-from scorer.ranking.shard import Task
+from scorer.ranking.job import RankOptions, Run, rank_to_file
+from scorer.ranking.observer import Observer
+from scorer.ranking.shard import Criteria
 from scorer.runtimes.cpu import OnnxRuntime
 
 Graph = Callable[..., Path]
-OPTIONS = Options(task=Task(n=3), shard=4)
+OPTIONS = RankOptions(criteria=Criteria(n=3), shard=4)
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def folder(tmp_path: Path) -> Path:
     return found
 
 
-def ranked(where: object, graph: Path, out: Path, options: Options = OPTIONS) -> list[Any]:
+def ranked(where: object, graph: Path, out: Path, options: RankOptions = OPTIONS) -> list[Any]:
     """What is asked for, without the names."""
-    rank_to_file(OnnxRuntime(graph, workers=1), open_pool(str(where)), out, options)
+    rank_to_file(Run(OnnxRuntime(graph, workers=1), open_pool(str(where)), out, options))
     rows = [{**row, "image": ""} for row in ranking.read(out)]
     return sorted(rows, key=lambda row: (row["score"], row["row"], row["col"]))
 
@@ -292,10 +292,10 @@ def test_dead_urls_of_a_list_end_no_run(
         "http://localhost:99999/a.png": "not an address", "foo://bar/a.png": "not an address",
     }  # fmt: skip
     (tmp_path / "list.txt").write_text("\n".join([*dead, "images/city.png"]))
-    rank_to_file(
+    rank_to_file(Run(
         OnnxRuntime(tiny(), workers=8), open_pool(str(tmp_path / "list.txt")),
         tmp_path / "a.csv", OPTIONS,
-    )  # fmt: skip
+    ))  # fmt: skip
     with (tmp_path / "a.skipped.csv").open() as file:
         assert {row["image"]: row["reason"] for row in csv.DictReader(file)} == dead
 
@@ -371,8 +371,8 @@ S3 = "s3://pool/photographs"
 def test_a_bucket_is_ranked_as_a_folder_is(
     bucket: Bucket, folder: Path, tiny: Graph, tmp_path: Path
 ) -> None:
-    rank_to_file(OnnxRuntime(tiny(), workers=2), open_pool(S3), tmp_path / "a.csv", OPTIONS)
-    rank_to_file(OnnxRuntime(tiny(), workers=2), Folder(folder), tmp_path / "b.csv", OPTIONS)
+    rank_to_file(Run(OnnxRuntime(tiny(), workers=2), open_pool(S3), tmp_path / "a.csv", OPTIONS))
+    rank_to_file(Run(OnnxRuntime(tiny(), workers=2), Folder(folder), tmp_path / "b.csv", OPTIONS))
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
     pool = open_pool(S3)
     assert isinstance(pool, Remote)
@@ -414,7 +414,7 @@ def away(bucket: Bucket, seconds: float) -> Iterator[None]:
 def test_a_server_that_is_away_for_a_while_does_not_end_a_run(
     bucket: Bucket, folder: Path, tiny: Graph, tmp_path: Path
 ) -> None:
-    class Stopping(Listener):
+    class Stopping(Observer):
         stopped = False
 
         def scored(self, images: int) -> None:
@@ -425,10 +425,10 @@ def test_a_server_that_is_away_for_a_while_does_not_end_a_run(
     out, listener = tmp_path / "a.csv", Stopping()
     with ExitStack() as stack:
         runtime = OnnxRuntime(tiny(), workers=1)
-        summary = rank_to_file(runtime, open_pool(S3), out, OPTIONS, listener)
+        summary = rank_to_file(Run(runtime, open_pool(S3), out, OPTIONS, listener))
     assert listener.stopped
     assert summary.skipped == 0
-    rank_to_file(OnnxRuntime(tiny(), workers=1), Folder(folder), tmp_path / "b.csv", OPTIONS)
+    rank_to_file(Run(OnnxRuntime(tiny(), workers=1), Folder(folder), tmp_path / "b.csv", OPTIONS))
     assert out.read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 

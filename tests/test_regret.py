@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.regret import regret
+from scorer.contract import TRAITS
 
 
 def of(acquisition: str, values: list[float], *chosen: int, barred: tuple[int, ...] = ()) -> float:
@@ -15,7 +16,7 @@ def of(acquisition: str, values: list[float], *chosen: int, barred: tuple[int, .
     taken[list(chosen)] = True
     eligible = torch.ones_like(taken)
     eligible[list(barred)] = False
-    return regret(acquisition, torch.tensor(values), taken, eligible)
+    return regret(TRAITS[acquisition], torch.tensor(values), taken, eligible)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from scorer.contract import ACQUISITIONS
 from scorer.errors import BadGraph, BadInput, Failure, MissingDependency
 from scorer.pools import Index, list_pool
 from scorer.runtimes import cuda, openvino
-from scorer.runtimes.base import Engine, Runtime
+from scorer.runtimes.base import Installed, Runtime
 from scorer.selection.select import rank
 from trainer.network import BayesianNetwork
 
@@ -153,7 +153,7 @@ def test_a_batch_is_scored_image_by_image(name: str, baked: Graph) -> None:
 def test_every_runtime_says_its_version() -> None:
     for name in ON_CPU:
         engine = runtimes.examine(name)
-        assert isinstance(engine, Engine)
+        assert isinstance(engine, Installed)
         assert engine.precisions[0] == "float32"
 
 

@@ -12,7 +12,7 @@ import oracle
 import pytest
 from onnx import GraphProto, ModelProto, NodeProto, numpy_helper
 
-from export.graph import Options, bake, contract_of, pass_weights
+from export.graph import GraphOptions, bake, contract_for, pass_weights
 from scorer.contract import BALENT_FLOOR, FEATURES, RELATIVE_SD_FLOOR
 from trainer.model import Card
 
@@ -50,8 +50,8 @@ def _tail(classes: int, layout: str) -> ModelProto:
         pretrained="none",
     )
     network = card.build().eval()
-    options = Options(passes=features.PASSES, target=TARGETS[layout])
-    contract = contract_of(network, card, options)
+    options = GraphOptions(passes=features.PASSES, target=TARGETS[layout])
+    contract = contract_for(network, card, options)
     assert contract.layout == layout
     model = bake(network, contract)
     (wide,) = pass_weights(model, contract)

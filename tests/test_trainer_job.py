@@ -18,7 +18,7 @@ from trainer.fit import Progress
 from trainer.recipe import Recipe
 
 RECIPE = Recipe(epochs=1, batch=2, seed=3, precision="32-true")
-OPTIONS = job.Options(network="deeplabv3plus-efficientnet-lite0", recipe=RECIPE, weights="none")
+OPTIONS = job.FitOptions(network="deeplabv3plus-efficientnet-lite0", recipe=RECIPE, weights="none")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -61,7 +61,7 @@ def toy(root: Path, *, images: int = 4, val: int = 0) -> Dataset:
     return dataset.read(trees.folders(root, images=images, val=val, size=(32, 32)) / "dataset.toml")
 
 
-def train(found: Dataset, out: Path, options: job.Options = OPTIONS) -> Heard:
+def train(found: Dataset, out: Path, options: job.FitOptions = OPTIONS) -> Heard:
     heard = Heard()
     job.train(found, out, options, heard)
     return heard
@@ -135,7 +135,7 @@ def test_two_runs_with_one_seed_write_the_same_bytes(tmp_path: Path) -> None:
     assert lesson.labels_path(outs[0]).read_bytes() == lesson.labels_path(outs[1]).read_bytes()
 
 
-def stopped(found: Dataset, out: Path, options: job.Options) -> None:
+def stopped(found: Dataset, out: Path, options: job.FitOptions) -> None:
     with pytest.raises(KeyboardInterrupt):
         job.train(found, out, options, Heard(stop_after=1))
     assert out.with_name(f"{out.name}.partial").is_file()

@@ -27,7 +27,7 @@ def test_the_configuration_says_what_the_graph_has(
     acquisition: str, tiny: Graph, tmp_path: Path
 ) -> None:
     graph = tiny(acquisition)
-    version = triton.write(graph, tmp_path, triton.Options(most=16, instances=2))
+    version = triton.write(graph, tmp_path, triton.RepositoryOptions(most=16, instances=2))
     assert (version / "model.onnx").read_bytes() == graph.read_bytes()
     config, model = parsed(tmp_path), onnx.load(graph)
     assert (config.name, config.backend, config.max_batch_size) == ("scorer", "onnxruntime", 16)
@@ -42,7 +42,7 @@ def test_the_configuration_says_what_the_graph_has(
     assert config.instance_group[0].count == 2
     assert config.instance_group[0].kind == model_config_pb2.ModelInstanceGroup.KIND_GPU
     assert set(config.model_warmup[0].inputs) == {entry.name for entry in config.input}
-    contract = engine.contract_of(graph)
+    contract = engine.contract_in(graph)
     assert config.parameters["contract_sha256"].string_value == contract.sha256
     assert (tmp_path / "scorer" / "labels.txt").read_text().split() == list(contract.classes)
 
@@ -50,12 +50,12 @@ def test_the_configuration_says_what_the_graph_has(
 @pytest.mark.parametrize("name", ["../escape", 'a"b', "", "a/b", "..", "a b"])
 def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
     with pytest.raises(BadInput, match="a word in addresses"):
-        triton.Options(name=name)
+        triton.RepositoryOptions(name=name)
 
 
 def test_a_second_graph_is_the_next_version(tiny: Graph, tmp_path: Path) -> None:
     for graph in (tiny(), tiny()):
-        triton.write(graph, tmp_path, triton.Options(device="cpu"))
+        triton.write(graph, tmp_path, triton.RepositoryOptions(device="cpu"))
     assert sorted(path.name for path in (tmp_path / "scorer").iterdir()) == [
         "1", "2", "config.pbtxt", "labels.txt",
     ]  # fmt: skip
@@ -65,9 +65,9 @@ def test_a_second_graph_is_the_next_version(tiny: Graph, tmp_path: Path) -> None
 def test_bfloat16_is_not_served_on_a_cpu(baked: Graph, tmp_path: Path) -> None:
     graph = baked(precision="bfloat16")
     with pytest.raises(BadInput, match="does not compute on a CPU"):
-        triton.write(graph, tmp_path, triton.Options(device="cpu"))
+        triton.write(graph, tmp_path, triton.RepositoryOptions(device="cpu"))
     assert not list(tmp_path.iterdir())
-    triton.write(graph, tmp_path, triton.Options())
+    triton.write(graph, tmp_path, triton.RepositoryOptions())
 
 
 def test_a_model_of_somebody_else_is_not_overwritten(tiny: Graph, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_model_of_somebody_else_is_not_overwritten(tiny: Graph, tmp_path: Path
     config.parent.mkdir()
     config.write_text("name: 'scorer'")
     with pytest.raises(BadInput, match="was not written by this program"):
-        triton.write(tiny(), tmp_path, triton.Options())
+        triton.write(tiny(), tmp_path, triton.RepositoryOptions())
     assert [path.name for path in config.parent.iterdir()] == ["config.pbtxt"]
 
 
@@ -84,14 +84,14 @@ def test_engines_go_in_as_plans_and_those_of_rtx_do_not(baked: Graph, tmp_path: 
     from scorer.runtimes import sidecar
 
     out = tmp_path / "scorer.engine"
-    engine.build(baked(), out, engine.Options(flavour="rtx", gpu="sm89", batch=(1, 2, 4)))
+    engine.build(baked(), out, engine.EngineOptions(flavour="rtx", gpu="sm89", batch=(1, 2, 4)))
     with pytest.raises(BadInput, match="which Triton does not run"):
-        triton.write(out, tmp_path / "models", triton.Options())
+        triton.write(out, tmp_path / "models", triton.RepositoryOptions())
     beside = sidecar.path_of(out)
     beside.write_text(beside.read_text().replace('"rtx"', '"tensorrt"'))
     with pytest.raises(BadInput, match="was built for up to 4"):
-        triton.write(out, tmp_path / "models", triton.Options())
-    version = triton.write(out, tmp_path / "models", triton.Options(most=4))
+        triton.write(out, tmp_path / "models", triton.RepositoryOptions())
+    version = triton.write(out, tmp_path / "models", triton.RepositoryOptions(most=4))
     assert (version / "model.plan").read_bytes() == out.read_bytes()
     assert parsed(tmp_path / "models").backend == "tensorrt"
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from scorer.console import cores
-from scorer.selection.prefetch import ahead
+from scorer.selection.prefetch import prefetch
 from trainer.augment import augment
 from trainer.masks import IGNORE
 from trainer.recipe import Recipe
@@ -42,7 +42,7 @@ class Batches:
         count = _threads()
         starts = range(0, len(self._places), self._size)
         with ThreadPoolExecutor(count) as threads:
-            yield from ahead(threads, self._batch, starts, count + 1)
+            yield from prefetch(threads, self._batch, starts, count + 1)
 
     def _batch(self, start: int) -> Batch:
         places = self._places[start : start + self._size]

@@ -127,7 +127,7 @@ def supervised_command(data: Path, seed: int, out: Path, resume: bool, **setting
 
 
 def _train(
-    data: Path, out: Path, size: tuple[int, int] | None, chosen: "job.Options", following: str
+    data: Path, out: Path, size: tuple[int, int] | None, chosen: "job.FitOptions", following: str
 ) -> None:
     from trainer import dataset, job  # noqa: PLC0415
 
@@ -139,7 +139,7 @@ def _train(
     say(f"wrote {out}; next: {following}", style="green")
 
 
-def _model_words(out: Path, chosen: "job.Options") -> str:
+def _model_words(out: Path, chosen: "job.FitOptions") -> str:
     """What a command must be told to find this model."""
     words = "" if out.name == "model.safetensors" else f" --model {out}"
     return words + (f" --network {chosen.network}" if ":" in chosen.network else "")

@@ -33,7 +33,7 @@ class Progress:
     loss: float
 
 
-Listener = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 
 
 def fit(  # noqa: PLR0913  # three of them are who listens
@@ -45,8 +45,8 @@ def fit(  # noqa: PLR0913  # three of them are who listens
     resume: Path | None = None,
     identity: str = "",
     on_start: Callable[[int], None] = lambda _: None,
-    on_step: Listener = lambda _: None,
-    on_epoch: Listener = lambda _: None,
+    on_step: OnProgress = lambda _: None,
+    on_epoch: OnProgress = lambda _: None,
 ) -> BayesianNetwork:
     """Train `network` in place, and return it in evaluation mode on the CPU.
 

@@ -28,7 +28,7 @@ KEPT_GB = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class FitOptions:
     """What to train, on which labels. `pixels` are drawn per mask if there is no labels file.
 
     dense: on whole masks instead. recipe: a HeadRecipe for a network with a frozen backbone, which
@@ -72,7 +72,7 @@ class Listener(Protocol):
 
 
 def train(
-    dataset: Dataset, out: Path, options: Options, listener: Listener, cache: Cache | None = None
+    dataset: Dataset, out: Path, options: FitOptions, listener: Listener, cache: Cache | None = None
 ) -> Evaluation | None:
     """Train a model and save it to `out`; labels drawn from masks are kept in `labels_path(out)`.
 
@@ -113,13 +113,13 @@ def features_path(out: Path) -> Path:
     return out.with_name(f"{out.stem}.features.db")
 
 
-def _config(options: Options) -> dict[str, Any]:
+def _config(options: FitOptions) -> dict[str, Any]:
     """The shape of the backbone, where the name of the network does not say it."""
     return read_config(Path(options.weights)) if options.network == networks.VIT else {}
 
 
 @contextmanager
-def _cache(out: Path, options: Options, given: Cache | None) -> Iterator[Cache | None]:
+def _cache(out: Path, options: FitOptions, given: Cache | None) -> Iterator[Cache | None]:
     """The given one; or a network's own, open for the time of its training."""
     if given or not options.kept or options.dense or isinstance(options.recipe, Recipe):
         yield given
@@ -132,7 +132,7 @@ def _taught(
     network: BayesianNetwork,
     dataset: Dataset,
     labels: Labels | None,
-    options: Options,
+    options: FitOptions,
     run: Run,
     listener: Listener,
     cache: Cache | None,
@@ -157,7 +157,7 @@ def _taught(
     return tuned
 
 
-def _tell_origin(origin: str, options: Options, listener: Listener) -> None:
+def _tell_origin(origin: str, options: FitOptions, listener: Listener) -> None:
     if origin != "random":
         listener.tell(f"{options.network}, weights: {origin}")
         return
@@ -168,7 +168,7 @@ def _tell_origin(origin: str, options: Options, listener: Listener) -> None:
     )
 
 
-def _identity(dataset: Dataset, labels: Labels | None, origin: str, options: Options) -> str:
+def _identity(dataset: Dataset, labels: Labels | None, origin: str, options: FitOptions) -> str:
     """Hash of all that the weights depend on, beside the recipe: another run never goes on."""
     flat = "whole masks"
     if labels is not None:
@@ -187,7 +187,7 @@ def _identity(dataset: Dataset, labels: Labels | None, origin: str, options: Opt
 
 
 def _card(
-    dataset: Dataset, taught: Taught, origin: str, options: Options, config: dict[str, Any]
+    dataset: Dataset, taught: Taught, origin: str, options: FitOptions, config: dict[str, Any]
 ) -> Card:
     return Card(
         network=options.network,

@@ -12,7 +12,7 @@ from trainer import clicks
 from trainer.dataset import Dataset
 
 if TYPE_CHECKING:
-    from trainer.job import Listener, Options
+    from trainer.job import FitOptions, Listener
 
 # Of whole masks a head learns from so many random pixels, of one and of all together: its layers
 # are 1x1, and neighbours teach it the same.
@@ -24,7 +24,7 @@ def labels_path(out: Path) -> Path:
     return out.with_name(f"{out.stem}.labels.csv")
 
 
-def labels(dataset: Dataset, out: Path, options: "Options", listener: "Listener") -> Labels:
+def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listener") -> Labels:
     """The clicked pixels; those drawn from masks are kept in `labels_path(out)`."""
     path = options.labels or dataset.train.labels
     if path is not None:

@@ -1,4 +1,4 @@
-"""Options of the command line that the commands which train share."""
+"""FitOptions of the command line that the commands which train share."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from trainer.recipe import (
 )
 
 if TYPE_CHECKING:
-    from trainer.job import Options
+    from trainer.job import FitOptions
 
 FILE = click.Path(path_type=Path)
 # Also trainer.networks.NAMES, which this must know without PyTorch: heads on a frozen backbone, and
@@ -178,9 +178,9 @@ def training(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def job(
     settings: Mapping[str, Any], *, seed: int, pixels: int | None = None, **others: Any
-) -> "Options":
+) -> "FitOptions":
     """The options of a training job; what `settings` leaves open is the preset's."""
-    from trainer.job import Options  # noqa: PLC0415
+    from trainer.job import FitOptions  # noqa: PLC0415
 
     network, preset = settings["network"], settings["preset"]
     if network == AUTO:
@@ -188,7 +188,7 @@ def job(
         say(f"network {network}: {why}")
     head = network.startswith(HEAD)
     _check(network, settings, head)
-    return Options(
+    return FitOptions(
         network=network,
         weights=settings["weights"],
         pixels=pixels or PIXELS.get(preset, 5),

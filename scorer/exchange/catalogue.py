@@ -27,7 +27,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Known:
+class Catalogue:
     """The classes in their order; the images that a ranking or a store names; and a pool's."""
 
     classes: tuple[str, ...]

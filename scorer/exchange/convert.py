@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scorer.errors import BadInput, BadLabels
 from scorer.exchange import csv_file, cvat, label_studio, labelme, masks
-from scorer.exchange.catalogue import Known, Sizes, sizes_of
+from scorer.exchange.catalogue import Catalogue, Sizes, sizes_of
 from scorer.exchange.point import Point, check_words, within
 from scorer.labels import store
 from scorer.labels.answer import Answer
@@ -30,7 +30,7 @@ class Format:
     """
 
     suffix: str
-    read: Callable[[Path, str, Known], list[Point]]
+    read: Callable[[Path, str, Catalogue], list[Point]]
     write: Callable[[Path, Sequence[Point], Sequence[str]], None]
     file_name: Callable[[str], str] | None = None
     words: bool = True
@@ -50,7 +50,7 @@ FORMATS = {
 
 
 @dataclass(frozen=True)
-class Taken:
+class Imported:
     """What an import did: answers that are new, those known before, points not answered yet; and
     whose other answers the new ones overrule, how many of each.
     """
@@ -115,7 +115,7 @@ def gather(
 ) -> list[Point]:
     """What was asked and what was answered, each pixel once, in the order of images and ranks."""
     wanted = asked(queries) if queries else []
-    known = Known(tuple(classes), sizes_of(wanted), pool)
+    known = Catalogue(tuple(classes), sizes_of(wanted), pool)
     answers = _answers(labels, known) if labels else []
     sizes_of([*wanted, *answers])
     points = {point.pixel: point for point in wanted}
@@ -125,7 +125,7 @@ def gather(
     return sorted(points.values(), key=_order)
 
 
-def _answers(path: Path, known: Known) -> list[Point]:
+def _answers(path: Path, known: Catalogue) -> list[Point]:
     if not path.is_file():
         raise BadLabels(f"{path} does not exist", remedy="give --labels a .db or a .csv")
     if path.suffix.lower() == store.SUFFIX:
@@ -199,7 +199,7 @@ def take(
     *,
     queries: Path | None = None,
     pool: Index | None = None,
-) -> Taken:
+) -> Imported:
     """Labels into the store `into`, which is made if absent: all of them or, on any error, none.
 
     The same file is taken once: a request names its bytes, the annotator, the pixel, the answer.
@@ -209,7 +209,7 @@ def take(
         check_words(classes)
     wanted = asked(queries) if queries else []
     before = stored(into, classes) if into.exists() else []
-    known = Known(tuple(classes), sizes_of([*wanted, *before]), pool)
+    known = Catalogue(tuple(classes), sizes_of([*wanted, *before]), pool)
     read = _read(source.path, form, known)
     with within(str(source.path)):
         points = once(read)
@@ -222,10 +222,10 @@ def take(
         if point.answer
     ]
     new, overruled = _keep(into, classes, answers)
-    return Taken(new, len(answers) - new, len(points) - len(answers), overruled)
+    return Imported(new, len(answers) - new, len(points) - len(answers), overruled)
 
 
-def _read(path: Path, form: Format, known: Known) -> dict[Point, str]:
+def _read(path: Path, form: Format, known: Catalogue) -> dict[Point, str]:
     """The points of every file, each with the digest of its file."""
     found: dict[Point, str] = {}
     for file, name in _files(path, form):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scorer.errors import BadLabels
-from scorer.exchange.catalogue import Known, Sizes
+from scorer.exchange.catalogue import Catalogue, Sizes
 from scorer.exchange.point import UNSURE_OR_SKIP, Point, within
 from scorer.files import replacing
 from scorer.labels import csv_file
@@ -26,7 +26,7 @@ def write(path: Path, points: Sequence[Point], _classes: Sequence[str]) -> None:
             writer.writerow([*place, *sizes, one.answer, one.rank, one.score])
 
 
-def read(path: Path, _name: str, known: Known) -> list[Point]:
+def read(path: Path, _name: str, known: Catalogue) -> list[Point]:
     """The points of any labels CSV. Sizes that it does not have are those of what is known.
 
     Without an `answer`, a row with a label is one and a row without is not answered yet.
@@ -34,7 +34,7 @@ def read(path: Path, _name: str, known: Known) -> list[Point]:
     return [_point(row, known, where) for row, where in csv_file.rows(path)]
 
 
-def _point(row: Row, known: Known, where: str) -> Point:
+def _point(row: Row, known: Catalogue, where: str) -> Point:
     image = row["image"].removeprefix("./")
     place = coordinate(row["row"], "row", where), coordinate(row["col"], "col", where)
     rank, stated = _optional(row, "rank", where), _sizes(row, where)

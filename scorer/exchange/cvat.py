@@ -15,7 +15,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from scorer.errors import BadLabels
-from scorer.exchange.catalogue import Known
+from scorer.exchange.catalogue import Catalogue
 from scorer.exchange.point import UNLABELED, UNSURE_OR_SKIP, Point, clicked, within
 from scorer.files import replacing
 
@@ -67,7 +67,7 @@ def _lines(points: Sequence[Point]) -> Iterator[str]:
     yield "</annotations>\n"
 
 
-def read(path: Path, _name: str, known: Known) -> list[Point]:
+def read(path: Path, _name: str, known: Catalogue) -> list[Point]:
     """The points of a file that CVAT or `write` wrote; other shapes in it are passed over."""
     if path.stat().st_size > MAX_BYTES:
         raise BadLabels(f"{path} is larger than 1 GiB", remedy="export fewer images at a time")

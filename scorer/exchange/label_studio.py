@@ -15,7 +15,7 @@ from xml.sax.saxutils import quoteattr
 
 from scorer.errors import BadLabels
 from scorer.exchange import json_file
-from scorer.exchange.catalogue import Known
+from scorer.exchange.catalogue import Catalogue
 from scorer.exchange.point import UNLABELED, UNSURE_OR_SKIP, Point, heard, placed, within
 from scorer.files import replacing
 
@@ -80,7 +80,7 @@ def from_percent(position: float, side: int) -> int:
     return placed(position / 100 * side, side) if position != 100 else side - 1
 
 
-def read(path: Path, _name: str, known: Known) -> list[Point]:
+def read(path: Path, _name: str, known: Catalogue) -> list[Point]:
     """The points of the annotations that stand, and the queries of ours that wait.
 
     Cancelled annotations, other programs' predictions and other shapes are passed over.
@@ -93,7 +93,7 @@ def read(path: Path, _name: str, known: Known) -> list[Point]:
     ]
 
 
-def _of(task: Any, path: Path, number: int, known: Known) -> Iterator[Point]:
+def _of(task: Any, path: Path, number: int, known: Catalogue) -> Iterator[Point]:
     with within(f"{path} task {number}"):
         image = ""
         try:
@@ -116,7 +116,7 @@ def _results(parts: Iterable[Any]) -> Iterator[Any]:
             yield from (result for result in part["result"] if result.get("type") == KIND)
 
 
-def _image(data: Any, known: Known) -> str:
+def _image(data: Any, known: Catalogue) -> str:
     """By the name that we wrote or, in tasks that others made, by the path of the image."""
     name = data.get("name")
     if name in known.names or (isinstance(name, str) and not known.names):
@@ -126,7 +126,7 @@ def _image(data: Any, known: Known) -> str:
     return known.find((local[0] if local else unquote(address.path)).lstrip("/"))
 
 
-def _point(result: Any, image: str, known: Known) -> Point:
+def _point(result: Any, image: str, known: Catalogue) -> Point:
     if result.get("image_rotation"):
         raise BadLabels(f"{image} was turned", remedy="turn it back in Label Studio and export")
     height, width = result.get("original_height"), result.get("original_width")

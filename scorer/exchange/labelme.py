@@ -11,7 +11,7 @@ from typing import Any
 
 from scorer.errors import BadLabels
 from scorer.exchange import json_file
-from scorer.exchange.catalogue import Known
+from scorer.exchange.catalogue import Catalogue
 from scorer.exchange.point import Point, check_name, clicked, within
 from scorer.files import replacing
 
@@ -55,7 +55,7 @@ def _shape(point: Point) -> dict[str, object]:
     }
 
 
-def read(path: Path, name: str, known: Known) -> list[Point]:
+def read(path: Path, name: str, known: Catalogue) -> list[Point]:
     """The points of a file; name: its path below the folder. Other shapes are passed over."""
     contents = json_file.read(path, _REMEDY)
     with within(str(path)):
@@ -65,7 +65,7 @@ def read(path: Path, name: str, known: Known) -> list[Point]:
             raise BadLabels(f"not as labelme writes it: {error!r}", remedy=_REMEDY) from error
 
 
-def _points(contents: Any, folder: PurePosixPath, known: Known) -> Iterator[Point]:
+def _points(contents: Any, folder: PurePosixPath, known: Catalogue) -> Iterator[Point]:
     image = contents["imagePath"]
     check_name(image)
     image = (folder / image).as_posix()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from scorer.errors import BadLabels
-from scorer.exchange.catalogue import Known
+from scorer.exchange.catalogue import Catalogue
 from scorer.exchange.point import Point, within
 from scorer.files import replacing_path
 from scorer.images.photograph import MAX_PIXELS
@@ -42,7 +42,7 @@ def _mask(points: Sequence[Point], classes: Sequence[str]) -> npt.NDArray[np.uin
     return mask
 
 
-def read(path: Path, name: str, known: Known) -> list[Point]:
+def read(path: Path, name: str, known: Catalogue) -> list[Point]:
     """The labelled pixels of a mask; name: its path below the folder, which names the image."""
     with within(str(path)):
         image = known.of_mask(name)

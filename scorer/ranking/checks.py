@@ -41,7 +41,7 @@ def check_pictures(folder: Path | None, pool: Pool) -> None:
 
 def check_labels(shards: Shards) -> int:
     """How many labelled images are not in the pool; all of them: these are other labels."""
-    labels = shards.task.labels
+    labels = shards.criteria.labels
     if labels is None or not labels.clicks:
         return 0
     missing = set(labels.clicks).difference(shards.manifest.names())
@@ -56,7 +56,7 @@ def check_labels(shards: Shards) -> int:
 
 def check_exclude(shards: Shards) -> None:
     """Refuse a folder of masks of other images, which would exclude nothing in silence."""
-    folder = shards.task.exclude
+    folder = shards.criteria.exclude
     if folder is None:
         return
     if not any((folder / mask_name(name)).is_file() for name in shards.manifest.names()):

@@ -2,32 +2,28 @@
 
 import json
 import re
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from scorer import labels, options
-from scorer.console import Number, cores, progress, say
-from scorer.contract import Contract
-from scorer.errors import SOME_SKIPPED, BadInput
+from scorer import options
+from scorer.console import Number, progress, say
+from scorer.errors import SOME_SKIPPED
+from scorer.pools import open_pool
 from scorer.ranking import table
 from scorer.ranking.compare import Standing
 from scorer.ranking.image_table import WAYS
-from scorer.ranking.messages import Told, in_words, tell, warn_of_neighbours, who
-from scorer.runtimes import choose, open_graph
-
-if TYPE_CHECKING:
-    from scorer.ranking.executors import Engine
-    from scorer.ranking.shard import Shards
-    from scorer.ranking.work import Work
-
-
-_LIST = "list"
+from scorer.ranking.messages import (
+    RankingProgress,
+    describe,
+    describe_executor,
+    tell,
+    warn_of_neighbours,
+)
+from scorer.ranking.request import LIST, Request
+from scorer.runtimes.base import Runtime
 
 
 class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
@@ -38,12 +34,12 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int] | str:
-        if isinstance(value, tuple) or value == _LIST:
+        if isinstance(value, tuple) or value == LIST:
             return value  # type: ignore[no-any-return]
         found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", value)
         if not found or not int(found[1]) < int(found[2]):
             self.fail(
-                f"{value!r}: write I/N with I from 0 to N - 1, such as 0/10, or {_LIST}", param, ctx
+                f"{value!r}: write I/N with I from 0 to N - 1, such as 0/10, or {LIST}", param, ctx
             )
         return int(found[1]), int(found[2])
 
@@ -116,7 +112,9 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
 @options.precision
 @options.threads
 @click.option(
+    "--executor",
     "--engine",
+    "executor",
     type=click.Choice(("threads", "processes", "ray")),
     default="threads",
     show_default=True,
@@ -127,7 +125,7 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
     type=click.IntRange(1, 4096),
     default=2,
     show_default=True,
-    help="Processes, or actors, for these engines; each has --threads of its own, or else one.",
+    help="Processes, or actors, for these executors; each has --threads of its own, or else one.",
 )
 @click.option("--address", help="Of a Ray cluster.  [default: this machine alone]")
 @click.option(
@@ -157,35 +155,7 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
     help="Go on where an interrupted run of the same command stopped.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Also print the ranking as JSON lines.")
-def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
-    where: str,
-    n: int,
-    budget: int | None,
-    min_distance: float | None,
-    graph: Path,
-    labels_path: Path | None,
-    exclude: Path | None,
-    out: Path,
-    overlay: Path | None,
-    images_out: Path | None,
-    images_by: str,
-    uncertain: float | None,
-    against: Path | None,
-    report: Path | None,
-    seed: int,
-    batch: int,
-    runtime: str,
-    precision: str,
-    threads: int | None,
-    engine: str,
-    workers: int,
-    address: str | None,
-    gpus: float,
-    shard: int,
-    task: tuple[int, int] | str | None,
-    resume: bool,
-    as_json: bool,
-) -> int:
+def rank_command(**given: Any) -> int:
     """Choose the n most informative pixels of every image of a pool.
 
     \b
@@ -196,144 +166,59 @@ def rank_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       scorer rank --pool ./images --out next.csv --against ranking.csv
       scorer rank --pool ./images --images-out images.csv --report report.html
       scorer rank --pool s3://bucket/photographs --out ranking.parquet
-      scorer rank --pool ./shards --engine ray --workers 8 --gpus 1 --out /shared/ranking
+      scorer rank --pool ./shards --executor ray --workers 8 --gpus 1 --out /shared/ranking
       scorer rank --pool ./images --json | head
 
     Exit code 4 says: done, but some images were skipped; each is named with its reason.
     """
-    from scorer.pools import open_pool  # noqa: PLC0415
-    from scorer.ranking import job, parts  # noqa: PLC0415  # pyarrow takes a while
-    from scorer.ranking.shard import Task  # noqa: PLC0415
-
-    if parts.is_folder(out) and (against is not None or as_json):
-        raise BadInput(
-            f"{out} is a folder of parts, which --against and --json do not read",
-            remedy="give --out a file, such as ranking.parquet",
-        )
-    _check_effect(
-        task is not None,
-        budget=budget, images_out=images_out, against=against, report=report,
-        no_resume=not resume or None, json=as_json or None,
-    )  # fmt: skip
-    before = None if against is None else Standing.read(against)
-    name = choose(runtime, precision, graph)
-    mine = threads or cores() if engine == "threads" else 1
-    opened = open_graph(name, graph, workers=mine, precision=precision)
-    contract, shares = opened.contract, images_out is not None and images_by == "share"
-    warn_of_neighbours(contract, min_distance)
-    pool = open_pool(where)
-    wanted = job.Options(
-        task=Task(
-            n=n,
-            distance=min_distance,
-            seed=seed,
-            labels=labels.read(labels_path, contract.classes) if labels_path else None,
-            exclude=exclude,
-            pictures=overlay,
-            uncertain=_uncertain(uncertain, contract) if shares else None,
-            batch=batch,
-        ),
-        budget=budget,
-        images=images_out,
-        images_by=images_by,
-        report=report,
-        shard=shard,
-        resume=resume,
-        any_runtime=runtime == "auto",
-    )
-    computes = _engine(
-        engine,
-        partial(_work, graph=graph, precision=precision, runtime=name, threads=threads),
-        workers=workers, address=address, gpus=gpus,
-    )  # fmt: skip
-    by = f"runtime {opened.name}, {who(engine, workers, opened.workers)}"
-    begin = monotonic()
-    with progress("images") as bar:
-        told = Told(bar, f"in {pool.where}, {in_words(contract)}", by)
-        if task == _LIST:
-            shards, count = job.list_only(opened, pool, out, wanted, told)
-        elif isinstance(task, tuple):
-            count = job.score_slice(opened, pool, out, wanted, task, told, computes)
-        else:
-            summary = job.rank_to_file(opened, pool, out, wanted, told, computes)
-    if task is not None:
-        what = "scored" if isinstance(task, tuple) else f"in {shards} parts listed"
-        folder = parts.folder_of(out)
-        say(f"task {_words(task)}: {count} images {what}, in {folder}", style="green")
-        return 0
-    tell(summary, out, overlay, seconds=monotonic() - begin)
+    request = Request(**given)
+    request.check()
+    before = None if request.against is None else Standing.read(request.against)
+    runtime = request.opened()
+    warn_of_neighbours(runtime.contract, request.min_distance)
+    if request.task is not None:
+        return _score_slice(request, runtime)
+    skipped = _rank(request, runtime)
     if before is not None:
-        for line in before.until(Standing.read(out)).told():
+        for line in before.until(Standing.read(request.out)).lines():
             say(line)
-    if as_json:
-        for row in table.read(out):
+    if request.as_json:
+        for row in table.read(request.out):
             click.echo(json.dumps(row))
-    return SOME_SKIPPED if summary.skipped else 0
+    return SOME_SKIPPED if skipped else 0
 
 
-def _work(
-    shards: "Shards",
-    *,
-    graph: Path,
-    runtime: str,
-    precision: str,
-    threads: int | None,
-) -> "Work":
-    """With paths that hold in another folder, too."""
-    from scorer.ranking.work import Work  # noqa: PLC0415
+def _rank(request: Request, runtime: Runtime) -> int:
+    """Rank the pool and say what came of it; how many images were skipped."""
+    from scorer.ranking.job import rank_to_file  # noqa: PLC0415  # pyarrow takes a while
 
-    task = shards.task
-    return Work(
-        graph=graph.absolute(), runtime=runtime, precision=precision, workers=threads or 1,
-        sha256=shards.runtime.contract.sha256, folder=shards.folder.absolute(),
-        pool=shards.pool.absolute(),
-        task=replace(
-            task,
-            pictures=task.pictures and task.pictures.absolute(),
-            exclude=task.exclude and task.exclude.absolute(),
-        ),
-    )  # fmt: skip
+    begin, pool = monotonic(), open_pool(request.where)
+    with progress("images") as bar:
+        observer = RankingProgress(bar, *_headline(request, runtime, pool.where))
+        summary = rank_to_file(request.run(runtime, pool, observer))
+    tell(summary, request.out, request.overlay, seconds=monotonic() - begin)
+    return summary.skipped
 
 
-def _engine(
-    name: str,
-    work: "Callable[[Shards], Work]",
-    *,
-    workers: int,
-    address: str | None,
-    gpus: float,
-) -> "Engine":
-    from scorer.ranking.executors import threads  # noqa: PLC0415
-    from scorer.ranking.executors.processes import Processes  # noqa: PLC0415
-    from scorer.ranking.executors.ray import Cluster  # noqa: PLC0415
+def _score_slice(request: Request, runtime: Runtime) -> int:
+    """Do the part of the work that --task names, and say so."""
+    from scorer.ranking import job  # noqa: PLC0415  # pyarrow takes a while
 
-    if name == "processes":
-        return Processes(workers, work)
-    if name == "ray":
-        return Cluster(work, address=address, actors=workers, gpus=gpus)
-    return threads.run
-
-
-def _uncertain(given: float | None, contract: Contract) -> float:
-    if given is not None:
-        return given
-    if contract.acquisition not in {"balentacq", "balent"}:
-        raise BadInput(
-            f"from which value of {contract.acquisition} on is a pixel uncertain?",
-            remedy="say it with --uncertain",
-        )
-    return 0.0
+    pool = open_pool(request.where)
+    with progress("images") as bar:
+        observer = RankingProgress(bar, *_headline(request, runtime, pool.where))
+        run = request.run(runtime, pool, observer)
+        if isinstance(request.task, tuple):
+            count, done = job.score_slice(run, request.task), "scored"
+            name = f"{request.task[0]} of {request.task[1]}"
+        else:
+            shards, count = job.list_only(run)
+            done, name = f"in {shards} parts listed", LIST
+    say(f"task {name}: {count} images {done}, in {run.folder}", style="green")
+    return 0
 
 
-def _words(task: tuple[int, int] | str) -> str:
-    return task if isinstance(task, str) else f"{task[0]} of {task[1]}"
-
-
-def _check_effect(is_task: bool, **given: object) -> None:
-    """Refuse options that a task would pass over."""
-    names = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
-    if is_task and names:
-        raise BadInput(
-            f"{', '.join(names)}: of no effect with --task",
-            remedy="give it to the last command, which puts all together without --task",
-        )
+def _headline(request: Request, runtime: Runtime, where: str) -> tuple[str, str]:
+    """What is ranked, and what computes it."""
+    who = describe_executor(request.executor, request.workers, runtime.workers)
+    return f"in {where}, {describe(runtime.contract)}", f"runtime {runtime.name}, {who}"

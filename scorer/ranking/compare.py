@@ -29,7 +29,7 @@ class Movement:
     up: list[tuple[str, int, int]]
     down: list[tuple[str, int, int]]
 
-    def told(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         yield f"{self.same} pixels are asked again, {self.new} are new, {self.gone} are gone"
         if self.images > 1:
             yield f"{self.images} images in both, Spearman correlation {self.correlation:.3f}"

@@ -10,10 +10,10 @@ from scorer.errors import BadInput, BadPool
 from scorer.files import replacing
 from scorer.pools import Pool
 from scorer.ranking import checks, image_table, manifest, parts, report, table
-from scorer.ranking.executors import Engine, threads
+from scorer.ranking.executors import Executor, threads
+from scorer.ranking.observer import Observer
 from scorer.ranking.part import RUNTIMES
-from scorer.ranking.progress import Listener
-from scorer.ranking.shard import Shards, Task
+from scorer.ranking.shard import Criteria, Shards
 from scorer.ranking.summary import Summary, summarise
 from scorer.runtimes.base import Runtime
 from scorer.selection.budget import within
@@ -23,7 +23,7 @@ SHARD = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class RankOptions:
     """What to rank, and what of it to ask for.
 
     budget: pixels of the whole pool, of n per image at most. images: where a ranking of whole
@@ -32,7 +32,7 @@ class Options:
     runtime has scored are put together, if none is missing; never are two mixed.
     """
 
-    task: Task = field(default_factory=Task)
+    criteria: Criteria = field(default_factory=Criteria)
     budget: int | None = None
     images: Path | None = None
     images_by: str = "mean"
@@ -42,117 +42,122 @@ class Options:
     any_runtime: bool = False
 
 
-def rank_to_file(
-    runtime: Runtime,
-    pool: Pool,
-    out: Path,
-    options: Options,
-    listener: Listener | None = None,
-    engine: Engine = threads.run,
-) -> Summary:
-    """Rank a pool into `out`: a file, or a folder of parts if its name has no suffix.
+@dataclass(frozen=True)
+class Run:
+    """A pool that is ranked into `out`: a file, or a folder of parts if its name has no suffix."""
+
+    runtime: Runtime
+    pool: Pool
+    out: Path
+    options: RankOptions = field(default_factory=RankOptions)
+    observer: Observer = field(default_factory=Observer)
+    executor: Executor = threads.run
+
+    @property
+    def folder(self) -> Path:
+        """Of the manifest and the parts."""
+        return parts.folder_of(self.out)
+
+    @property
+    def into_parts(self) -> bool:
+        """Whether the parts are the ranking."""
+        return parts.is_folder(self.out)
+
+    def shards(self) -> Shards:
+        """Those of the pool as it was listed."""
+        return Shards(self.runtime, self.pool, self.folder, self.options.criteria)
+
+
+def rank_to_file(run: Run) -> Summary:
+    """Rank a pool.
 
     Cut at any moment, the same call goes on with the shards that are missing (unless options.resume
     is false), and ends in the same bytes. Raises BadPool if no image at all could be ranked,
     BadLabels for labels of other images.
     """
-    listener, start = listener or Listener(), monotonic()
-    folder = _begun(runtime, pool, out, options)
-    if not options.resume:
-        parts.remove(folder)
-    with parts.removed_if_empty(folder):
-        shards, strangers = _listed(runtime, pool, folder, options, listener)
-        kept = _scored(shards, range(shards.manifest.shards), options, listener, engine)
-    summary = _counted_again(shards, out)
+    start = monotonic()
+    _begin(run)
+    if not run.options.resume:
+        parts.remove(run.folder)
+    with parts.removed_if_empty(run.folder):
+        shards, strangers = _listed(run)
+        kept = _scored(run, shards, range(shards.manifest.shards))
+    summary = _counted_again(run, shards)
     summary.kept, summary.strangers = kept, strangers
-    _write(shards, out, options, summary, start)
+    _write(run, shards, summary, start)
     return summary
 
 
-def list_only(
-    runtime: Runtime,
-    pool: Pool,
-    out: Path,
-    options: Options,
-    listener: Listener | None = None,
-) -> tuple[int, int]:
+def list_only(run: Run) -> tuple[int, int]:
     """List a pool for tasks that score slices of it; how many shards and images it has."""
-    folder = _begun(runtime, pool, out, options)
-    with parts.removed_if_empty(folder):
-        shards, _ = _listed(runtime, pool, folder, options, listener or Listener())
+    _begin(run)
+    with parts.removed_if_empty(run.folder):
+        shards, _ = _listed(run)
     return shards.manifest.shards, shards.manifest.images
 
 
-def score_slice(
-    runtime: Runtime,
-    pool: Pool,
-    out: Path,
-    options: Options,
-    slice_: tuple[int, int],
-    listener: Listener | None = None,
-    engine: Engine = threads.run,
-) -> int:
+def score_slice(run: Run, slice_: tuple[int, int]) -> int:
     """Score every n-th shard from the i-th on, slice_ = (i, n), for tasks of a cluster's own queue.
 
     Lists the pool if nobody has. Returns how many images were scored; rank_to_file puts everything
     together. Raises BadInput for a folder where another pool is listed, or in other shards.
     """
-    listener, folder = listener or Listener(), _begun(runtime, pool, out, options)
-    if (folder / manifest.NAME).is_file():
-        shards = Shards(runtime, pool, folder, options.task)
-    else:
-        shards, _ = _listed(runtime, pool, folder, options, listener)
+    _begin(run)
+    is_listed = (run.folder / manifest.NAME).is_file()
+    shards = run.shards() if is_listed else _listed(run)[0]
     there, asked = (
-        f"{one[0]} in shards of {one[1]}"
-        for one in ((shards.manifest.where, shards.manifest.shard), (pool.where, options.shard))
+        f"{where} in shards of {size}"
+        for where, size in (
+            (shards.manifest.where, shards.manifest.shard),
+            (run.pool.where, run.options.shard),
+        )
     )
     if there != asked:
         raise BadInput(
-            f"{folder} lists {there}, not {asked}",
+            f"{run.folder} lists {there}, not {asked}",
             remedy="give the same options, choose another --out, or list anew with --task list",
         )
     numbers = range(slice_[0], shards.manifest.shards, slice_[1])
     images = sum(len(shards.manifest.read(number)) for number in numbers)
-    return images - _scored(shards, numbers, options, listener, engine)
+    return images - _scored(run, shards, numbers)
 
 
-def _begun(runtime: Runtime, pool: Pool, out: Path, options: Options) -> Path:
-    """The folder of the parts; all that can be refused is refused before anything is written."""
-    task = options.task
-    check(runtime.contract, n=task.n, distance=task.distance, want_map=task.want_map)
+def _begin(run: Run) -> None:
+    """Take the folder of the parts; what can be refused is refused before anything is written."""
+    criteria, options = run.options.criteria, run.options
+    check(
+        run.runtime.contract,
+        n=criteria.n,
+        distance=criteria.distance,
+        want_map=criteria.want_map,
+    )
     if options.images is not None:
         table.check_suffix(options.images, "--images-out")
-    if parts.is_folder(out) and options.budget is not None:
+    if run.into_parts and options.budget is not None:
         raise BadInput(
-            f"--budget chooses from all parts, and {out} is a folder of parts",
+            f"--budget chooses from all parts, and {run.out} is a folder of parts",
             remedy="give --out a file, such as ranking.parquet",
         )
-    checks.check_pictures(task.pictures, pool)
-    checks.check_places(out, options.images, options.report)
-    folder = parts.folder_of(out)
-    parts.take(folder)
-    return folder
+    checks.check_pictures(criteria.pictures, run.pool)
+    checks.check_places(run.out, options.images, options.report)
+    parts.take(run.folder)
 
 
-def _listed(
-    runtime: Runtime, pool: Pool, folder: Path, options: Options, listener: Listener
-) -> tuple[Shards, int]:
+def _listed(run: Run) -> tuple[Shards, int]:
     """The shards of a pool, as it is now; how many labelled images are not in it."""
-    parts.begin(folder)
-    manifest.write(folder, pool, shard=options.shard, on_image=listener.listed)
-    shards = Shards(runtime, pool, folder, options.task)
+    parts.begin(run.folder)
+    manifest.write(run.folder, run.pool, shard=run.options.shard, on_image=run.observer.listed)
+    shards = run.shards()
     checks.check_exclude(shards)
     return shards, checks.check_labels(shards)
 
 
-def _scored(
-    shards: Shards, numbers: Sequence[int], options: Options, listener: Listener, engine: Engine
-) -> int:
+def _scored(run: Run, shards: Shards, numbers: Sequence[int]) -> int:
     """Score those of some shards whose parts do not hold; how many images the others have."""
     changed = {number: shards.changed(number) for number in numbers}
     missing = [number for number in numbers if changed[number] is not None]
     stale = {word: list(changed.values()).count(word) for word in filter(None, changed.values())}
-    if options.any_runtime and stale.get(RUNTIMES):
+    if run.options.any_runtime and stale.get(RUNTIMES):
         if len(missing) > stale[RUNTIMES]:
             raise BadInput(
                 f"{stale[RUNTIMES]} parts are of another runtime than {shards.runtime.name}, and "
@@ -160,59 +165,61 @@ def _scored(
                 remedy="go on with --runtime where that one is, or begin anew with --no-resume",
             )
         missing = []
-        listener.assembled(stale.pop(RUNTIMES))
+        run.observer.assembled(stale.pop(RUNTIMES))
     sizes = {number: len(shards.manifest.read(number)) for number in numbers}
     kept = sum(sizes.values()) - sum(sizes[number] for number in missing)
-    listener.begun(sum(sizes.values()), stale)
-    listener.scored(kept)
+    run.observer.begun(sum(sizes.values()), stale)
+    run.observer.scored(kept)
     if missing:
         parts.begin(shards.folder)
-        engine(shards, missing, _counted(listener, kept))
+        run.executor(shards, missing, _counted(run.observer, kept))
     return kept
 
 
-def _counted(listener: Listener, kept: int) -> Callable[[int], None]:
+def _counted(observer: Observer, kept: int) -> Callable[[int], None]:
     """Adds up how many images are done."""
     done = kept
 
     def on_images(count: int) -> None:
         nonlocal done
         done += count
-        listener.scored(done)
+        observer.scored(done)
 
     return on_images
 
 
-def _counted_again(shards: Shards, out: Path) -> Summary:
+def _counted_again(run: Run, shards: Shards) -> Summary:
     """What is in the parts; the skipped have a file. Raises BadPool where nothing else is."""
-    parts.tidy(shards.folder, shards.manifest.shards)
-    summary = summarise(shards, parts.skipped_path(out))
+    parts.tidy(run.folder, shards.manifest.shards)
+    skipped = parts.skipped_path(run.out)
+    summary = summarise(shards, skipped)
     if not summary.ranked:
-        if not parts.is_folder(out):
-            parts.remove(shards.folder)
+        if not run.into_parts:
+            parts.remove(run.folder)
         raise BadPool(
             f"none of the {summary.images} images could be ranked: {summary.tally()}",
-            remedy=f"each is named with its reason in {parts.skipped_path(out)}",
+            remedy=f"each is named with its reason in {skipped}",
         )
     return summary
 
 
-def _write(shards: Shards, out: Path, options: Options, summary: Summary, start: float) -> None:
+def _write(run: Run, shards: Shards, summary: Summary, start: float) -> None:
     """The rankings and the report; at the very end, what says that all is there."""
-    if not parts.is_folder(out):
+    options = run.options
+    if not run.into_parts:
         classes = shards.runtime.contract.classes
-        table.write(out, table.rows(_chosen(shards, options, summary), classes))
+        table.write(run.out, table.rows(_chosen(run, shards, summary), classes))
     if options.images is not None:
         image_table.write(options.images, _ranked(shards), options.images_by)
     if options.report is not None:
-        images, seconds = _chosen(shards, options, Summary()), monotonic() - start
-        title = f"{out}: {shards.pool.where}"
+        images, seconds = _chosen(run, shards, Summary()), monotonic() - start
+        title = f"{run.out}: {run.pool.where}"
         report.write(options.report, title, summary, images, seconds=seconds)
-    if parts.is_folder(out):
+    if run.into_parts:
         _succeed(shards, summary)
     else:
         shards.manifest.close()
-        parts.remove(shards.folder)
+        parts.remove(run.folder)
 
 
 def _ranked(shards: Shards) -> Iterator[Ranked]:
@@ -220,13 +227,13 @@ def _ranked(shards: Shards) -> Iterator[Ranked]:
         yield from (one for one in shards.read(number) if isinstance(one, Ranked))
 
 
-def _chosen(shards: Shards, options: Options, summary: Summary) -> Iterator[Ranked]:
+def _chosen(run: Run, shards: Shards, summary: Summary) -> Iterator[Ranked]:
     """What is asked for, counted."""
     summary.pixels = summary.asked = 0
-    if options.budget is None:
+    if run.options.budget is None:
         chosen = _ranked(shards)
     else:
-        chosen = within(options.budget, lambda: _ranked(shards))
+        chosen = within(run.options.budget, lambda: _ranked(shards))
     for one in chosen:
         summary.pixels += len(one.pixels)
         summary.asked += bool(one.pixels)
@@ -235,10 +242,10 @@ def _chosen(shards: Shards, options: Options, summary: Summary) -> Iterator[Rank
 
 def _succeed(shards: Shards, summary: Summary) -> None:
     with replacing(shards.folder / parts.SUMMARY) as file:
-        told = summary.told() | {
+        whole = summary.as_dict() | {
             "graph": shards.runtime.contract.sha256, "shards": shards.manifest.shards
         }  # fmt: skip
-        json.dump(told, file, indent=1)
+        json.dump(whole, file, indent=1)
         file.write("\n")
     with replacing(shards.folder / parts.SUCCESS):
         pass

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scorer.console import say
 from scorer.contract import CONVERGED, Contract
-from scorer.ranking.progress import Listener
+from scorer.ranking.observer import Observer
 from scorer.selection.spacing import AUTO
 
 if TYPE_CHECKING:
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from scorer.ranking.summary import Summary
 
 
-class Told(Listener):
+class RankingProgress(Observer):
     """Shows how far a job is."""
 
-    def __init__(self, bar: "Progress", *more: str) -> None:
-        self._bar, self._more = bar, more
+    def __init__(self, bar: "Progress", what: str, who: str) -> None:
+        self._bar, self._what, self._who = bar, what, who
         self._task = bar.add_task("listing", total=None)
 
     def listed(self, images: int) -> None:
@@ -27,9 +27,8 @@ class Told(Listener):
 
     def begun(self, images: int, stale: Mapping[str, int]) -> None:
         self._bar.update(self._task, description="ranking", total=images, completed=0)
-        where, who = self._more
-        say(f"{images} images {where}", images=images)
-        say(who)
+        say(f"{images} images {self._what}", images=images)
+        say(self._who)
         for what, count in stale.items():
             say(f"{count} parts are of other {what}: scored again", parts=count, changed=what)
 
@@ -40,7 +39,7 @@ class Told(Listener):
         self._bar.update(self._task, completed=images)
 
 
-def in_words(contract: Contract) -> str:
+def describe(contract: Contract) -> str:
     passes = f"{contract.passes} dropout passes"
     stride = "" if contract.stride == 1 else f", map of {contract.map[0]}x{contract.map[1]}"
     return f"{contract.acquisition} over {passes} at {contract.height}x{contract.width}{stride}"
@@ -55,8 +54,10 @@ def warn_of_neighbours(contract: Contract, distance: float | None) -> None:
         )
 
 
-def who(engine: str, workers: int, threads: int) -> str:
-    return f"{threads} images at a time" if engine == "threads" else f"{workers} {_WORKERS[engine]}"
+def describe_executor(executor: str, workers: int, threads: int) -> str:
+    if executor == "threads":
+        return f"{threads} images at a time"
+    return f"{workers} {_WORKERS[executor]}"
 
 
 _WORKERS = {"processes": "processes", "ray": "actors of Ray"}
@@ -65,9 +66,9 @@ _WORKERS = {"processes": "processes", "ray": "actors of Ray"}
 def tell(summary: "Summary", out: Path, overlay: Path | None, *, seconds: float) -> None:
     done = summary.images - summary.kept
     rate = f" ({done / seconds:.1f} images/s)" if done else ""
-    told = {"seconds": round(seconds, 3), "kept": summary.kept} | summary.told()
+    numbers = {"seconds": round(seconds, 3), "kept": summary.kept} | summary.as_dict()
     text = f"{summary.pixels} pixels of {summary.asked} images in {out}{rate}"
-    say(text, style="green", out=str(out), **told)
+    say(text, style="green", out=str(out), **numbers)
     if summary.kept:
         say(f"{summary.kept} of the images had been done before")
     if summary.short:

@@ -25,7 +25,7 @@ from scorer.selection.spacing import AUTO
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class Criteria:
     """What is done to every image.
 
     n: pixels. distance: how far those of an image lie apart, as in spacing.of. labels:
@@ -51,17 +51,17 @@ class Task:
 class Shards:
     """The shards of a pool that is listed in `folder`, where their parts go; for any thread."""
 
-    def __init__(self, runtime: Runtime, pool: Pool, folder: Path, task: Task) -> None:
-        self.runtime, self.pool, self.folder, self.task = runtime, pool, folder, task
+    def __init__(self, runtime: Runtime, pool: Pool, folder: Path, criteria: Criteria) -> None:
+        self.runtime, self.pool, self.folder, self.criteria = runtime, pool, folder, criteria
         self.manifest = Manifest(folder)
-        self._labels = task.labels or Labels({})
+        self._labels = criteria.labels or Labels({})
         self._ranker = Ranker(
             runtime,
-            Exclusion(self._labels, task.exclude),
-            n=task.n,
-            distance=task.distance,
-            seed=task.seed,
-            want_map=task.want_map,
+            Exclusion(self._labels, criteria.exclude),
+            n=criteria.n,
+            distance=criteria.distance,
+            seed=criteria.seed,
+            want_map=criteria.want_map,
         )
 
     def score(
@@ -78,15 +78,15 @@ class Shards:
         entries = self.manifest.read(shard)
         by_name = {entry.name: entry for entry in entries}
         results: list[Ranked | Skipped] = []
-        for start in range(0, len(entries), self.task.batch):
-            names = [entry.name for entry in entries[start : start + self.task.batch]]
+        for start in range(0, len(entries), self.criteria.batch):
+            names = [entry.name for entry in entries[start : start + self.criteria.batch]]
             found = self._ranker.rank(names, lambda name: self.pool.read(by_name[name], stop))
             results += [self._seen(by_name[one.image], one) for one in found]
             for _ in found if len(results) < len(entries) else found[1:]:
                 on_image()
         stamp = self.stamp(entries)
         classes = self.runtime.contract.classes
-        part.write(self.folder, shard, results, classes, stamp, self.task.n)
+        part.write(self.folder, shard, results, classes, stamp, self.criteria.n)
         on_image()
 
     def read(self, shard: int) -> Iterator[Ranked | Skipped]:
@@ -105,10 +105,10 @@ class Shards:
 
     def stamp(self, entries: Sequence[Entry]) -> Stamp:
         """What the part of these images depends on."""
-        task = self.task
+        criteria = self.criteria
         options = (
-            task.n, task.distance, task.seed, task.uncertain, self.manifest.shard,
-            *(path and str(path.absolute()) for path in (task.pictures, task.exclude)),
+            criteria.n, criteria.distance, criteria.seed, criteria.uncertain, self.manifest.shard,
+            *(path and str(path.absolute()) for path in (criteria.pictures, criteria.exclude)),
         )  # fmt: skip
         images = (
             (*entry, list(self._labels.of(entry.name)), self._mask_mark(entry.name))
@@ -126,18 +126,18 @@ class Shards:
         return self.stamp(self.manifest.read(shard)).differs(found[0])
 
     def _mask_mark(self, name: str) -> str | None:
-        if self.task.exclude is None:
+        if self.criteria.exclude is None:
             return None
-        return of_file(name, self.task.exclude / mask_name(name)).mark
+        return of_file(name, self.criteria.exclude / mask_name(name)).mark
 
     def _seen(self, entry: Entry, result: Ranked | Skipped) -> Ranked | Skipped:
         """A result with its picture written and its share measured, and without its maps."""
         if isinstance(result, Skipped):
             return result
-        if self.task.pictures is not None:
+        if self.criteria.pictures is not None:
             try:
                 colours = self.runtime.contract.colours
-                overlay.write(self.task.pictures, self.pool.read(entry), result, colours)
+                overlay.write(self.criteria.pictures, self.pool.read(entry), result, colours)
             except BadImage as error:  # it vanished after it was scored
                 return Skipped(result.image, error.reason, error.detail)
-        return result.measured(self.task.uncertain)
+        return result.measured(self.criteria.uncertain)

@@ -61,7 +61,7 @@ class Summary:
     def tally(self) -> str:
         return ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """For programs. Of the ranking, not of the run: the same whether it was cut or not."""
         return {
             "images": self.images, "ranked": self.ranked, "pixels": self.pixels,

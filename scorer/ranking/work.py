@@ -5,7 +5,7 @@ from pathlib import Path
 
 from scorer.errors import BadGraph
 from scorer.pools import Pool
-from scorer.ranking.shard import Shards, Task
+from scorer.ranking.shard import Criteria, Shards
 from scorer.runtimes import open_graph
 
 
@@ -24,7 +24,7 @@ class Work:
     sha256: str
     pool: Pool
     folder: Path
-    task: Task
+    criteria: Criteria
 
     def open(self) -> Shards:
         """The shards, ready to be scored in this process."""
@@ -36,4 +36,4 @@ class Work:
                 f"{self.graph} is another graph than the one that this ranking began with",
                 remedy="give the same command again",
             )
-        return Shards(opened, self.pool, self.folder, self.task)
+        return Shards(opened, self.pool, self.folder, self.criteria)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from scorer.errors import BadInput, MissingDependency
 from scorer.runtimes import cpu, cuda, openvino, tensorrt
-from scorer.runtimes.base import Engine, Runtime
+from scorer.runtimes.base import Installed, Runtime
 from scorer.runtimes.sidecar import SUFFIX
 
 PRECISIONS = ("float32", "bfloat16")
@@ -49,7 +49,7 @@ def choose(name: str, precision: str = "float32", graph: Path | None = None) -> 
     return found[0]
 
 
-def examine(name: str) -> Engine:
+def examine(name: str) -> Installed:
     """Import a runtime; raises MissingDependency where its package or its GPU is absent."""
     if name in cuda.PROVIDERS:
         return cuda.examine(name)

@@ -31,7 +31,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Engine:
+class Installed:
     """A runtime's package as this machine has it: name and version, and what it computes in."""
 
     version: str

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scorer.contract import METADATA_KEY, Contract
 from scorer.errors import MissingDependency
 from scorer.runtimes.base import (
-    Engine,
+    Installed,
     Scores,
     asked,
     cannot_open,
@@ -34,7 +34,7 @@ class OnnxRuntime:
     def __init__(self, path: Path, *, workers: int) -> None:
         check_file(path)
         first = open_session(path)
-        self.contract = contract_of(first, path)
+        self.contract = contract_in(first, path)
         self.workers = workers
         self._free: SimpleQueue[Any] = SimpleQueue()
         for session in (first, *(open_session(path) for _ in range(workers - 1))):
@@ -64,12 +64,12 @@ class OnnxRuntime:
         return Scores(*(np.concatenate(parts) for parts in zip(*alone, strict=True)))
 
 
-def examine() -> Engine:
+def examine() -> Installed:
     """ONNX Runtime as it is installed."""
-    return Engine(f"onnxruntime {_package().__version__}", ("float32",))
+    return Installed(f"onnxruntime {_package().__version__}", ("float32",))
 
 
-def contract_of(session: Any, path: Path) -> Contract:
+def contract_in(session: Any, path: Path) -> Contract:
     """The contract that a session's graph carries and keeps; BadGraph where it does not."""
     metadata = session.get_modelmeta().custom_metadata_map
     contract = read_contract(metadata.get(METADATA_KEY), path)

@@ -17,7 +17,7 @@ from scorer.contract import Contract
 from scorer.errors import BadInput, Failure, MissingDependency
 from scorer.files import cannot_write
 from scorer.runtimes import cpu, gpu
-from scorer.runtimes.base import Engine, Scores, asked, cannot_open, check_file, fed
+from scorer.runtimes.base import Installed, Scores, asked, cannot_open, check_file, fed
 
 PROVIDERS = {"cuda": "CUDAExecutionProvider", "ort-tensorrt": "TensorrtExecutionProvider"}
 # Precision is the graph's own: TensorRT's provider would halve the tail, too. It rounds products to
@@ -56,7 +56,7 @@ class OnnxRuntimeGpu:
         examine(provider)
         card = gpu.find()
         plain = open_session(path, (PROVIDERS["cuda"], EXACT["cuda"]))
-        self.contract = cpu.contract_of(plain, path)
+        self.contract = cpu.contract_in(plain, path)
         self.name = f"{provider} {self.contract.precision} on {card.name}"
         self.workers = workers
         self._most = None if provider == "cuda" else most(self.contract)
@@ -98,7 +98,7 @@ class OnnxRuntimeGpu:
             self._free.put(session)
 
 
-def examine(provider: str) -> Engine:
+def examine(provider: str) -> Installed:
     """The provider as it is installed, its libraries loaded; raises MissingDependency, NoGpu."""
     found = cpu.examine()
     import onnxruntime  # noqa: PLC0415
@@ -111,7 +111,7 @@ def examine(provider: str) -> Engine:
         )
     card = gpu.find()
     _load_libraries(provider)
-    return Engine(f"{found.version} on {card.name}", ("float32",))
+    return Installed(f"{found.version} on {card.name}", ("float32",))
 
 
 @cache

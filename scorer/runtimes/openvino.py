@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scorer.contract import FEATURES, IMAGE, METADATA_KEY
 from scorer.errors import BadInput, MissingDependency
 from scorer.runtimes.base import (
-    Engine,
+    Installed,
     Scores,
     asked,
     cannot_open,
@@ -90,11 +90,11 @@ class OpenVino:
         return Scores(*(np.concatenate(parts) for parts in zip(*alone, strict=True)))
 
 
-def examine() -> Engine:
+def examine() -> Installed:
     """OpenVINO as it is installed; bfloat16 where the processor computes in it."""
     version = _package().__version__.partition("-")[0]
     halved = "BF16" in _capabilities(_core())
-    return Engine(f"openvino {version}", ("float32", "bfloat16") if halved else ("float32",))
+    return Installed(f"openvino {version}", ("float32", "bfloat16") if halved else ("float32",))
 
 
 def _package() -> Any:

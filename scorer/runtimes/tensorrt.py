@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scorer.contract import IMAGE
 from scorer.errors import BadGraph, BadInput, Failure, MissingDependency, NoGpu
 from scorer.runtimes import gpu, sidecar
-from scorer.runtimes.base import Engine, Scores, asked, check_file, fed
+from scorer.runtimes.base import Installed, Scores, asked, check_file, fed
 from scorer.runtimes.sidecar import FLAVOURS, Sidecar
 
 LANES = 2  # one computes while the other copies; workers beyond that prepare images meanwhile
@@ -137,7 +137,7 @@ class Lane:
         return found[0] if found else None
 
 
-def examine() -> Engine:
+def examine() -> Installed:
     """TensorRT as it is installed; raises MissingDependency, NoGpu."""
     found = [name for name in FLAVOURS if importlib.util.find_spec(FLAVOURS[name])]
     if not found:
@@ -160,7 +160,7 @@ def examine() -> Engine:
     if not modules and last:
         raise last
     versions = ", ".join(f"{name} {module.__version__}" for name, module in modules.items())
-    return Engine(f"{versions} on {card.name}", ("float32",))
+    return Installed(f"{versions} on {card.name}", ("float32",))
 
 
 def package(flavour: str) -> Any:

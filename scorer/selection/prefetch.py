@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ahead(
+def prefetch(
     threads: ThreadPoolExecutor,
     work: Callable[[Item], Result],
     items: Iterable[Item],

@@ -20,7 +20,7 @@ from scorer.pools import Entry, Pool, check_name
 from scorer.runtimes.base import Runtime, Scores
 from scorer.selection.exclusion import Exclusion, outside_random_pool
 from scorer.selection.noise import uniform
-from scorer.selection.prefetch import ahead
+from scorer.selection.prefetch import prefetch
 from scorer.selection.spacing import AUTO, of, pick
 
 
@@ -119,7 +119,7 @@ def rank(  # noqa: PLR0913  # what is chosen, and how it is run
     with ThreadPoolExecutor(runtime.workers) as threads:
         chunks = _chunks(islice(pool.entries(), start, None), batch)
         try:
-            for results in ahead(threads, score, chunks, 2 * runtime.workers):
+            for results in prefetch(threads, score, chunks, 2 * runtime.workers):
                 yield from results
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
@@ -222,7 +222,7 @@ def _chunks(entries: Iterator[Entry], size: int) -> Iterator[Sequence[Entry]]:
 def needs_maps(contract: Contract, distance: float | None) -> bool:
     """Whether choosing takes the maps of a graph: to keep pixels apart, or to tell BalEnt ≥ 0."""
     spaced = not contract.scattered if distance is AUTO else distance > 0
-    return contract.has_map and (spaced or contract.balanced)
+    return contract.has_map and (spaced or contract.traits.zero_level is not None)
 
 
 def run(runtime: Runtime, prepared: Sequence[Prepared], *, want_map: bool) -> Scores:
@@ -251,9 +251,9 @@ def chosen(
     uncertainty = None if scores.map is None else scores.map[index, :height, :width]
     classes = scores.segmentation
     classes = None if classes is None else classes[index, :height, :width]
-    nonnegative = None
-    if contract.balanced and uncertainty is not None:
-        nonnegative = float(np.mean(uncertainty >= 0))
+    nonnegative, zero_level = None, contract.traits.zero_level
+    if zero_level is not None and uncertainty is not None:
+        nonnegative = float(np.mean(uncertainty >= zero_level))
     spacing = of(distance, geometry, n, contract, nonnegative)
     if spacing.radius and scores.score_map is not None and scores.segmentation is not None:
         picks = pick(scores.score_map[index], geometry, n, spacing, item.asked)

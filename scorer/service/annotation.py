@@ -29,7 +29,7 @@ _PICTURES = 16  # kept encoded
 _LONGEST_JPEG = 65500
 
 
-class Taken(Exception):
+class Conflict(Exception):
     """Somebody else has the pixel, or has answered it."""
 
 
@@ -111,8 +111,9 @@ class Annotation:
     @property
     def nonnegative(self) -> float | None:
         """Of the pixels ranked in this round, the share with BalEnt ≥ 0."""
-        known = self.runtime.contract.balanced and self.runtime.contract.has_map and self.ranked
-        return self._nonnegative / self.ranked if known else None
+        contract = self.runtime.contract
+        is_known = contract.traits.zero_level is not None and contract.has_map and self.ranked
+        return self._nonnegative / self.ranked if is_known else None
 
     @property
     def pool_ranked(self) -> bool:
@@ -147,7 +148,7 @@ class Annotation:
     ) -> int:  # fmt: skip
         """Keep an answer; it is on the disk when this returns.
 
-        The same request again is the same answer. Raises Taken for a pixel of somebody else.
+        The same request again is the same answer. Raises Conflict for a pixel of somebody else.
         """
         given = Answer(
             image=query.image, row=query.row, col=query.col, height=query.height,
@@ -158,7 +159,7 @@ class Annotation:
         with self._answering:
             wrong = self.queue.wrong(query.place, annotator)
             if wrong is not None and not self.store.knows(request):
-                raise Taken(wrong)
+                raise Conflict(wrong)
             number, is_new = self.store.add(given)
             if is_new:  # one that comes late, again, may have been taken back since
                 self.answers += 1

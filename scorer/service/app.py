@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from scorer import __version__
 from scorer.errors import BadImage, BadInput
 from scorer.service import refusal, requests
-from scorer.service.annotation import Annotation, Taken
+from scorer.service.annotation import Annotation, Conflict
 from scorer.service.guard import Guard, Limits
 from scorer.service.metrics import Metrics
 from scorer.service.scoring import Scoring
@@ -192,7 +192,7 @@ def _add_routes(app: FastAPI, annotation: Annotation) -> None:
                 query, answer=given.answer, class_name=given.class_name, annotator=given.annotator,
                 seconds=given.seconds, request=given.request,
             )  # fmt: skip
-        except Taken as taken:
+        except Conflict as taken:
             raise HTTPException(409, str(taken)) from taken
         return {"id": number}
 

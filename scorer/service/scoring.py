@@ -36,7 +36,7 @@ class Scored(NamedTuple):
     answer: Any
 
 
-class Work(Protocol):
+class Submission(Protocol):
     """Something to be scored: decoded, and made into an answer, by the thread that scores it."""
 
     images: int
@@ -56,7 +56,7 @@ class Busy(Exception):
 
 @dataclass
 class _Job:
-    work: Work
+    work: Submission
     future: "Future[Scored]" = field(default_factory=Future)
 
 
@@ -88,7 +88,7 @@ class Scoring:
         """Images that wait or are being scored."""
         return self._taken
 
-    def submit(self, works: Sequence[Work]) -> "list[Future[Scored]]":
+    def submit(self, works: Sequence[Submission]) -> "list[Future[Scored]]":
         """Take all or, raising Busy, none."""
         images = sum(work.images for work in works)
         with self._room:

@@ -14,7 +14,7 @@ from scorer.images.geometry import Geometry
 from scorer.images.photograph import Source, size
 from scorer.labels import Click
 from scorer.provenance import decoding
-from scorer.selection.prefetch import ahead
+from scorer.selection.prefetch import prefetch
 from trainer.clicks import Indices, Points, on_grid
 from trainer.hypercolumns.cache import Cache, Kept, Vectors
 from trainer.hypercolumns.maps import Maps, Sums, see
@@ -94,7 +94,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
     """work(item) for all items, by a thread for each core; PyTorch itself takes one."""
     with threads(1), ThreadPoolExecutor(cores()) as pool:
         try:
-            yield from ahead(pool, work, items, 2 * cores())
+            yield from prefetch(pool, work, items, 2 * cores())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -31,7 +31,7 @@ from trainer.simulation.result import START, Result, folder_of
 
 
 @runtime_checkable
-class Listener(job.Listener, Protocol):
+class CampaignListener(job.Listener, Protocol):
     """Who hears of a campaign: of every training in it, and of its rounds."""
 
     def begin(self, where: str) -> None: ...
@@ -39,7 +39,7 @@ class Listener(job.Listener, Protocol):
     def end(self, result: Result) -> None: ...
 
 
-def simulate(dataset: Dataset, out: Path, plan: Plan, listener: Listener) -> list[Result]:
+def simulate(dataset: Dataset, out: Path, plan: Plan, listener: CampaignListener) -> list[Result]:
     """Run a plan into the folder `out`, whose results.csv has a row for every round so far."""
     return Campaign(dataset, out, plan, listener).run()
 
@@ -47,7 +47,7 @@ def simulate(dataset: Dataset, out: Path, plan: Plan, listener: Listener) -> lis
 class Campaign:
     """A plan being carried out in a folder."""
 
-    def __init__(self, dataset: Dataset, out: Path, plan: Plan, listener: Listener) -> None:
+    def __init__(self, dataset: Dataset, out: Path, plan: Plan, listener: CampaignListener) -> None:
         if dataset.train.masks is None or dataset.val is None:
             raise BadDataset(
                 "a simulation needs masks in [train], its annotator, and [val] to measure on",

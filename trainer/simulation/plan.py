@@ -37,7 +37,7 @@ class Plan:
     most_labels: int | None = None
     target: float | None = None
     patience: int | None = None
-    training: job.Options = field(default_factory=job.Options)
+    training: job.FitOptions = field(default_factory=job.FitOptions)
 
 
 def identity(dataset: Dataset, plan: Plan) -> dict[str, Any]:

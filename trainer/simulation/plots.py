@@ -120,7 +120,7 @@ def _wanted(runtime: PyTorch, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.fl
     noise = uniform(0, "maps", (1, *contract.map)) if contract.stochastic else None
     value = runtime.run(image, np.zeros((1, *contract.map), np.uint8), noise, want_map=True).map
     assert value is not None
-    if contract.acquisition == "balentacq":
+    if contract.traits.has_pole:
         bounded: npt.NDArray[np.float32] = np.where(value[0] >= 0, 2 - value[0], value[0])
         return bounded
     drawn = None if noise is None else torch.from_numpy(noise)

@@ -6,7 +6,7 @@ from typing import Protocol
 from scorer.ranking.shard import Shards
 
 
-class Engine(Protocol):
+class Executor(Protocol):
     """Scores shards, in any order; on_images hears of every image, or of several together.
 
     When it returns, the part of every shard is there.

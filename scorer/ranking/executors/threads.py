@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from scorer.ranking.shard import Shards
-from scorer.selection.prefetch import ahead
+from scorer.selection.prefetch import prefetch
 
 
 class _Stopped(Exception):
@@ -38,7 +38,7 @@ def run(shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]
 
     with ThreadPoolExecutor(shards.runtime.workers) as pool:
         try:
-            for _ in ahead(pool, score, missing, 2 * shards.runtime.workers):
+            for _ in prefetch(pool, score, missing, 2 * shards.runtime.workers):
                 pass
         except Exception:  # perhaps of a shard that was stopped by the one that failed first
             raise failed[0] from None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 
-class Listener:
+class Observer:
     """Does nothing with it."""
 
     def listed(self, images: int) -> None:

@@ -1,0 +1,168 @@
+"""What somebody asks of scorer rank, checked and put into what a run is made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scorer import labels
+from scorer.console import cores
+from scorer.contract import Contract
+from scorer.errors import BadInput
+from scorer.runtimes import choose, open_graph
+
+if TYPE_CHECKING:
+    from scorer.pools import Pool
+    from scorer.ranking.executors import Executor
+    from scorer.ranking.job import RankOptions, Run
+    from scorer.ranking.observer import Observer
+    from scorer.ranking.shard import Criteria, Shards
+    from scorer.ranking.work import Work
+    from scorer.runtimes.base import Runtime
+
+LIST = "list"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The options of the command line, by their names there."""
+
+    where: str
+    n: int
+    budget: int | None
+    min_distance: float | None
+    graph: Path
+    labels_path: Path | None
+    exclude: Path | None
+    out: Path
+    overlay: Path | None
+    images_out: Path | None
+    images_by: str
+    uncertain: float | None
+    against: Path | None
+    report: Path | None
+    seed: int
+    batch: int
+    runtime: str
+    precision: str
+    threads: int | None
+    executor: str
+    workers: int
+    address: str | None
+    gpus: float
+    shard: int
+    task: tuple[int, int] | str | None
+    resume: bool
+    as_json: bool
+
+    def check(self) -> None:
+        """Refuse options that would have no effect. Raises BadInput."""
+        from scorer.ranking import parts  # noqa: PLC0415  # pyarrow takes a while
+
+        if parts.is_folder(self.out) and (self.against is not None or self.as_json):
+            raise BadInput(
+                f"{self.out} is a folder of parts, which --against and --json do not read",
+                remedy="give --out a file, such as ranking.parquet",
+            )
+        of_no_effect = {
+            "--budget": self.budget is not None,
+            "--images-out": self.images_out is not None,
+            "--against": self.against is not None,
+            "--report": self.report is not None,
+            "--no-resume": not self.resume,
+            "--json": self.as_json,
+        }
+        names = [name for name, is_given in of_no_effect.items() if is_given]
+        if self.task is not None and names:
+            raise BadInput(
+                f"{', '.join(names)}: of no effect with --task",
+                remedy="give it to the last command, which puts all together without --task",
+            )
+
+    def opened(self) -> "Runtime":
+        """The graph, ready to run. Raises BadGraph, MissingDependency."""
+        name = choose(self.runtime, self.precision, self.graph)
+        mine = self.threads or cores() if self.executor == "threads" else 1
+        return open_graph(name, self.graph, workers=mine, precision=self.precision)
+
+    def run(self, runtime: "Runtime", pool: "Pool", observer: "Observer") -> "Run":
+        """What is to be done."""
+        from scorer.ranking.job import Run  # noqa: PLC0415
+
+        options = self._options(runtime.contract)
+        return Run(runtime, pool, self.out, options, observer, self._executor())
+
+    def _options(self, contract: Contract) -> "RankOptions":
+        from scorer.ranking.job import RankOptions  # noqa: PLC0415
+
+        return RankOptions(
+            criteria=self._criteria(contract),
+            budget=self.budget,
+            images=self.images_out,
+            images_by=self.images_by,
+            report=self.report,
+            shard=self.shard,
+            resume=self.resume,
+            any_runtime=self.runtime == "auto",
+        )
+
+    def _criteria(self, contract: Contract) -> "Criteria":
+        from scorer.ranking.shard import Criteria  # noqa: PLC0415
+
+        path, shares = self.labels_path, self.images_out is not None and self.images_by == "share"
+        return Criteria(
+            n=self.n,
+            distance=self.min_distance,
+            seed=self.seed,
+            labels=labels.read(path, contract.classes) if path else None,
+            exclude=self.exclude,
+            pictures=self.overlay,
+            uncertain=_uncertain(self.uncertain, contract) if shares else None,
+            batch=self.batch,
+        )
+
+    def _executor(self) -> "Executor":
+        from scorer.ranking.executors import threads  # noqa: PLC0415
+        from scorer.ranking.executors.processes import Processes  # noqa: PLC0415
+        from scorer.ranking.executors.ray import Cluster  # noqa: PLC0415
+
+        name = choose(self.runtime, self.precision, self.graph)
+        work: Callable[[Shards], Work] = partial(_work, request=self, runtime=name)
+        if self.executor == "processes":
+            return Processes(self.workers, work)
+        if self.executor == "ray":
+            return Cluster(work, address=self.address, actors=self.workers, gpus=self.gpus)
+        return threads.run
+
+
+def _work(shards: "Shards", *, request: Request, runtime: str) -> "Work":
+    """With paths that hold in another folder, too."""
+    from scorer.ranking.work import Work  # noqa: PLC0415
+
+    criteria = shards.criteria
+    return Work(
+        graph=request.graph.absolute(),
+        runtime=runtime,
+        precision=request.precision,
+        workers=request.threads or 1,
+        sha256=shards.runtime.contract.sha256,
+        pool=shards.pool.absolute(),
+        folder=shards.folder.absolute(),
+        criteria=replace(
+            criteria,
+            pictures=criteria.pictures and criteria.pictures.absolute(),
+            exclude=criteria.exclude and criteria.exclude.absolute(),
+        ),
+    )
+
+
+def _uncertain(given: float | None, contract: Contract) -> float:
+    if given is not None:
+        return given
+    if contract.traits.zero_level is None:
+        raise BadInput(
+            f"from which value of {contract.acquisition} on is a pixel uncertain?",
+            remedy="say it with --uncertain",
+        )
+    return contract.traits.zero_level
