@@ -54,7 +54,7 @@ _LEVELS = {"red": "error", "yellow": "warning"}
 _EVERY_S = 10.0  # a line of progress, with --log-json
 
 
-class _Spoken(Progress):
+class _LoggedProgress(Progress):
     """Progress as lines, not too often, and at the end."""
 
     def __init__(self, unit: str) -> None:
@@ -79,7 +79,7 @@ class _Spoken(Progress):
 def progress(unit: str) -> Progress:
     """A progress bar with count, rate in `unit`/s and time left, on stderr."""
     if log.as_json:
-        return _Spoken(unit)
+        return _LoggedProgress(unit)
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),

@@ -43,8 +43,8 @@ def started(
 def ranked(annotation: Annotation) -> Annotation:
     """The same, once its whole pool is ranked."""
     end = time.monotonic() + 60
-    while not annotation.pool_ranked:
-        assert annotation.failure is None
+    while not annotation.rounds.is_ranked:
+        assert annotation.rounds.failure is None
         assert time.monotonic() < end
         time.sleep(0.01)
     return annotation

@@ -44,10 +44,10 @@ def test_the_best_image_comes_first_with_its_pixels_in_order() -> None:
 
 def test_nobody_gets_what_somebody_has() -> None:
     queue = filled()
-    seen = [one.place for name in ("ann", "bob", "cyd") for one in queue.next(name, 2)]
+    seen = [one.pixel for name in ("ann", "bob", "cyd") for one in queue.next(name, 2)]
     assert len(set(seen)) == 6
     assert queue.next("dan", 2) == []
-    assert [one.place for one in queue.next("ann", 2)] == seen[:2], "asked again: the same"
+    assert [one.pixel for one in queue.next("ann", 2)] == seen[:2], "asked again: the same"
     assert queue.wrong(seen[0], "ann") is None
     assert queue.wrong(seen[0], "bob") == "somebody else has this pixel now"
 
@@ -62,15 +62,15 @@ def test_a_lease_expires_unless_it_is_renewed() -> None:
     assert queue.next("bob", 1) != mine
     clock.now = 2 * LEASE_S
     assert mine[0] in queue.next("bob", 6)
-    assert queue.wrong(mine[0].place, "ann") is not None
+    assert queue.wrong(mine[0].pixel, "ann") is not None
 
 
 def test_what_is_answered_is_not_asked_again_until_it_is_taken_back() -> None:
     queue = filled()
     assert queue.left() == (6, 3)
     first, second = queue.next("ann", 2)
-    queue.close(first.place)
-    queue.close(second.place)
+    queue.close(first.pixel)
+    queue.close(second.pixel)
     assert queue.left() == (4, 2)
     assert queue.next("ann", 1)[0].image == "middle"
     queue.reopen(first, "ann")
@@ -88,7 +88,7 @@ def test_a_pixel_taken_back_before_its_image_is_ranked_is_asked_once() -> None:
     late = [one for one in queue.next("ann", 20) if one.image == "late"]
     assert [one.row for one in late] == [9, 0, 1]
     for one in late:
-        queue.close(one.place)
+        queue.close(one.pixel)
     assert not any(one.image == "late" for one in queue.next("ann", 20))
     assert queue.left() == (6, 3)
 
@@ -111,9 +111,9 @@ def test_after_a_new_graph_nothing_old_is_asked_but_can_be_answered() -> None:
     assert queue.next("ann", 5) == [held], "it stays theirs"
     assert queue.next("bob", 5) == []
     assert queue.left() == (0, 0)
-    assert queue.find(held.place) == held
-    assert queue.wrong(held.place, "ann") is None
-    queue.close(held.place)
+    assert queue.find(held.pixel) == held
+    assert queue.wrong(held.pixel, "ann") is None
+    queue.close(held.pixel)
 
 
 def test_guesses_are_the_models_class_and_those_that_meet_there() -> None:
@@ -132,8 +132,8 @@ def test_what_was_answered_is_not_asked_by_a_ranking_that_did_not_know_it() -> N
     queue = filled()
     (asked,) = queue.next("ann", 1)
     queue.clear()  # another graph ranks the pool, with the answers so far
-    queue.close(asked.place)
+    queue.close(asked.pixel)
     queue.add(ranked("best", 3.0), CONTRACT, 2)
-    assert asked.place not in {one.place for one in queue.next("bob", 9)}
+    assert asked.pixel not in {one.pixel for one in queue.next("bob", 9)}
     queue.reopen(asked, "ann")
     assert queue.next("ann", 1) == [asked]

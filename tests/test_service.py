@@ -68,8 +68,8 @@ def test_answers_go_into_the_store_and_are_not_asked_again(
     assert (state["pixels_left"], state["ranked"], state["skipped"]) == (8, 4, 1)
     assert 0 < state["nonnegative"] <= 1, "the map of the graph by hand is its brightness"
     again = ranked(started(folder, tiny()))
-    assert again.round == 1, "the same graph, the same round"
-    assert not {query.place for query in again.queue.next("ann", 20)} & {*places[:2], places[3]}
+    assert again.rounds.number == 1, "the same graph, the same round"
+    assert not {query.pixel for query in again.queue.next("ann", 20)} & {*places[:2], places[3]}
     again.stop()
 
 
@@ -110,7 +110,7 @@ def test_an_answer_that_comes_again_after_it_was_taken_back_closes_nothing(
 def test_a_ranking_that_failed_is_begun_anew_by_a_reload(folder: Path, tiny: Graph) -> None:
     annotation = ranked(started(folder, tiny()))
     with answering(annotation) as client:
-        annotation.failure = "the disk was away"
+        annotation.rounds.failure = "the disk was away"
         assert client.post("/v1/reload").json()["changed"]
         ranked(annotation)
         assert client.get("/v1/state").json()["failure"] is None
@@ -126,7 +126,7 @@ def test_a_full_disk_is_told_and_the_pixel_is_kept(folder: Path, tiny: Graph) ->
         for number in range(200):  # until the last page is full
             if response.status_code != 201:
                 break
-            annotation.undo("a" * 100, str(number))
+            annotation.answers.undo("a" * 100, str(number))
             again = said(query, annotator="a" * 100, request=f"again {number}")
             response = client.post("/v1/labels", json=again)
         assert response.status_code == 503
@@ -328,7 +328,7 @@ def test_what_the_graph_does_not_serve_is_refused_at_the_start(folder: Path, tin
 
 def test_what_fails_unforeseen_is_an_answer_with_all_headers(folder: Path, tiny: Graph) -> None:
     annotation = ranked(started(folder, tiny()))
-    annotation.undo = lambda *_: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+    annotation.answers.undo = lambda *_: 1 / 0  # type: ignore[method-assign, assignment, return-value]
     with answering(annotation) as client:
         told = TestClient(client.app, base_url="http://127.0.0.1", raise_server_exceptions=False)
         answer = told.post("/v1/undo", json={"annotator": "ann", "request": "r"})

@@ -14,6 +14,7 @@ from scorer.errors import BadInput, BadLabels
 from scorer.exchange import csv_file, cvat, label_studio, labelme, masks
 from scorer.exchange.catalogue import Catalogue, Sizes, sizes_of
 from scorer.exchange.point import Point, check_words, within
+from scorer.images import place
 from scorer.labels import store
 from scorer.labels.answer import Answer
 from scorer.labels.store import Store
@@ -86,8 +87,7 @@ def asked(path: Path) -> list[Point]:
 
 
 def _asked(row: table.Row) -> Point:
-    names = ("image", "row", "col", "rank", "score", "height", "width", "grid_height", "grid_width")
-    return Point(**{name: row[name] for name in names})
+    return Point(**{name: row[name] for name in (*place.NAMES, "rank", "score")})
 
 
 def stored(path: Path, classes: Sequence[str]) -> list[Point]:
@@ -97,17 +97,7 @@ def stored(path: Path, classes: Sequence[str]) -> list[Point]:
 
 
 def _stored(answer: Answer) -> Point:
-    return Point(
-        image=answer.image,
-        row=answer.row,
-        col=answer.col,
-        height=answer.height,
-        width=answer.width,
-        grid_height=answer.grid_height,
-        grid_width=answer.grid_width,
-        answer=answer.answer,
-        class_name=answer.class_name,
-    )
+    return Point(**answer.coordinates, answer=answer.answer, class_name=answer.class_name)
 
 
 def gather(
@@ -144,7 +134,7 @@ def once(points: Iterable[Point]) -> list[Point]:
         known = found.get(point.pixel)
         if known is None or known.answer is None:
             found[point.pixel] = point
-        elif point.answer and point.said != known.said:
+        elif point.answer and point.answered != known.answered:
             raise BadLabels(
                 f"{point.image} row {point.row}, col {point.col} is {known.word} and {point.word}",
                 remedy="leave one of the two",
@@ -237,17 +227,15 @@ def _read(path: Path, form: Format, known: Catalogue) -> dict[Point, str]:
 def _answer(
     point: Point, asked_on: Sizes | None, source: Source, *, digest: str, time: str
 ) -> Answer:
-    said = (point.image, point.row, point.col, point.answer, point.class_name)
-    name = json.dumps(["import", digest, source.format, source.annotator, *said])
+    whole = (*point.pixel, *point.answered)
+    name = json.dumps(["import", digest, source.format, source.annotator, *whole])
     grid = asked_on or point
+    grid_size = {
+        "grid_height": grid.grid_height or point.height,
+        "grid_width": grid.grid_width or point.width,
+    }
     return Answer(
-        image=point.image,
-        row=point.row,
-        col=point.col,
-        height=point.height,
-        width=point.width,
-        grid_height=grid.grid_height or point.height,
-        grid_width=grid.grid_width or point.width,
+        **point.coordinates | grid_size,
         answer=point.answer or "",
         class_name=point.class_name,
         round=source.round,
@@ -263,17 +251,15 @@ def _keep(
 ) -> tuple[int, Mapping[str, int]]:
     """How many were new: an answer that stands already is not; and whose were overruled."""
     with closing(Store(path, classes)) as opened:
-        stand = {_pixel(answer): answer for answer in opened.standing()}
-        new = opened.extend(one for one in answers if _said(one) != _said(stand.get(_pixel(one))))
-    before = (stand[_pixel(one)].annotator for one in new if _pixel(one) in stand)
+        stand = {answer.pixel: answer for answer in opened.standing()}
+        new = opened.extend(
+            one for one in answers if _answered(one) != _answered(stand.get(one.pixel))
+        )
+    before = (stand[one.pixel].annotator for one in new if one.pixel in stand)
     return len(new), Counter(before)
 
 
-def _pixel(answer: Answer) -> tuple[str, int, int]:
-    return answer.image, answer.row, answer.col
-
-
-def _said(answer: Answer | None) -> tuple[str, str | None] | None:
+def _answered(answer: Answer | None) -> tuple[str, str | None] | None:
     return None if answer is None else (answer.answer, answer.class_name)
 
 

@@ -16,7 +16,7 @@ from xml.sax.saxutils import quoteattr
 from scorer.errors import BadLabels
 from scorer.exchange import json_file
 from scorer.exchange.catalogue import Catalogue
-from scorer.exchange.point import UNLABELED, UNSURE_OR_SKIP, Point, heard, placed, within
+from scorer.exchange.point import UNLABELED, UNSURE_OR_SKIP, Point, answer_of, placed, within
 from scorer.files import replacing
 
 KIND = "keypointlabels"
@@ -135,7 +135,7 @@ def _point(result: Any, image: str, known: Catalogue) -> Point:
     value = result["value"]
     if len(value[KIND]) != 1:
         raise BadLabels(f"{image}: a point has {len(value[KIND])} labels", remedy="choose one")
-    answer, class_name = heard(value[KIND][0], known.classes)
+    answer, class_name = answer_of(value[KIND][0], known.classes)
     x, y = float(value["x"]), float(value["y"])
     if not (math.isfinite(x) and math.isfinite(y)):
         raise BadLabels(f"{image}: a point at {x}, {y}")

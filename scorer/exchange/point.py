@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
 from scorer.errors import BadLabels
+from scorer.images.place import Place
 from scorer.labels.answer import ANSWERS
 
 UNLABELED = "unlabeled"
@@ -14,24 +15,17 @@ MAX_SIDE = 100_000  # pixels; up to here, coordinates in per cent are exact
 
 
 @dataclass(frozen=True, kw_only=True)
-class Point:
-    """The pixel (row, col), from 0, of an upright image of height x width pixels.
+class Point(Place):
+    """A pixel, and what is known of it.
 
-    answer: None while nobody has answered; class_name: with "label". grid_height, grid_width: the
-    network's grid that the pixel was chosen on. BadLabels for anything impossible.
+    answer: None while nobody has answered; class_name: with "label". BadLabels for anything
+    impossible.
     """
 
-    image: str
-    row: int
-    col: int
-    height: int
-    width: int
     answer: str | None = None
     class_name: str | None = None
     rank: int | None = None
     score: float | None = None
-    grid_height: int | None = None
-    grid_width: int | None = None
 
     def __post_init__(self) -> None:
         check_name(self.image)
@@ -51,11 +45,7 @@ class Point:
             raise BadLabels(f"{self.answer!r} of class {self.class_name!r} is not an answer")
 
     @property
-    def pixel(self) -> tuple[str, int, int]:
-        return self.image, self.row, self.col
-
-    @property
-    def said(self) -> tuple[str | None, str | None]:
+    def answered(self) -> tuple[str | None, str | None]:
         return self.answer, self.class_name
 
     @property
@@ -64,7 +54,7 @@ class Point:
         return self.class_name or self.answer or UNLABELED
 
 
-def heard(word: str, classes: Sequence[str]) -> tuple[str | None, str | None]:
+def answer_of(word: str, classes: Sequence[str]) -> tuple[str | None, str | None]:
     """A point's `word` back into (answer, class_name); BadLabels for one that means nothing."""
     if word == UNLABELED:
         return None, None
@@ -119,7 +109,7 @@ def clicked(  # what a tool says of one point, and of its image
     x: float, y: float, *, image: str, height: int, width: int, word: str, classes: Sequence[str]
 ) -> Point:
     """The pixel at a position in pixels from the left and upper border, with what was said."""
-    answer, class_name = heard(word, classes)
+    answer, class_name = answer_of(word, classes)
     return Point(
         image=image,
         row=placed(y, height),

@@ -2,25 +2,21 @@
 
 from dataclasses import dataclass
 
+from scorer.images.place import Place
+
 ANSWERS = ("label", "unsure", "skip")
 UNDO = "undo"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What an annotator said of one pixel (row, col) of an image of height x width pixels.
+class Answer(Place):
+    """What an annotator said of one pixel.
 
-    grid_height, grid_width: the network's grid that the pixel was chosen on. answer: one of
-    ANSWERS; class_name: with "label". seconds: that it took; time: ISO 8601, UTC. request: names
-    the answer, so that the same one sent twice is one. graph: the hash of the contract of what
-    chose the pixel, "" where that is not known.
+    answer: one of ANSWERS; class_name: with "label". seconds: that it took; time: ISO 8601, UTC.
+    request: names the answer, so that the same one sent twice is one. graph: the hash of the
+    contract of what chose the pixel, "" where that is not known.
     """
 
-    image: str
-    row: int
-    col: int
-    height: int
-    width: int
     grid_height: int
     grid_width: int
     answer: str

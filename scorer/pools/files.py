@@ -157,8 +157,8 @@ class Refused(Exception):
 def _check_refused(error: Exception, url: str) -> None:
     """Raise Refused for an answer that no waiting changes, Failure for credentials that expired."""
     cause = error.__cause__ or error
-    told = getattr(cause, "response", None)
-    code = told.get("Error", {}).get("Code", "") if isinstance(told, dict) else ""
+    info = getattr(cause, "response", None)
+    code = info.get("Error", {}).get("Code", "") if isinstance(info, dict) else ""
     status = getattr(error, "status", 0)
     if type(cause).__name__ in _NO_CREDENTIALS:
         raise BadPool(
@@ -208,11 +208,11 @@ def _limits(kind: str) -> dict[str, Any]:
     return {}
 
 
-def _item(told: dict[str, Any]) -> Item:
-    name = told["name"].rstrip("/").rsplit("/", 1)[-1]
-    mark = next((str(told[key]) for key in _MARKS if told.get(key)), "")
-    size = told.get("size")
-    return Item(name, told["type"] == "directory", -1 if size is None else int(size), mark)
+def _item(info: dict[str, Any]) -> Item:
+    name = info["name"].rstrip("/").rsplit("/", 1)[-1]
+    mark = next((str(info[key]) for key in _MARKS if info.get(key)), "")
+    size = info.get("size")
+    return Item(name, info["type"] == "directory", -1 if size is None else int(size), mark)
 
 
 def _join(root: str, path: str) -> str:

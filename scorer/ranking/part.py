@@ -164,9 +164,8 @@ def _rows(result: Ranked | Skipped, classes: Sequence[str]) -> Iterator[dict[str
         "grid_width": grid_width, "share": result.share, "nonnegative": result.nonnegative,
     }  # fmt: skip
     for one in result.pixels:
-        yield same | {
-            "row": one.row, "col": one.col, "rank": one.rank, "score": one.score,
-            "predicted": classes[one.label],
+        yield same | result.place(one).coordinates | {
+            "rank": one.rank, "score": one.score, "predicted": classes[one.label]
         }  # fmt: skip
     if not result.pixels:
         yield same

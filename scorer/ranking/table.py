@@ -34,19 +34,15 @@ def rows(results: Iterable[Ranked], classes: Sequence[str]) -> Iterator[Row]:
     the image's pixels with BalEnt ≥ 0, None where the graph does not tell.
     """
     for result in results:
+        share = None if result.nonnegative is None else float(f"{result.nonnegative:.6g}")
         for pixel in result.pixels:
-            values = (
-                result.image,
-                pixel.row,
-                pixel.col,
-                pixel.rank,
-                float(f"{pixel.score:.9g}"),  # all that float32 holds, and no more
-                classes[pixel.label],
-                *result.geometry.image,
-                *result.geometry.grid,
-                None if result.nonnegative is None else float(f"{result.nonnegative:.6g}"),
-            )
-            yield dict(zip(COLUMNS, values, strict=True))
+            row = result.place(pixel).coordinates | {
+                "rank": pixel.rank,
+                "score": float(f"{pixel.score:.9g}"),  # all that float32 holds, and no more
+                "predicted": classes[pixel.label],
+                "nonnegative": share,
+            }
+            yield {name: row[name] for name in COLUMNS}
 
 
 def check_suffix(path: Path, option: str = "--out") -> None:

@@ -15,6 +15,7 @@ from scorer.contract import NO_PIXEL, Contract
 from scorer.errors import BadImage, BadInput, Failure
 from scorer.images.geometry import Geometry
 from scorer.images.photograph import MAX_PIXELS, Photograph, Source, load
+from scorer.images.place import Place
 from scorer.labels import Labels
 from scorer.pools import Entry, Pool, check_name
 from scorer.runtimes.base import Runtime, Scores
@@ -50,6 +51,10 @@ class Ranked:
     segmentation: npt.NDArray[np.int32] | None = None
     share: float | None = None
     nonnegative: float | None = None
+
+    def place(self, pixel: Pixel) -> Place:
+        """One of its pixels, with both sizes."""
+        return Place.at(self.image, self.geometry, pixel.row, pixel.col)
 
     def best(self, n: int) -> "Ranked":
         """With its n best pixels alone."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scorer.contract import NO_SCORE, Contract
 from scorer.images.geometry import Geometry
 
-Place = tuple[int, int]
+Position = tuple[int, int]  # row, col
 
 
 class Spacing(NamedTuple):
@@ -60,14 +60,14 @@ def pick(
     geometry: Geometry,
     n: int,
     spacing: Spacing,
-    taken: Sequence[Place] = (),
-) -> list[Place]:
+    taken: Sequence[Position] = (),
+) -> list[Position]:
     """Up to n pixels of the map [H, W], best first: each the best of those that are left.
 
     NO_SCORE marks what is never picked. A pick bars what lies nearer than the radius, and so does a
     pixel of the original image in `taken`. Of equal scores the first by row, then column.
     """
-    picks: list[Place] = []
+    picks: list[Position] = []
     radius = spacing.radius
     left = _left(score, geometry, taken, picks, radius, spacing.labelled)
     while len(picks) < n:
@@ -87,8 +87,8 @@ def pick(
 def _left(
     score: npt.NDArray[np.float32],
     geometry: Geometry,
-    taken: Sequence[Place],
-    picks: Sequence[Place],
+    taken: Sequence[Position],
+    picks: Sequence[Position],
     radius: float,
     labelled: float,
 ) -> npt.NDArray[np.float32]:
@@ -101,7 +101,7 @@ def _left(
     return left
 
 
-def _bar(left: npt.NDArray[np.float32], geometry: Geometry, place: Place, radius: float) -> None:
+def _bar(left: npt.NDArray[np.float32], geometry: Geometry, place: Position, radius: float) -> None:
     """Whatever shows a pixel of the original image nearer than `radius` to this one."""
     if radius > 0:
         box, near = geometry.near(*place, radius)

@@ -1,21 +1,17 @@
-"""The HTTP interface: what every route has in common, and the routes of the annotation page."""
+"""The HTTP interface: what every route has in common, the page itself, health and metrics."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import anyio.to_thread
-from anyio import CapacityLimiter
-from fastapi import FastAPI, Header, HTTPException, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from fastapi import FastAPI, Response
 
 from scorer import __version__
-from scorer.errors import BadImage, BadInput
-from scorer.service import refusal, requests
-from scorer.service.annotation import Annotation, Conflict
+from scorer.service import annotating, requests, responses
+from scorer.service.annotation import Annotation
 from scorer.service.guard import Guard, Limits
 from scorer.service.metrics import Metrics
 from scorer.service.scoring import Scoring
@@ -29,39 +25,8 @@ _PAGE = {
     "docs.js": "text/javascript",
 }
 _SWAGGER = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
-_ANNOTATION, _OPERATION = "annotation", "operation"
-_PAINTERS = 4  # pictures that are made at a time
-# A picture is asked for again each time: the file may be another, or seen by another graph.
-_ASK_AGAIN = {"Cache-Control": "private, no-cache"}
-_PICTURE_CODES: dict[int | str, dict[str, Any]] = {
-    404: {"description": "No such image in the pool, or it cannot be shown."}
-}
+_OPERATION = "operation"
 _ADDRESSES = {"index.html": "/", "docs.html": "/docs"}  # the others have their own names
-
-Name = Annotated[str, Field(min_length=1, max_length=100)]
-Annotator = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-Text = Annotated[str, Field(min_length=1, max_length=4096)]
-Index = Annotated[int, Field(ge=0, le=10**6)]
-
-
-class Given(BaseModel):
-    """An answer as the page sends it. request: names it, so that one sent twice is one."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-    image: Text
-    row: Index
-    col: Index
-    answer: Literal["label", "unsure", "skip"]
-    class_name: Name | None = None
-    annotator: Annotator
-    seconds: Annotated[float, Field(ge=0, le=10**6, strict=False)]
-    request: Name
-
-
-class Undo(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    annotator: Annotator
-    request: Name
 
 
 def create(
@@ -87,11 +52,10 @@ def create(
         Guard, token=token, limits=limits, uploads=requests.UPLOADS,
         graph=lambda: served.runtime.contract.sha256, metrics=metrics,
     )  # fmt: skip
-    refusal.add(app)
+    responses.add(app)
     _add_page(app)
     _add_health(app, annotation, metrics)
-    _add_routes(app, annotation)
-    _add_pictures(app, annotation)
+    annotating.add(app, annotation)
     requests.add(app, scoring, limits)
     requests.describe(app)
     return app
@@ -139,102 +103,5 @@ def _add_health(app: FastAPI, annotation: Annotation, metrics: Metrics) -> None:
     @app.post("/v1/reload", tags=[_OPERATION])
     def reload() -> dict[str, Any]:
         """Open the graph's file again; where it is another, the pool is ranked again with it."""
-        changed = annotation.reload()
+        changed = annotation.rounds.reload()
         return {"changed": changed, "graph": served.runtime.contract.sha256}
-
-
-def _add_routes(app: FastAPI, annotation: Annotation) -> None:
-    served = annotation.served
-
-    @app.get("/v1/state", tags=[_ANNOTATION])
-    def state() -> dict[str, Any]:
-        """Classes, progress, and the graph that chooses."""
-        pixels, images = annotation.queue.left()
-        contract = served.runtime.contract
-        return {
-            "classes": contract.classes,
-            "colours": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in contract.colours],
-            "graph": contract.sha256,
-            "acquisition": contract.acquisition,
-            "has_map": contract.has_map,
-            "started": annotation.started,
-            "round": annotation.round,
-            "images": len(annotation.pool),
-            "ranked": annotation.ranked,
-            "skipped": annotation.skipped,
-            "nonnegative": annotation.nonnegative,
-            "failure": annotation.failure,
-            "pixels_left": pixels,
-            "images_left": images,
-            "pool_ranked": annotation.pool_ranked,
-        }
-
-    @app.get("/v1/queue", tags=[_ANNOTATION])
-    def queue(
-        annotator: Annotator, count: Annotated[int, Field(ge=1, le=20)] = 2
-    ) -> list[dict[str, Any]]:
-        """The next pixels for an annotator, theirs until they answer or stay away too long."""
-        return [asdict(query) for query in annotation.queue.next(annotator, count)]
-
-    @app.post("/v1/labels", status_code=201, tags=[_ANNOTATION])
-    def label(given: Given) -> dict[str, int]:
-        """Keep an answer: it is on the disk when this is answered."""
-        if (given.answer == "label") != (given.class_name is not None):
-            raise HTTPException(422, "a class goes with the answer label, and with no other")
-        classes = served.runtime.contract.classes
-        if given.class_name is not None and given.class_name not in classes:
-            raise HTTPException(422, "no such class")
-        query = annotation.queue.find((given.image, given.row, given.col))
-        if query is None:
-            raise HTTPException(404, "this pixel was not asked for")
-        try:
-            number = annotation.answer(
-                query, answer=given.answer, class_name=given.class_name, annotator=given.annotator,
-                seconds=given.seconds, request=given.request,
-            )  # fmt: skip
-        except Conflict as taken:
-            raise HTTPException(409, str(taken)) from taken
-        return {"id": number}
-
-    @app.post("/v1/undo", tags=[_ANNOTATION])
-    def undo(given: Undo) -> dict[str, Any]:
-        """Take back one's last answer; the pixel is asked again, if it is of this pool."""
-        undone = annotation.undo(given.annotator, given.request)
-        query = undone and undone[1]
-        return {"undone": undone is not None, "query": query and asdict(query)}
-
-
-def _add_pictures(app: FastAPI, annotation: Annotation) -> None:
-    few = CapacityLimiter(_PAINTERS)  # decoding is large, and others must not wait for it
-
-    async def shown(read: Callable[[str], bytes], image: str, kind: str) -> Response:
-        try:
-            content = await anyio.to_thread.run_sync(read, image, limiter=few)
-        except (BadImage, BadInput) as error:
-            raise HTTPException(404, f"{image} cannot be shown: {error}") from error
-        return Response(content, media_type=kind, headers=_ASK_AGAIN)
-
-    @app.get("/v1/photograph", tags=[_ANNOTATION], responses=_PICTURE_CODES)
-    async def photograph(
-        image: Text, if_none_match: Annotated[str | None, Header()] = None
-    ) -> Response:
-        """An image of the pool as JPEG, upright, at its own size."""
-        try:
-            tag = f'"{annotation.mark(image)}"'
-        except BadInput as error:
-            raise HTTPException(404, str(error)) from error
-        if if_none_match == tag:
-            return Response(status_code=304, headers=_ASK_AGAIN | {"ETag": tag})
-        answer = await shown(annotation.photograph, image, "image/jpeg")
-        answer.headers["ETag"] = tag
-        return answer
-
-    @app.get("/v1/map", tags=[_ANNOTATION], responses=_PICTURE_CODES)
-    async def uncertainty(image: Text) -> Response:
-        """The uncertainty map of an image as PNG, values through the normal CDF."""
-        return await shown(annotation.map, image, "image/png")
-
-    @app.get("/v1/segmentation", tags=[_ANNOTATION], responses=_PICTURE_CODES)
-    async def segmentation(image: Text) -> Response:
-        """The model's classes of an image as PNG, in their colours."""
-        return await shown(annotation.segmentation, image, "image/png")

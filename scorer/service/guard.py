@@ -13,7 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scorer.service.metrics import Metrics
-from scorer.service.refusal import refusal
+from scorer.service.responses import error_response
 
 GRAPH = "balentacq-graph"  # the header with the hash of the graph that an answer is of
 _UPLOADS_AT_ONCE = 8  # of the largest size
@@ -83,7 +83,7 @@ class Guard:
                 await self.app(scope, self._in_time(receive, begin), decorated)
         except Exception:
             if not begun:
-                wrong = refusal(scope["path"], 500, "the service failed: its log says why")
+                wrong = error_response(scope["path"], 500, "the service failed: its log says why")
                 await wrong(scope, receive, decorated)
             raise  # into the log
         finally:
@@ -115,7 +115,7 @@ class Guard:
         if wrong is None:
             return None
         later = {"Retry-After": "1"} if wrong[0] == _BUSY else None
-        return refusal(request.scope["path"], *wrong, later)
+        return error_response(request.scope["path"], *wrong, later)
 
     def _stranger(self, request: Request) -> tuple[int, str] | None:
         """Status and reason for somebody who may not ask."""

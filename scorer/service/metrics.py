@@ -27,7 +27,7 @@ class Metrics:
 
     def __init__(self, annotation: Annotation, scoring: Scoring) -> None:
         self._registry = registry = CollectorRegistry()
-        labels = ("route", "method")
+        labels, rounds = ("route", "method"), annotation.rounds
         self._requests = Counter(
             "balentacq_requests", "Requests.", (*labels, "status"), registry=registry
         )
@@ -36,15 +36,15 @@ class Metrics:
         )
         gauges = {
             "waiting_images": ("Images that wait for scores.", lambda: scoring.depth),
-            "ranked_images": ("Images of the pool that are ranked.", lambda: annotation.ranked),
-            "skipped_images": ("Images that cannot be used.", lambda: annotation.skipped),
+            "ranked_images": ("Images of the pool that are ranked.", lambda: rounds.ranked),
+            "skipped_images": ("Images that cannot be used.", lambda: rounds.skipped),
             "pixels_left": ("Pixels still asked for.", lambda: annotation.queue.left()[0]),
         }
         for name, (text, value) in gauges.items():
             Gauge(f"balentacq_{name}", text, registry=registry).set_function(value)
         counts = {
             "scored_images": ("Images scored on request.", lambda: scoring.images),
-            "answers": ("Answers kept since the start.", lambda: annotation.answers),
+            "answers": ("Answers kept since the start.", lambda: annotation.answers.count),
         }
         registry.register(_Counts(counts))
 

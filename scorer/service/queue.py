@@ -10,42 +10,30 @@ from time import monotonic
 import numpy as np
 
 from scorer.contract import Contract
+from scorer.images.place import Place
 from scorer.selection.select import Pixel, Ranked
 
 _GUESSES = 4  # number keys
 _NEAR = 8  # pixels of the map around a pixel, within which other classes are guessed
 LEASE_S = 120.0  # that a pixel is kept for who got it, from the last sign of life on
 
-Place = tuple[str, int, int]  # image, row, col
+Key = tuple[str, int, int]  # image, row, col: Place.pixel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Query:
-    """A pixel (row, col) of an image that somebody is asked for.
+class Query(Place):
+    """A pixel that somebody is asked for.
 
-    guess: the model's class; guesses: that, and those it sees nearby, most frequent first.
-
-    Sizes in pixels: of the original image, and of the network's grid. graph: the hash of the one
-    that asks, in this round.
+    guess: the model's class; guesses: that, and those it sees nearby, most frequent first. graph:
+    the hash of the one that asks, in this round.
     """
 
-    image: str
-    row: int
-    col: int
     rank: int
     score: float
     guess: str
     guesses: tuple[str, ...]
-    height: int
-    width: int
-    grid_height: int
-    grid_width: int
     round: int
     graph: str
-
-    @property
-    def place(self) -> Place:
-        return self.image, self.row, self.col
 
 
 @dataclass(order=True)
@@ -83,27 +71,23 @@ class Queue:
         self._clock = clock
         self._images: dict[str, _Image] = {}  # those with open pixels
         self._order: list[_Image] = []  # the same, best first
-        self._known: dict[Place, Query] = {}
-        self._leases: dict[Place, _Lease] = {}
-        self._closed: set[Place] = set()  # answered since the start
+        self._known: dict[Key, Query] = {}
+        self._leases: dict[Key, _Lease] = {}
+        self._closed: set[Key] = set()  # answered since the start
 
     def add(self, ranked: Ranked, contract: Contract, number: int) -> None:
         """The pixels that a graph has chosen in an image, in a round."""
-        height, width = ranked.geometry.image
-        grid_height, grid_width = ranked.geometry.grid
         found = [
             Query(
-                image=ranked.image, row=one.row, col=one.col, rank=one.rank, score=one.score,
+                **ranked.place(one).coordinates, rank=one.rank, score=one.score,
                 guess=contract.classes[one.label], guesses=_guesses(ranked, one, contract),
-                height=height, width=width,
-                grid_height=grid_height, grid_width=grid_width, round=number,
-                graph=contract.sha256,
+                round=number, graph=contract.sha256,
             )
             for one in ranked.pixels
         ]  # fmt: skip
         with self._lock:
-            self._known |= {query.place: query for query in found}
-            if still := [query for query in found if query.place not in self._closed]:
+            self._known |= {query.pixel: query for query in found}
+            if still := [query for query in found if query.pixel not in self._closed]:
                 self._put(still)
 
     def clear(self) -> None:
@@ -116,52 +100,52 @@ class Queue:
         """Up to `count` pixels for an annotator, those first that they already have."""
         with self._lock:
             now = self._clock()
-            mine = [place for place, lease in self._leases.items() if lease.annotator == annotator]
-            found = [self._known[place] for place in mine][:count]
+            mine = [pixel for pixel, lease in self._leases.items() if lease.annotator == annotator]
+            found = [self._known[pixel] for pixel in mine][:count]
             free = (
                 query
                 for image in self._order
                 for query in image.open
-                if query.place not in mine and self._is_free(query.place, now)
+                if query.pixel not in mine and self._is_free(query.pixel, now)
             )
             found += islice(free, count - len(found))
             for query in found:
-                self._leases[query.place] = _Lease(annotator, now + LEASE_S)
+                self._leases[query.pixel] = _Lease(annotator, now + LEASE_S)
             return found
 
-    def find(self, place: Place) -> Query | None:
+    def find(self, pixel: Key) -> Query | None:
         """The query of a pixel, answered or not."""
         with self._lock:
-            return self._known.get(place)
+            return self._known.get(pixel)
 
-    def wrong(self, place: Place, annotator: str) -> str | None:
+    def wrong(self, pixel: Key, annotator: str) -> str | None:
         """Why this annotator may not answer a pixel; None where they may."""
         with self._lock:
-            if place in self._closed:
+            if pixel in self._closed:
                 return "this pixel is answered"
-            lease = self._leases.get(place)
+            lease = self._leases.get(pixel)
             if lease is None or lease.annotator == annotator or lease.until <= self._clock():
                 return None
             return "somebody else has this pixel now"
 
-    def close(self, place: Place) -> None:
+    def close(self, pixel: Key) -> None:
         """The pixel was answered."""
         with self._lock:
-            self._leases.pop(place, None)
-            self._closed.add(place)
-            if image := self._images.get(place[0]):
-                image.open = [query for query in image.open if query.place != place]
+            self._leases.pop(pixel, None)
+            self._closed.add(pixel)
+            if image := self._images.get(pixel[0]):
+                image.open = [query for query in image.open if query.pixel != pixel]
                 if not image.open:
                     self._take(image)
 
     def reopen(self, query: Query, annotator: str) -> None:
         """The answer was taken back: the pixel is asked again, of the same annotator."""
-        place = query.place
+        pixel = query.pixel
         with self._lock:
-            self._known[place] = query
-            self._closed.discard(place)
+            self._known[pixel] = query
+            self._closed.discard(pixel)
             # First among their own, so that the page shows it at once.
-            self._leases = {place: _Lease(annotator, self._clock() + LEASE_S)} | self._leases
+            self._leases = {pixel: _Lease(annotator, self._clock() + LEASE_S)} | self._leases
             self._put([query])
 
     def left(self) -> tuple[int, int]:
@@ -174,8 +158,8 @@ class Queue:
         before = self._images.get(queries[0].image)
         if before is not None:
             self._take(before)
-            places = {query.place for query in queries}
-            queries = queries + [query for query in before.open if query.place not in places]
+            pixels = {query.pixel for query in queries}
+            queries = queries + [query for query in before.open if query.pixel not in pixels]
         worst_first = -max(query.score for query in queries)
         opened = sorted(queries, key=lambda one: one.rank)
         image = self._images[queries[0].image] = _Image(worst_first, queries[0].image, opened)
@@ -185,6 +169,6 @@ class Queue:
         del self._images[image.name]
         del self._order[bisect_left(self._order, image)]
 
-    def _is_free(self, place: Place, now: float) -> bool:
-        lease = self._leases.get(place)
+    def _is_free(self, pixel: Key, now: float) -> bool:
+        lease = self._leases.get(pixel)
         return lease is None or lease.until <= now

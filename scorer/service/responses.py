@@ -12,7 +12,7 @@ from scorer.errors import BadInput, Failure
 from scorer.service.scoring import Busy
 
 
-def refusal(
+def error_response(
     path: str, status: int, wrong: object, headers: Mapping[str, str] | None = None
 ) -> Response:
     """An answer that says what is `wrong`; the Open Inference Protocol wants a text as `error`."""
@@ -36,21 +36,21 @@ async def _not_understood(request: Request, error: Exception) -> Response:
     wrong: list[Any] = [
         {"loc": [str(part) for part in one["loc"]], "msg": one["msg"]} for one in error.errors()
     ]
-    return refusal(request.url.path, 422, wrong)
+    return error_response(request.url.path, 422, wrong)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return refusal(request.url.path, error.status_code, error.detail, error.headers)
+    return error_response(request.url.path, error.status_code, error.detail, error.headers)
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     """What was asked makes no sense (400); or a full disk, a file that cannot be read (503)."""
     assert isinstance(error, Failure)
     wrong = f"{error}; {error.remedy}" if error.remedy else str(error)
-    return refusal(request.url.path, 400 if isinstance(error, BadInput) else 503, wrong)
+    return error_response(request.url.path, 400 if isinstance(error, BadInput) else 503, wrong)
 
 
 async def _busy(request: Request, error: Exception) -> Response:
     assert isinstance(error, Busy)
-    return refusal(request.url.path, 429, str(error), {"Retry-After": str(error.seconds)})
+    return error_response(request.url.path, 429, str(error), {"Retry-After": str(error.seconds)})

@@ -11,7 +11,7 @@ from scorer.files import cannot_write
 
 
 @contextmanager
-def alone(labels: Path) -> Iterator[None]:
+def instance_lock(labels: Path) -> Iterator[None]:
     """Hold a store while the block runs, until the process ends; BadInput if somebody else does."""
     path = labels.with_name(f"{labels.name}-serving")
     lock = filelock.FileLock(path, timeout=0)

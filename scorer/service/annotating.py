@@ -1,0 +1,157 @@
+"""The routes of the annotation page: what is asked, what was answered, and the pictures."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+import anyio.to_thread
+from anyio import CapacityLimiter
+from fastapi import FastAPI, Header, HTTPException, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from scorer.errors import BadImage, BadInput
+from scorer.service.annotation import Annotation
+from scorer.service.answers import Conflict
+
+_ANNOTATION: list[Any] = ["annotation"]  # tags
+_PAINTERS = 4  # pictures that are made at a time
+# A picture is asked for again each time: the file may be another, or seen by another graph.
+_ASK_AGAIN = {"Cache-Control": "private, no-cache"}
+_PICTURE_CODES: dict[int | str, dict[str, Any]] = {
+    404: {"description": "No such image in the pool, or it cannot be shown."}
+}
+
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+Annotator = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Text = Annotated[str, Field(min_length=1, max_length=4096)]
+Index = Annotated[int, Field(ge=0, le=10**6)]
+
+
+class AnswerRequest(BaseModel):
+    """An answer as the page sends it. request: names it, so that one sent twice is one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    image: Text
+    row: Index
+    col: Index
+    answer: Literal["label", "unsure", "skip"]
+    class_name: Name | None = None
+    annotator: Annotator
+    seconds: Annotated[float, Field(ge=0, le=10**6, strict=False)]
+    request: Name
+
+
+class UndoRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    annotator: Annotator
+    request: Name
+
+
+def add(app: FastAPI, annotation: Annotation) -> None:
+    """Add them to an application."""
+    _add_state(app, annotation)
+    _add_answers(app, annotation)
+    _add_pictures(app, annotation)
+
+
+def _add_state(app: FastAPI, annotation: Annotation) -> None:
+    rounds = annotation.rounds
+
+    @app.get("/v1/state", tags=_ANNOTATION)
+    def state() -> dict[str, Any]:
+        """Classes, progress, and the graph that chooses."""
+        pixels, images = annotation.queue.left()
+        contract = rounds.runtime.contract
+        return {
+            "classes": contract.classes,
+            "colours": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in contract.colours],
+            "graph": contract.sha256,
+            "acquisition": contract.acquisition,
+            "has_map": contract.has_map,
+            "started": annotation.answers.started,
+            "round": rounds.number,
+            "images": len(annotation.pool),
+            "ranked": rounds.ranked,
+            "skipped": rounds.skipped,
+            "nonnegative": rounds.nonnegative,
+            "failure": rounds.failure,
+            "pixels_left": pixels,
+            "images_left": images,
+            "pool_ranked": rounds.is_ranked,
+        }
+
+    @app.get("/v1/queue", tags=_ANNOTATION)
+    def queue(
+        annotator: Annotator, count: Annotated[int, Field(ge=1, le=20)] = 2
+    ) -> list[dict[str, Any]]:
+        """The next pixels for an annotator, theirs until they answer or stay away too long."""
+        return [asdict(query) for query in annotation.queue.next(annotator, count)]
+
+
+def _add_answers(app: FastAPI, annotation: Annotation) -> None:
+    @app.post("/v1/labels", status_code=201, tags=_ANNOTATION)
+    def label(request: AnswerRequest) -> dict[str, int]:
+        """Keep an answer: it is on the disk when this is answered."""
+        if (request.answer == "label") != (request.class_name is not None):
+            raise HTTPException(422, "a class goes with the answer label, and with no other")
+        classes = annotation.rounds.runtime.contract.classes
+        if request.class_name is not None and request.class_name not in classes:
+            raise HTTPException(422, "no such class")
+        query = annotation.queue.find((request.image, request.row, request.col))
+        if query is None:
+            raise HTTPException(404, "this pixel was not asked for")
+        try:
+            number = annotation.answers.add(
+                query,
+                answer=request.answer,
+                class_name=request.class_name,
+                annotator=request.annotator,
+                seconds=request.seconds,
+                request=request.request,
+            )
+        except Conflict as taken:
+            raise HTTPException(409, str(taken)) from taken
+        return {"id": number}
+
+    @app.post("/v1/undo", tags=_ANNOTATION)
+    def undo(request: UndoRequest) -> dict[str, Any]:
+        """Take back one's last answer; the pixel is asked again, if it is of this pool."""
+        undone = annotation.answers.undo(request.annotator, request.request)
+        query = undone and undone[1]
+        return {"undone": undone is not None, "query": query and asdict(query)}
+
+
+def _add_pictures(app: FastAPI, annotation: Annotation) -> None:
+    few = CapacityLimiter(_PAINTERS)  # decoding is large, and others must not wait for it
+
+    async def shown(read: Callable[[str], bytes], image: str, kind: str) -> Response:
+        try:
+            content = await anyio.to_thread.run_sync(read, image, limiter=few)
+        except (BadImage, BadInput) as error:
+            raise HTTPException(404, f"{image} cannot be shown: {error}") from error
+        return Response(content, media_type=kind, headers=_ASK_AGAIN)
+
+    @app.get("/v1/photograph", tags=_ANNOTATION, responses=_PICTURE_CODES)
+    async def photograph(
+        image: Text, if_none_match: Annotated[str | None, Header()] = None
+    ) -> Response:
+        """An image of the pool as JPEG, upright, at its own size."""
+        try:
+            tag = f'"{annotation.pictures.mark(image)}"'
+        except BadInput as error:
+            raise HTTPException(404, str(error)) from error
+        if if_none_match == tag:
+            return Response(status_code=304, headers=_ASK_AGAIN | {"ETag": tag})
+        answer = await shown(annotation.pictures.photograph, image, "image/jpeg")
+        answer.headers["ETag"] = tag
+        return answer
+
+    @app.get("/v1/map", tags=_ANNOTATION, responses=_PICTURE_CODES)
+    async def uncertainty(image: Text) -> Response:
+        """The uncertainty map of an image as PNG, values through the normal CDF."""
+        return await shown(annotation.pictures.map, image, "image/png")
+
+    @app.get("/v1/segmentation", tags=_ANNOTATION, responses=_PICTURE_CODES)
+    async def segmentation(image: Text) -> Response:
+        """The model's classes of an image as PNG, in their colours."""
+        return await shown(annotation.pictures.segmentation, image, "image/png")

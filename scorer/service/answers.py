@@ -1,0 +1,70 @@
+"""Answers of annotators into the label store, and back out of it."""
+
+import threading
+from datetime import UTC, datetime
+
+from scorer.labels.answer import Answer
+from scorer.labels.store import Store
+from scorer.pools import Index
+from scorer.service.queue import Query, Queue
+
+
+class Conflict(Exception):
+    """Somebody else has the pixel, or has answered it."""
+
+
+class Answers:
+    """What is answered of a queue. count, started: answers since that time, ISO 8601."""
+
+    def __init__(self, pool: Index, queue: Queue, store: Store) -> None:
+        self._pool, self._queue, self._store = pool, queue, store
+        self.count, self.started = 0, _now()
+        self._answering = threading.Lock()
+
+    def add(
+        self, query: Query, *, answer: str, class_name: str | None, annotator: str,
+        seconds: float, request: str,
+    ) -> int:  # fmt: skip
+        """Keep an answer; it is on the disk when this returns.
+
+        The same request again is the same answer. Raises Conflict for a pixel of somebody else.
+        """
+        given = Answer(
+            **query.coordinates, answer=answer, class_name=class_name, round=query.round,
+            annotator=annotator, seconds=seconds, time=_now(), request=request, graph=query.graph,
+        )  # fmt: skip
+        with self._answering:
+            wrong = self._queue.wrong(query.pixel, annotator)
+            if wrong is not None and not self._store.knows(request):
+                raise Conflict(wrong)
+            number, is_new = self._store.add(given)
+            if is_new:  # one that comes late, again, may have been taken back since
+                self.count += 1
+                self._queue.close(query.pixel)
+            return number
+
+    def undo(self, annotator: str, request: str) -> tuple[Answer, Query | None] | None:
+        """Take back the last answer of an annotator: what it was, and the pixel, which is asked
+        again where its image is in this pool.
+        """
+        with self._answering:
+            again = self._store.knows(request)
+            taken = self._store.undo(annotator, time=_now(), request=request)
+            if taken is None or taken.image not in self._pool:
+                return None if taken is None else (taken, None)
+            query = self._queue.find(taken.pixel) or _asked(taken)
+            if not again:  # it may have been answered since
+                self._queue.reopen(query, annotator)
+            return taken, query
+
+
+def _asked(answer: Answer) -> Query:
+    """What was answered before this service began, as a query; the model's guess is not known."""
+    return Query(
+        **answer.coordinates, rank=1, score=0.0, guess="", guesses=(), round=answer.round,
+        graph=answer.graph,
+    )  # fmt: skip
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,124 @@
+"""The service from its start to its end: what it listens to, serves, and leaves behind."""
+
+import math
+import secrets
+import signal
+import threading
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from socket import socket
+
+import uvicorn
+
+from scorer.console import cores, say
+from scorer.errors import BadInput, Failure
+from scorer.labels.store import SUFFIX, Store
+from scorer.pools import Index, list_pool
+from scorer.ranking.messages import warn_of_neighbours
+from scorer.runtimes import choose, open_graph
+from scorer.service import address, app
+from scorer.service.annotation import Annotation
+from scorer.service.connection import Connection
+from scorer.service.guard import Limits, is_loopback
+from scorer.service.instance_lock import instance_lock
+from scorer.service.scoring import Scoring
+from scorer.service.served import Served
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The options of the command line, by their names there."""
+
+    where: str
+    graph: Path
+    labels: Path
+    n: int
+    min_distance: float | None
+    seed: int
+    host: str
+    port: int
+    batch: int
+    waiting: int
+    max_upload: int
+    time_limit: float
+    runtime: str
+    precision: str
+    threads: int | None
+
+    def opened(self) -> Served:
+        """The graph, which can be opened again."""
+        name, workers = choose(self.runtime, self.precision, self.graph), self.threads or cores()
+        return Served(
+            lambda: open_graph(name, self.graph, workers=workers, precision=self.precision)
+        )
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal ends it. Raises BadInput, Failure."""
+    labels = settings.labels
+    if labels.suffix.lower() != SUFFIX:
+        raise BadInput(
+            f"--labels {labels}: a store ends in {SUFFIX}",
+            remedy="labels of other kinds are taken in with: scorer labels import",
+        )
+    served, pool = settings.opened(), _confined(settings.where)
+    with closing(address.listen(settings.host, settings.port)) as listening, instance_lock(labels):
+        store = Store(labels, served.runtime.contract.classes)
+        warn_of_neighbours(served.runtime.contract, settings.min_distance)
+        annotation = Annotation(
+            pool, served, store,
+            n=settings.n, distance=settings.min_distance, seed=settings.seed,
+        )  # fmt: skip
+        say(f"{len(pool)} images in {settings.where}; answers go into {labels}")
+        _run(settings, annotation, listening)
+    say(f"answers are in {labels}; next: trainer fit --labels {labels}")
+
+
+def _confined(where: str) -> Index:
+    pool, outside = list_pool(where).confined()
+    if outside:
+        say(f"{outside} images are links out of {where}: they are not shown", style="yellow")
+    return pool
+
+
+def _run(settings: Settings, annotation: Annotation, listening: socket) -> None:
+    """Answer requests until a signal ends it."""
+    token = None if is_loopback(settings.host) else secrets.token_urlsafe()
+    scoring = Scoring(annotation.served, waiting=settings.waiting, batch=settings.batch)
+    limits = Limits(upload=settings.max_upload * 1_000_000, seconds=settings.time_limit)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app.create(annotation, scoring, token=token, limits=limits),
+            http=Connection,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=math.ceil(2 * settings.time_limit) + 1,
+        )
+    )
+    shown = address.shown(listening, settings.host, token)
+    say(f"open {shown} in a browser; Ctrl-C ends it", style="green")
+    annotation.start()
+    _reload_on_hangup(annotation)
+    # uvicorn ends by it, and then sends it to us once more: there is still something to close.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with suppress(KeyboardInterrupt):  # uvicorn ends by this, too, and then raises it
+            server.run(sockets=[listening])
+    finally:
+        scoring.stop()
+        annotation.stop()
+    if not server.started:
+        raise Failure("the service could not start: its log says why")
+
+
+def _reload_on_hangup(annotation: Annotation) -> None:
+    def reload() -> None:
+        try:
+            if not annotation.rounds.reload():
+                say("the graph is the same as before")
+        except Failure as error:
+            say(f"the graph stays as it was: {error}", style="red")
+
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reload).start())

@@ -1,0 +1,126 @@
+"""Rounds of labelling: the graph of now ranks the pool, in the background, into the queue."""
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from scorer.console import say
+from scorer.labels.answer import Answer
+from scorer.labels.store import Store
+from scorer.pools import Index
+from scorer.runtimes.base import Runtime
+from scorer.selection.select import Ranked, check, rank
+from scorer.service.queue import Queue
+from scorer.service.served import Served
+
+
+class Rounds:
+    """A round is what one graph asks of one pool. Raises BadInput for an n that it does not serve.
+
+    ranked, skipped: images of this round so far. failure: what has ended the ranking, in words.
+    """
+
+    def __init__(
+        self,
+        pool: Index,
+        served: Served,
+        store: Store,
+        *,
+        n: int,
+        distance: float | None,
+        seed: int,
+    ) -> None:
+        check(served.runtime.contract, n=n, distance=distance, want_map=False)
+        self.pool, self.served, self.store = pool, served, store
+        self.n, self.distance, self.seed = n, distance, seed
+        self.queue = Queue()
+        self._turn = threading.Lock()
+        self._begin(list(store.standing()))
+
+    def _begin(self, standing: Sequence[Answer]) -> None:
+        """A ranking of the whole pool, from its start."""
+        self.ranked, self.skipped, self._nonnegative = 0, 0, 0.0
+        self.failure: str | None = None
+        graph = self.runtime.contract.sha256
+        self.number = _number(standing, graph)
+        self._stop = threading.Event()
+        answered = Counter(
+            one.image
+            for one in standing
+            if (one.round, one.graph) == (self.number, graph) and one.answer != "skip"
+        )
+        ranking = (self.runtime, self.number, answered, self._stop)
+        self._thread = threading.Thread(
+            target=self._rank, args=ranking, name="ranking", daemon=True
+        )
+
+    @property
+    def runtime(self) -> Runtime:
+        """The one of now."""
+        return self.served.runtime
+
+    def start(self) -> None:
+        """Begin to rank, in the background."""
+        self._thread.start()
+
+    def reload(self) -> bool:
+        """Take the graph's file anew; with another graph, what was not answered is ranked again."""
+        with self._turn:
+            standing = list(self.store.standing())  # what can fail comes first
+            if not self.served.reload() and self.failure is None:
+                return False
+            self._stop.set()
+            self._thread.join()
+            self.queue.clear()
+            self._begin(standing)
+            self.start()
+            say(f"round {self.number}: a new graph ranks the pool")
+            return True
+
+    def stop(self) -> None:
+        """End the ranking."""
+        with self._turn:
+            self._stop.set()
+            self._thread.join()
+
+    @property
+    def nonnegative(self) -> float | None:
+        """Of the pixels ranked in this round, the share with BalEnt ≥ 0."""
+        contract = self.runtime.contract
+        is_known = contract.traits.zero_level is not None and contract.has_map and self.ranked
+        return self._nonnegative / self.ranked if is_known else None
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether the whole pool is."""
+        return self.ranked + self.skipped == len(self.pool)
+
+    def _rank(
+        self, runtime: Runtime, number: int, answered: Mapping[str, int], stop: threading.Event
+    ) -> None:
+        """Ask for n pixels of every image, of which some were answered in this round before."""
+        try:
+            results = rank(
+                runtime, self.pool, n=self.n, labels=self.store.labels(), seed=self.seed,
+                distance=self.distance, want_map=runtime.contract.has_map,
+            )  # fmt: skip
+            for result in results:
+                if stop.is_set():
+                    return
+                if isinstance(result, Ranked):
+                    left = max(0, self.n - answered.get(result.image, 0))
+                    self.queue.add(result.best(left), runtime.contract, number)
+                    self.ranked += 1
+                    self._nonnegative += result.nonnegative or 0.0
+                else:
+                    self.skipped += 1
+        except Exception as error:  # told on the page and in /v1/state; labelling goes on
+            self.failure = str(error)
+
+
+def _number(standing: Sequence[Answer], graph: str) -> int:
+    """That of the last pixels that a graph asked for, or the next if it was another graph."""
+    last = next((one for one in reversed(standing) if one.graph), None)
+    if last is not None and last.graph == graph:
+        return last.round
+    return 1 + max((one.round for one in standing), default=0)
