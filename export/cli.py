@@ -172,13 +172,18 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         bar.add_task(f"tracing {passes} passes of {card.network}", total=None)
         graph = bake(built, contract)
     save(graph, out)
+    _tell_written(out, contract, card, target)
+
+
+def _tell_written(out: Path, contract: "Contract", card: "Card", target: str) -> None:
     if card.dropout_kind != "channel":
         say("trained with elementwise dropout; the passes of a graph drop whole channels")
     if target == "cpu" and contract.layout == "whole":
         say("this classifier is scored in one piece, slower and with more memory")
     other = "" if out.name == "scorer.onnx" else f" --graph {out}"
     say(
-        f"wrote {out}: {acquisition} over {passes} passes at {contract.height}x{contract.width}"
+        f"wrote {out}: {contract.acquisition} over {contract.passes} passes at "
+        f"{contract.height}x{contract.width}"
         f"{'' if contract.stride == 1 else f', a map of {contract.map[0]}x{contract.map[1]}'}, "
         f"{out.stat().st_size / 1e6:.1f} MB; next: scorer rank --pool ./images --n 5{other}"
         + (" --runtime openvino" if contract.precision == "bfloat16" else ""),

@@ -91,7 +91,7 @@ def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export tensorrt scorer.onnx --flavour rtx --gpu sm89
     """
     needs_onnx()
-    from export import engine  # noqa: PLC0415
+    from export import builder, engine  # noqa: PLC0415
 
     if out.suffix != sidecar.SUFFIX:
         raise BadInput(f"--out {out}: engines end in {sidecar.SUFFIX}", remedy="rename it")
@@ -100,7 +100,7 @@ def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         _check_refit()
         built = engine.refit(graph, refit, out)
     else:
-        wanted = engine.EngineOptions(
+        wanted = builder.EngineOptions(
             flavour=flavour,
             gpu=gpu,
             batch=batch,

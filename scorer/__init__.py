@@ -1,3 +1,3 @@
 """Ranks the pixels of an image pool with an exported scoring graph. Needs no PyTorch."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

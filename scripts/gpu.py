@@ -239,12 +239,12 @@ def _lane(plain: Path, options: Any) -> Any:
     """A bare network as an engine; its logits stay on the GPU."""
     import onnx
 
-    from export import engine
+    from export import builder
     from scorer.runtimes import tensorrt
 
     trt = tensorrt.package(options.flavour)
     runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
-    opened = runtime.deserialize_cuda_engine(engine.compiled(plain, options).data)
+    opened = runtime.deserialize_cuda_engine(builder.compiled(plain, options).data)
     graph = onnx.load(plain).graph
     tensors = {entry.name: entry.type.tensor_type for entry in (*graph.input, *graph.output)}
     shapes = {

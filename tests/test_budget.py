@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from scorer.images.geometry import Geometry
 from scorer.selection.budget import within
-from scorer.selection.select import Pixel, Ranked
+from scorer.selection.result import Pixel, Ranked
 
 GEOMETRY = Geometry((10, 10), (10, 10))
 

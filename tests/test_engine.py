@@ -18,7 +18,7 @@ import onnx
 import pytest
 from click.testing import CliRunner
 
-from export import engine, operators
+from export import builder, engine, operators
 from export.cli import main
 from scorer import cli
 from scorer.contract import ACQUISITIONS, VERSION
@@ -28,7 +28,7 @@ from scorer.runtimes import choose, gpu, sidecar, tensorrt
 pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX has no build for this platform")
 
 Graph = Callable[..., Path]
-RTX = engine.EngineOptions(flavour="rtx", gpu="sm89", batch=(1, 2, 4))
+RTX = builder.EngineOptions(flavour="rtx", gpu="sm89", batch=(1, 2, 4))
 TARGETS = ("cpu", "gpu")
 VARIANTS = [
     *((acquisition, {"target": "gpu"}) for acquisition in ACQUISITIONS),
@@ -110,7 +110,7 @@ def test_a_machine_without_a_gpu_says_so(
     with pytest.raises(NoGpu, match="driver"):
         tensorrt.TensorRt(built, workers=1)
     with pytest.raises(NoGpu, match="built on the GPU"):
-        engine.build(tiny(), tmp_path / "x.engine", engine.EngineOptions())
+        engine.build(tiny(), tmp_path / "x.engine", builder.EngineOptions())
     _edit(built, refittable=True)
     with pytest.raises(NoGpu, match="driver"):
         engine.refit(baked(), built, tmp_path / "x.engine")
@@ -161,7 +161,7 @@ def test_a_damaged_engine_is_refused(
 )
 def test_options_that_make_no_sense_are_refused(options: dict, message: str) -> None:  # type: ignore[type-arg]
     with pytest.raises(BadInput, match=message):
-        engine.EngineOptions(**options)
+        builder.EngineOptions(**options)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # PyTorch's exporter of its own parts
@@ -172,7 +172,7 @@ def test_a_bare_network_is_an_engine_too(tmp_path: Path, monkeypatch: pytest.Mon
     plain = tmp_path / "plain.onnx"
     setting = contestants.Setting((64, 96), 5)
     contestants.bake_plain(setting, plain, batch=2, precision="float16")
-    plan = engine.compiled(plain, RTX)
+    plan = builder.compiled(plain, RTX)
     assert plan.batch == (2, 2, 2)
     assert plan.precisions["half"] > 40
     assert len(plan.data) > 1_000_000
@@ -180,7 +180,7 @@ def test_a_bare_network_is_an_engine_too(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_an_unknown_gpu_is_refused_with_those_that_are_known(tiny: Graph, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="sm1: this") as caught:
-        engine.build(tiny(), tmp_path / "x.engine", engine.EngineOptions(flavour="rtx", gpu="sm1"))
+        engine.build(tiny(), tmp_path / "x.engine", builder.EngineOptions(flavour="rtx", gpu="sm1"))
     assert "sm89" in caught.value.remedy
 
 
@@ -215,7 +215,7 @@ def test_ctrl_c_stops_the_build_and_leaves_nothing(
         assert work() is None, "the builder heard it"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine, "_interruptible", interrupted)
+    monkeypatch.setattr(builder, "_interruptible", interrupted)
     with pytest.raises(KeyboardInterrupt):
         engine.build(baked(), tmp_path / "x.engine", RTX)
     assert stopped
@@ -236,7 +236,7 @@ def test_the_thread_that_waits_hears_ctrl_c_and_the_build_ends(
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            engine._interruptible(work, monitor)
+            builder._interruptible(work, monitor)
     finally:
         signal.signal(signal.SIGINT, before)
     assert ended.is_set()
@@ -247,7 +247,7 @@ def test_what_goes_wrong_in_the_build_is_raised() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        engine._interruptible(work, SimpleNamespace())
+        builder._interruptible(work, SimpleNamespace())
 
 
 def test_engines_go_to_tensorrt_and_graphs_do_not() -> None:
@@ -305,7 +305,7 @@ def test_refitting_takes_no_other_options(baked: Graph, built: Path) -> None:
 def test_the_bar_is_of_the_outermost_phase() -> None:
     trt = pytest.importorskip("tensorrt_rtx")
     heard: list[tuple[str, int, int]] = []
-    monitor = engine._monitor(trt, lambda *step: heard.append(step))
+    monitor = builder._monitor(trt, lambda *step: heard.append(step))
     monitor.phase_start("building", None, 2)
     monitor.phase_start("subgraph", "building", 9)
     monitor.phase_start("tactics", "subgraph", 30)
@@ -355,7 +355,7 @@ def test_the_native_runtime_gives_what_onnx_runtime_gives(baked: Graph, tmp_path
     from scorer.runtimes.cpu import OnnxRuntime
 
     out = tmp_path / "scorer.engine"
-    engine.build(baked(), out, engine.EngineOptions(flavour="rtx", batch=(1, 2, 4)))
+    engine.build(baked(), out, builder.EngineOptions(flavour="rtx", batch=(1, 2, 4)))
     image = np.random.default_rng(0).integers(0, 255, (2, 64, 96, 3), np.uint8)
     exclude = np.zeros((2, 64, 96), np.uint8)
     found = tensorrt.TensorRt(out, workers=1).run(image, exclude, want_map=True)

@@ -22,7 +22,7 @@ import zoo
 from click.testing import CliRunner
 from onnx import ModelProto, numpy_helper
 
-from export import engine, foreign, operators
+from export import builder, engine, foreign, operators
 from export.cli import main
 from export.join import PREFIX
 from scorer.contract import BALENT_FLOOR, RELATIVE_SD_FLOOR
@@ -30,12 +30,13 @@ from scorer.errors import BadGraph, CannotGraft
 from scorer.images.photograph import load
 from scorer.pools import list_pool
 from scorer.runtimes import open_graph
-from scorer.selection.select import Ranked, rank
+from scorer.selection.result import Ranked
+from scorer.selection.select import rank
 from trainer.dropout import masks
 
 PASSES, RATE = 6, 0.3
 FLOOR = oracle.Floor(relative_sd=RELATIVE_SD_FLOOR, balent_min=BALENT_FLOOR)
-RTX = engine.EngineOptions(flavour="rtx", gpu="sm89", batch=(1, 2, 4))
+RTX = builder.EngineOptions(flavour="rtx", gpu="sm89", batch=(1, 2, 4))
 Grafted = Callable[[str], tuple[zoo.Exported, Path]]
 
 

@@ -14,7 +14,7 @@ from scorer.ranking.job import RankOptions, Run, rank_to_file
 from scorer.ranking.shard import Criteria
 from scorer.runtimes.cpu import OnnxRuntime
 from scorer.selection import overlay
-from scorer.selection.select import Pixel, Ranked
+from scorer.selection.result import Pixel, Ranked
 
 Graph = Callable[..., Path]
 RING = (255, 0, 255)

@@ -11,18 +11,19 @@ import zoo
 from test_trainer_job import Heard
 from torch import Tensor, nn
 
-from export import engine, graph, operators
+from export import builder, engine, graph, operators
 from export.source import Source, open_network
 from export.verify import verify
 from scorer.pools import list_pool
 from scorer.runtimes import open_graph
 from scorer.runtimes.cpu import OnnxRuntime
-from scorer.selection.select import Ranked, rank
+from scorer.selection.result import Ranked
+from scorer.selection.select import rank
 from trainer import dataset, job, model, networks
 from trainer.network import BayesianNetwork, upsample
 from trainer.recipe import HeadRecipe
 
-RTX = engine.EngineOptions(flavour="rtx", gpu="sm89", batch=(1, 2, 4))
+RTX = builder.EngineOptions(flavour="rtx", gpu="sm89", batch=(1, 2, 4))
 NAMES = ("pixelhead-efficientnet-lite0", networks.VIT)
 
 

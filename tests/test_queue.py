@@ -6,7 +6,7 @@ import numpy as np
 from test_contract import CONTRACT as ANY
 
 from scorer.images.geometry import Geometry
-from scorer.selection.select import Pixel, Ranked
+from scorer.selection.result import Pixel, Ranked
 from scorer.service.queue import LEASE_S, Queue
 
 CONTRACT = replace(ANY, classes=("sky", "road"))

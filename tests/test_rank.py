@@ -17,7 +17,8 @@ from scorer.labels import Click, Labels
 from scorer.pools import list_pool, named
 from scorer.runtimes.cpu import OnnxRuntime, Scores
 from scorer.selection.noise import uniform
-from scorer.selection.select import Ranked, Skipped, check, rank
+from scorer.selection.result import Ranked, Skipped
+from scorer.selection.select import check, rank
 
 Graph = Callable[..., Path]
 

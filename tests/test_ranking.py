@@ -11,7 +11,7 @@ import pytest
 from scorer.errors import BadInput, CannotWrite
 from scorer.images.geometry import Geometry
 from scorer.ranking import table as ranking
-from scorer.selection.select import Pixel, Ranked
+from scorer.selection.result import Pixel, Ranked
 
 CLASSES = ("sky", "road, wet", 'the "car"')
 RESULTS = [

@@ -22,7 +22,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from scorer.pools import list_pool
 from scorer.runtimes import open_graph
 from scorer.runtimes.base import Scores
-from scorer.selection.select import Ranked, rank
+from scorer.selection.result import Ranked
+from scorer.selection.select import rank
 from scorer.selection.spacing import AUTO
 from scorer.service.guard import Limits
 from scorer.service.scoring import Busy, Scoring, Tensors

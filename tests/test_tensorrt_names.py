@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from export import engine
+from export import builder, engine
 from scorer.runtimes import tensorrt
 
 VERSIONS = ("10.15.1.29", "11.0.0.114", "11.4.0.106")
@@ -47,7 +47,7 @@ def bindings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def every_name() -> set[str]:
     """What our code asks of any object."""
     found: set[str] = set()
-    for module in (engine, tensorrt):
+    for module in (builder, engine, tensorrt):
         assert module.__file__
         tree = ast.parse(Path(module.__file__).read_text())
         found |= {

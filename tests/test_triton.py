@@ -10,7 +10,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 from tritonclient.utils import triton_to_np_dtype
 
-from export import engine, triton
+from export import builder, engine, triton
 from export.cli import main
 from scorer.errors import BadInput
 
@@ -84,7 +84,7 @@ def test_engines_go_in_as_plans_and_those_of_rtx_do_not(baked: Graph, tmp_path: 
     from scorer.runtimes import sidecar
 
     out = tmp_path / "scorer.engine"
-    engine.build(baked(), out, engine.EngineOptions(flavour="rtx", gpu="sm89", batch=(1, 2, 4)))
+    engine.build(baked(), out, builder.EngineOptions(flavour="rtx", gpu="sm89", batch=(1, 2, 4)))
     with pytest.raises(BadInput, match="which Triton does not run"):
         triton.write(out, tmp_path / "models", triton.RepositoryOptions())
     beside = sidecar.path_of(out)

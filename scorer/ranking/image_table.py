@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from scorer.ranking import table
-from scorer.selection.select import Ranked
+from scorer.selection.result import Ranked
 
 COLUMNS = ("image", "rank", "score", "height", "width")
 

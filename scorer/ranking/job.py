@@ -17,7 +17,8 @@ from scorer.ranking.shard import Criteria, Shards
 from scorer.ranking.summary import Summary, summarise
 from scorer.runtimes.base import Runtime
 from scorer.selection.budget import within
-from scorer.selection.select import Ranked, check
+from scorer.selection.result import Ranked
+from scorer.selection.select import check
 
 SHARD = 64
 

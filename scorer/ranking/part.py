@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from scorer.errors import PASSING, BadInput, CannotWrite
 from scorer.files import replacing_path
 from scorer.images.geometry import Geometry
-from scorer.selection.select import Pixel, Ranked, Skipped
+from scorer.selection.result import Pixel, Ranked, Skipped
 
 RUNTIMES = "runtimes"
 _WORDS = {

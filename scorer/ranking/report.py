@@ -11,7 +11,7 @@ import numpy as np
 
 from scorer.files import replacing
 from scorer.ranking.summary import Summary
-from scorer.selection.select import Ranked
+from scorer.selection.result import Ranked
 
 _PER_DECADE = 10_000  # fine bins, of 1 + |score|: memory does not grow with the pool
 _TAIL = 0.005  # of the pixels, at either end

@@ -20,7 +20,8 @@ from scorer.ranking.part import Counts, Stamp, digest
 from scorer.runtimes.base import Runtime
 from scorer.selection import overlay
 from scorer.selection.exclusion import Exclusion, mask_name
-from scorer.selection.select import Ranked, Ranker, Skipped
+from scorer.selection.result import Ranked, Skipped
+from scorer.selection.select import Ranker
 from scorer.selection.spacing import AUTO
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from scorer.files import replacing
 from scorer.ranking.part import Counts
 from scorer.ranking.shard import Shards
-from scorer.selection.select import Skipped
+from scorer.selection.result import Skipped
 
 _NAMED_PER_REASON = 3
 

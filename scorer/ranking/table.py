@@ -9,7 +9,7 @@ from typing import Any
 
 from scorer.errors import BadInput
 from scorer.files import replacing, replacing_path
-from scorer.selection.select import Ranked
+from scorer.selection.result import Ranked
 
 COLUMNS = (
     "image",

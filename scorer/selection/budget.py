@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from scorer.selection.select import Pixel, Ranked
+from scorer.selection.result import Pixel, Ranked
 
 # Best first; of equal scores the image that comes first in the pool.
 _Key = tuple[float, int, int]

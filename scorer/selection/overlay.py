@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from scorer.files import replacing_path
 from scorer.images.photograph import Source, load_full
-from scorer.selection.select import Pixel, Ranked
+from scorer.selection.result import Pixel, Ranked
 
 _HARMLESS = {"..": "_above", "/": "_root", "//": "_root"}  # names of a list may lead outside
 _LONGEST_SIDE = 1280  # of one panel

@@ -13,7 +13,8 @@ from scorer.labels import Labels
 from scorer.pools import Index
 from scorer.selection import overlay
 from scorer.selection.exclusion import Exclusion
-from scorer.selection.select import Ranked, check, chosen, prepare, run
+from scorer.selection.result import Ranked
+from scorer.selection.select import check, chosen, prepare, run
 from scorer.service.served import Served
 
 _KEPT = 16  # pictures, encoded

@@ -11,7 +11,7 @@ import numpy as np
 
 from scorer.contract import Contract
 from scorer.images.place import Place
-from scorer.selection.select import Pixel, Ranked
+from scorer.selection.result import Pixel, Ranked
 
 _GUESSES = 4  # number keys
 _NEAR = 8  # pixels of the map around a pixel, within which other classes are guessed

@@ -9,7 +9,8 @@ from scorer.labels.answer import Answer
 from scorer.labels.store import Store
 from scorer.pools import Index
 from scorer.runtimes.base import Runtime
-from scorer.selection.select import Ranked, check, rank
+from scorer.selection.result import Ranked
+from scorer.selection.select import check, rank
 from scorer.service.queue import Queue
 from scorer.service.served import Served
 

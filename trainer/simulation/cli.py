@@ -40,6 +40,13 @@ class _Seeds(click.ParamType):  # type: ignore[type-arg]
         return tuple(dict.fromkeys(map(int, parts)))
 
 
+# Options that a plan takes as they are.
+_PLANNED = (
+    "acquisitions", "seeds", "rounds", "budget", "passes", "scorer", "most_labels", "target",
+    "patience",
+)  # fmt: skip
+
+
 @click.command("simulate")
 @options.data
 @click.option(
@@ -94,24 +101,7 @@ class _Seeds(click.ParamType):  # type: ignore[type-arg]
 )
 @options.training
 @click.option("--out", type=options.FILE, default="campaign", show_default=True, help="A folder.")
-def simulate_command(  # noqa: PLR0913, PLR0917  # one parameter per option
-    data: Path,
-    acquisitions: tuple[str, ...],
-    seeds: tuple[int, ...],
-    rounds: int,
-    n: int | None,
-    budget: int | None,
-    min_distance: float | None,
-    passes: int,
-    scorer: str,
-    stride: str,
-    most_labels: int | None,
-    target: float | None,
-    patience: int | None,
-    supervised: Path | None,
-    out: Path,
-    **settings: Any,
-) -> None:
+def simulate_command(data: Path, supervised: Path | None, out: Path, **given: Any) -> None:
     """Simulate active learning: the masks of [train] answer in an annotator's place.
 
     Round 0 labels n random pixels per image; every round trains from pre-trained weights on all
@@ -132,22 +122,16 @@ def simulate_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     from trainer.simulation import campaign, plots  # noqa: PLC0415
     from trainer.simulation.plan import Plan  # noqa: PLC0415
 
-    size = settings.pop("size")
-    training = options.job(settings, seed=0, pixels=n)
+    size, n, distance = given.pop("size"), given.pop("n"), given.pop("min_distance")
+    stride = given.pop("stride")
+    planned = {name: given.pop(name) for name in _PLANNED}
+    training = options.job(given, seed=0, pixels=n)
     plan = Plan(
-        acquisitions=acquisitions,
-        seeds=seeds,
-        rounds=rounds,
         n=training.pixels,
-        budget=budget,
-        distance=min_distance,
-        passes=passes,
+        distance=distance,
         stride=None if stride == "auto" else int(stride),
-        scorer=scorer,
-        most_labels=most_labels,
-        target=target,
-        patience=patience,
         training=training,
+        **planned,
     )
     described = dataset.read(data)
     described = replace(described, size=size or described.size)

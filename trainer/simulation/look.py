@@ -19,7 +19,8 @@ from scorer.pools import Index
 from scorer.runtimes.base import Scores
 from scorer.selection.budget import within
 from scorer.selection.exclusion import Exclusion
-from scorer.selection.select import Ranked, chosen, ready
+from scorer.selection.result import Ranked
+from scorer.selection.select import chosen, ready
 from trainer import model
 from trainer.acquisition import aleatoric, bald, balent, posterior
 from trainer.features import Features
