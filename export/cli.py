@@ -231,7 +231,7 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export verify --from segformer.onnx
     """
     needs_onnx()
-    from export.verify import tolerance_of, verify  # noqa: PLC0415
+    from export.verification import tolerance_of, verify  # noqa: PLC0415
 
     opened = open_graph(choose(runtime, precision, graph), graph, workers=1, precision=precision)
     built = _reopened(model, network, foreign, opened.contract)

@@ -11,7 +11,7 @@ from onnx import ModelProto, TensorProto
 from torch import nn
 
 from export import trace
-from export.graft import ForeignNetwork
+from export.grafting import ForeignNetwork
 from export.join import PREFIX, join, opset
 from scorer import __version__
 from scorer.contract import ORIGINS, Contract

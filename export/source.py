@@ -7,7 +7,7 @@ from onnx import TensorProto
 
 from export.classes import named
 from export.foreign import Foreign, read
-from export.graft import ForeignNetwork
+from export.grafting import ForeignNetwork
 from scorer.contract import ORIGINS, Contract
 from scorer.errors import BadGraph, BadInput, CannotGraft
 from scorer.images.preprocessing import PRESETS, Preprocessing, Triple

@@ -28,7 +28,7 @@ from scorer.images.photograph import load
 from trainer import clicks, dataset, networks
 from trainer.augment import augment
 from trainer.dataset import Dataset
-from trainer.fit import fit, precision
+from trainer.loop import fit, precision
 from trainer.pytorch import device
 from trainer.recipe import Recipe
 from trainer.sample import Sample

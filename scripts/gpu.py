@@ -114,7 +114,7 @@ def _built(name: str, flavour: str, graph: Path, out: Path, pool: Index) -> Iter
 
 
 def _parity(name: str, runtime: str, graph: Path, pool: Index) -> Iterator[Row]:
-    from export.verify import tolerance_of, verify
+    from export.verification import tolerance_of, verify
     from scorer.runtimes import open_graph
 
     opened = open_graph(runtime, graph, workers=1)

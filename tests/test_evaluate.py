@@ -16,7 +16,7 @@ from scorer.errors import BadDataset
 from scorer.pools import list_pool, named
 from trainer.classes import Classes, default_colours
 from trainer.dropout import FeatureDropout
-from trainer.evaluate import Evaluation, _largest, evaluate
+from trainer.evaluation import Evaluation, _largest, evaluate
 from trainer.network import BayesianNetwork
 from trainer.split import Split
 

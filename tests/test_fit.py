@@ -12,8 +12,8 @@ import trees
 from scorer.errors import BadInput, Failure
 from trainer import clicks, dataset, networks, state, weights
 from trainer.dataset import Dataset
-from trainer.evaluate import evaluate
-from trainer.fit import Progress, fit, precision
+from trainer.evaluation import evaluate
+from trainer.loop import Progress, fit, precision
 from trainer.network import BayesianNetwork
 from trainer.recipe import Recipe
 from trainer.sample import Sample

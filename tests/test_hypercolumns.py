@@ -24,7 +24,7 @@ from scorer.images.photograph import load
 from scorer.labels import Click, Labels
 from trainer import clicks, dataset, job, model, networks, weights
 from trainer.dataset import Dataset
-from trainer.evaluate import evaluate
+from trainer.evaluation import evaluate
 from trainer.hypercolumns import album as album_module
 from trainer.hypercolumns.album import Album
 from trainer.hypercolumns.cache import Cache, Kept

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from export import builder, engine, graph, operators
 from export.source import Source, open_network
-from export.verify import verify
+from export.verification import verify
 from scorer.pools import list_pool
 from scorer.runtimes import open_graph
 from scorer.runtimes.cpu import OnnxRuntime

@@ -12,7 +12,7 @@ import onnxruntime as ort
 import photographs
 import pytest
 
-from export.verify import verify
+from export.verification import verify
 from scorer import runtimes
 from scorer.contract import ACQUISITIONS
 from scorer.errors import BadGraph, BadInput, Failure, MissingDependency

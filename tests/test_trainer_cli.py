@@ -18,7 +18,7 @@ import trees
 from scorer.errors import INTERRUPTED
 from trainer import model
 from trainer.cli import main
-from trainer.evaluate import Evaluation
+from trainer.evaluation import Evaluation
 
 SIZE = (32, 32)
 FAST = ("--batch", "2", "--weights", "none", "--precision", "32-true")

@@ -14,7 +14,7 @@ from scorer import labels as label_files
 from scorer.errors import BadDataset, BadInput, BadLabels
 from trainer import dataset, job, lesson, model, teach
 from trainer.dataset import Dataset
-from trainer.fit import Progress
+from trainer.loop import Progress
 from trainer.recipe import Recipe
 
 RECIPE = Recipe(epochs=1, batch=2, seed=3, precision="32-true")

@@ -10,7 +10,7 @@ import pytest
 from onnx import numpy_helper
 
 from export.graph import pass_weights
-from export.verify import TOLERANCES, Verdict, verify
+from export.verification import TOLERANCES, Verdict, verify
 from scorer.errors import BadGraph
 from scorer.pools import Index, list_pool
 from scorer.runtimes.base import Scores

@@ -19,7 +19,7 @@ from trainer.simulation.cli import simulate_command
 
 if TYPE_CHECKING:
     from trainer import job
-    from trainer.evaluate import Evaluation
+    from trainer.evaluation import Evaluation
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -165,34 +165,20 @@ def evaluate_command(
       trainer evaluate --model other.safetensors --split train --json
     """
     needs_torch()
-    from trainer import dataset  # noqa: PLC0415
-    from trainer.evaluate import evaluate  # noqa: PLC0415
-    from trainer.model import load  # noqa: PLC0415
-    from trainer.pytorch import device  # noqa: PLC0415
+    from trainer.api import evaluate, load  # noqa: PLC0415
 
-    built, card = load(model, network)
-    built.to(device())
-    described = dataset.read(data)
-    part = described.val if split == "val" else described.train
-    if part is None:
-        raise BadDataset(f"{data} has no [val]", remedy="add one, or use --split train")
-    if described.classes.names != card.classes:
-        raise BadDataset(
-            f"{data} has other classes than {model}: {', '.join(card.classes)}",
-            remedy="give the dataset.toml that the model was trained on with --data",
-        )
     with progress("images") as bar:
-        task = bar.add_task("evaluating", total=len(part.images))
+        task = bar.add_task("evaluating", total=None)
         evaluation = evaluate(
-            built,
-            part,
-            described.classes,
-            card.size,
-            lambda done: bar.update(task, completed=done),
+            model,
+            data,
+            split=split,
+            network=network,
+            on_image=lambda done, total: bar.update(task, completed=done, total=total),
         )
     for name, reason in evaluation.skipped:
         say(f"skipped {name}: {reason}", style="yellow")
-    _print(evaluation, card.classes, as_json)
+    _print(evaluation, load(model, network=network)[1].classes, as_json)
 
 
 def _print(evaluation: "Evaluation", classes: tuple[str, ...], as_json: bool) -> None:

@@ -15,9 +15,9 @@ from scorer.files import check_writable
 from scorer.labels import Labels
 from trainer import lesson, model, networks, teach, weights
 from trainer.dataset import Dataset
-from trainer.evaluate import Evaluation
-from trainer.fit import Progress
+from trainer.evaluation import Evaluation
 from trainer.hypercolumns.cache import Cache
+from trainer.loop import Progress
 from trainer.model import Card
 from trainer.network import BayesianNetwork
 from trainer.networks.dinov2 import read_config

@@ -1,4 +1,4 @@
-"""FitOptions of the command line that the commands which train share."""
+"""Options of the command line that the commands which train share."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -174,6 +174,12 @@ def training(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_TRAINING):
         command = option(command)
     return command
+
+
+def defaults() -> dict[str, Any]:
+    """What the options of training are where nothing is given, by the names that `job` takes."""
+    command = click.command()(training(lambda **_: None))
+    return dict(command.make_context("fit", []).params)
 
 
 def job(

@@ -9,7 +9,7 @@ from rich.progress import TaskID
 from scorer.console import progress, say
 
 if TYPE_CHECKING:
-    from trainer.fit import Progress
+    from trainer.loop import Progress
     from trainer.simulation.result import Result
 
 

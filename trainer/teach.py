@@ -11,12 +11,12 @@ from scorer.errors import BadDataset, BadLabels
 from scorer.labels import Labels
 from trainer import clicks, lesson, state
 from trainer.dataset import Dataset
-from trainer.evaluate import Evaluation, evaluate
-from trainer.fit import Progress, fit, precision
+from trainer.evaluation import Evaluation, evaluate
 from trainer.hypercolumns import fit as head
 from trainer.hypercolumns.album import Album
 from trainer.hypercolumns.cache import Cache
 from trainer.hypercolumns.pixels import gather
+from trainer.loop import Progress, fit, precision
 from trainer.network import BayesianNetwork
 from trainer.pytorch import device
 from trainer.recipe import LEAST_STEPS, HeadRecipe, Recipe

@@ -1,10 +1,12 @@
 """What another process needs to score shards of a pool; small, and the same for all of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from scorer.errors import BadGraph
 from scorer.pools import Pool
+from scorer.ranking.manifest import Manifest
 from scorer.ranking.shard import Criteria, Shards
 from scorer.runtimes import open_graph
 
@@ -25,6 +27,17 @@ class Work:
     pool: Pool
     folder: Path
     criteria: Criteria
+
+    @property
+    def parts(self) -> int:
+        """How many shards the pool has, and parts the ranking will have."""
+        return int(Manifest(self.folder).shards)
+
+    def score(self, numbers: Iterable[int]) -> None:
+        """Score some shards, by number from 0, into their parts; again what is there already."""
+        shards = self.open()
+        for number in numbers:
+            shards.score(number)
 
     def open(self) -> Shards:
         """The shards, ready to be scored in this process."""

@@ -20,7 +20,7 @@ from scorer.labels import Labels
 from scorer.pools import is_among
 from trainer import clicks, job
 from trainer.dataset import Dataset
-from trainer.evaluate import Evaluation
+from trainer.evaluation import Evaluation
 from trainer.hypercolumns.cache import Cache
 from trainer.recipe import HeadRecipe
 from trainer.simulation import look, oracle, result, summary

@@ -19,7 +19,7 @@ from scorer.selection.noise import uniform
 from trainer import model
 from trainer.classes import Classes
 from trainer.dataset import Dataset
-from trainer.evaluate import evaluate
+from trainer.evaluation import evaluate
 from trainer.pytorch import PyTorch, device
 from trainer.simulation import summary
 from trainer.simulation.plan import Plan

@@ -1,0 +1,33 @@
+from .api import Results as Results
+from .api import divide as divide
+from .api import open_graph as open_graph
+from .api import rank as rank
+from .api import read_labels as read_labels
+from .api import write_labels as write_labels
+from .contract import Contract as Contract
+from .errors import BadDataset as BadDataset
+from .errors import BadGraph as BadGraph
+from .errors import BadImage as BadImage
+from .errors import BadInput as BadInput
+from .errors import BadLabels as BadLabels
+from .errors import BadModel as BadModel
+from .errors import BadPool as BadPool
+from .errors import CannotGraft as CannotGraft
+from .errors import CannotWrite as CannotWrite
+from .errors import Failure as Failure
+from .errors import MissingDependency as MissingDependency
+from .errors import NoGpu as NoGpu
+from .images.place import Place as Place
+from .labels import Click as Click
+from .labels import Labels as Labels
+from .pools import Entry as Entry
+from .pools import Pool as Pool
+from .pools import list_pool as list_pool
+from .pools import open_pool as open_pool
+from .runtimes.base import Runtime as Runtime
+from .runtimes.base import Scores as Scores
+from .selection.result import Pixel as Pixel
+from .selection.result import Ranked as Ranked
+from .selection.result import Skipped as Skipped
+
+__version__: str

@@ -1,0 +1,182 @@
+"""The Python door: a graph and a pool into results, for notebooks and other programs."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from scorer import labels as label_files
+from scorer import runtimes
+from scorer.console import cores
+from scorer.contract import Contract
+from scorer.errors import BadInput, MissingDependency
+from scorer.images.photograph import load_full
+from scorer.labels import Labels
+from scorer.pools import Index, Pool, list_pool, open_pool
+from scorer.ranking import table
+from scorer.runtimes.base import Runtime
+from scorer.selection import overlay, select
+from scorer.selection.result import Ranked, Skipped
+from scorer.selection.spacing import AUTO
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scorer.ranking.work import Work
+
+Location = str | Path
+
+
+def open_graph(
+    path: Location = "scorer.onnx",
+    *,
+    runtime: str = "auto",
+    precision: str = "float32",
+    threads: int | None = None,
+) -> Runtime:
+    """Open a scoring graph, or a TensorRT engine, in a runtime of this machine.
+
+    runtime: "auto" takes the fastest that is installed. threads: images that are scored at a time;
+    None: one per core. Raises BadGraph, MissingDependency.
+    """
+    graph = Path(path)
+    name = runtimes.choose(runtime, precision, graph)
+    return runtimes.open_graph(name, graph, workers=threads or cores(), precision=precision)
+
+
+def rank(  # noqa: PLR0913  # as many as scorer rank has options
+    graph: Runtime | Location = "scorer.onnx",
+    pool: Pool | Location = "images",
+    *,
+    n: int = 5,
+    labels: Labels | Location | None = None,
+    min_distance: float | None = AUTO,
+    exclude: Location | None = None,
+    seed: int = 0,
+    batch: int = 1,
+    maps: bool = False,
+) -> "Results":
+    """Choose the n most informative pixels of every image of a pool, as scorer rank does.
+
+    labels: pixels that were asked already, or a file of them; they are never chosen again.
+    min_distance: between the pixels of an image, in its own pixels; AUTO (None): it follows from
+    the image and n; 0: the paper's rule. exclude: a folder of masks of what is never chosen. maps:
+    results keep their uncertainty map and the model's classes.
+
+    Images are scored as the iterator is read. An image that cannot be used is a Skipped. Raises
+    BadGraph, BadPool, BadLabels, BadInput.
+    """
+    runtime = graph if not isinstance(graph, str | Path) else open_graph(graph)
+    index = list_pool(pool) if isinstance(pool, str | Path) else Index.of(pool)
+    if isinstance(labels, str | Path):
+        labels = read_labels(labels, runtime.contract.classes)
+    found = select.rank(
+        runtime,
+        index,
+        n=n,
+        labels=labels,
+        seed=seed,
+        batch=batch,
+        want_map=maps,
+        distance=min_distance,
+        exclude=None if exclude is None else Path(exclude),
+    )
+    return Results(found, runtime.contract, index)
+
+
+def divide(
+    graph: Location,
+    pool: Location,
+    out: Location,
+    *,
+    shard: int = 64,
+    runtime: str = "auto",
+    precision: str = "float32",
+    threads: int = 1,
+    **criteria: Any,
+) -> "Work":
+    """List a pool into the folder of a ranking, for whatever scheduler hands out its shards.
+
+    Any process that sees the same files calls score(numbers) of what this returns, which is small
+    when pickled; scorer rank with the same options then puts the parts of `out` together. criteria:
+    those of scorer.ranking.shard.Criteria, n=5, labels=Labels. Raises as rank does.
+    """
+    from scorer.ranking.job import RankOptions, Run, list_only  # noqa: PLC0415  # pyarrow
+    from scorer.ranking.shard import Criteria  # noqa: PLC0415
+    from scorer.ranking.work import Work  # noqa: PLC0415
+
+    path = Path(graph).absolute()
+    opened = open_graph(path, runtime=runtime, precision=precision, threads=threads)
+    found = open_pool(str(pool)).absolute()
+    run = Run(
+        opened, found, Path(out).absolute(), RankOptions(criteria=Criteria(**criteria), shard=shard)
+    )
+    list_only(run)
+    return Work(
+        graph=path,
+        runtime=runtimes.choose(runtime, precision, path),
+        precision=precision,
+        workers=threads,
+        sha256=opened.contract.sha256,
+        pool=found,
+        folder=run.folder,
+        criteria=run.options.criteria,
+    )
+
+
+def read_labels(path: Location, classes: Sequence[str]) -> Labels:
+    """The labels of a .csv or a .db, in the indices of `classes`. Raises BadLabels."""
+    return label_files.read(Path(path), classes)
+
+
+def write_labels(path: Location, labels: Labels, classes: Sequence[str]) -> None:
+    """Write labels into a .csv, by the names of their classes. Raises CannotWrite."""
+    label_files.write(Path(path), labels, classes)
+
+
+class Results(Iterator[Ranked | Skipped]):
+    """What rank finds, image by image, in the order of the pool; read once.
+
+    skipped: those that could not be used, of what was read so far.
+    """
+
+    def __init__(self, found: Iterator[Ranked | Skipped], contract: Contract, pool: Index) -> None:
+        self._found, self.contract, self.pool = found, contract, pool
+        self.skipped: list[Skipped] = []
+
+    def __next__(self) -> Ranked | Skipped:
+        result = next(self._found)
+        if isinstance(result, Skipped):
+            self.skipped.append(result)
+        return result
+
+    def __len__(self) -> int:
+        """Images of the pool."""
+        return len(self.pool)
+
+    def rows(self) -> Iterator[table.Row]:
+        """The ranking as scorer rank writes it: a dictionary per chosen pixel (table.COLUMNS)."""
+        ranked = (result for result in self if isinstance(result, Ranked))
+        return table.rows(ranked, self.contract.classes)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """The same as a table. Raises MissingDependency."""
+        try:
+            import pandas as pd  # noqa: PLC0415
+        except ImportError as error:
+            raise MissingDependency(
+                "to_pandas needs pandas", remedy="pip install pandas, or read .rows()"
+            ) from error
+        return pd.DataFrame.from_records(list(self.rows()), columns=list(table.COLUMNS))
+
+    def write(self, path: Location) -> None:
+        """The same into a .csv, .jsonl or .parquet file. Raises CannotWrite, BadInput."""
+        table.write(Path(path), self.rows())
+
+    def picture(self, result: Ranked) -> Image.Image:
+        """The photograph with its chosen pixels, beside its uncertainty map; needs maps=True."""
+        if result.map is None:
+            raise BadInput("this result has no map", remedy="give rank maps=True")
+        photograph = load_full(self.pool.image(result.image))
+        return overlay.draw(result, photograph, self.contract.colours)

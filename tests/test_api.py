@@ -1,0 +1,112 @@
+"""The Python door: names that are promised, and every block of docs/python.md as it stands."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import export
+import scorer
+import trainer
+from scorer.cli import main
+from scorer.ranking.table import COLUMNS
+
+ROOT = Path(__file__).parent.parent
+PROMISED = {
+    scorer: (
+        "BadDataset BadGraph BadImage BadInput BadLabels BadModel BadPool CannotGraft CannotWrite "
+        "Click Contract Entry Failure Labels MissingDependency NoGpu Pixel Place Pool Ranked "
+        "Results Runtime Scores Skipped divide list_pool open_graph open_pool rank read_labels "
+        "write_labels"
+    ),
+    trainer: "BayesianNetwork Card Evaluation Fitted evaluate fit load",
+    export: "GraphOptions Source Verdict export graft verify",
+}
+BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
+STREETS = ("--train", "3", "--val", "1", "--size", "64x96", "--seed", "0")
+
+
+@pytest.mark.parametrize("package", PROMISED, ids=lambda package: package.__name__)
+def test_the_names_that_are_promised_are_there_and_no_others(package: Any) -> None:
+    assert sorted(package.__all__) == sorted(PROMISED[package].split())
+    assert all(getattr(package, name) is not None for name in package.__all__)
+    with pytest.raises(AttributeError):
+        package.nobody  # noqa: B018
+
+
+def test_importing_the_scorer_loads_nothing_heavy() -> None:
+    code = "import sys, scorer; print({'numpy', 'PIL', 'pyarrow', 'fsspec'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Streets with a dataset.toml, and a graph of a model that has hardly learned."""
+    folder = tmp_path_factory.mktemp("door")
+    command = [sys.executable, str(ROOT / "scripts/streets.py"), str(folder), *STREETS]
+    subprocess.run(command, check=True, capture_output=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        from trainer.cli import main as trainer_main
+
+        with pytest.raises(SystemExit):
+            trainer_main(["init", ".", "--force"])
+        trainer.fit("dataset.toml", steps=20, keep=0.0)
+        export.export(passes=4)
+    return folder
+
+
+def test_every_block_of_the_page_runs(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(home)
+    blocks = BLOCK.findall((ROOT / "docs" / "python.md").read_text("utf-8"))
+    assert len(blocks) >= 9
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(compile(block, "docs/python.md", "exec"), names)
+    assert list(names["table"].columns) == list(COLUMNS)
+    assert len(names["table"]) == 15
+    assert "no such folder does not exist - " in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main(["rank", "--out", "parts", "--shard", "16"])
+    assert ended.value.code == 0
+    assert "3 of the images had been done before" in capsys.readouterr().err
+
+
+def test_rank_writes_what_the_command_writes(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    with pytest.raises(SystemExit):
+        main(["rank", "--out", str(tmp_path / "command.csv"), "--labels", "model.labels.csv"])
+    scorer.rank(labels="model.labels.csv").write(tmp_path / "call.csv")
+    assert (tmp_path / "call.csv").read_bytes() == (tmp_path / "command.csv").read_bytes()
+
+
+def test_a_picture_needs_a_map(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    results = scorer.rank()
+    with pytest.raises(scorer.BadInput, match="no map"):
+        results.picture(next(results))  # type: ignore[arg-type]
+
+
+def test_fit_refuses_a_setting_that_it_has_not(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    with pytest.raises(scorer.BadInput, match="no setting 'epoch'") as caught:
+        trainer.fit(epoch=3)
+    assert "epochs" in caught.value.remedy
+
+
+def test_evaluate_measures_what_fit_has_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    seen: list[tuple[int, int]] = []
+    fitted = trainer.fit(out="same.safetensors", steps=20, keep=0.0)
+    measured = trainer.evaluate("same.safetensors", on_image=lambda *one: seen.append(one))
+    assert fitted.evaluation is not None
+    assert measured.miou == fitted.evaluation.miou
+    assert seen == [(1, 1)]

@@ -1,0 +1,104 @@
+"""The Python door: labels into a model, a model measured, for notebooks and other programs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from scorer.console import wait_quietly
+
+wait_quietly()  # before PyTorch is loaded
+
+from scorer.errors import BadDataset, BadInput  # noqa: E402
+from trainer import dataset, job, model, options  # noqa: E402
+from trainer.evaluation import Evaluation  # noqa: E402
+from trainer.evaluation import evaluate as measure  # noqa: E402
+from trainer.model import Card  # noqa: E402
+from trainer.network import BayesianNetwork  # noqa: E402
+from trainer.pytorch import device  # noqa: E402
+from trainer.screen import Screen  # noqa: E402
+
+Location = str | Path
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model file, and what it reached on the validation photographs, if there are any."""
+
+    path: Path
+    evaluation: Evaluation | None
+
+
+def fit(
+    data: Location = "dataset.toml",
+    *,
+    out: Location = "model.safetensors",
+    labels: Location | None = None,
+    pixels: int | None = None,
+    seed: int = 0,
+    resume: bool = True,
+    dense: bool = False,
+    **settings: Any,
+) -> Fitted:
+    """Train on sparse labels, as trainer fit does; dense: on the whole masks, as supervised does.
+
+    settings: the options of trainer fit by their names, with underscores: network="auto",
+    steps=2000, size=(360, 480), finetune=6. Raises BadDataset, BadLabels, BadInput.
+    """
+    chosen = options.defaults()
+    if unknown := settings.keys() - chosen.keys():
+        raise BadInput(
+            f"fit has no setting {min(unknown)!r}", remedy=f"choose of {', '.join(sorted(chosen))}"
+        )
+    chosen |= settings
+    size = chosen.pop("size")
+    wanted = options.job(
+        chosen,
+        seed=seed,
+        labels=None if labels is None else Path(labels),
+        pixels=pixels,
+        resume=resume,
+        dense=dense,
+    )
+    described = dataset.read(Path(data))
+    described = replace(described, size=size or described.size)
+    with Screen() as screen:
+        evaluation = job.train(described, Path(out), wanted, screen)
+    return Fitted(Path(out), evaluation)
+
+
+def load(
+    path: Location = "model.safetensors", *, network: str | None = None
+) -> tuple[BayesianNetwork, Card]:
+    """A trained network and what its file says of it.
+
+    network: the code of yours, package.module:factory, that the model may run. Raises BadModel.
+    """
+    return model.load(Path(path), network)
+
+
+def evaluate(
+    path: Location = "model.safetensors",
+    data: Location = "dataset.toml",
+    *,
+    split: str = "val",
+    network: str | None = None,
+    on_image: Callable[[int, int], None] = lambda *_: None,
+) -> Evaluation:
+    """Intersection over union per class of a model on a split of a dataset, "val" or "train".
+
+    on_image hears how many images are done, of how many. Raises BadModel, BadDataset.
+    """
+    built, card = load(path, network=network)
+    built.to(device())
+    described = dataset.read(Path(data))
+    part = described.val if split == "val" else described.train
+    if part is None:
+        raise BadDataset(f"{data} has no [val]", remedy="add one, or use --split train")
+    if described.classes.names != card.classes:
+        raise BadDataset(
+            f"{data} has other classes than {path}: {', '.join(card.classes)}",
+            remedy="give the dataset.toml that the model was trained on with --data",
+        )
+    total = len(part.images)
+    return measure(built, part, described.classes, card.size, lambda done: on_image(done, total))
