@@ -13,7 +13,7 @@ from export.head import Head
 from export.nodes import called
 from export.probe import Array
 from scorer.errors import CannotGraft
-from trainer.dropout import FeatureDropout, masks, widen
+from trainer.graph.dropout import FeatureDropout, masks, widen
 from trainer.network import LEAST_CORRELATION, correlation, upsample
 
 # Largest error of scores, relative to the largest: of networks in float32, and in less.

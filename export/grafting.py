@@ -19,7 +19,7 @@ from export.nodes import called
 from export.probe import Array, Probe
 from scorer.errors import CannotGraft
 from scorer.images.preprocessing import Preprocessing
-from trainer.dropout import FeatureDropout
+from trainer.graph.dropout import FeatureDropout
 
 
 class ForeignNetwork(nn.Module):

@@ -17,11 +17,11 @@ from scorer import __version__
 from scorer.contract import ORIGINS, Contract
 from scorer.errors import BadGraph, BadInput
 from scorer.files import replacing_path
-from trainer import layout
+from trainer.graph import tiling
+from trainer.graph.raster import Whole
+from trainer.graph.scoring import ScoringNetwork
 from trainer.model import Card
 from trainer.network import BayesianNetwork, Scorable
-from trainer.raster import Whole
-from trainer.scoring import ScoringNetwork
 
 # In bfloat16 no older operators take a convolution.
 OPSETS = {"float32": 18, "float16": 18, "bfloat16": 22}
@@ -33,9 +33,8 @@ class GraphOptions:
     """What to bake. `size` is the grid (height, width); None: the size of training.
 
     stride: one pixel of the map for every stride x stride pixels of the grid; None: as coarse as
-    the network's features. target: "cpu" or
-    "gpu", which decides how the same formulas are laid out (trainer/raster.py). precision: of the
-    network; None: its own.
+    the network's features. target: "cpu" or "gpu", which decides how the same formulas are laid out
+    (trainer/graph/raster.py). precision: of the network; None: its own.
     """
 
     passes: int = 20
@@ -54,7 +53,7 @@ def contract_for(network: Scorable, card: Card, options: GraphOptions) -> Contra
     height, width = options.size or card.size
     foreign = isinstance(network, ForeignNetwork)
     features = _features(network, (height, width))[1:]
-    stride = options.stride or layout.coarsest(
+    stride = options.stride or tiling.coarsest(
         features, (height, width), align_corners=network.align_corners, top_k=options.top_k
     )
     if height % stride or width % stride:
@@ -86,7 +85,7 @@ def contract_for(network: Scorable, card: Card, options: GraphOptions) -> Contra
         top_k=options.top_k,
         has_map=options.with_map,
         stride=stride,
-        layout=layout.choose(
+        layout=tiling.choose(
             network.classifier,
             features,
             (height // stride, width // stride),
@@ -130,7 +129,7 @@ def bake(network: Scorable, contract: Contract) -> ModelProto:
         assert isinstance(network, BayesianNetwork), "a network of this project or somebody's file"
         trunk = trace.trunk(network, contract, OPSETS[contract.precision])
     features = _features(network, contract.grid)
-    raster = layout.raster(contract.layout, features[1:], contract.map)
+    raster = tiling.raster(contract.layout, features[1:], contract.map)
     behind = reference(network, contract, raster).tail
     tail = trace.tail(behind, features, contract, opset(trunk))
     model = join(trunk, tail, contract)

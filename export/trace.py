@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from export import nodes
 from scorer.contract import BEST, EXCLUDE, FEATURES, IMAGE, MAPS, NOISE, Contract
+from trainer.graph.scoring import ScoringTail
 from trainer.network import BayesianNetwork
-from trainer.scoring import ScoringTail
 
 
 class _Trunk(nn.Module):

@@ -23,9 +23,9 @@ from scorer.runtimes.base import Runtime
 from scorer.runtimes.base import Scores as Found
 from scorer.runtimes.sidecar import SUFFIX
 from scorer.selection.noise import uniform
+from trainer.graph.scoring import Scores, ScoringNetwork
 from trainer.network import Scorable
 from trainer.networks import HEAD
-from trainer.scoring import Scores, ScoringNetwork
 
 # Pixels below are confident and never selected; their value is mostly the floor's.
 SELECTABLE = -8.0

@@ -26,11 +26,11 @@ from scorer.errors import SOME_SKIPPED
 from scorer.ranking import manifest
 
 ROOT = Path(__file__).parent.parent
-sys.path.append(str(ROOT / "tests"))
+sys.path.append(str(ROOT / "tests" / "support"))
 ENGINES = {
     "threads": ("--threads", "1"),
-    "processes": ("--engine", "processes", "--workers", "2", "--threads", "1"),
-    "ray": ("--engine", "ray", "--workers", "2", "--threads", "1"),
+    "processes": ("--executor", "processes", "--workers", "2", "--threads", "1"),
+    "ray": ("--executor", "ray", "--workers", "2", "--threads", "1"),
 }
 OTHERS = ("processes", "ray")
 N, PER_FOLDER = 5, 1000

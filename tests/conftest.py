@@ -39,6 +39,17 @@ Baked = Callable[..., Path]
 Edited = Callable[..., Path]
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """The same arithmetic as in processes that are started and killed; and on a busy machine,
+    threads that wait for each other take most of the time.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def network() -> BayesianNetwork:
     """DeepLabV3+ on MobileNetV2 with five classes and random weights, always the same."""

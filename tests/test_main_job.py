@@ -19,7 +19,7 @@ from scorer.contract import ACQUISITIONS, BALENT_FLOOR, FEATURES, RELATIVE_SD_FL
 from scorer.images.photograph import load
 from scorer.runtimes import ON_CPU, examine
 from scorer.runtimes.cpu import OnnxRuntime
-from trainer.dropout import masks
+from trainer.graph.dropout import masks
 from trainer.model import load as load_model
 
 ROOT = os.environ.get("CAMVID_ROOT", "")

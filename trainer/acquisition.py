@@ -13,8 +13,8 @@ from torch import Tensor
 
 from scorer.contract import BALENT_FLOOR
 from trainer import beta
-from trainer.moments import Moments
-from trainer.sums import over_classes
+from trainer.graph.moments import Moments
+from trainer.graph.sums import over_classes
 
 _TINY = 1e-30
 _LEAST_MEAN = beta.LEAST_MEAN

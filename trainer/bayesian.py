@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from scorer.errors import BadInput
 from scorer.images.preprocessing import PRESETS
-from trainer.dropout import FeatureDropout
+from trainer.graph.dropout import FeatureDropout
 from trainer.network import LEAST_CORRELATION, BayesianNetwork, correlation, upsample
 
 # What may stand behind the classifier, by the names of autograd's nodes.

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scorer.contract import RELATIVE_SD_FLOOR
-from trainer.sums import over_other_classes
+from trainer.graph.sums import over_other_classes
 
 LEAST_MEAN = 1e-12  # keeps mean² above float32's smallest normal number
 _LEAST_NU = 1e-6

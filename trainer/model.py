@@ -12,7 +12,7 @@ from scorer.errors import BadModel
 from scorer.files import replacing_path
 from trainer import networks
 from trainer.bayesian import is_factory
-from trainer.dropout import KINDS
+from trainer.graph.dropout import KINDS
 from trainer.network import BayesianNetwork
 
 METADATA_KEY = "balentacq.model"

@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from scorer.images.preprocessing import Preprocessing
-from trainer.dropout import FeatureDropout
+from trainer.graph.dropout import FeatureDropout
 
 
 class Trunk(Protocol):

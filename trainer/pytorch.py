@@ -9,10 +9,10 @@ import torch
 
 from scorer.contract import BEST, Contract
 from scorer.runtimes.base import Scores
-from trainer import layout
+from trainer.graph import tiling
+from trainer.graph.scoring import ScoringNetwork
 from trainer.model import Card
 from trainer.network import BayesianNetwork
-from trainer.scoring import ScoringNetwork
 
 Maker = Callable[..., torch.nn.Module]
 
@@ -39,7 +39,7 @@ class PyTorch:
         stride: int | None = 1,
     ) -> None:
         features = features_of(network, card.size)
-        stride = stride or layout.coarsest(features, card.size, align_corners=False, top_k=top_k)
+        stride = stride or tiling.coarsest(features, card.size, align_corners=False, top_k=top_k)
         self.device = device()
         self.name = f"torch {self.device}"
         self.contract = Contract(
@@ -98,5 +98,5 @@ def features_of(network: BayesianNetwork, grid: tuple[int, int]) -> tuple[int, i
 def _raster(classifier: torch.nn.Conv2d, features: tuple[int, int], size: tuple[int, int]) -> Maker:
     """From features to a map of `size`, with little memory on a CPU."""
     target = "gpu" if device() == "cuda" else "cpu"
-    chosen = layout.choose(classifier, features, size, align_corners=False, target=target)
-    return layout.raster(chosen, features, size)
+    chosen = tiling.choose(classifier, features, size, align_corners=False, target=target)
+    return tiling.raster(chosen, features, size)

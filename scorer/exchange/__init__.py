@@ -1,0 +1,1 @@
+"""Labels to and from the formats of annotation tools."""

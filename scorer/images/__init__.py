@@ -1,0 +1,1 @@
+"""From a file to the grid that a network sees, and back to its pixels."""

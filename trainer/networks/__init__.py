@@ -8,7 +8,7 @@ from torch import nn
 
 from scorer.errors import BadInput
 from trainer import bayesian
-from trainer.dropout import FeatureDropout
+from trainer.graph.dropout import FeatureDropout
 from trainer.network import BayesianNetwork
 from trainer.networks.deeplab import DeepLabV3Plus
 from trainer.networks.dinov2 import Dinov2

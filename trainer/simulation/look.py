@@ -24,9 +24,9 @@ from scorer.selection.select import chosen, ready
 from trainer import model
 from trainer.acquisition import aleatoric, bald, balent, posterior
 from trainer.features import Features
+from trainer.graph.moments import Moments
 from trainer.hypercolumns.album import Album
 from trainer.hypercolumns.cache import Cache
-from trainer.moments import Moments
 from trainer.networks.pixelhead import PixelHead
 from trainer.pytorch import PyTorch
 

@@ -1,0 +1,1 @@
+"""What is traced into the scoring graph behind the features: passes, moments, best pixels."""

@@ -1,0 +1,142 @@
+"""The grid in strips of whole rows of cells: for CPUs, where enlarging is the same in all cells."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from trainer.graph import rows
+from trainer.graph.raster import Pixelwise
+from trainer.graph.rows import RowClassifier, keeps_size, scan
+
+
+class Strips(nn.Module):
+    """The grid as strips of whole rows of cells; a cell is what lies between four feature points.
+
+    Every pixel of a cell is a fixed mix of the four, the same in all cells where the grid is a
+    whole multiple of the feature grid: the upsampling is one matrix product with four columns.
+    Where the two grids are the same a cell is a pixel. With aligned corners cells differ: bands.py.
+    """
+
+    def __init__(
+        self,
+        classifier: nn.Conv2d,
+        passes: int,
+        size: tuple[int, int],
+        *,
+        align_corners: bool = False,  # noqa: ARG002  # the same where nothing is enlarged
+    ) -> None:
+        super().__init__()
+        self.classifier, self.size = RowClassifier(classifier, passes), size
+
+    @staticmethod
+    def fits(classifier: nn.Conv2d, features: tuple[int, int], size: tuple[int, int]) -> bool:
+        """Whether the grid is a whole multiple of the feature grid, and what enlarges it."""
+        factor = size[0] // features[0]
+        whole = factor > 0 and size == (factor * features[0], factor * features[1])
+        return whole and keeps_size(classifier)
+
+    def forward(
+        self, features: Float[Tensor, "B K h w"], pixelwise: Pixelwise
+    ) -> tuple[Tensor, ...]:
+        """Maps [B, H, W] of what `pixelwise` gives."""
+        factor = self.size[0] // features.shape[2]
+        # One row of cells more than of feature points, and two columns: the outermost repeated,
+        # for a wide classifier behind it and not before it.
+        extra = 0 if factor == 1 else 1
+        late = extra if self.classifier.wide else 0
+        cut = self._cut(features.shape[2] + extra, features.shape[3] + 2 * extra, factor)
+        padded = _padded(self.classifier.rows(features), cut.strips * cut.rows, extra, extra - late)
+        strips = padded.unflatten(2, (cut.strips, cut.rows)).permute(2, 0, 1, 3, 4)
+
+        def strip(last: Tensor, rows: Tensor, *constants: Tensor) -> tuple[Tensor, ...]:
+            logits = self.classifier.logits(rows, *constants, around=late)
+            maps = [pixelwise(block) for block in _blocks(last, logits, cut, factor)]
+            kept = logits[:, :, :, -1:].clone(memory_format=torch.contiguous_format)
+            return kept, *_joined(maps)
+
+        constants = self.classifier.constants
+        first = self.classifier.logits(padded[:, :, :1], *constants, around=late).contiguous()
+        maps = scan(strip, first, (strips.contiguous(),), constants)
+        return tuple(self._assembled(values, cut.rows, factor) for values in maps)
+
+    def _cut(self, height: int, width: int, factor: int) -> "_Cut":
+        """How to cut height x width cells of factor x factor pixels."""
+        row = width * factor**2 * self.classifier.classes
+        high = math.ceil(height / math.ceil(height / max(1, rows.STRIP // row)))
+        blocks = math.ceil(high * row / rows.BLOCK)
+        passes = max(1, min(self.classifier.passes, rows.LARGEST * blocks // (high * row)))
+        return _Cut(math.ceil(height / high), high, blocks, passes)
+
+    def _assembled(
+        self, values: Shaped[Tensor, "n B P"], rows: int, factor: int
+    ) -> Shaped[Tensor, "B H W"]:
+        """From pixels in the order strip, row of cells, cell, row in the cell to a map."""
+        pixels = values.unflatten(2, (rows, -1, factor, factor))
+        whole: Tensor = pixels.permute(1, 0, 2, 4, 3, 5).flatten(4).flatten(1, 3)
+        start = factor // 2  # the first cells lie half outside
+        height, width = self.size
+        return whole[:, start : start + height, start : start + width]
+
+
+class _Cut(NamedTuple):
+    """Strips of so many rows of cells; blocks of columns in each; passes at a time."""
+
+    strips: int
+    rows: int
+    blocks: int
+    passes: int
+
+
+def corner_weights(factor: int) -> Float[Tensor, "4 r2"]:
+    """Of the corners (above left, above right, below left, below right) in each pixel of a cell."""
+    below = (torch.arange(factor) - factor // 2 + 0.5 + factor / 2) / factor
+    share = torch.stack((1 - below, below))
+    return (share[:, None, :, None] * share[None, :, None, :]).reshape(4, -1)
+
+
+def _padded(features: Tensor, rows: int, extra: int, columns: int) -> Tensor:
+    """Repeat the last row and the outermost columns; zeros below, for strips of equal height."""
+    repeated = features
+    if extra or columns:
+        repeated = F.pad(features, (columns, columns, 0, extra), mode="replicate")
+    missing = rows - repeated.shape[2]
+    return F.pad(repeated, (0, 0, 0, missing)) if missing else repeated
+
+
+def _blocks(
+    last: Float[Tensor, "B m C 1 w"], logits: Float[Tensor, "B m C R w"], cut: _Cut, factor: int
+) -> Iterator[Iterator[Float[Tensor, "B _ C P"]]]:
+    """The pixels of a strip, block by block, a few passes at a time."""
+    if factor == 1:
+        for block in logits.flatten(3).chunk(cut.blocks, dim=3):
+            yield iter(block.split(cut.passes, dim=1))
+        return
+    for block in _corners(last, logits).chunk(cut.blocks, dim=4):
+        yield _upsampled(block, cut.passes, factor)
+
+
+def _corners(
+    last: Float[Tensor, "B m C 1 w"], logits: Float[Tensor, "B m C R w"]
+) -> Float[Tensor, "4 B m C X"]:
+    """The four corners of each cell; `last` is the row of points above those of `logits`."""
+    above = last if logits.shape[3] == 1 else torch.cat((last, logits[:, :, :, :-1]), dim=3)
+    top, bottom = above.flatten(3), logits.flatten(3)
+    # The right neighbour is the next in memory; the last cell of a row is cut off at the end.
+    return torch.stack((top, F.pad(top[..., 1:], (0, 1)), bottom, F.pad(bottom[..., 1:], (0, 1))))
+
+
+def _upsampled(
+    corners: Float[Tensor, "4 B m C X"], passes: int, factor: int
+) -> Iterator[Float[Tensor, "B _ C P"]]:
+    weights = corner_weights(factor).to(corners.dtype)
+    for few in corners.split(passes, dim=2):
+        yield (few.flatten(1).T @ weights).view(*few.shape[1:4], -1)
+
+
+def _joined(maps: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    return tuple(torch.cat(values, dim=1) for values in zip(*maps, strict=True))

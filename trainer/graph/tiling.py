@@ -1,0 +1,49 @@
+"""Which raster walks a grid: the cheapest that the sizes, the classifier and the target allow."""
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+
+from scorer.contract import STRIDES
+from trainer.graph.bands import Bands
+from trainer.graph.raster import Coarse, Whole
+from trainer.graph.strips import Strips
+
+Size = tuple[int, int]
+
+
+def coarsest(features: Size, size: Size, *, align_corners: bool, top_k: int) -> int:
+    """The stride at which a map on a grid of `size` has a pixel for every feature, or the next
+    finer one that is possible: between features there is but interpolation (docs/results.md).
+    """
+    for stride in sorted(STRIDES, reverse=True):
+        height, width = size[0] // stride, size[1] // stride
+        whole = (height * stride, width * stride) == size
+        if whole and height >= features[0] and width >= features[1] and height * width >= top_k:
+            return 1 if align_corners else stride
+    return 1
+
+
+def choose(
+    classifier: nn.Conv2d, features: Size, size: Size, *, align_corners: bool, target: str
+) -> str:
+    """One of scorer.contract.LAYOUTS, from features to a map of `size`; target: "cpu" or "gpu"."""
+    if Coarse.fits(classifier, features, size) and not align_corners:
+        return "coarse"
+    if target == "gpu":
+        return "whole"
+    if Strips.fits(classifier, features, size) and (features == size or not align_corners):
+        return "strips"
+    return "bands" if Bands.fits(classifier, features, size) else "whole"
+
+
+def raster(layout: str, features: Size, size: Size) -> Callable[..., nn.Module]:
+    """What makes a raster of that layout (trainer/graph/raster.py)."""
+    makers: dict[str, Callable[..., nn.Module]] = {
+        "strips": Strips,
+        "bands": partial(Bands, features=features),
+        "whole": Whole,
+        "coarse": partial(Coarse, factor=features[0] // size[0]),
+    }
+    return makers[layout]
