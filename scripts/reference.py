@@ -1,9 +1,12 @@
-"""Write docs/commands.md: what --help says of every command. A test keeps the two equal.
+"""Write what the code says of itself into docs/: the help of every command into commands.md, and
+the first sentence of every module into architecture.md. A test keeps them equal.
 
-python scripts/reference.py > docs/commands.md
+python scripts/reference.py
 """
 
+import ast
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
@@ -16,6 +19,36 @@ PROGRAMS = {
     "python -m export": export.cli.main,
     "scorer": scorer.cli.main,
 }
+
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMANDS, ARCHITECTURE = ROOT / "docs" / "commands.md", ROOT / "docs" / "architecture.md"
+BEGIN, END = "<!-- modules: scripts/reference.py -->\n", "<!-- end of modules -->\n"
+
+
+def architecture(text: str) -> str:
+    """docs/architecture.md with its tables of modules as they are now."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + BEGIN + "\n".join(_rooms()) + END + after
+
+
+def _rooms() -> Iterator[str]:
+    for package in ("scorer", "trainer", "export"):
+        for init in sorted((ROOT / package).rglob("__init__.py")):
+            room = init.parent
+            modules = [path for path in sorted(room.glob("*.py")) if not path.stem.startswith("__")]
+            if modules:
+                yield from (f"### {room.relative_to(ROOT).as_posix()}/", "", _said(init), "")
+                yield from ("| module | |", "|---|---|")
+                yield from (f"| `{path.name}` | {_said(path)} |" for path in modules)
+                yield ""
+
+
+def _said(path: Path) -> str:
+    """The first paragraph of a module's docstring."""
+    text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    return " ".join(text.split("\n\n", maxsplit=1)[0].split()).replace("|", "\\|")
 
 
 def reference() -> str:
@@ -50,4 +83,5 @@ def _section(name: str, command: click.Command, heading: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print(reference(), end="")
+    COMMANDS.write_text(reference(), encoding="utf-8")
+    ARCHITECTURE.write_text(architecture(ARCHITECTURE.read_text("utf-8")), encoding="utf-8")

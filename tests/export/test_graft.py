@@ -91,7 +91,7 @@ def test_the_map_is_the_oracles(name: str, grafted: Grafted, pool: Path) -> None
     assert contract.align_corners == exported.align_corners
     photos = list_pool(pool)
     for photo in photos.names[:2]:
-        image = load(photos.path(photo), contract.grid).pixels[None]
+        image = load(photos.image(photo), contract.grid).pixels[None]
         found = runtime.run(image, np.zeros((1, *contract.map), np.uint8), want_map=True)
         passes = probabilities(exported, image, contract.grid, contract.align_corners)
         exact = oracle.balent(passes)
