@@ -27,13 +27,15 @@ _model = click.option(
     type=options.FILE,
     default="model.safetensors",
     show_default=True,
-    help="From trainer fit.",
+    help="Model of trainer fit.",
 )
 
 
 _PRECISIONS = dict(zip(("fp32", "fp16", "bf16"), PRECISIONS, strict=True))
 _network = click.option(
-    "--network", help="The code of yours, package.module:factory, that the model may run."
+    "--network",
+    help="Python code that the model was trained with, package.module:factory, if it is a "
+    "network of yours.",
 )
 
 
@@ -61,39 +63,42 @@ main.add_command(triton_command)
     type=click.IntRange(2, 1000),
     default=20,
     show_default=True,
-    help="Monte Carlo dropout passes to bake in.",
+    help="Number of Monte Carlo dropout passes in the graph.",
 )
 @click.option(
     "--acquisition",
     type=click.Choice(ACQUISITIONS),
     default=ACQUISITIONS[0],
     show_default=True,
-    help="What makes a pixel worth a click.",
+    help="Acquisition function: what makes a pixel worth a click.",
 )
 @click.option(
     "--size",
     type=Size(),
-    help="Of the grid to score on.  [default: as in training, or that of the network's input]",
+    help="Size of the grid that images are scored on, HEIGHTxWIDTH.  [default: the size of "
+    "training, or of the input of the network]",
 )
 @click.option(
     "--stride",
     type=click.Choice(["auto", *(str(stride) for stride in STRIDES)]),
     default="auto",
     show_default=True,
-    help="Score one pixel of every stride x stride: coarser, and cheaper; auto: as coarse as the "
-    "network's features, 4 at most.",
+    help="Distance between scored pixels of the grid: 2 scores one pixel of 2x2, which is "
+    "coarser and cheaper. auto takes the stride of the features of the network, at "
+    "most 4.",
 )
 @click.option(
     "--target",
     type=click.Choice(("cpu", "gpu")),
     default="cpu",
     show_default=True,
-    help="What will run the graph; the same arithmetic in another layout.",
+    help="Hardware that will compute the graph. The arithmetic is the same, in another order.",
 )
 @click.option(
     "--precision",
     type=click.Choice(tuple(_PRECISIONS)),
-    help="Of the network in the graph; what is behind it stays in fp32.  [default: its own]",
+    help="Precision of the network in the graph; the scores behind it are always computed "
+    "in fp32.  [default: that of the network]",
 )
 @click.option(
     "--top",
@@ -101,7 +106,8 @@ main.add_command(triton_command)
     type=click.IntRange(1),
     default=64,
     show_default=True,
-    help="Most pixels per image that the graph can give: the largest --n of scorer rank.",
+    help="Largest number of pixels that the graph can choose in an image, and so the "
+    "largest --n of scorer rank.",
 )
 @click.option(
     "--seed",
@@ -109,16 +115,22 @@ main.add_command(triton_command)
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Of the dropout masks.",
+    help="Seed of the dropout masks.",
 )
 @click.option(
     "--map/--no-map",
     "with_map",
     default=True,
     show_default=True,
-    help="Whether the graph can give the uncertainty map, for scorer rank --overlay.",
+    help="Let the graph give the uncertainty map, which spacing, --overlay and the page need.",
 )
-@click.option("--out", type=options.FILE, default="scorer.onnx", show_default=True)
+@click.option(
+    "--out",
+    type=options.FILE,
+    default="scorer.onnx",
+    show_default=True,
+    help="File that the graph is written to.",
+)
 def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     model: Path,
     network: str | None,
@@ -199,12 +211,18 @@ def _tell_written(out: Path, contract: "Contract", card: "Card", target: str) ->
     "--from",
     "foreign",
     type=options.FILE,
-    help="The network that a grafted graph was made from, instead of a model.",
+    help="Network that a grafted graph was made from (.onnx), in place of a model.",
 )
-@options.pool("Photographs to compare on.")
+@options.pool("Photographs to compare on")
 @options.runtime
 @options.precision
-@click.option("--images", type=click.IntRange(1), default=8, show_default=True)
+@click.option(
+    "--images",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Number of photographs to compare.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON on stdout.")
 def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     graph: Path,

@@ -37,34 +37,66 @@ class Batches(click.ParamType):  # type: ignore[type-arg]
 
 @click.command("tensorrt")
 @_source
-@click.option("--out", type=options.FILE, default="scorer.engine", show_default=True)
+@click.option(
+    "--out",
+    type=options.FILE,
+    default="scorer.engine",
+    show_default=True,
+    help="File that the engine is written to.",
+)
 @click.option(
     "--flavour",
     type=click.Choice(tuple(FLAVOURS)),
     default="tensorrt",
     show_default=True,
-    help="rtx: TensorRT-RTX, for workstations; it builds without a GPU.",
+    help="Library that builds the engine: TensorRT, or TensorRT-RTX for workstations, "
+    "which builds without a GPU, too.",
 )
 @click.option(
     "--gpu",
     default="current",
     show_default=True,
-    help="Architecture to build for, with rtx, such as sm89; current: that of this machine.",
+    help="GPU architecture that TensorRT-RTX builds for, such as sm89; current is that of "
+    "this machine.",
 )
 @click.option(
     "--batch",
     type=Batches(),
     default="1:8:32",
     show_default=True,
-    help="Images at a time: least, usual and most.",
+    help="Smallest, usual and largest number of images that are scored at a time.",
 )
-@click.option("--workspace", type=click.IntRange(1), help="MB of scratch memory.  [default: all]")
-@click.option("--timing-cache", type=options.FILE, help="Read and written: faster next time.")
-@click.option("--tf32/--no-tf32", default=False, show_default=True, help="Round fp32 products.")
-@click.option("--refittable", is_flag=True, help="So that --refit can give it other weights.")
-@click.option("--refit", type=options.FILE, help="Put this graph's weights into an older engine.")
-@click.option("--version-compatible", is_flag=True, help="For other versions of TensorRT, too.")
-@click.option("--hardware-compatible", is_flag=True, help="For all GPUs since Ampere.")
+@click.option(
+    "--workspace",
+    type=click.IntRange(1),
+    help="Largest scratch memory of the build on the GPU, in megabytes.  [default: all of it]",
+)
+@click.option(
+    "--timing-cache",
+    type=options.FILE,
+    help="File of measured kernel timings that makes the next build faster; it is read and "
+    "written.",
+)
+@click.option(
+    "--tf32/--no-tf32",
+    default=False,
+    show_default=True,
+    help="Round the factors of fp32 products to TF32.",
+)
+@click.option(
+    "--refittable", is_flag=True, help="Build an engine that --refit can give other weights."
+)
+@click.option(
+    "--refit", type=options.FILE, help="Older engine that is given the weights of this graph."
+)
+@click.option(
+    "--version-compatible",
+    is_flag=True,
+    help="Build an engine that other versions of TensorRT open, too.",
+)
+@click.option(
+    "--hardware-compatible", is_flag=True, help="Build an engine that every GPU since Ampere opens."
+)
 def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     graph: Path,
     out: Path,
@@ -131,23 +163,37 @@ def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     type=options.FILE,
     default="models",
     show_default=True,
-    help="Folder of the model repository; the graph becomes its model's next version.",
+    help="Folder of the model repository; the graph becomes the next version of its model.",
 )
-@click.option("--name", default="scorer", show_default=True, help="Of the model.")
+@click.option("--name", default="scorer", show_default=True, help="Name of the model.")
 @click.option(
-    "--batch", type=click.IntRange(1), default=32, show_default=True, help="Most images at a time."
+    "--batch",
+    type=click.IntRange(1),
+    default=32,
+    show_default=True,
+    help="Largest number of images that are scored at a time.",
 )
 @click.option(
     "--delay-us",
     type=click.IntRange(0),
     default=2000,
     show_default=True,
-    help="How long a request waits for others to join its batch.",
+    help="Microseconds that a request waits for others to join its batch.",
 )
 @click.option(
-    "--instances", type=click.IntRange(1), default=1, show_default=True, help="Copies of the model."
+    "--instances",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of copies of the model that run at the same time.",
 )
-@click.option("--device", type=click.Choice(("gpu", "cpu")), default="gpu", show_default=True)
+@click.option(
+    "--device",
+    type=click.Choice(("gpu", "cpu")),
+    default="gpu",
+    show_default=True,
+    help="Hardware that the server computes the model on.",
+)
 def triton_command(  # one parameter per option
     graph: Path, repository: Path, name: str, batch: int, delay_us: int, instances: int, device: str
 ) -> None:

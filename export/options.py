@@ -37,29 +37,45 @@ _OPTIONS = (
         "--from",
         "path",
         type=options.FILE,
-        help="Somebody's segmentation network (.onnx) instead of a model: graft the head onto it.",
+        help="Segmentation network in an ONNX file that the scoring head is grafted onto, "
+        "in place of a model.",
     ),
-    click.option("--output", help="Which of its outputs to follow.  [default: the first]"),
+    click.option(
+        "--output", help="Output of the network that gives the class scores.  [default: the first]"
+    ),
     click.option(
         "--preset",
         type=click.Choice(tuple(PRESETS)),
-        help="How its images are prepared.  [default: imagenet; raw for uint8 inputs]",
+        help="Preprocessing of the images that the network was trained with.  [default: "
+        "imagenet; raw for uint8 inputs]",
     ),
-    click.option("--mean", type=ThreeNumbers(), help="Of values from 0 to 1, or from 0 to 255."),
-    click.option("--std", type=ThreeNumbers(), help="The same; both in its order of channels."),
-    click.option("--channels", type=click.Choice(CHANNELS), help="The order that it takes."),
     click.option(
-        "--layout", type=click.Choice(LAYOUTS), help="Of its input.  [default: where the 3 stands]"
+        "--mean",
+        type=ThreeNumbers(),
+        help="Mean per channel that is subtracted from the image, of values from 0 to 1 or "
+        "from 0 to 255, in the channel order of the network.",
+    ),
+    click.option(
+        "--std",
+        type=ThreeNumbers(),
+        help="Standard deviation per channel that the image is divided by, as --mean.",
+    ),
+    click.option("--channels", type=click.Choice(CHANNELS), help="Channel order of the input."),
+    click.option(
+        "--layout",
+        type=click.Choice(LAYOUTS),
+        help="Axis order of the input.  [default: recognised by the axis of length 3]",
     ),
     click.option(
         "--classes",
         type=options.FILE,
-        help="Names: a line each, or JSON, such as a config.json with id2label.",
+        help="File with the class names: one name per line, or JSON, such as a config.json "
+        "with id2label.",
     ),
     click.option(
         "--dropout",
         type=Number(0, 1, min_open=True, max_open=True),
-        help="Rate of the dropout before its classifier.  [default: 0.2]",
+        help="Dropout rate before the classifier.  [default: 0.2]",
     ),
 )
 

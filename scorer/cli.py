@@ -38,7 +38,9 @@ main.add_command(serve_command)
 
 @main.command("inspect")
 @options.graph
-@click.option("--json", "as_json", is_flag=True, help="Print the contract as JSON, nothing else.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the contract as JSON, and nothing else."
+)
 def inspect_command(graph: Path, as_json: bool) -> None:
     """Print the contract of a scoring graph: what it computes, and from what.
 
@@ -90,15 +92,15 @@ def doctor_command(as_json: bool) -> int:
     type=click.Choice(("all", *NAMES)),
     default="all",
     show_default=True,
-    help="What to measure; all: every runtime and precision that this machine has.",
+    help="Runtime to measure; all measures every runtime and precision of this machine.",
 )
-@options.pool("Measure from these files to a ranking, too.", default=None)
+@options.pool("Pool to rank, to measure the way from its files to a ranking, too", default=None)
 @click.option(
     "--images",
     type=click.IntRange(1),
     default=300,
     show_default=True,
-    help="How many of the pool to rank, at most.",
+    help="Largest number of images of the pool to rank.",
 )
 @options.threads
 @click.option(
@@ -106,9 +108,11 @@ def doctor_command(as_json: bool) -> int:
     type=Number(0.1, 3600),
     default=8.0,
     show_default=True,
-    help="For each runtime and precision.",
+    help="Seconds to measure for each runtime and precision.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON lines instead.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the numbers as JSON lines in place of a table."
+)
 def bench_command(
     graph: Path,
     runtime: str,

@@ -12,51 +12,64 @@ from scorer.runtimes import NAMES, PRECISIONS
 FILE = click.Path(path_type=Path)
 
 graph = click.option(
-    "--graph", type=FILE, default="scorer.onnx", show_default=True, help="The scoring graph."
+    "--graph",
+    type=FILE,
+    default="scorer.onnx",
+    show_default=True,
+    help="Scoring graph (.onnx), or TensorRT engine (.engine).",
 )
 runtime = click.option(
     "--runtime",
     type=click.Choice(("auto", *NAMES)),
     default="auto",
     show_default=True,
-    help="What runs the graph; auto: the fastest one installed.",
+    help="Runtime that computes the graph; auto takes the fastest one that is installed.",
 )
 precision = click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
     default=PRECISIONS[0],
     show_default=True,
-    help="Of the network in front of the scoring; bfloat16 needs openvino and such a processor.",
+    help="Precision in which the network computes; the scores behind it are always "
+    "float32. bfloat16 needs OpenVINO and a processor that has it.",
 )
 threads = click.option(
-    "--threads", type=click.IntRange(1), help="Images scored at a time.  [default: one per core]"
+    "--threads",
+    type=click.IntRange(1),
+    help="Number of images that are scored at the same time.  [default: one per core]",
 )
 n = click.option(
-    "--n", type=click.IntRange(1), default=5, show_default=True, help="Pixels per image."
+    "--n",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Number of pixels to choose in each image.",
 )
 min_distance = click.option(
     "--min-distance",
     type=Distance(),
     default="auto",
     show_default=True,
-    help="Of the pixels of an image from each other and from labelled ones, in its own pixels; "
-    "auto: a quarter of the side of the square that an image has for each of n, half of that side "
-    "where BalEnt is nowhere 0, to labelled pixels half as far, none for random, margin and "
-    "powerbald, which chance spreads; 0: the paper's rule.",
+    help="Minimum distance between chosen pixels, in pixels of the original image. auto "
+    "derives it from the image size and n: a quarter of the side of the square that "
+    "each of the n pixels would have to itself, or half of that side where fewer than "
+    "0.1 % of the pixels have a BalEnt of 0 or more; half as much to pixels that are "
+    "labelled already; no distance for random, margin and powerbald, whose choice "
+    "chance spreads. 0 is the rule of the paper: no distance.",
 )
 seed = click.option(
     "--seed",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="For the acquisitions that draw at random: margin, powerbald, random.",
+    help="Seed of the acquisitions that draw random numbers: margin, powerbald and random.",
 )
 
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def pool(purpose: str = "", *, default: str | None = "images") -> Decorator:
+def pool(purpose: str = "Pool of images", *, default: str | None = "images") -> Decorator:
     """--pool, the same everywhere, with what the command does with it in front of its help."""
     return click.option(
         "--pool",
@@ -64,6 +77,6 @@ def pool(purpose: str = "", *, default: str | None = "images") -> Decorator:
         metavar="PLACE",
         default=default,
         show_default=default is not None,
-        help=f"{purpose} Folder of images, tar or Parquet files, or one of these, or a .txt list "
-        "of paths and URLs; here, or at a URL such as s3://bucket/folder.".lstrip(),
+        help=f"{purpose}: a folder of images, of tar files or of Parquet files; one such file; a "
+        ".txt list of paths and URLs; or the URL of one of these, such as s3://bucket/folder.",
     )

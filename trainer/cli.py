@@ -36,9 +36,9 @@ def main() -> None:
 @click.option(
     "--out",
     type=options.FILE,
-    help="Where to write it; paths in it then start from FOLDER.  [default: FOLDER/dataset.toml]",
+    help="File to write; the paths in it start from FOLDER.  [default: FOLDER/dataset.toml]",
 )
-@click.option("--force", is_flag=True, help="Replace a dataset.toml that is there already.")
+@click.option("--force", is_flag=True, help="Replace a dataset.toml that exists.")
 def init_command(folder: Path, out: Path | None, force: bool) -> None:
     """Write a commented dataset.toml for a folder, and say what was found in it.
 
@@ -68,16 +68,24 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
 @click.option(
     "--labels",
     type=options.FILE,
-    help="CSV image,row,col,label of clicked pixels.  [default: drawn from the masks]",
+    help="Clicked pixels: labels.db, or a CSV with the columns "
+    "image,row,col,label.  [default: drawn from the masks]",
 )
 @click.option(
     "--pixels",
     type=click.IntRange(1),
-    help="Pixels to draw at random from each mask, where there is no labels file.  [default: 5]",
+    help="Number of pixels to draw at random from each mask where there is no labels "
+    "file.  [default: 5]",
 )
 @options.training
 @options.seed
-@click.option("--out", type=options.FILE, default="model.safetensors", show_default=True)
+@click.option(
+    "--out",
+    type=options.FILE,
+    default="model.safetensors",
+    show_default=True,
+    help="File that the model is written to.",
+)
 @options.resume
 def fit_command(
     data: Path, labels: Path | None, pixels: int | None, seed: int, out: Path, resume: bool,
@@ -110,7 +118,13 @@ def fit_command(
 @options.data
 @options.training
 @options.seed
-@click.option("--out", type=options.FILE, default="supervised.safetensors", show_default=True)
+@click.option(
+    "--out",
+    type=options.FILE,
+    default="supervised.safetensors",
+    show_default=True,
+    help="File that the model is written to.",
+)
 @options.resume
 def supervised_command(data: Path, seed: int, out: Path, resume: bool, **settings: Any) -> None:
     """Train on the whole masks: what few labels are measured against.
@@ -150,9 +164,26 @@ main.add_command(simulate_command)
 
 @main.command("evaluate")
 @options.data
-@click.option("--model", type=options.FILE, default="model.safetensors", show_default=True)
-@click.option("--network", type=options.Network(), help="The code of yours that the model may run.")
-@click.option("--split", type=click.Choice(("val", "train")), default="val", show_default=True)
+@click.option(
+    "--model",
+    type=options.FILE,
+    default="model.safetensors",
+    show_default=True,
+    help="Model to measure.",
+)
+@click.option(
+    "--network",
+    type=options.Network(),
+    help="Python code that the model was trained with, package.module:factory, if it is a "
+    "network of yours.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(("val", "train")),
+    default="val",
+    show_default=True,
+    help="Split of the dataset to measure on.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON on stdout.")
 def evaluate_command(
     data: Path, model: Path, network: str | None, split: str, as_json: bool

@@ -65,14 +65,24 @@ class Network(click.ParamType):  # type: ignore[type-arg]
 
 
 data = click.option(
-    "--data", type=FILE, default="dataset.toml", show_default=True, help="What to learn from."
+    "--data",
+    type=FILE,
+    default="dataset.toml",
+    show_default=True,
+    help="Description of the dataset.",
 )
-seed = click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+seed = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of all random numbers of training.",
+)
 resume = click.option(
     "--resume/--no-resume",
     default=True,
     show_default=True,
-    help="Go on from where an interrupted run of the same command stopped.",
+    help="Continue an interrupted run of the same command, or begin anew.",
 )
 
 
@@ -91,80 +101,102 @@ _TRAINING = (
         type=Network(),
         default=AUTO,
         show_default=True,
-        help=f"{', '.join(HEADS)}: a head that learns on a frozen backbone, in seconds. "
-        f"{', '.join(WHOLE)}: trained as a whole. Your own: package.module:factory, a function of "
-        "the number of classes that gives a torch.nn.Module, or pixelhead-package.module:factory, "
-        "a function that gives a backbone. auto says what it takes.",
+        help="Network to train. A head that learns on a frozen backbone, in seconds: "
+        f"{', '.join(HEADS)}. A network that is trained as a whole: {', '.join(WHOLE)}. A network "
+        "of yours: package.module:factory, a function that takes the number of classes and returns "
+        "a torch.nn.Module, or pixelhead-package.module:factory, a function that returns a "
+        "backbone. auto chooses, and prints what it takes and why.",
     ),
     click.option(
         "--weights",
         default="auto",
         show_default=True,
-        help="Of the backbone, or of your own network as a whole: auto (ImageNet where installed), "
-        "none, or a .pth/.safetensors file.",
+        help="Pre-trained weights of the backbone, or of a network of yours as a whole: auto "
+        "(ImageNet, where they are installed), none, or a .pth or .safetensors file.",
     ),
     click.option(
         "--preset",
         type=click.Choice(tuple(PRESETS)),
-        help="The published settings for a dataset: 100 epochs, optimiser, schedule, statistics.",
+        help="Published settings for a dataset: 100 epochs, optimiser, schedule and pixel "
+        "statistics.",
     ),
-    _setting("epochs", click.IntRange(1), "Of a whole network: times that it sees every image."),
+    _setting("epochs", click.IntRange(1), "Number of times that a whole network sees every image."),
     click.option(
         "--steps",
         type=click.IntRange(10),
-        help=f"Batches to learn from.  [default: {_HEAD.steps} of a head; of a whole network at "
-        f"least {LEAST_STEPS}, where --epochs is not given]",
+        help=f"Number of batches to learn from.  [default: {_HEAD.steps} of a head; of a whole "
+        f"network at least {LEAST_STEPS}, where --epochs is not given]",
     ),
-    _setting("batch", click.IntRange(2), "Labelled pixels of a head, images of a whole network."),
+    _setting(
+        "batch",
+        click.IntRange(2),
+        "Size of a batch: labelled pixels for a head, images for a whole network.",
+    ),
     _setting(
         "lr",
         Number(0, min_open=True),
-        "Learning rate of the new layers; the backbone learns at a tenth of it.",
+        "Learning rate of the new layers. The backbone learns at a tenth of it.",
     ),
-    _setting("optimiser", click.Choice(OPTIMISERS)),
-    _setting("schedule", click.Choice(SCHEDULES), "step: a tenth at 40% and at 80% of the epochs."),
-    _setting("weight-decay", Number(0)),
+    _setting("optimiser", click.Choice(OPTIMISERS), "Optimiser of a whole network."),
+    _setting(
+        "schedule",
+        click.Choice(SCHEDULES),
+        "Learning rate schedule of a whole network; step divides the rate by ten after 40 % and "
+        "80 % of the epochs.",
+    ),
+    _setting("weight-decay", Number(0), "Weight decay of the optimiser."),
     _setting(
         "augment-labels",
         click.Choice(LABELS),
-        "Move the coordinates of labels with the image, or scale a mask of them.",
+        "What augmentation does to labels: move their coordinates with the image, or "
+        "scale a mask of them.",
     ),
     click.option(
-        "--size", type=Size(), help="Of the network's grid.  [default: from dataset.toml]"
+        "--size",
+        type=Size(),
+        help="Size of the grid that the network sees, HEIGHTxWIDTH.  [default: that of "
+        "dataset.toml]",
     ),
     click.option(
         "--dropout",
         type=Number(0, 1, min_open=True, max_open=True),
         default=0.2,
         show_default=True,
+        help="Dropout rate before the classifier.",
     ),
     click.option(
         "--dropout-kind",
         type=click.Choice(("channel", "elementwise")),
         default="channel",
         show_default=True,
+        help="What a dropout mask removes: whole channels, or single values.",
     ),
     click.option(
         "--devices",
         type=click.IntRange(1),
         default=1,
         show_default=True,
-        help="GPUs that share every batch.",
+        help="Number of GPUs that share every batch.",
     ),
-    _setting("precision", click.Choice(("auto", "32-true", "bf16-mixed", "16-mixed"))),
+    _setting(
+        "precision",
+        click.Choice(("auto", "32-true", "bf16-mixed", "16-mixed")),
+        "Precision of training.",
+    ),
     click.option(
         "--finetune",
         type=click.IntRange(1),
         metavar="EPOCHS",
-        help="Then train a head and its backbone together for so many epochs, at low rates.",
+        help="Number of epochs for which the fitted head and its backbone are then trained "
+        "together, at low learning rates.",
     ),
     click.option(
         "--keep",
         type=Number(0),
         default=8.0,
         show_default=True,
-        help="GB of what a frozen backbone sees, kept beside the model so that more clicks cost "
-        "seconds; 0: nothing.",
+        help="Largest size of the cache of backbone features beside the model, in GB. With "
+        "them more clicks cost seconds; 0 keeps nothing.",
     ),
 )
 

@@ -15,12 +15,21 @@ from scorer.runtimes import choose, open_graph
 from scorer.runtimes.base import check_file
 
 _format = click.option(
-    "--format", "kind", type=click.Choice(tuple(FORMATS)), required=True, help="Of the labels."
+    "--format",
+    "kind",
+    type=click.Choice(tuple(FORMATS)),
+    required=True,
+    help="Format of the labels.",
 )
 _ranking = click.option(
-    "--ranking", "ranking_path", type=options.FILE, help="What was asked: its pixels and sizes."
+    "--ranking",
+    "ranking_path",
+    type=options.FILE,
+    help="Ranking that names the pixels that were asked, and the sizes of their images.",
 )
-_pool = options.pool("Images whose names and sizes nothing else says.", default=None)
+_pool = options.pool(
+    "Pool of the images, where nothing else gives their names and sizes", default=None
+)
 
 
 @click.group("labels")
@@ -33,7 +42,7 @@ def labels_group() -> None:
     "--labels",
     "labels_path",
     type=options.FILE,
-    help="What was answered: labels.db, or a CSV image,row,col,label.",
+    help="Answers to write: labels.db, or a CSV with the columns image,row,col,label.",
 )
 @_ranking
 @_format
@@ -41,12 +50,12 @@ def labels_group() -> None:
     "--out",
     type=options.FILE,
     required=True,
-    help="A file; for labelme and masks, which have one per image, a folder.",
+    help="File to write; for labelme and masks, which have a file per image, a folder.",
 )
 @click.option(
     "--only",
     type=click.Choice(("unlabelled",)),
-    help="Leave out what is answered.  [default: everything]",
+    help="Write only the pixels that are not answered yet.  [default: all pixels]",
 )
 @_pool
 @options.graph
@@ -103,16 +112,16 @@ def export_command(  # one parameter per option
     type=options.FILE,
     default="labels.db",
     show_default=True,
-    help="The store that takes them; made if there is none.",
+    help="Label store that the labels are added to. It is created if it does not exist.",
 )
-@click.option("--annotator", required=True, help="Who gave the answers.")
+@click.option("--annotator", required=True, help="Name of the person who gave the answers.")
 @click.option(
     "--round",
     "round_",
     type=click.IntRange(0, 10**6),
     default=1,
     show_default=True,
-    help="Of asking, that they answer.",
+    help="Number of the round of asking that the answers belong to.",
 )
 @_ranking
 @_pool

@@ -50,7 +50,8 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
 @click.option(
     "--budget",
     type=click.IntRange(1),
-    help="Pixels of the whole pool: the best of all, n of an image at most.  [default: all]",
+    help="Number of pixels to choose in the whole pool: the best ones, at most n of each "
+    "image.  [default: n of every image]",
 )
 @options.min_distance
 @options.graph
@@ -58,55 +59,66 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
     "--labels",
     "labels_path",
     type=options.FILE,
-    help="labels.db, or a CSV image,row,col,label: pixels already asked, never chosen again.",
+    help="Pixels that were asked already and are not chosen again: labels.db, or a CSV "
+    "with the columns image,row,col,label.",
 )
 @click.option(
     "--exclude",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of masks, <image>.png at the image's size: what is not 0 is never chosen.",
+    help="Folder of masks of pixels that are never chosen: <image>.png, at the size of the "
+    "image; every value except 0 excludes its pixel.",
 )
 @click.option(
     "--out",
     type=options.FILE,
     default="ranking.csv",
     show_default=True,
-    help="Where the ranking goes: .csv, .jsonl or .parquet; a name without suffix is a folder of "
-    "Parquet parts.",
+    help="File that the ranking is written to: .csv, .jsonl or .parquet. A name without a "
+    "suffix is a folder of Parquet parts.",
 )
 @click.option(
     "--overlay",
     type=options.FILE,
-    help="Folder for pictures: each photograph with its n pixels beside its map.",
+    help="Folder that pictures are written to: each photograph with its chosen pixels, "
+    "beside its uncertainty map.",
 )
 @click.option(
     "--images-out",
     type=options.FILE,
-    help="Also rank whole images into this file, for teams that label all of an image.",
+    help="File that a ranking of whole images is written to, for teams that label all of an image.",
 )
 @click.option(
     "--images-by",
     type=click.Choice(tuple(WAYS)),
     default="mean",
     show_default=True,
-    help="mean or median of the scores of the image's n pixels; share: of its pixels that are "
-    "uncertain.",
+    help="Score of a whole image: the mean or the median score of its chosen pixels, or "
+    "the share of its pixels that are uncertain.",
 )
 @click.option(
     "--uncertain",
     type=Number(-1e30, 1e30),
-    help="From this value of the map on a pixel is uncertain.  [default: 0, of BalEnt]",
+    help="Value of the uncertainty map from which on a pixel counts as uncertain, for "
+    "--images-by share.  [default: 0 for BalEnt]",
 )
 @click.option(
-    "--against", type=options.FILE, help="An earlier ranking of this pool: say what has moved."
+    "--against",
+    type=options.FILE,
+    help="Earlier ranking of the same pool: print which pixels and images have moved.",
 )
-@click.option("--report", type=options.FILE, help="A page about the run: rates, skipped, scores.")
+@click.option(
+    "--report",
+    type=options.FILE,
+    help="HTML page that is written about the run: its speed, the images that were "
+    "skipped, the distribution of the scores.",
+)
 @options.seed
 @click.option(
     "--batch",
     type=click.IntRange(1, 256),
     default=1,
     show_default=True,
-    help="Images handed to the runtime at a time; the ranking does not depend on it.",
+    help="Number of images that the runtime is given at a time. The ranking does not depend on it.",
 )
 @options.runtime
 @options.precision
@@ -118,43 +130,47 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
     type=click.Choice(("threads", "processes", "ray")),
     default="threads",
     show_default=True,
-    help="What works: threads of this process, processes, or actors of a Ray cluster.",
+    help="What does the work: threads of this process, several processes, or the actors of "
+    "a Ray cluster. --engine is the former name.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(1, 4096),
     default=2,
     show_default=True,
-    help="Processes, or actors, for these executors; each has --threads of its own, or else one.",
+    help="Number of processes or actors. Each of them scores --threads images at the same "
+    "time, or one.",
 )
-@click.option("--address", help="Of a Ray cluster.  [default: this machine alone]")
+@click.option("--address", help="Address of the Ray cluster.  [default: this machine alone]")
 @click.option(
     "--gpus",
     type=Number(0, 16),
     default=0.0,
     show_default=True,
-    help="Graphics cards of an actor; 0.5: two share one.",
+    help="Number of GPUs of each actor; with 0.5, two actors share one.",
 )
 @click.option(
     "--shard",
     type=click.IntRange(1, 65536),
     default=64,
     show_default=True,
-    help="Images of a part: what a thread loses at most when a worker dies.",
+    help="Number of images in a part of the ranking: what a thread has to do again when it "
+    "is killed.",
 )
 @click.option(
     "--task",
     type=_Slice(),
-    help="Score only every N-th part from the I-th on, or only list the pool for such tasks; "
-    "without it, the rest is scored and all put together.",
+    help="Part of the work, for tasks of a cluster scheduler: I/N scores every N-th part "
+    "from the I-th on, list only lists the pool. The same command without --task "
+    "scores what is missing and writes the ranking.",
 )
 @click.option(
     "--resume/--no-resume",
     default=True,
     show_default=True,
-    help="Go on where an interrupted run of the same command stopped.",
+    help="Continue an interrupted run of the same command, or begin anew.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Also print the ranking as JSON lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print the ranking as JSON lines, too.")
 def rank_command(**given: Any) -> int:
     """Choose the n most informative pixels of every image of a pool.
 

@@ -17,7 +17,7 @@ from scorer.errors import MissingDependency
     type=options.FILE,
     default="labels.db",
     show_default=True,
-    help="Where the answers go: a store that is made if it is not there.",
+    help="Label store that the answers are written to. It is created if it does not exist.",
 )
 @options.n
 @options.min_distance
@@ -26,29 +26,37 @@ from scorer.errors import MissingDependency
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Where to listen; any other than this machine's own needs a token, which is printed.",
+    help="Network address to listen on. Any address but that of this machine itself "
+    "requires a token, which is printed.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 takes any port that is free.",
+)
 @click.option(
     "--batch",
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Images of different requests that are scored together; more helps a GPU alone.",
+    help="Number of images of different requests that are scored together. More than one "
+    "helps only a GPU.",
 )
 @click.option(
     "--waiting",
     type=click.IntRange(1),
     default=64,
     show_default=True,
-    help="Images that may wait for scores; beyond them the answer is 429.",
+    help="Number of images that may wait for scores. Beyond it the service answers 429.",
 )
 @click.option(
     "--max-upload",
     type=click.IntRange(1),
     default=32,
     show_default=True,
-    help="Megabytes of a request with images.",
+    help="Largest request with images, in megabytes.",
 )
 @click.option(
     "--time-limit",

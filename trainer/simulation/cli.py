@@ -56,51 +56,89 @@ _PLANNED = (
     show_default=True,
     help=f"Divided by commas, of {', '.join(ACQUISITIONS)}.",
 )
-@click.option("--seeds", type=_Seeds(), default="0", show_default=True, help="Divided by commas.")
 @click.option(
-    "--rounds", type=click.IntRange(1), default=5, show_default=True, help="After the random one."
+    "--seeds",
+    type=_Seeds(),
+    default="0",
+    show_default=True,
+    help="Seeds to run, separated by commas.",
 )
-@click.option("--n", type=click.IntRange(1), help="Pixels per image and round.  [default: 5]")
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Number of rounds after the random one.",
+)
+@click.option(
+    "--n",
+    type=click.IntRange(1),
+    help="Number of pixels to label in each image and round.  [default: 5]",
+)
 @click.option(
     "--budget",
     type=click.IntRange(1),
-    help="Pixels of the whole pool per round, n of an image at most.  [default: all]",
+    help="Number of pixels to label in the whole pool and round: the best ones, at most n "
+    "of each image.  [default: n of every image]",
 )
 @click.option(
     "--min-distance",
     type=Distance(),
     default="auto",
     show_default=True,
-    help="Of the pixels of an image from each other and from labelled ones, in its own pixels; "
-    "0: the paper's rule, none.",
+    help="Minimum distance between chosen pixels, in pixels of the original image; auto "
+    "derives it as scorer rank does, 0 is the rule of the paper: no distance.",
 )
-@click.option("--mc", "passes", type=click.IntRange(2), default=20, show_default=True)
+@click.option(
+    "--mc",
+    "passes",
+    type=click.IntRange(2),
+    default=20,
+    show_default=True,
+    help="Number of Monte Carlo dropout passes.",
+)
 @click.option(
     "--scorer",
     type=click.Choice(("torch", "graph")),
     default="torch",
     show_default=True,
-    help="Score in PyTorch, or, more slowly, through export and scorer as a team would.",
+    help="What scores the photographs: the model in PyTorch, or, more slowly, the commands "
+    "export and scorer, as a team would.",
 )
 @click.option(
     "--stride",
     type=click.Choice(("auto", "1", "2", "4")),
     default="auto",
     show_default=True,
-    help="As of python -m export onnx.",
+    help="Distance between scored pixels of the grid, as for python -m export onnx.",
 )
-@click.option("--most-labels", type=click.IntRange(1), help="Stop at so many labels.")
-@click.option("--target", type=Number(0, 1), help="Stop at this mIoU.")
 @click.option(
-    "--patience", type=click.IntRange(1), help="Stop after so many rounds without a better mIoU."
+    "--most-labels",
+    type=click.IntRange(1),
+    help="Number of labels after which an acquisition ends.",
+)
+@click.option(
+    "--target", type=Number(0, 1), help="Mean intersection over union at which an acquisition ends."
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    help="Number of rounds without a better mean intersection over union after which an "
+    "acquisition ends.",
 )
 @click.option(
     "--supervised",
     type=options.FILE,
-    help="A model of trainer supervised: the line that the plots compare with.",
+    help="Model of trainer supervised, whose line the plots compare with.",
 )
 @options.training
-@click.option("--out", type=options.FILE, default="campaign", show_default=True, help="A folder.")
+@click.option(
+    "--out",
+    type=options.FILE,
+    default="campaign",
+    show_default=True,
+    help="Folder that the campaign is written to.",
+)
 def simulate_command(data: Path, supervised: Path | None, out: Path, **given: Any) -> None:
     """Simulate active learning: the masks of [train] answer in an annotator's place.
 
