@@ -59,7 +59,7 @@ class EngineOptions:
         if self.timing_cache is not None and self.timing_cache.suffix != ".cache":
             raise BadInput(
                 f"--timing-cache {self.timing_cache}: its name must end in .cache",
-                remedy="so that no other file is written over",
+                remedy="choose such a name, so that no other file is overwritten",
             )
         if self.refittable and self.gpu != "current":
             raise BadInput(

@@ -110,11 +110,14 @@ def _loaded(path: Path) -> ModelProto:
     try:
         model = onnx.load(path, format="protobuf", load_external_data=False)
     except (DecodeError, OSError) as error:
-        raise CannotGraft(f"{path} is no ONNX file: {error}", remedy="is it complete?") from error
+        raise CannotGraft(
+            f"{path} is no ONNX file: {error}", remedy="check that the file is complete"
+        ) from error
     domains = {entry.domain for entry in model.opset_import}
     if not model.graph.output or not domains & {"", "ai.onnx"}:
         raise CannotGraft(
-            f"{path} is no ONNX network: it has no outputs or operators", remedy="is it complete?"
+            f"{path} is no ONNX network: it has no outputs or operators",
+            remedy="check that the file is complete",
         )
     sizes = [path.stat().st_size]
     for data in _external(path, model):

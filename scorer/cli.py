@@ -81,7 +81,10 @@ def doctor_command(as_json: bool) -> int:
     for problem, remedy in doctor.clashes():
         say(problem, style="yellow")
         say(f"  {remedy}")
-    say(f"{cores()} cores: {cores()} images at a time unless --threads says otherwise")
+    say(
+        f"{cores()} cores: {cores()} images are scored at a time, unless --threads gives "
+        "another number"
+    )
     return 0 if ready else MissingDependency.exit_code
 
 

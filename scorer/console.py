@@ -122,7 +122,11 @@ class Program(click.Group):
         try:
             sys.exit(super().main(args, standalone_mode=False, **extra))
         except click.exceptions.Abort:
-            say("interrupted; typed again, fit, simulate and rank go on from here", style="yellow")
+            say(
+                "interrupted; trainer fit, trainer simulate and scorer rank continue when "
+                "the same command is given again",
+                style="yellow",
+            )
             sys.exit(INTERRUPTED)
         except click.ClickException as error:
             if log.as_json:

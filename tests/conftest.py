@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 # Before trainer is imported, here or by a test: shapes in signatures are checked under pytest.
 jaxtyping.install_import_hook(["trainer"], "beartype.beartype")
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
+
+# A shell has what it starts in the background ignore SIGINT, and so would every process of a test.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run, however slow the machine is.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)

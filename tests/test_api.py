@@ -75,7 +75,7 @@ def test_every_block_of_the_page_runs(
     with pytest.raises(SystemExit) as ended:
         main(["rank", "--out", "parts", "--shard", "16"])
     assert ended.value.code == 0
-    assert "3 of the images had been done before" in capsys.readouterr().err
+    assert "3 of the images were ranked by an earlier run" in capsys.readouterr().err
 
 
 def test_rank_writes_what_the_command_writes(

@@ -53,7 +53,9 @@ def _published(name: str, layout: Layout, root: Path, start: str) -> Detection:
             findings.append(f"{part}: {len(split.images)} images, {told}")
     train = splits["train"]
     if train is None:
-        raise BadDataset(f"{root} has no split for training", remedy="is it whole?")
+        raise BadDataset(
+            f"{root} has no split for training", remedy="check that the dataset is complete"
+        )
     classes = layout.classes(root)
     values = survey.mask_values(train)
     findings += values.findings(classes["names"], classes["ignore"], train.ids)

@@ -153,7 +153,9 @@ def _taught(
         network, dataset, samples, options.finetune, run, listener, warn=False
     )
     if taught.evaluation and tuned.evaluation and tuned.evaluation.miou < taught.evaluation.miou:
-        listener.tell("tuning has made it no better: leave --finetune out", warning=True)
+        listener.tell(
+            "fine-tuning has not improved the model; train without --finetune", warning=True
+        )
     return tuned
 
 

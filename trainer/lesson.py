@@ -31,7 +31,9 @@ def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listen
         found = clicks.read(path, dataset)
         listener.tell(f"{found.labelled} labels of {len(found.clicks)} images from {path}")
         if unsaid := len(found) - found.labelled:
-            listener.tell(f"{unsaid} more pixels were asked and have no class: they teach nothing")
+            listener.tell(
+                f"{unsaid} more pixels were asked but have no class, and are not used for training"
+            )
         return found
     if dataset.train.masks is None:
         raise BadDataset(

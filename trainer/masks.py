@@ -57,7 +57,8 @@ def _translated(values: npt.NDArray[np.integer], ids: Mapping[int, int], path: P
     if unknown:
         raise BadDataset(
             f"{path} holds the value {min(unknown)}, which this dataset does not have",
-            remedy="is this its own file? trainer init says what it expects",
+            remedy="check that the mask belongs to this dataset; trainer init prints what it "
+            "expects",
         )
     table = np.full(256, IGNORE, np.uint8)
     table[list(ids)] = list(ids.values())

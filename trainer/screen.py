@@ -47,7 +47,7 @@ class Screen:
     def start(self, epochs: int, done: int) -> None:
         self._epochs = epochs
         if done:
-            say(f"going on after {done} epochs of an interrupted run")
+            say(f"continuing an interrupted run after {done} epochs")
 
     def step(self, progress: "Progress") -> None:
         per_epoch = progress.images // progress.step * progress.steps

@@ -68,7 +68,8 @@ def teach_head(
     )
     known = pixels.images - len(album.looked)
     listener.tell(
-        f"looked at {len(album.looked)} photographs" + f", knew {known} from before" * (known > 0)
+        f"computed the features of {len(album.looked)} photographs"
+        + f", {known} were kept from before" * (known > 0)
     )
     lesson.tell_skipped(pixels.skipped, listener)
     lesson.tell_absent(dataset, set(np.unique(pixels.classes).tolist()), listener)
@@ -84,7 +85,7 @@ def teach_head(
         head.fit(network, pixels, recipe, on_step)
     listener.tell(f"{recipe.steps} steps of {recipe.batch} labelled pixels, last loss {last:.4f}")
     if cache is not None and cache.full:
-        listener.tell(f"{cache.path} grows no more: the disk is full", warning=True)
+        listener.tell(f"{cache.path} cannot grow: the disk is full", warning=True)
     return Taught(
         images=pixels.images,
         labels=pixels.labels,

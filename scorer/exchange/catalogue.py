@@ -44,7 +44,8 @@ class Catalogue:
             return self.sizes[image]
         if self.pool is None or image not in self.names:
             raise BadLabels(
-                f"nothing says how large {image} is", remedy="give --ranking, or --pool with it"
+                f"the size of {image} is not known",
+                remedy="give --ranking, or a --pool that holds the image",
             )
         try:
             return Sizes(*photograph.size(self.pool.image(image)))
@@ -85,7 +86,7 @@ def sizes_of(points: Iterable[Point]) -> dict[str, Sizes]:
         if (known.height, known.width) != (point.height, point.width):
             raise BadLabels(
                 f"{point.image} is {known.height}x{known.width} and {point.height}x{point.width}",
-                remedy="labels and ranking must be of the same files",
+                remedy="the labels and the ranking must describe the same image files",
             )
     return sizes
 

@@ -82,7 +82,9 @@ def export_command(  # one parameter per option
     if labels_path is None and ranking_path is None:
         raise click.UsageError("give --labels, --ranking or both")
     if out.exists() and any(out.samefile(given) for given in _there(labels_path, ranking_path)):
-        raise BadLabels(f"--out {out} would replace what it is made from", remedy="choose another")
+        raise BadLabels(
+            f"--out {out} would overwrite a file that it is made from", remedy="choose another"
+        )
     classes = _classes(labels_path, graph)
     points = convert.gather(
         classes,
@@ -100,7 +102,7 @@ def export_command(  # one parameter per option
     say(f"{len(points)} pixels of {images} images in {out}, {answered} answered", style="green")
     unsaid = sum(point.answer in {"unsure", "skip"} for point in points)
     if kind == "masks" and unsaid:
-        say(f"{unsaid} of them are unsure or skip, which a mask cannot say", style="yellow")
+        say(f"{unsaid} of them are unsure or skip, which a mask cannot express", style="yellow")
 
 
 @labels_group.command("import")
@@ -157,9 +159,9 @@ def import_command(  # one parameter per option
     )
     say(f"{taken.new} new answers in {labels_path}", style="green")
     if taken.known:
-        say(f"{taken.known} were known already")
+        say(f"{taken.known} were in the store already")
     for whose, count in taken.overruled.items():
-        say(f"{count} of the new ones overrule what {whose} had answered", style="yellow")
+        say(f"{count} of the new answers replace answers of {whose}", style="yellow")
     if taken.unlabelled:
         say(f"{taken.unlabelled} pixels are not labelled yet", style="yellow")
 

@@ -117,7 +117,9 @@ def gather(
 
 def _answers(path: Path, known: Catalogue) -> list[Point]:
     if not path.is_file():
-        raise BadLabels(f"{path} does not exist", remedy="give --labels a .db or a .csv")
+        raise BadLabels(
+            f"{path} does not exist", remedy="give --labels the path of a .db or .csv file"
+        )
     if path.suffix.lower() == store.SUFFIX:
         return stored(path, known.classes)
     return csv_file.read(path, path.name, known)
@@ -137,7 +139,7 @@ def once(points: Iterable[Point]) -> list[Point]:
         elif point.answer and point.answered != known.answered:
             raise BadLabels(
                 f"{point.image} row {point.row}, col {point.col} is {known.word} and {point.word}",
-                remedy="leave one of the two",
+                remedy="keep one of the two answers",
             )
     return list(found.values())
 
@@ -168,7 +170,8 @@ def _check_apart(images: Iterable[str], file_name: Callable[[str], str]) -> None
         other = taken.setdefault(file_name(image), image)
         if other != image:
             raise BadLabels(
-                f"{other} and {image} would both go to {file_name(image)}", remedy="rename one"
+                f"{other} and {image} would both be written to {file_name(image)}",
+                remedy="rename one",
             )
 
 
@@ -178,7 +181,8 @@ def _check_free(folder: Path, names: Iterable[str]) -> None:
         if (folder / name).exists():
             raise BadLabels(
                 f"{folder / name} is there already",
-                remedy="choose another --out; labels can be taken in with: scorer labels import",
+                remedy="choose another --out, or import these labels first with: scorer "
+                "labels import",
             )
 
 

@@ -42,7 +42,7 @@ def _point(row: Row, known: Catalogue, where: str) -> Point:
     answer = row.get("answer") or ("label" if class_name else None)
     with within(where):
         if answer in UNSURE_OR_SKIP and class_name:
-            raise BadLabels(f"{answer} and {class_name} at once", remedy="decide for one")
+            raise BadLabels(f"{answer} and {class_name} at once", remedy="choose one of the two")
         sizes = stated or known.size(image)
         return Point(
             image=image,

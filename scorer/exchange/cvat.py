@@ -149,5 +149,7 @@ class _Reader:
         words = {"".join(self._text) or UNLABELED, self._points.get("label", UNLABELED)}
         said = words - {UNLABELED}
         if len(said) > 1:
-            raise BadLabels(f"a point is {' and '.join(sorted(said))}", remedy="decide for one")
+            raise BadLabels(
+                f"a point is {' and '.join(sorted(said))}", remedy="choose one of the two"
+            )
         return said.pop() if said else UNLABELED

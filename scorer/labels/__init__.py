@@ -19,7 +19,7 @@ def read(path: Path, classes: Sequence[str]) -> Labels:
     kind = path.suffix.lower()
     if kind not in {".csv", store.SUFFIX}:
         raise BadLabels(
-            f"{path}: only .csv and {store.SUFFIX} labels can be read",
-            remedy="other formats are taken in with: scorer labels import",
+            f"{path}: labels are read from .csv and {store.SUFFIX} files only",
+            remedy="import labels of other formats with: scorer labels import",
         )
     return csv_file.read(path, classes) if kind == ".csv" else store.read(path, classes)

@@ -74,7 +74,7 @@ def open_reading(path: Path) -> sqlite3.Connection:
     """Open a database that is there; it needs no right to write, and waits for nobody."""
     if not path.is_file():
         raise BadLabels(
-            f"{path} does not exist", remedy="scorer serve or scorer labels import makes it"
+            f"{path} does not exist", remedy="create it with: scorer serve, or scorer labels import"
         )
     address = path.absolute().as_uri()
     connection = _connected(f"{address}?mode=ro")
@@ -95,7 +95,8 @@ def check_classes(connection: sqlite3.Connection, path: Path, classes: Sequence[
     if names != tuple(classes):
         raise BadLabels(
             f"{path} holds labels of the classes {', '.join(names)}, not of {', '.join(classes)}",
-            remedy="choose another file, or the graph and dataset that those labels are of",
+            remedy="choose another file, or use the graph and the dataset that these labels "
+            "belong to",
         )
 
 

@@ -108,14 +108,14 @@ class Files:
         except (OSError, Refused) as error:
             raise BadPool(
                 f"cannot list {_join(self.url, path)}: {getattr(error, 'strerror', None) or error}",
-                remedy="is it there, and do the credentials allow to list it?",
+                remedy="check that the place exists and that the credentials allow listing it",
             ) from error
 
     def _told(self, state: tenacity.RetryCallState) -> None:
         """Say once what is waited for."""
         if state.attempt_number == _SAID_AT and state.outcome is not None:
             error = state.outcome.exception()
-            say(f"{self.url} does not answer, asking for {self.patience_s:g} s: {error}")
+            say(f"{self.url} does not answer; it is asked again for {self.patience_s:g} s: {error}")
 
     def _patiently(
         self, call: Callable[[Any, str], Result], path: str, stop: threading.Event | None = None
@@ -146,7 +146,8 @@ class Files:
         except Exception as error:  # of whatever library speaks to this place
             raise Failure(
                 f"cannot read {_join(self.url, path)}: for {self.patience_s:g} s it said {error}",
-                remedy="give the same command again when it is back: what was scored is kept",
+                remedy="give the same command again when the server is back; the images that "
+                "were scored are kept",
             ) from error
 
 
@@ -168,7 +169,8 @@ def _check_refused(error: Exception, url: str) -> None:
     if code in _CREDENTIALS or status == _UNAUTHORIZED:
         raise Failure(
             f"{url}: the server refuses these credentials: {code or status}",
-            remedy="renew them and give the same command again: what was scored is kept",
+            remedy="renew them and give the same command again; the images that were scored "
+            "are kept",
         ) from error
     if isinstance(status, int) and 400 <= status < 500 and status not in _LATER:
         if status in _GONE:

@@ -62,7 +62,8 @@ def lines(path: Path) -> Iterator[str]:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadPool(
-            f"cannot read the list {path}: {error}", remedy="a list is UTF-8, one path per line"
+            f"cannot read the list {path}: {error}",
+            remedy="a list is a UTF-8 text file with one path per line",
         ) from error
     for line in filter(None, map(str.strip, text.split("\n"))):
         yield line if "://" in line else Path(line).as_posix()

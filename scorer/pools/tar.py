@@ -37,7 +37,7 @@ class Tars(Packed):
         except (tarfile.TarError, OSError, EOFError) as error:
             raise BadPool(
                 f"cannot read the tar file {self.place.url}/{path}: {error}",
-                remedy="it must be whole and not compressed: images are read where they lie in it",
+                remedy="use a complete tar file without compression: images are read inside it",
             ) from error
         yield from sorted(found.values())
 

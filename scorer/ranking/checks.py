@@ -19,11 +19,13 @@ def check_places(out: Path, *others: Path | None) -> None:
     for path in (out, *files):
         if "://" in str(path) or str(path).startswith(("s3:/", "gs:/", "az:/")):
             raise BadInput(
-                f"{path}: results go to a folder that this machine has mounted",
+                f"{path}: results are written to a folder that this machine has mounted",
                 remedy="give --out a local path and copy it from there",
             )
     if len({path.absolute() for path in files}) < len(files):
-        raise BadInput("two results would go to one file", remedy="give each a name of its own")
+        raise BadInput(
+            "two results would be written to one file", remedy="give each a name of its own"
+        )
     for path in files:
         check_writable(path)
     if not parts.is_folder(out):

@@ -163,7 +163,8 @@ def _scored(run: Run, shards: Shards, numbers: Sequence[int]) -> int:
             raise BadInput(
                 f"{stale[RUNTIMES]} parts are of another runtime than {shards.runtime.name}, and "
                 f"{len(missing) - stale[RUNTIMES]} are missing: two are never mixed",
-                remedy="go on with --runtime where that one is, or begin anew with --no-resume",
+                remedy="continue with that runtime on a machine that has it (--runtime), or "
+                "begin anew with --no-resume",
             )
         missing = []
         run.observer.assembled(stale.pop(RUNTIMES))

@@ -33,7 +33,7 @@ class RankingProgress(Observer):
             say(f"{count} parts are of other {what}: scored again", parts=count, changed=what)
 
     def assembled(self, parts: int) -> None:
-        say(f"{parts} parts are of another runtime: they are put together as they are", parts=parts)
+        say(f"{parts} parts are of another runtime: they are used as they are", parts=parts)
 
     def scored(self, images: int) -> None:
         self._bar.update(self._task, completed=images)
@@ -70,9 +70,9 @@ def tell(summary: "Summary", out: Path, overlay: Path | None, *, seconds: float)
     text = f"{summary.pixels} pixels of {summary.asked} images in {out}{rate}"
     say(text, style="green", out=str(out), **numbers)
     if summary.kept:
-        say(f"{summary.kept} of the images had been done before")
+        say(f"{summary.kept} of the images were ranked by an earlier run")
     if summary.short:
-        say(f"{summary.short} images had fewer pixels left than were asked for", style="yellow")
+        say(f"{summary.short} images had fewer pixels left than --n", style="yellow")
     if summary.share is not None:
         _tell_share(summary.share)
     if summary.strangers:
@@ -82,7 +82,10 @@ def tell(summary: "Summary", out: Path, overlay: Path | None, *, seconds: float)
     if summary.skipped:
         _tell_skipped(summary, out)
     if summary.passing:
-        say(f"{summary.passing} of these may be there later: the same command looks again")
+        say(
+            f"{summary.passing} of these images may be readable later; give the same command "
+            "again to try them"
+        )
 
 
 def _tell_share(share: float) -> None:

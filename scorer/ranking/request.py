@@ -77,7 +77,8 @@ class Request:
         if self.task is not None and names:
             raise BadInput(
                 f"{', '.join(names)}: of no effect with --task",
-                remedy="give it to the last command, which puts all together without --task",
+                remedy="give it to the last command, the one without --task, which writes "
+                "the ranking",
             )
 
     def opened(self) -> "Runtime":
@@ -162,7 +163,7 @@ def _uncertain(given: float | None, contract: Contract) -> float:
         return given
     if contract.traits.zero_level is None:
         raise BadInput(
-            f"from which value of {contract.acquisition} on is a pixel uncertain?",
-            remedy="say it with --uncertain",
+            f"there is no usual value from which a pixel is uncertain for {contract.acquisition}",
+            remedy="give a value with --uncertain",
         )
     return contract.traits.zero_level

@@ -95,7 +95,7 @@ def cannot_open(path: Path, error: Exception) -> BadGraph:
         )
     return BadGraph(
         f"{path} cannot be opened: {lines[0]}",
-        remedy="is it a whole scorer.onnx? make it again with: python -m export onnx",
+        remedy="check that the file is complete, or write it again with: python -m export onnx",
     )
 
 

@@ -18,7 +18,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise BadInput(
             f"cannot listen on {host}, port {port}: {error.strerror or error}",
-            remedy="is another service there? --port 0 takes a port that is free",
+            remedy="another program may use the port; --port 0 takes one that is free",
         ) from error
 
 

@@ -21,8 +21,9 @@ def instance_lock(labels: Path) -> Iterator[None]:
             lock.acquire()
         except filelock.Timeout:
             raise BadInput(
-                f"another scorer serve has {labels}",
-                remedy="one is enough: several annotators open its address, each in their browser",
+                f"{labels} is in use by another scorer serve",
+                remedy="several annotators can use that service at once: each opens its "
+                "address in a browser",
             ) from None
     try:
         yield

@@ -60,7 +60,7 @@ def serve(settings: Settings) -> None:
     if labels.suffix.lower() != SUFFIX:
         raise BadInput(
             f"--labels {labels}: a store ends in {SUFFIX}",
-            remedy="labels of other kinds are taken in with: scorer labels import",
+            remedy="import labels of other formats with: scorer labels import",
         )
     served, pool = settings.opened(), _confined(settings.where)
     with closing(address.listen(settings.host, settings.port)) as listening, instance_lock(labels):
@@ -109,7 +109,7 @@ def _run(settings: Settings, annotation: Annotation, listening: socket) -> None:
         scoring.stop()
         annotation.stop()
     if not server.started:
-        raise Failure("the service could not start: its log says why")
+        raise Failure("the service could not start; the log gives the reason")
 
 
 def _reload_on_hangup(annotation: Annotation) -> None:

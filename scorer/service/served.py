@@ -22,7 +22,7 @@ class Served:
         try:
             _warm_up(self.runtime)
         except Exception as error:  # of a runtime; they share no base class
-            say(f"the graph computes nothing, the service is not ready: {error}", style="red")
+            say(f"the graph cannot be computed, and the service is not ready: {error}", style="red")
         else:
             self.ready = True
 
@@ -37,7 +37,7 @@ class Served:
         if opened.contract.classes != self.runtime.contract.classes:
             raise BadGraph(
                 "the new graph has other classes than the one that is served",
-                remedy="serve it beside this one, with labels of its own",
+                remedy="start another service for it, with a label store of its own",
             )
         if opened.contract.sha256 == self.runtime.contract.sha256:
             return False

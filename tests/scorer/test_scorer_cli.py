@@ -170,7 +170,7 @@ def test_what_is_short_of_pixels_is_said(home: Path) -> None:
     photographs.noisy(1, 1, 2).save(home / "images" / "small.png")
     result = scorer("rank", "--n", 4)
     assert result.exit_code == 0
-    assert "1 images had fewer pixels left than were asked for" in result.stderr
+    assert "1 images had fewer pixels left than --n" in result.stderr
 
 
 def test_an_interrupt_says_so_and_the_same_command_goes_on(
@@ -193,7 +193,7 @@ def test_an_interrupt_says_so_and_the_same_command_goes_on(
     parts = list((home / "ranking.csv.parts").glob("part-*.parquet"))
     result = scorer("rank", "--n", 2, "--shard", 1)
     assert result.exit_code == 0
-    done = f"{len(parts)} of the images had been done before"
+    done = f"{len(parts)} of the images were ranked by an earlier run"
     assert done in result.stderr
     assert leftovers(home) == []
 
@@ -214,7 +214,7 @@ def test_tasks_of_a_queue_share_the_work_and_the_command_puts_it_together(home: 
         assert f"task {task} of 2: {4 - 2 * task} images scored" in result.stderr
         assert not (home / "ranking.csv").exists()
     result = scorer("rank", "--n", 2, "--shard", 2)
-    assert "6 of the images had been done before" in result.stderr
+    assert "6 of the images were ranked by an earlier run" in result.stderr
     assert Path("ranking.csv").read_bytes() == Path("whole.csv").read_bytes()
     assert leftovers(home) == []
 
@@ -238,7 +238,10 @@ def test_tasks_share_a_list_and_a_whole_ranking_becomes_none_when_they_begin(hom
 
 def test_results_of_one_run_go_to_places_of_their_own(home: Path) -> None:
     result = scorer("rank", "--images-out", "./ranking.csv")
-    assert (result.exit_code, "two results would go to one file" in result.stderr) == (5, True)
+    assert (result.exit_code, "two results would be written to one file" in result.stderr) == (
+        5,
+        True,
+    )
     result = scorer("rank", "--out", "s3://bucket/out")
     assert (result.exit_code, "has mounted" in result.stderr) == (5, True)
     assert leftovers(home) == []

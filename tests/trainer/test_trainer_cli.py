@@ -462,7 +462,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_bytes(
     assert out.with_name("model.safetensors.partial").is_file()
     capfd.readouterr()
     assert fit(tree, out, epochs=4) == 0
-    assert "of an interrupted run" in capfd.readouterr().err
+    assert "continuing an interrupted run" in capfd.readouterr().err
     assert out.read_bytes() == undisturbed.read_bytes()
     assert not out.with_name("model.safetensors.partial").exists()
 

@@ -93,8 +93,8 @@ class Cache:
         )
         if tables and (mark, version) != (_MARK, _FORMAT):
             raise BadInput(
-                f"{self.path} keeps no features of this version",
-                remedy="remove it: what it keeps is computed again",
+                f"{self.path} holds no features of this version",
+                remedy="remove the file; its content is computed again",
             )
         if not tables:
             ask(f"PRAGMA application_id = {_MARK}")
@@ -199,7 +199,7 @@ class Cache:
         try:
             yield
         except sqlite3.Error as error:
-            remedy = "remove it: what it keeps is computed again"
+            remedy = "remove the file; its content is computed again"
             if _code(error) == sqlite3.SQLITE_BUSY:
                 remedy = "another process holds it: give the same command again when it has ended"
             if _code(error) == sqlite3.SQLITE_FULL:

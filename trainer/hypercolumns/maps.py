@@ -70,7 +70,7 @@ def see(network: BayesianNetwork, photograph: Photograph) -> Maps:
     if not all(bool((stage.abs() < _MOST).all()) for stage in stages):
         raise Failure(
             "the backbone gives values that are no numbers, or beyond 65504",
-            remedy="are its weights right? --weights none shows whether it is they",
+            remedy="check its weights; --weights none shows whether they are the cause",
         )
     return Maps(tuple(stage[0].half().cpu().numpy() for stage in stages), photograph.geometry)
 

@@ -56,7 +56,7 @@ class Campaign:
         self.dataset, self.out, self.plan, self.listener = dataset, out, plan, listener
         if is_among(out, dataset.train.images):
             raise BadInput(
-                f"--out {out} lies among the images, of which its pictures would become some",
+                f"--out {out} lies among the images: its pictures would be listed with them",
                 remedy="choose a folder outside of them",
             )
         check_writable(out / "results.csv")
@@ -244,7 +244,7 @@ class Campaign:
             if changed := [name for name in mine if theirs.get(name) != mine[name]]:
                 raise BadInput(
                     f"{self.out} holds a campaign with another {', '.join(changed)}",
-                    remedy="go on with the same settings, or choose another folder with --out",
+                    remedy="continue with the same settings, or choose another folder with --out",
                 )
         with replacing_path(path, shared=True) as temporary:
             temporary.write_text(json.dumps(mine, indent=1, sort_keys=True) + "\n", "utf-8")

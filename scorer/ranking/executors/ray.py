@@ -46,7 +46,7 @@ class Cluster:
             except ray.exceptions.RayError as error:
                 raise Failure(
                     f"the cluster gave up: {error}",
-                    remedy="the same command goes on from here",
+                    remedy="give the same command again: it continues with what is missing",
                 ) from error
 
     def _joined(self, ray: Any) -> Any:

@@ -489,7 +489,7 @@ def test_what_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_exports_that_would_lose_something_are_refused(tmp_path: Path) -> None:
     twins = [point(image="a.jpg"), point(image="a.png")]
     for kind in ("masks", "labelme"):
-        with pytest.raises(BadLabels, match=r"a\.jpg and a\.png would both go to a\."):
+        with pytest.raises(BadLabels, match=r"a\.jpg and a\.png would both be written to a\."):
             convert.write(tmp_path / "out", twins, CLASSES, kind)
     with pytest.raises(BadLabels, match="a class named skip"):
         convert.write(tmp_path / "x.xml", [point()], (*CLASSES, "skip"), "cvat")
@@ -677,7 +677,7 @@ def test_the_commands_take_a_round_there_and_back(
         "--ranking", "ranking.csv",
     )  # fmt: skip
     assert back.exit_code == 0, back.stderr
-    assert "0 new answers in labels.db\n1 were known already" in back.stderr
+    assert "0 new answers in labels.db\n1 were in the store already" in back.stderr
     assert ("2 pixels are not labelled yet" in back.stderr) == (kind != "masks")
     (one,) = standing(home / "labels.db")
     assert (one.annotator, one.round, one.class_name) == ("ann", 1, "road"), "whose answer it was"
@@ -694,7 +694,7 @@ def test_only_what_is_unlabelled_is_sent(home: Path) -> None:
     assert "1 pixels of 1 images in x.xml, 0 answered" in sent.stderr
     assert said(read(home / "x.xml", "cvat", known())) == said([point(image="b.jpg", **QUERY)])
     sent = scorer(*everything, "masks", "--out", "masks")
-    assert "1 of them are unsure or skip, which a mask cannot say" in sent.stderr
+    assert "1 of them are unsure or skip, which a mask cannot express" in sent.stderr
     wanted = json.loads((home / "x.labels.json").read_text())
     assert wanted == cvat.specification(CLASSES)
     assert wanted[0]["attributes"][0]["values"] == ["unlabeled", *CLASSES, "unsure", "skip"]
@@ -719,7 +719,10 @@ def test_the_commands_say_what_is_missing(home: Path, tiny: Callable[..., Path])
         "export", "--labels", "labels.db", "--ranking", "ranking.csv",
         "--format", "csv", "--out", "./ranking.csv",
     )  # fmt: skip
-    assert (result.exit_code, "would replace what it is made from" in result.stderr) == (5, True)
+    assert (result.exit_code, "would overwrite a file that it is made from" in result.stderr) == (
+        5,
+        True,
+    )
     (home / "c.xml").write_text(cvat_with('label="tree" points="4,3"'))
     result = scorer("import", "c.xml", "--format", "cvat", "--annotator", "ann")
     assert result.exit_code == 5
