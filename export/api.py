@@ -8,11 +8,12 @@ from scorer.console import wait_quietly
 
 wait_quietly()  # before PyTorch is loaded
 
-from export.graph import GraphOptions, bake, contract_for, save  # noqa: E402
+from export.graph import GraphOptions, bake, contract_for, earlier, save  # noqa: E402
 from export.source import Source, open_network, reopen  # noqa: E402
 from export.verification import Verdict, tolerance_of  # noqa: E402
 from export.verification import verify as compare  # noqa: E402
-from scorer.contract import Contract  # noqa: E402
+from scorer.contract import ORIGINS, Contract  # noqa: E402
+from scorer.errors import BadInput  # noqa: E402
 from scorer.files import check_writable  # noqa: E402
 from scorer.pools import Index, Pool, list_pool  # noqa: E402
 from scorer.runtimes import choose, open_graph  # noqa: E402
@@ -62,7 +63,7 @@ def write(built: Scorable, card: Card, options: GraphOptions, out: Path) -> Cont
     """A network as a scoring graph in a file; its contract."""
     check_writable(out)
     contract = contract_for(built, card, options)
-    save(bake(built, contract), out)
+    save(bake(built, contract, earlier(out)), out)
     return contract
 
 
@@ -86,11 +87,7 @@ def verify(  # noqa: PLR0913  # as many as python -m export verify has options
     path = Path(graph)
     name = choose(runtime, precision, path)
     opened = open_graph(name, path, workers=1, precision=precision)
-    built = (
-        models.load(Path(model), network)[0]
-        if source is None
-        else reopen(Path(source), opened.contract)
-    )
+    built = _reopened(Path(model), network, source, opened.contract)
     return compare(
         path,
         opened,
@@ -100,3 +97,17 @@ def verify(  # noqa: PLR0913  # as many as python -m export verify has options
         tolerance=tolerance_of(precision, opened.contract),
         on_image=on_image,
     )
+
+
+def _reopened(
+    model: Path, network: str | None, source: Location | None, contract: Contract
+) -> Scorable:
+    """What a graph was made from."""
+    if source is not None:
+        return reopen(Path(source), contract)
+    if contract.origin == ORIGINS[1]:
+        raise BadInput(
+            f"the graph was grafted onto {contract.network}",
+            remedy=f"compare it with that network: --from {contract.network}",
+        )
+    return models.load(model, network)[0]

@@ -1,42 +1,25 @@
 """The command line of the exporter."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from export.deploy import tensorrt_command, triton_command
-from export.options import needs_onnx, source
+from export.options import model_option, needs_onnx, network_option, source
+from export.verify_cli import verify_command
 from scorer import __version__, options
 from scorer.console import Program, Size, progress, say
-from scorer.contract import ACQUISITIONS, ORIGINS, PRECISIONS, STRIDES, Contract
+from scorer.contract import ACQUISITIONS, PRECISIONS, STRIDES, Contract
 from scorer.errors import BadInput
 from scorer.files import check_writable
-from scorer.pools import list_pool
-from scorer.runtimes import choose, open_graph
 
 if TYPE_CHECKING:
     from export.source import Source
     from trainer.model import Card
     from trainer.network import Scorable
 
-_model = click.option(
-    "--model",
-    type=options.FILE,
-    default="model.safetensors",
-    show_default=True,
-    help="Model of trainer fit.",
-)
-
-
 _PRECISIONS = dict(zip(("fp32", "fp16", "bf16"), PRECISIONS, strict=True))
-_network = click.option(
-    "--network",
-    help="Python code that the model was trained with, package.module:factory, if it is a "
-    "network of yours.",
-)
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -49,13 +32,14 @@ def main() -> None:
     """
 
 
+main.add_command(verify_command)
 main.add_command(tensorrt_command)
 main.add_command(triton_command)
 
 
 @main.command("onnx")
-@_model
-@_network
+@model_option
+@network_option
 @source
 @click.option(
     "--mc",
@@ -162,7 +146,7 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export onnx --from unet.onnx --size 512x512 --preset unit
     """
     needs_onnx()
-    from export.graph import GraphOptions, bake, contract_for, save  # noqa: PLC0415
+    from export.graph import GraphOptions, bake, contract_for, earlier, save  # noqa: PLC0415
 
     if out.exists() and out.resolve() == (model if source is None else source.path).resolve():
         raise BadInput(f"--out {out} would write over the network", remedy="choose another name")
@@ -182,7 +166,7 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     contract = contract_for(built, card, wanted)
     with progress("graphs") as bar:
         bar.add_task(f"tracing {passes} passes of {card.network}", total=None)
-        graph = bake(built, contract)
+        graph = bake(built, contract, earlier(out))
     save(graph, out)
     _tell_written(out, contract, card, target)
 
@@ -201,83 +185,6 @@ def _tell_written(out: Path, contract: "Contract", card: "Card", target: str) ->
         + (" --runtime openvino" if contract.precision == "bfloat16" else ""),
         style="green",
     )
-
-
-@main.command("verify")
-@options.graph
-@_model
-@_network
-@click.option(
-    "--from",
-    "foreign",
-    type=options.FILE,
-    help="Network that a grafted graph was made from (.onnx), in place of a model.",
-)
-@options.pool("Photographs to compare on")
-@options.runtime
-@options.precision
-@click.option(
-    "--images",
-    type=click.IntRange(1),
-    default=8,
-    show_default=True,
-    help="Number of photographs to compare.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON on stdout.")
-def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
-    graph: Path,
-    model: Path,
-    network: str | None,
-    foreign: Path | None,
-    where: str,
-    runtime: str,
-    precision: str,
-    images: int,
-    as_json: bool,
-) -> int:
-    """Compare a graph in a runtime with its PyTorch model, or with the network that it was grafted
-    onto (--from), on photographs.
-
-    Fails (exit code 1) if the maps differ, if it selects pixels that the reference would not, or if
-    its passes are all the same.
-
-    \b
-    Examples:
-      python -m export verify
-      python -m export verify --graph bald.onnx --pool ./images --images 20
-      python -m export verify --runtime openvino --precision bfloat16
-      python -m export verify --from segformer.onnx
-    """
-    needs_onnx()
-    from export.verification import tolerance_of, verify  # noqa: PLC0415
-
-    opened = open_graph(choose(runtime, precision, graph), graph, workers=1, precision=precision)
-    built = _reopened(model, network, foreign, opened.contract)
-    pool = list_pool(where)
-    with progress("images") as bar:
-        task = bar.add_task("comparing", total=min(images, len(pool)))
-        verdict = verify(
-            graph,
-            opened,
-            built,
-            pool,
-            images=images,
-            tolerance=tolerance_of(precision, opened.contract),
-            on_image=lambda done: bar.update(task, completed=done),
-        )
-    numbers = asdict(verdict)
-    del numbers["tolerance"]
-    if as_json:
-        click.echo(json.dumps(numbers | {"failures": verdict.failures}))
-    else:
-        for name, value in numbers.items():
-            click.echo(f"{name:<22} {'-' if value is None else f'{value:.3g}'}")
-    say(f"runtime {opened.name}")
-    for failure in verdict.failures:
-        say(f"FAIL: {failure}", style="bold red")
-    if not verdict.failures:
-        say(f"PASS: {graph} does what {foreign or model} does", style="green")
-    return 1 if verdict.failures else 0
 
 
 def _opened(
@@ -299,20 +206,3 @@ def _opened(
         say(line)
     say(f"names of its {len(card.classes)} classes: {origin}")
     return foreign, card
-
-
-def _reopened(
-    model: Path, network: str | None, foreign: Path | None, contract: Contract
-) -> "Scorable":
-    """What a graph was made from."""
-    from export.source import reopen  # noqa: PLC0415
-    from trainer.model import load  # noqa: PLC0415
-
-    if foreign is not None:
-        return reopen(foreign, contract)
-    if contract.origin == ORIGINS[1]:
-        raise BadInput(
-            f"the graph was grafted onto {contract.network}",
-            remedy=f"compare it with that network: --from {contract.network}",
-        )
-    return load(model, network)[0]

@@ -13,13 +13,14 @@ from torch import nn
 from export import trace
 from export.grafting import ForeignNetwork
 from export.join import PREFIX, join, opset
+from export.reweigh import mark, reweighed, structure
 from scorer import __version__
 from scorer.contract import ORIGINS, Contract
 from scorer.errors import BadGraph, BadInput
 from scorer.files import replacing_path
 from trainer.graph import tiling
 from trainer.graph.raster import Whole
-from trainer.graph.scoring import ScoringNetwork
+from trainer.graph.scoring import ScoringNetwork, ScoringTail
 from trainer.model import Card
 from trainer.network import BayesianNetwork, Scorable
 
@@ -118,21 +119,30 @@ def reference(
     ).eval()
 
 
-def bake(network: Scorable, contract: Contract) -> ModelProto:
+def bake(network: Scorable, contract: Contract, like: ModelProto | None = None) -> ModelProto:
     """Trace the scoring network and write the contract into it.
 
-    The same network, contract and versions give the same bytes.
+    The same network, contract and versions give the same bytes. like: an earlier graph, which is
+    given the weights of the network in place of a trace where its structure is the same.
     """
+    features = _features(network, contract.grid)
+    raster = tiling.raster(contract.layout, features[1:], contract.map)
+    behind = reference(network, contract, raster).tail
+    known = None if like is None else reweighed(like, network, behind, contract)
+    return _traced(network, behind, features, contract) if known is None else known
+
+
+def _traced(
+    network: Scorable, behind: ScoringTail, features: tuple[int, int, int], contract: Contract
+) -> ModelProto:
     if isinstance(network, ForeignNetwork):
         trunk = network.trunk()
     else:
         assert isinstance(network, BayesianNetwork), "a network of this project or somebody's file"
         trunk = trace.trunk(network, contract, OPSETS[contract.precision])
-    features = _features(network, contract.grid)
-    raster = tiling.raster(contract.layout, features[1:], contract.map)
-    behind = reference(network, contract, raster).tail
     tail = trace.tail(behind, features, contract, opset(trunk))
     model = join(trunk, tail, contract)
+    mark(model, structure(network, contract))
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -153,6 +163,14 @@ def pass_weights(model: ModelProto, contract: Contract) -> list[TensorProto]:
             remedy="it was edited: export it again",
         )
     return found[0]
+
+
+def earlier(path: Path) -> ModelProto | None:
+    """The graph that stands where another is to be written, to be given its weights."""
+    try:
+        return onnx.load(path, format="protobuf", load_external_data=False)
+    except Exception:  # there is none, or no whole one: protobuf's errors have no common base
+        return None
 
 
 def save(model: ModelProto, path: Path) -> None:

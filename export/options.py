@@ -32,6 +32,18 @@ class ThreeNumbers(click.ParamType):  # type: ignore[type-arg]
         return numbers
 
 
+model_option = click.option(
+    "--model",
+    type=options.FILE,
+    default="model.safetensors",
+    show_default=True,
+    help="Model of trainer fit.",
+)
+network_option = click.option(
+    "--network",
+    help="Python code that the model was trained with, package.module:factory, if it is a "
+    "network of yours.",
+)
 _OPTIONS = (
     click.option(
         "--from",

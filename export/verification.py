@@ -72,6 +72,7 @@ class Verdict:
     score_map: bool
     spread: float | None
     tolerance: Tolerance
+    runtime: str = ""
 
     @property
     def failures(self) -> list[str]:
@@ -144,6 +145,7 @@ def verify(
         score_map=all(one.score_map for one in found),
         spread=spread,
         tolerance=tolerance,
+        runtime=runtime.name,
     )
 
 

@@ -168,7 +168,7 @@ class Bench:
 _LIST = """
 import resource, sys
 from pathlib import Path
-from scorer import manifest
+from scorer.ranking import manifest
 from scorer.pools.folder import Folder
 folder, out = map(Path, sys.argv[1:])
 manifest.write(out, Folder(folder), shard=64)

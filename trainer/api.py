@@ -10,13 +10,14 @@ from scorer.console import wait_quietly
 wait_quietly()  # before PyTorch is loaded
 
 from scorer.errors import BadDataset, BadInput  # noqa: E402
-from trainer import dataset, job, model, options  # noqa: E402
+from trainer import dataset, job, model  # noqa: E402
 from trainer.evaluation import Evaluation  # noqa: E402
 from trainer.evaluation import evaluate as measure  # noqa: E402
 from trainer.model import Card  # noqa: E402
 from trainer.network import BayesianNetwork  # noqa: E402
 from trainer.pytorch import device  # noqa: E402
 from trainer.screen import Screen  # noqa: E402
+from trainer.settings import defaults, fit_options  # noqa: E402
 
 Location = str | Path
 
@@ -45,14 +46,14 @@ def fit(
     settings: the options of trainer fit by their names, with underscores: network="auto",
     steps=2000, size=(360, 480), finetune=6. Raises BadDataset, BadLabels, BadInput.
     """
-    chosen = options.defaults()
+    chosen = defaults()
     if unknown := settings.keys() - chosen.keys():
         raise BadInput(
             f"fit has no setting {min(unknown)!r}", remedy=f"choose of {', '.join(sorted(chosen))}"
         )
     chosen |= settings
     size = chosen.pop("size")
-    wanted = options.job(
+    wanted = fit_options(
         chosen,
         seed=seed,
         labels=None if labels is None else Path(labels),

@@ -15,6 +15,7 @@ from scorer.files import replacing
 from trainer import options
 from trainer.options import needs_torch
 from trainer.screen import Screen
+from trainer.settings import fit_options
 from trainer.simulation.cli import simulate_command
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def fit_command(
     """
     needs_torch()
     size = settings.pop("size")
-    chosen = options.job(settings, seed=seed, labels=labels, pixels=pixels, resume=resume)
+    chosen = fit_options(settings, seed=seed, labels=labels, pixels=pixels, resume=resume)
     _train(data, out, size, chosen, f"python -m export onnx --mc 20{_model_words(out, chosen)}")
 
 
@@ -136,7 +137,7 @@ def supervised_command(data: Path, seed: int, out: Path, resume: bool, **setting
     """
     needs_torch()
     size = settings.pop("size")
-    chosen = options.job(settings, seed=seed, dense=True, resume=resume)
+    chosen = fit_options(settings, seed=seed, dense=True, resume=resume)
     _train(data, out, size, chosen, f"trainer evaluate{_model_words(out, chosen)}")
 
 

@@ -1,5 +1,7 @@
 """The runtimes that can open a scoring graph, by name."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,11 +12,56 @@ from scorer.runtimes.sidecar import SUFFIX
 
 PRECISIONS = ("float32", "bfloat16")
 
-NAMES = ("cuda", "cpu", "openvino", "ort-tensorrt", "tensorrt")
-# What "auto" takes, fastest first (docs/benchmarks.md). TensorRT is asked for: it builds first.
-AUTO = NAMES[:3]
-# Those that need no GPU, with the module of each.
-ON_CPU = {"cpu": "onnxruntime", "openvino": "openvino"}
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A row of the table of runtimes.
+
+    open(path, workers, precision): a graph in it. examine: imports it; raises MissingDependency
+    where its package or its GPU is absent. module: what is installed with it, where it needs no
+    GPU. auto: whether "auto" may take it; TensorRT is asked for by name, since it builds first.
+    """
+
+    open: Callable[[Path, int, str], Runtime]
+    examine: Callable[[], Installed]
+    module: str = ""
+    auto: bool = True
+
+
+# Fastest first (docs/benchmarks.md).
+KINDS = {
+    "cuda": Kind(
+        open=lambda path, workers, _: cuda.OnnxRuntimeGpu(path, workers=workers, provider="cuda"),
+        examine=lambda: cuda.examine("cuda"),
+    ),
+    "cpu": Kind(
+        open=lambda path, workers, _: cpu.OnnxRuntime(path, workers=workers),
+        examine=cpu.examine,
+        module="onnxruntime",
+    ),
+    "openvino": Kind(
+        open=lambda path, workers, precision: openvino.OpenVino(
+            path, workers=workers, precision=precision
+        ),
+        examine=openvino.examine,
+        module="openvino",
+    ),
+    "ort-tensorrt": Kind(
+        open=lambda path, workers, _: cuda.OnnxRuntimeGpu(
+            path, workers=workers, provider="ort-tensorrt"
+        ),
+        examine=lambda: cuda.examine("ort-tensorrt"),
+        auto=False,
+    ),
+    "tensorrt": Kind(
+        open=lambda path, workers, _: tensorrt.TensorRt(path, workers=workers),
+        examine=tensorrt.examine,
+        auto=False,
+    ),
+}
+NAMES = tuple(KINDS)
+AUTO = tuple(name for name, kind in KINDS.items() if kind.auto)
+ON_CPU = tuple(name for name, kind in KINDS.items() if kind.module)
 
 
 def present() -> list[str]:
@@ -51,30 +98,21 @@ def choose(name: str, precision: str = "float32", graph: Path | None = None) -> 
 
 def examine(name: str) -> Installed:
     """Import a runtime; raises MissingDependency where its package or its GPU is absent."""
-    if name in cuda.PROVIDERS:
-        return cuda.examine(name)
-    if name == "openvino":
-        return openvino.examine()
-    return tensorrt.examine() if name == "tensorrt" else cpu.examine()
+    return KINDS[name].examine()
 
 
 def open_graph(name: str, path: Path, *, workers: int, precision: str = "float32") -> Runtime:
     """Open a scoring graph in a runtime, for so many calls at a time."""
-    if name == "openvino":
-        return openvino.OpenVino(path, workers=workers, precision=precision)
-    if name == "tensorrt":
-        return tensorrt.TensorRt(path, workers=workers)
-    if name in cuda.PROVIDERS:
-        return cuda.OnnxRuntimeGpu(path, workers=workers, provider=name)
-    return cpu.OnnxRuntime(path, workers=workers)
+    return KINDS[name].open(path, workers, precision)
 
 
 def _installed(name: str) -> bool:
     """Whether a runtime is here; those of the CPU are not imported for it, which takes long."""
+    kind = KINDS[name]
     try:
-        if name in ON_CPU:
-            return find_spec(ON_CPU[name]) is not None
-        cuda.examine(name)
+        if kind.module:
+            return find_spec(kind.module) is not None
+        kind.examine()
     except (ImportError, MissingDependency):
         return False
     return True

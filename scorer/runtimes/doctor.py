@@ -17,7 +17,7 @@ _TIMEOUT_S = 120
 _PROBE = """
 import json, sys
 from dataclasses import asdict
-from scorer import doctor
+from scorer.runtimes import doctor
 print(json.dumps(asdict(doctor.finding(sys.argv[1]))))
 """
 

@@ -1,5 +1,7 @@
 """A pixel head in a graph: in every runtime, grafted, under NVIDIA's builder, at every stride."""
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import zoo
 from listeners import Heard
 from torch import Tensor, nn
 
-from export import builder, engine, graph, operators
+from export import builder, engine, graph, operators, reweigh, trace
 from export.source import Source, open_network
 from export.verification import verify
 from scorer.pools import list_pool
@@ -131,3 +133,54 @@ def test_a_ranking_says_how_much_of_an_image_is_undecided(folder: Path) -> None:
         assert isinstance(result, Ranked)
         assert result.map is not None
         assert result.nonnegative == pytest.approx(float((result.map >= 0).mean()))
+
+
+def learned_more(network: BayesianNetwork) -> BayesianNetwork:
+    """The same backbone under a head of other numbers."""
+    torch.manual_seed(1)
+    other = copy.deepcopy(network)
+    with torch.no_grad():
+        for name, tensor in other.state_dict().items():
+            if "backbone" not in name and not name.startswith("image_"):
+                tensor.add_(torch.rand_like(tensor))
+    return other
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_a_known_structure_is_given_weights_to_the_bytes_of_a_trace(
+    stride: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, card = model.load(folder / f"{NAMES[0]}.safetensors")
+    other = learned_more(network)
+    options = graph.GraphOptions(passes=3, top_k=16, stride=stride)
+    contract = graph.contract_for(other, card, options)
+    like = graph.bake(network, graph.contract_for(network, card, options))
+    traced = graph.bake(other, contract)
+    monkeypatch.setattr(trace, "trunk", lambda *_: pytest.fail("it was traced again"))
+    given = graph.bake(other, contract, like)
+    assert given.SerializeToString(deterministic=True) == traced.SerializeToString(
+        deterministic=True
+    )
+
+
+def test_another_backbone_or_other_options_are_traced(folder: Path) -> None:
+    network, card = model.load(folder / f"{NAMES[0]}.safetensors")
+    options = graph.GraphOptions(passes=3, top_k=16, stride=4)
+    contract = graph.contract_for(network, card, options)
+    known = reweigh.structure(network, contract)
+    assert known is not None
+    assert known == reweigh.structure(learned_more(network), contract)
+    tuned = copy.deepcopy(network)
+    with torch.no_grad():
+        next(tuned.trunk.backbone.parameters()).mul_(1.01)  # type: ignore[union-attr]
+    assert reweigh.structure(tuned, contract) != known
+    more = graph.contract_for(network, card, replace(options, passes=4))
+    assert reweigh.structure(network, more) != known
+    halved = graph.contract_for(network, card, replace(options, precision="float16"))
+    assert reweigh.structure(network, halved) is None
+
+
+def test_a_file_that_is_no_graph_is_no_earlier_one(tmp_path: Path) -> None:
+    assert graph.earlier(tmp_path / "none.onnx") is None
+    (tmp_path / "text.onnx").write_text("not a graph")
+    assert graph.earlier(tmp_path / "text.onnx") is None

@@ -120,7 +120,7 @@ def test_what_cannot_be_opened_is_told_across_the_process(tmp_path: Path) -> Non
     result = CliRunner().invoke(main, ["bench", str(tmp_path / "bad.onnx"), "--runtime", "cpu"])
     assert result.exit_code == 5
     assert "cannot be opened" in result.stderr
-    assert "make it again with" in result.stderr
+    assert "write it again with" in result.stderr
 
 
 def test_a_pool_without_a_photograph_is_told(baked: Graph, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from scorer.errors import BadInput
-from trainer import options
 from trainer.recipe import LEAST_STEPS, HeadRecipe, Recipe
+from trainer.settings import fit_options
 
 NOTHING: dict[str, Any] = {
     **dict.fromkeys(("preset", "epochs", "steps", "batch", "lr", "optimiser", "schedule")),
@@ -18,7 +18,7 @@ HEAD, WHOLE = "pixelhead-efficientnet-lite0", "deeplabv3plus-efficientnet-lite0"
 
 
 def made(**given: Any) -> Any:
-    return options.job({**NOTHING, **given}, seed=7)
+    return fit_options({**NOTHING, **given}, seed=7)
 
 
 def test_auto_is_a_head_and_says_why(capsys: pytest.CaptureFixture[str]) -> None:

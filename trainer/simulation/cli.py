@@ -10,6 +10,7 @@ from scorer.console import Distance, Number, say
 from scorer.contract import ACQUISITIONS
 from trainer import options
 from trainer.screen import CampaignScreen
+from trainer.settings import fit_options
 
 
 class _Names(click.ParamType):  # type: ignore[type-arg]
@@ -163,7 +164,7 @@ def simulate_command(data: Path, supervised: Path | None, out: Path, **given: An
     size, n, distance = given.pop("size"), given.pop("n"), given.pop("min_distance")
     stride = given.pop("stride")
     planned = {name: given.pop(name) for name in _PLANNED}
-    training = options.job(given, seed=0, pixels=n)
+    training = fit_options(given, seed=0, pixels=n)
     plan = Plan(
         n=training.pixels,
         distance=distance,

@@ -9,13 +9,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scorer.errors import Failure
+from scorer.errors import SOME_SKIPPED, Failure
 from scorer.pools import list_pool
 from scorer.pools.folder import Folder
 from scorer.selection.spacing import AUTO
 from trainer.simulation.look import Asked, Question
 
-_SOME_SKIPPED = 4  # scorer rank's exit code
 _SET_PARENT_DEATH_SIGNAL = 1  # prctl(2)
 
 
@@ -79,7 +78,7 @@ def _command(*words: object) -> None:
         check=False,
         preexec_fn=_end_with_parent,  # no threads are left in it to deadlock
     )
-    if found.returncode not in (0, _SOME_SKIPPED):
+    if found.returncode not in (0, SOME_SKIPPED):
         raise Failure(
             f"{' '.join(map(str, words))} failed:\n{found.stderr.strip()}",
             remedy="run it by hand to see more",

@@ -122,6 +122,6 @@ def _ray() -> Any:
         import ray.data  # noqa: PLC0415
     except ImportError as error:
         raise MissingDependency(
-            "--engine ray needs Ray Data", remedy="pip install 'balentacq[cluster]'"
+            "--executor ray needs Ray Data", remedy="pip install 'balentacq[cluster]'"
         ) from error
     return ray

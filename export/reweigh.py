@@ -1,0 +1,85 @@
+"""A graph whose structure is known is given other weights, in place of being traced again.
+
+Tracing takes seconds, and a head that has learned from more clicks changes numbers alone. The
+structure of a graph is the hash of all that tracing depends on except the weights of the head: the
+contract, the frozen backbone and the modules. It is written into the graph beside its contract.
+"""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+from onnx import ModelProto, numpy_helper
+from torch import Tensor, nn
+
+from export.join import PREFIX
+from scorer.contract import METADATA_KEY, Contract
+from trainer.network import BayesianNetwork, Scorable, hash_tensors
+from trainer.networks.pixelhead import PixelHead
+
+STRUCTURE_KEY = "balentacq.structure"
+_TRUNK = "network."  # of the tensors before the features, as traced
+
+
+def structure(network: Scorable, contract: Contract) -> str | None:
+    """What graphs of equal structure share; None for a network of which more than a head learns."""
+    if not isinstance(network, BayesianNetwork) or not isinstance(network.trunk, PixelHead):
+        return None
+    if contract.precision != network.precision:
+        return None
+    alike = replace(contract, weights_sha256="")
+    digest = hashlib.sha256(repr((alike.to_json(), repr(network), network.trunk.stages)).encode())
+    frozen = {name: one for name, one in _trunk(network).items() if name not in _learned(network)}
+    hash_tensors(digest, frozen)
+    return digest.hexdigest()
+
+
+def mark(model: ModelProto, found: str | None) -> None:
+    """Write the structure into a graph."""
+    if found is not None:
+        model.metadata_props.add(key=STRUCTURE_KEY, value=found)
+
+
+def reweighed(
+    like: ModelProto, network: Scorable, tail: nn.Module, contract: Contract
+) -> ModelProto | None:
+    """The graph `like` with the weights of `network`; the bytes are those of a new trace.
+
+    tail: what is behind the features of this network. None where the structures differ.
+    """
+    properties = {one.key: one for one in like.metadata_props}
+    found = structure(network, contract)
+    if found is None or STRUCTURE_KEY not in properties or METADATA_KEY not in properties:
+        return None
+    assert isinstance(network, BayesianNetwork)
+    if properties[STRUCTURE_KEY].value != found:
+        return None
+    wanted = {name: one for name, one in _trunk(network).items() if name in _learned(network)}
+    wanted |= {PREFIX + name: one for name, one in tail.state_dict().items()}
+    for tensor in like.graph.initializer:
+        if tensor.name in wanted:
+            values = wanted.pop(tensor.name).detach().cpu().numpy()
+            if tuple(tensor.dims) != values.shape:
+                return None
+            tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), tensor.name))
+    if any(name in _learned(network) for name in wanted):
+        return None  # the exporter has folded it into something else
+    properties[METADATA_KEY].value = contract.to_json()
+    return like
+
+
+def _trunk(network: BayesianNetwork) -> dict[str, Tensor]:
+    """The tensors before the features, by their names in a graph."""
+    tensors = network.state_dict()
+    return {_TRUNK + name: one for name, one in tensors.items() if not _is_classifier(name)}
+
+
+def _learned(network: BayesianNetwork) -> set[str]:
+    """Those of them that are not the backbone's: the head, and the units of its channels."""
+    names = network.state_dict()
+    head = {name for name in names if name.startswith("trunk.") and "backbone." not in name}
+    return {_TRUNK + name for name in head}
+
+
+def _is_classifier(name: str) -> bool:
+    return name.startswith("classifier.")

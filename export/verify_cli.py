@@ -1,0 +1,89 @@
+"""python -m export verify: a graph against what it was made from, from the command line."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from export.options import model_option, needs_onnx, network_option
+from scorer import options
+from scorer.console import progress, say
+from scorer.pools import list_pool
+
+
+@click.command("verify")
+@options.graph
+@model_option
+@network_option
+@click.option(
+    "--from",
+    "foreign",
+    type=options.FILE,
+    help="Network that a grafted graph was made from (.onnx), in place of a model.",
+)
+@options.pool("Photographs to compare on")
+@options.runtime
+@options.precision
+@click.option(
+    "--images",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Number of photographs to compare.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON on stdout.")
+def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
+    graph: Path,
+    model: Path,
+    network: str | None,
+    foreign: Path | None,
+    where: str,
+    runtime: str,
+    precision: str,
+    images: int,
+    as_json: bool,
+) -> int:
+    """Compare a graph in a runtime with its PyTorch model, or with the network that it was grafted
+    onto (--from), on photographs.
+
+    Fails (exit code 1) if the maps differ, if it selects pixels that the reference would not, or if
+    its passes are all the same.
+
+    \b
+    Examples:
+      python -m export verify
+      python -m export verify --graph bald.onnx --pool ./images --images 20
+      python -m export verify --runtime openvino --precision bfloat16
+      python -m export verify --from segformer.onnx
+    """
+    needs_onnx()
+    from export.api import verify  # noqa: PLC0415
+
+    pool = list_pool(where)
+    with progress("images") as bar:
+        task = bar.add_task("comparing", total=min(images, len(pool)))
+        verdict = verify(
+            graph,
+            pool,
+            model=model,
+            network=network,
+            source=foreign,
+            images=images,
+            runtime=runtime,
+            precision=precision,
+            on_image=lambda done: bar.update(task, completed=done),
+        )
+    numbers = asdict(verdict)
+    del numbers["tolerance"], numbers["runtime"]
+    if as_json:
+        click.echo(json.dumps(numbers | {"failures": verdict.failures}))
+    else:
+        for name, value in numbers.items():
+            click.echo(f"{name:<22} {'-' if value is None else f'{value:.3g}'}")
+    say(f"runtime {verdict.runtime}")
+    for failure in verdict.failures:
+        say(f"FAIL: {failure}", style="bold red")
+    if not verdict.failures:
+        say(f"PASS: {graph} does what {foreign or model} does", style="green")
+    return 1 if verdict.failures else 0
