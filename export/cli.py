@@ -32,11 +32,6 @@ def main() -> None:
     """
 
 
-main.add_command(verify_command)
-main.add_command(tensorrt_command)
-main.add_command(triton_command)
-
-
 @main.command("onnx")
 @model_option
 @network_option
@@ -169,6 +164,10 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         graph = bake(built, contract, earlier(out))
     save(graph, out)
     _tell_written(out, contract, card, target)
+
+
+for command in (verify_command, tensorrt_command, triton_command):
+    main.add_command(command)
 
 
 def _tell_written(out: Path, contract: "Contract", card: "Card", target: str) -> None:
