@@ -10,8 +10,8 @@ from export.foreign import Foreign, read
 from export.grafting import ForeignNetwork
 from scorer.contract import ORIGINS, Contract
 from scorer.errors import BadGraph, BadInput, CannotGraft
+from scorer.images.colours import default_colours
 from scorer.images.preprocessing import PRESETS, Preprocessing, Triple
-from trainer.classes import default_colours
 from trainer.model import Card
 
 

@@ -10,6 +10,7 @@ from export.options import model_option, needs_onnx, network_option
 from scorer import options
 from scorer.console import progress, say
 from scorer.pools import list_pool
+from scorer.runtimes import options as runtime_options
 
 
 @click.command("verify")
@@ -23,8 +24,8 @@ from scorer.pools import list_pool
     help="Network that a grafted graph was made from (.onnx), in place of a model.",
 )
 @options.pool("Photographs to compare on")
-@options.runtime
-@options.precision
+@runtime_options.runtime
+@runtime_options.precision
 @click.option(
     "--images",
     type=click.IntRange(1),

@@ -15,6 +15,7 @@ from scorer.exchange.cli import labels_group
 from scorer.pools import Index, list_pool
 from scorer.ranking.cli import rank_command
 from scorer.runtimes import AUTO, NAMES, choose, doctor, examine, open_graph, sidecar
+from scorer.runtimes import options as runtime_options
 from scorer.runtimes.base import check_file
 from scorer.service.cli import serve_command
 
@@ -105,7 +106,7 @@ def doctor_command(as_json: bool) -> int:
     show_default=True,
     help="Largest number of images of the pool to rank.",
 )
-@options.threads
+@runtime_options.threads
 @click.option(
     "--seconds",
     type=Number(0.1, 3600),

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from scorer.console import Distance
-from scorer.runtimes import NAMES, PRECISIONS
 
 FILE = click.Path(path_type=Path)
 
@@ -17,26 +16,6 @@ graph = click.option(
     default="scorer.onnx",
     show_default=True,
     help="Scoring graph (.onnx), or TensorRT engine (.engine).",
-)
-runtime = click.option(
-    "--runtime",
-    type=click.Choice(("auto", *NAMES)),
-    default="auto",
-    show_default=True,
-    help="Runtime that computes the graph; auto takes the fastest one that is installed.",
-)
-precision = click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default=PRECISIONS[0],
-    show_default=True,
-    help="Precision in which the network computes; the scores behind it are always "
-    "float32. bfloat16 needs OpenVINO and a processor that has it.",
-)
-threads = click.option(
-    "--threads",
-    type=click.IntRange(1),
-    help="Number of images that are scored at the same time.  [default: one per core]",
 )
 n = click.option(
     "--n",
@@ -67,6 +46,36 @@ seed = click.option(
 
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class _Classes(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """Names, separated by commas, or a file with one per line."""
+
+    name = "NAME,...|FILE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        path = Path(value)
+        try:
+            lines = path.read_text("utf-8-sig").splitlines() if path.is_file() else value.split(",")
+        except (OSError, UnicodeDecodeError) as error:
+            self.fail(f"{path} cannot be read: {error}", param, ctx)
+        names = tuple(name for name in map(str.strip, lines) if name)
+        if not 2 <= len(names) <= 255 or len(set(names)) < len(names):
+            self.fail(f"{value!r}: expected 2 to 255 different names", param, ctx)
+        return names
+
+
+def classes(purpose: str) -> Decorator:
+    """--classes, with what they are for as its help."""
+    return click.option(
+        "--classes",
+        type=_Classes(),
+        help=f"{purpose}; separated by commas, or a file with one per line.",
+    )
 
 
 def pool(purpose: str = "Pool of images", *, default: str | None = "images") -> Decorator:

@@ -54,6 +54,7 @@ COMMANDS = (
     "trainer fit",
     "trainer supervised",
     "trainer simulate",
+    "trainer live",
     "trainer evaluate",
     "python -m export onnx",
     "python -m export verify",

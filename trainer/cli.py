@@ -13,6 +13,7 @@ from scorer.console import Program, progress, say
 from scorer.errors import BadDataset
 from scorer.files import replacing
 from trainer import options
+from trainer.live.cli import live_command
 from trainer.options import needs_torch
 from trainer.screen import Screen
 from trainer.settings import fit_options
@@ -161,6 +162,7 @@ def _model_words(out: Path, chosen: "job.FitOptions") -> str:
 
 
 main.add_command(simulate_command)
+main.add_command(live_command)
 
 
 @main.command("evaluate")

@@ -8,9 +8,10 @@ from typing import Any
 
 from scorer.console import parse_size
 from scorer.errors import BadDataset, BadPool
+from scorer.images.colours import Colour, default_colours
 from scorer.pools import Index, list_pool
 from trainer import layouts
-from trainer.classes import Classes, Colour, default_colours
+from trainer.classes import Classes
 from trainer.layouts.layout import Layout
 from trainer.split import Split
 

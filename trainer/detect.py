@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorer.errors import BadDataset
+from scorer.images.colours import default_colours, hexadecimal
 from scorer.pools import Index, list_pool
 from trainer import layouts, survey
-from trainer.classes import default_colours, hexadecimal
 from trainer.layouts.layout import Layout
 from trainer.split import Split
 
@@ -63,7 +63,7 @@ def _published(name: str, layout: Layout, root: Path, start: str) -> Detection:
         name=name,
         title=layout.title,
         root=_quoted(start),
-        size=layout.size or _suggested(train.images),
+        size=layout.size or suggested_size(train.images),
     )
     return Detection(text, findings)
 
@@ -90,7 +90,7 @@ def _folders(root: Path, start: str) -> Detection:
     colours = survey.palette(split, len(names)) or default_colours(len(names))
     text = _FOLDERS.format(
         root=_quoted(start),
-        size=_suggested(pool),
+        size=suggested_size(pool),
         train=_split_lines(root, images, masks),
         val=_val_lines(root),
         names=_toml_list(names),
@@ -119,7 +119,8 @@ def _names(root: Path, values: survey.MaskValues) -> tuple[list[str], bool]:
     return names, True
 
 
-def _suggested(pool: Index) -> str:
+def suggested_size(pool: Index) -> str:
+    """HEIGHTxWIDTH of a grid that suits the images of a pool. Raises BadDataset."""
     height, width = survey.sizes(pool).commonest
     scale = min(1.0, _LONGEST_SIDE / max(height, width))
     sides = [height, width] if scale == 1 else [16 * round(s * scale / 16) for s in (height, width)]

@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 
 from scorer.errors import BadDataset, BadImage
+from scorer.images.colours import Colour
 from scorer.images.photograph import size
 from scorer.pools import Index
 from trainer import masks
-from trainer.classes import Colour
 from trainer.split import Split
 
 LOOKED_AT = 200  # files that are opened to learn sizes and classes

@@ -48,6 +48,12 @@ class Reader:
         """Everything that was ever said, what was taken back and the taking back, too."""
         yield from map(_answer, self._all(_SELECT + " ORDER BY id"))
 
+    def length(self) -> int:
+        """How many rows there are: it grows with every answer, and with every undo."""
+        ((count,),) = self._all("SELECT COUNT(*) FROM answers")
+        assert isinstance(count, int)
+        return count
+
     def labels(self) -> Labels:
         """For training and ranking: unsure is a click without a label, a skipped pixel is none."""
         clicks: dict[str, list[Click]] = defaultdict(list)

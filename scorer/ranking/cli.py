@@ -23,6 +23,7 @@ from scorer.ranking.messages import (
     warn_of_neighbours,
 )
 from scorer.ranking.request import LIST, Request
+from scorer.runtimes import options as runtime_options
 from scorer.runtimes.base import Runtime
 
 
@@ -120,9 +121,9 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
     show_default=True,
     help="Number of images that the runtime is given at a time. The ranking does not depend on it.",
 )
-@options.runtime
-@options.precision
-@options.threads
+@runtime_options.runtime
+@runtime_options.precision
+@runtime_options.threads
 @click.option(
     "--executor",
     "--engine",

@@ -75,6 +75,8 @@ def _add_state(app: FastAPI, annotation: Annotation) -> None:
             "skipped": rounds.skipped,
             "nonnegative": rounds.nonnegative,
             "failure": rounds.failure,
+            "network": contract.network,
+            "guesses_right": annotation.guesses.right,
             "pixels_left": pixels,
             "images_left": images,
             "pool_ranked": rounds.is_ranked,
@@ -85,7 +87,8 @@ def _add_state(app: FastAPI, annotation: Annotation) -> None:
         annotator: Annotator, count: Annotated[int, Field(ge=1, le=20)] = 2
     ) -> list[dict[str, Any]]:
         """The next pixels for an annotator, theirs until they answer or stay away too long."""
-        return [asdict(query) for query in annotation.queue.next(annotator, count)]
+        hidden = {} if annotation.guesses.offered else {"guess": "", "guesses": ()}
+        return [asdict(query) | hidden for query in annotation.queue.next(annotator, count)]
 
 
 def _add_answers(app: FastAPI, annotation: Annotation) -> None:

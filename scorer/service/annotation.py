@@ -3,6 +3,7 @@
 from scorer.labels.store import Store
 from scorer.pools import Index
 from scorer.service.answers import Answers
+from scorer.service.guesses import Guesses
 from scorer.service.pictures import Pictures
 from scorer.service.rounds import Rounds
 from scorer.service.served import Served
@@ -11,7 +12,9 @@ from scorer.service.served import Served
 class Annotation:
     """A pool, the graph that chooses, the store, who has which pixel.
 
-    Links out of the pool are not followed. Raises BadInput for an n that the graph does not serve.
+    ahead: as of Rounds; with it the guesses of a model are offered only once they are better than
+    chance. Links out of the pool are not followed. Raises BadInput for an n that the graph does not
+    serve.
     """
 
     def __init__(
@@ -23,12 +26,16 @@ class Annotation:
         n: int,
         distance: float | None,
         seed: int,
+        ahead: int | None = None,
     ) -> None:
         self.pool, _ = pool.confined()
         self.served, self.store = served, store
-        self.rounds = Rounds(self.pool, served, store, n=n, distance=distance, seed=seed)
+        self.rounds = Rounds(
+            self.pool, served, store, n=n, distance=distance, seed=seed, ahead=ahead
+        )
         self.queue = self.rounds.queue
-        self.answers = Answers(self.pool, self.queue, store)
+        self.guesses = Guesses(trusted=ahead is None)
+        self.answers = Answers(self.pool, self.queue, store, self.guesses)
         self.pictures = Pictures(self.pool, served, seed=seed)
 
     def start(self) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from scorer.labels.answer import Answer
 from scorer.labels.store import Store
 from scorer.pools import Index
+from scorer.service.guesses import Guesses
 from scorer.service.queue import Query, Queue
 
 
@@ -16,8 +17,8 @@ class Conflict(Exception):
 class Answers:
     """What is answered of a queue. count, started: answers since that time, ISO 8601."""
 
-    def __init__(self, pool: Index, queue: Queue, store: Store) -> None:
-        self._pool, self._queue, self._store = pool, queue, store
+    def __init__(self, pool: Index, queue: Queue, store: Store, guesses: Guesses) -> None:
+        self._pool, self._queue, self._store, self._guesses = pool, queue, store, guesses
         self.count, self.started = 0, _now()
         self._answering = threading.Lock()
 
@@ -41,6 +42,7 @@ class Answers:
             if is_new:  # one that comes late, again, may have been taken back since
                 self.count += 1
                 self._queue.close(query.pixel)
+                self._guesses.note(query, class_name)
             return number
 
     def undo(self, annotator: str, request: str) -> tuple[Answer, Query | None] | None:

@@ -5,8 +5,9 @@ from typing import Any
 import click
 
 from scorer import options
-from scorer.console import Number
+from scorer.console import Number, Size
 from scorer.errors import MissingDependency
+from scorer.runtimes import options as runtime_options
 
 
 @click.command("serve")
@@ -65,9 +66,26 @@ from scorer.errors import MissingDependency
     show_default=True,
     help="Seconds that a request may take to arrive, and then to be answered.",
 )
-@options.runtime
-@options.precision
-@options.threads
+@options.classes(
+    "Names of the classes, for labelling without a graph: random pixels are asked until the file "
+    "of --graph exists"
+)
+@click.option(
+    "--size",
+    type=Size(),
+    default="360x480",
+    show_default=True,
+    help="Size of the grid that random pixels are drawn on, HEIGHTxWIDTH, without a graph.",
+)
+@click.option(
+    "--ahead",
+    type=click.IntRange(1),
+    help="Number of pixels that the newest graph chooses ahead of the annotators.  [default: the "
+    "whole pool is ranked]",
+)
+@runtime_options.runtime
+@runtime_options.precision
+@runtime_options.threads
 def serve_command(**given: Any) -> None:
     """Open the annotation page and the scoring service.
 

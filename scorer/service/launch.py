@@ -17,6 +17,8 @@ from scorer.labels.store import SUFFIX, Store
 from scorer.pools import Index, list_pool
 from scorer.ranking.messages import warn_of_neighbours
 from scorer.runtimes import choose, open_graph
+from scorer.runtimes.base import Runtime
+from scorer.runtimes.blank import NETWORK, Blank
 from scorer.service import address, app
 from scorer.service.annotation import Annotation
 from scorer.service.connection import Connection
@@ -45,13 +47,20 @@ class Settings:
     runtime: str
     precision: str
     threads: int | None
+    classes: tuple[str, ...] | None
+    size: tuple[int, int]
+    ahead: int | None
 
     def opened(self) -> Served:
-        """The graph, which can be opened again."""
+        """The graph, which can be opened again; nothing in its place while there is none."""
         name, workers = choose(self.runtime, self.precision, self.graph), self.threads or cores()
-        return Served(
-            lambda: open_graph(name, self.graph, workers=workers, precision=self.precision)
-        )
+
+        def reopen() -> Runtime:
+            if self.classes is not None and not self.graph.exists():
+                return Blank(self.classes, self.size, workers=workers)
+            return open_graph(name, self.graph, workers=workers, precision=self.precision)
+
+        return Served(reopen)
 
 
 def serve(settings: Settings) -> None:
@@ -65,10 +74,11 @@ def serve(settings: Settings) -> None:
     served, pool = settings.opened(), _confined(settings.where)
     with closing(address.listen(settings.host, settings.port)) as listening, instance_lock(labels):
         store = Store(labels, served.runtime.contract.classes)
-        warn_of_neighbours(served.runtime.contract, settings.min_distance)
+        if served.runtime.contract.network != NETWORK:
+            warn_of_neighbours(served.runtime.contract, settings.min_distance)
         annotation = Annotation(
             pool, served, store,
-            n=settings.n, distance=settings.min_distance, seed=settings.seed,
+            n=settings.n, distance=settings.min_distance, seed=settings.seed, ahead=settings.ahead,
         )  # fmt: skip
         say(f"{len(pool)} images in {settings.where}; answers go into {labels}")
         _run(settings, annotation, listening)

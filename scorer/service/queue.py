@@ -11,6 +11,7 @@ import numpy as np
 
 from scorer.contract import Contract
 from scorer.images.place import Place
+from scorer.runtimes import blank
 from scorer.selection.result import Pixel, Ranked
 
 _GUESSES = 4  # number keys
@@ -52,7 +53,11 @@ class _Lease:
 
 
 def _guesses(ranked: Ranked, pixel: Pixel, contract: Contract) -> tuple[str, ...]:
-    """The model is unsure where classes meet: the one that it takes, and its neighbours."""
+    """The model is unsure where classes meet: the one that it takes, and its neighbours. Without a
+    model there are none.
+    """
+    if contract.network == blank.NETWORK:
+        return ()
     labels = [pixel.label]
     if ranked.segmentation is not None:
         row, col = ranked.geometry.to_map(pixel.row, pixel.col)
@@ -80,10 +85,11 @@ class Queue:
         found = [
             Query(
                 **ranked.place(one).coordinates, rank=one.rank, score=one.score,
-                guess=contract.classes[one.label], guesses=_guesses(ranked, one, contract),
+                guess=guesses[0] if guesses else "", guesses=guesses,
                 round=number, graph=contract.sha256,
             )
             for one in ranked.pixels
+            for guesses in (_guesses(ranked, one, contract),)
         ]  # fmt: skip
         with self._lock:
             self._known |= {query.pixel: query for query in found}
@@ -91,10 +97,18 @@ class Queue:
                 self._put(still)
 
     def clear(self) -> None:
-        """Ask for nothing any more; what somebody has before them can still be answered."""
+        """Ask for nothing any more; what somebody has before them can still be answered.
+
+        Of what an annotator holds, only the first stays theirs: the others are asked by whoever
+        fills the queue next.
+        """
         with self._lock:
             self._images.clear()
             self._order.clear()
+            first: dict[str, Key] = {}
+            for pixel, lease in self._leases.items():
+                first.setdefault(lease.annotator, pixel)
+            self._leases = {pixel: self._leases[pixel] for pixel in first.values()}
 
     def next(self, annotator: str, count: int) -> list[Query]:
         """Up to `count` pixels for an annotator, those first that they already have."""

@@ -1,24 +1,34 @@
 """Rounds of labelling: the graph of now ranks the pool, in the background, into the queue."""
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from scorer.console import say
 from scorer.labels.answer import Answer
 from scorer.labels.store import Store
-from scorer.pools import Index
+from scorer.pools import Index, Pool
+from scorer.runtimes import blank
 from scorer.runtimes.base import Runtime
+from scorer.selection.noise import uniform
 from scorer.selection.result import Ranked
 from scorer.selection.select import check, rank
 from scorer.service.queue import Queue
 from scorer.service.served import Served
 
+_BEFORE_A_MODEL = 40  # random pixels that there should be, over as many photographs as possible
+_LOOK_S = 0.05
+
 
 class Rounds:
     """A round is what one graph asks of one pool. Raises BadInput for an n that it does not serve.
 
-    ranked, skipped: images of this round so far. failure: what has ended the ranking, in words.
+    ahead: pixels that are chosen ahead of the annotators, just in time, photographs with the fewest
+    answers first and then at random; None: the whole pool is ranked. ranked, skipped: images of
+    this round so far. failure: what has ended the ranking, in words.
     """
 
     def __init__(
@@ -30,10 +40,13 @@ class Rounds:
         n: int,
         distance: float | None,
         seed: int,
+        ahead: int | None = None,
     ) -> None:
         check(served.runtime.contract, n=n, distance=distance, want_map=False)
         self.pool, self.served, self.store = pool, served, store
-        self.n, self.distance, self.seed = n, distance, seed
+        self.n, self.distance, self.seed, self.ahead = n, distance, seed, ahead
+        order = np.argsort(uniform(seed, "photographs", (len(pool),)), kind="stable")
+        self._shuffled = [pool.names[place] for place in order]
         self.queue = Queue()
         self._turn = threading.Lock()
         self._begin(list(store.standing()))
@@ -50,10 +63,24 @@ class Rounds:
             for one in standing
             if (one.round, one.graph) == (self.number, graph) and one.answer != "skip"
         )
-        ranking = (self.runtime, self.number, answered, self._stop)
+        ranking = (self.runtime, self._turn_of(standing), self.number, answered, self._stop)
         self._thread = threading.Thread(
             target=self._rank, args=ranking, name="ranking", daemon=True
         )
+
+    def _turn_of(self, standing: Sequence[Answer]) -> Pool:
+        """The photographs in the order in which they are asked about."""
+        if self.ahead is None:
+            return self.pool
+        answers = Counter(one.image for one in standing)
+        return self.pool.only(sorted(self._shuffled, key=lambda name: answers[name]))
+
+    @property
+    def pixels(self) -> int:
+        """That are asked of a photograph: without a model few, of as many as there are."""
+        if self.runtime.contract.network != blank.NETWORK:
+            return self.n
+        return min(self.n, max(1, math.ceil(_BEFORE_A_MODEL / max(1, len(self.pool)))))
 
     @property
     def runtime(self) -> Runtime:
@@ -97,26 +124,39 @@ class Rounds:
         return self.ranked + self.skipped == len(self.pool)
 
     def _rank(
-        self, runtime: Runtime, number: int, answered: Mapping[str, int], stop: threading.Event
+        self,
+        runtime: Runtime,
+        pool: Pool,
+        number: int,
+        answered: Mapping[str, int],
+        stop: threading.Event,
     ) -> None:
         """Ask for n pixels of every image, of which some were answered in this round before."""
+        n = self.pixels
         try:
             results = rank(
-                runtime, self.pool, n=self.n, labels=self.store.labels(), seed=self.seed,
+                runtime, pool, n=n, labels=self.store.labels(), seed=self.seed,
                 distance=self.distance, want_map=runtime.contract.has_map,
             )  # fmt: skip
             for result in results:
                 if stop.is_set():
                     return
                 if isinstance(result, Ranked):
-                    left = max(0, self.n - answered.get(result.image, 0))
+                    left = max(0, n - answered.get(result.image, 0))
                     self.queue.add(result.best(left), runtime.contract, number)
                     self.ranked += 1
                     self._nonnegative += result.nonnegative or 0.0
                 else:
                     self.skipped += 1
+                self._wait(stop)
         except Exception as error:  # told on the page and in /v1/state; labelling goes on
             self.failure = str(error)
+
+    def _wait(self, stop: threading.Event) -> None:
+        """Until the annotators need more, or this round is over."""
+        while self.ahead is not None and self.queue.left()[0] >= self.ahead:
+            if stop.wait(_LOOK_S):
+                return
 
 
 def _number(standing: Sequence[Answer], graph: str) -> int:

@@ -8,6 +8,7 @@ import pytest
 import trees
 
 from scorer.errors import BadDataset
+from scorer.images.colours import default_colours
 from trainer import dataset
 from trainer.layouts import camvid
 
@@ -240,7 +241,7 @@ def test_a_damaged_camvid_tree_is_refused(
 
 @pytest.mark.parametrize("count", [2, 11, 19, 150, 255])
 def test_default_colours_are_different_and_none_is_black(count: int) -> None:
-    colours = dataset.default_colours(count)
+    colours = default_colours(count)
     assert len(colours) == len(set(colours)) == count
     assert (0, 0, 0) not in colours
     assert all(0 <= channel <= 255 for colour in colours for channel in colour)
@@ -248,7 +249,7 @@ def test_default_colours_are_different_and_none_is_black(count: int) -> None:
 
 def test_colours_may_be_left_out(tmp_path: Path) -> None:
     path = edited(tmp_path, COLOURS, "")
-    assert dataset.read(path).classes.colours == dataset.default_colours(3)
+    assert dataset.read(path).classes.colours == default_colours(3)
 
 
 def test_camvid_classes_can_be_renamed(tmp_path: Path) -> None:

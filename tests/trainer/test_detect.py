@@ -9,6 +9,7 @@ import trees
 from PIL import Image
 
 from scorer.errors import BadDataset, Failure
+from scorer.images.colours import default_colours
 from trainer import dataset
 from trainer.dataset import Dataset
 from trainer.detect import Detection, detect
@@ -96,7 +97,7 @@ def test_a_palette_with_equal_colours_is_not_taken(tmp_path: Path) -> None:
     mask.putpalette([9] * 768)
     mask.save(tmp_path / "masks" / "toy_00.png")
     found = read_back(detect(tmp_path, written_to=tmp_path), tmp_path)
-    assert found.classes.colours == dataset.default_colours(3)
+    assert found.classes.colours == default_colours(3)
 
 
 def test_a_folder_without_masks_needs_labels(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from scorer.errors import BadDataset
+from scorer.images.colours import default_colours
 from scorer.pools import list_pool, named
-from trainer.classes import Classes, default_colours
+from trainer.classes import Classes
 from trainer.evaluation import Evaluation, _largest, evaluate
 from trainer.graph.dropout import FeatureDropout
 from trainer.network import BayesianNetwork

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from scorer.errors import BadDataset
+from scorer.images.colours import default_colours, hexadecimal
 from scorer.pools import list_pool
 from trainer import masks
-from trainer.classes import default_colours, hexadecimal
 from trainer.layouts.layout import Layout
 from trainer.split import Split
 

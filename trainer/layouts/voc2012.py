@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from scorer.errors import BadDataset
+from scorer.images.colours import default_colours, hexadecimal
 from scorer.pools import named
 from trainer import masks
-from trainer.classes import default_colours, hexadecimal
 from trainer.layouts.layout import Layout
 from trainer.split import Split
 

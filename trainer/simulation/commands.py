@@ -1,9 +1,7 @@
 """The next pixels to ask for, chosen by the commands that a team would type."""
 
 import csv
-import ctypes
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,10 +10,9 @@ from pathlib import Path
 from scorer.errors import SOME_SKIPPED, Failure
 from scorer.pools import list_pool
 from scorer.pools.folder import Folder
+from scorer.processes import end_with_parent
 from scorer.selection.spacing import AUTO
 from trainer.simulation.look import Asked, Question
-
-_SET_PARENT_DEATH_SIGNAL = 1  # prctl(2)
 
 
 def in_graph(question: Question, on_image: Callable[[int], None]) -> Asked:
@@ -63,12 +60,6 @@ def _folder(question: Question) -> Path:
     return folder
 
 
-def _end_with_parent() -> None:
-    """In a child on Linux: when its parent is killed it ends, too, and nobody writes twice."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-
-
 def _command(*words: object) -> None:
     """Run a command of ours; what it says on failure is the failure."""
     found = subprocess.run(  # noqa: S603  # ourselves
@@ -76,7 +67,7 @@ def _command(*words: object) -> None:
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=_end_with_parent,  # no threads are left in it to deadlock
+        preexec_fn=end_with_parent,
     )
     if found.returncode not in (0, SOME_SKIPPED):
         raise Failure(

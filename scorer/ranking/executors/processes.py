@@ -1,6 +1,5 @@
 """Processes of this machine, each with the graph open and threads of its own."""
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -12,11 +11,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from scorer.errors import Failure
+from scorer.processes import end_with_parent
 from scorer.ranking.executors import threads
 from scorer.ranking.shard import Shards
 from scorer.ranking.work import Work
 
-_SET_PARENT_DEATH_SIGNAL = 1
 _MOST_DEATHS = 20  # one after the other, without a shard that was finished between them
 _Scored = tuple[list[int], int]
 _opened: Shards | Failure  # in a worker
@@ -80,10 +79,9 @@ class Processes:
 def _begin(work: Work, parent: int) -> None:
     global _opened  # noqa: PLW0603  # the one thing that a worker keeps
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-        if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGKILL)
+    end_with_parent()
+    if sys.platform == "linux" and os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)  # it was killed before
     try:
         _opened = work.open()
     except Failure as error:  # told by whoever is asked to score

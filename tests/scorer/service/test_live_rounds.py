@@ -1,0 +1,155 @@
+"""Labelling without a graph, and pixels that the newest graph chooses just in time."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from application import answering
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from scorer.contract import NO_PIXEL
+from scorer.labels.store import Store
+from scorer.pools import list_pool
+from scorer.runtimes import open_graph
+from scorer.runtimes.blank import NETWORK, Blank
+from scorer.service.annotation import Annotation
+from scorer.service.guesses import Guesses
+from scorer.service.queue import Query
+from scorer.service.served import Served
+
+Graph = Callable[..., Path]
+IMAGES, AHEAD = 30, 4
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    for index in range(IMAGES):
+        Image.new("RGB", (70, 50), (index, 0, 0)).save(tmp_path / "images" / f"{index:02}.png")
+    return tmp_path
+
+
+def live(folder: Path, graph: Path, *, n: int = 3) -> Annotation:
+    """Blank until the graph is there."""
+    classes = open_graph("cpu", graph, workers=1).contract.classes
+    kept = folder / "scorer.onnx"
+    served = Served(
+        lambda: open_graph("cpu", kept, workers=1) if kept.exists() else Blank(classes, (64, 96))
+    )
+    store = Store(folder / "labels.db", classes)
+    pool = list_pool(folder / "images")
+    annotation = Annotation(pool, served, store, n=n, distance=None, seed=0, ahead=AHEAD)
+    annotation.start()
+    return annotation
+
+
+def until(true: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if true():
+            return
+        time.sleep(0.02)
+    pytest.fail("it never came")
+
+
+def asked(client: TestClient, count: int = 1) -> list[dict[str, object]]:
+    until(lambda: bool(client.get("/v1/queue?annotator=ann&count=1").json()))
+    return client.get("/v1/queue", params={"annotator": "ann", "count": count}).json()
+
+
+def answer(client: TestClient, query: dict[str, object], name: str) -> None:
+    place = {key: query[key] for key in ("image", "row", "col")}
+    body = place | {"answer": "label", "class_name": name, "annotator": "ann", "seconds": 1.0}
+    sent = body | {"request": f"{query['image']} {query['row']} {query['col']}"}
+    assert client.post("/v1/labels", json=sent).status_code == 201
+
+
+def test_without_a_graph_random_pixels_are_asked_of_as_many_photographs_as_there_are(
+    folder: Path, tiny: Graph
+) -> None:
+    with answering(live(folder, tiny())) as client:
+        seen = Counter[object]()
+        for _ in range(IMAGES):
+            (query,) = asked(client)
+            assert (query["guess"], query["guesses"]) == ("", [])
+            assert (query["height"], query["width"]) == (50, 70)
+            seen[query["image"]] += 1
+            answer(client, query, "road")
+        state = client.get("/v1/state").json()
+    # 40 random pixels over 30 photographs: two of each, one photograph after the other
+    assert max(seen.values()) == 2
+    assert len(seen) == IMAGES // 2
+    assert (state["network"], state["has_map"]) == (NETWORK, False)
+
+
+def test_no_more_is_chosen_than_somebody_will_see_soon(folder: Path, tiny: Graph) -> None:
+    annotation = live(folder, tiny())
+    with answering(annotation):
+        until(lambda: annotation.queue.left()[0] >= AHEAD)
+        time.sleep(0.3)
+        assert annotation.queue.left()[0] < AHEAD + 2
+        assert annotation.rounds.ranked < IMAGES / 2
+
+
+def test_the_newest_graph_asks_next_and_what_is_shown_stays(folder: Path, tiny: Graph) -> None:
+    annotation = live(folder, tiny())
+    with answering(annotation) as client:
+        before = asked(client, 3)
+        answer(client, before[0], "road")
+        (folder / "scorer.onnx").write_bytes(tiny("entropy").read_bytes())
+        assert annotation.rounds.reload()
+        until(lambda: annotation.queue.left()[0] >= 2)
+        after = asked(client, 3)
+        assert after[0]["graph"] == before[1]["graph"], "the one that is on the page"
+        graph = client.get("/v1/state").json()["graph"]
+        assert {one["graph"] for one in after[1:]} == {graph}
+        assert before[0]["image"] not in {one["image"] for one in after[1:]}, "answered already"
+
+
+def test_a_graph_that_is_there_from_the_start_is_served(folder: Path, tiny: Graph) -> None:
+    (folder / "scorer.onnx").write_bytes(tiny().read_bytes())
+    with answering(live(folder, tiny())) as client:
+        assert client.get("/v1/state").json()["network"] != NETWORK
+
+
+def query(guess: str) -> Query:
+    return Query(
+        image="a.png", row=1, col=1, height=9, width=9, grid_height=9, grid_width=9, rank=1,
+        score=0.0, guess=guess, guesses=(guess,), round=1, graph="",
+    )  # fmt: skip
+
+
+def test_guesses_are_offered_once_they_beat_the_most_frequent_class() -> None:
+    guesses = Guesses(trusted=False)
+    for index in range(12):  # always the frequent class: right half of the time, as chance is
+        guesses.note(query("sky"), ("sky", "road")[index % 2])
+    assert (guesses.right, guesses.offered) == (0.5, False)
+    for index in range(20):
+        guesses.note(query(("sky", "road")[index % 2]), ("sky", "road")[index % 2])
+    assert (guesses.right, guesses.offered) == (1.0, True)
+    assert Guesses(trusted=True).offered
+
+
+def test_few_answers_tell_nothing_and_random_pixels_have_no_guess() -> None:
+    guesses = Guesses(trusted=False)
+    for _ in range(9):
+        guesses.note(query("sky"), "sky")
+    for _ in range(30):
+        guesses.note(query(""), "sky")
+        guesses.note(query("sky"), None)
+    assert (guesses.right, guesses.offered) == (None, False)
+
+
+def test_random_pixels_are_eligible_ones_and_the_best_first() -> None:
+    blank = Blank(("a", "b"), (64, 96))
+    noise = np.random.default_rng(0).random((2, 64, 96), np.float32)
+    exclude = np.ones((2, 64, 96), np.uint8)
+    exclude[0, 3:5, 7] = 0
+    found = blank.run(np.zeros((2, 64, 96, 3), np.uint8), exclude, noise)
+    assert sorted(map(tuple, found.pixel[0, :2].tolist())) == [(3, 7), (4, 7)]
+    assert found.score[0, 0] == noise[0, 3:5, 7].max()
+    assert (found.pixel[0, 2:] == NO_PIXEL).all()
+    assert (found.pixel[1] == NO_PIXEL).all()

@@ -1,0 +1,54 @@
+"""The folder of a live session: begun from a pool and names, continued from itself."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trees
+
+from scorer.errors import BadDataset, BadInput
+from trainer import dataset
+from trainer.live.home import Home, prepare
+
+NAMES = ("sky", "road, wet", 'a "b"')
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Path:
+    for index in range(3):
+        trees.save(tmp_path / "pool" / f"{index}.png", np.zeros((48, 64, 3), np.uint8))
+    return tmp_path / "pool"
+
+
+def test_it_begins_from_a_pool_and_names(pool: Path, tmp_path: Path) -> None:
+    home = Home(tmp_path / "session")
+    found = prepare(home, str(pool), NAMES)
+    assert found.classes.names == NAMES
+    assert len(set(found.classes.colours)) == 3
+    assert len(found.train.images) == 3
+    assert found.size == (48, 64)
+    assert found.train.labels == home.labels
+    assert home.classes.read_text("utf-8").splitlines() == list(NAMES)
+    assert dataset.read(home.dataset) == found
+
+
+def test_it_continues_from_itself(pool: Path, tmp_path: Path) -> None:
+    home = Home(tmp_path / "session")
+    prepare(home, str(pool), NAMES)
+    before = home.dataset.read_bytes()
+    assert prepare(home, None, None).classes.names == NAMES
+    assert prepare(home, str(pool), NAMES).classes.names == NAMES
+    assert home.dataset.read_bytes() == before
+    with pytest.raises(BadInput, match="has the classes sky"):
+        prepare(home, str(pool), ("sky", "road"))
+
+
+@pytest.mark.parametrize("given", [(None, NAMES), ("pool", None)])
+def test_the_first_time_it_needs_both(
+    given: tuple[str | None, tuple[str, ...] | None], pool: Path, tmp_path: Path
+) -> None:
+    where = str(pool) if given[0] else None
+    with pytest.raises(BadDataset, match="does not exist") as caught:
+        prepare(Home(tmp_path / "session"), where, given[1])
+    assert "--pool" in caught.value.remedy
+    assert not (tmp_path / "session" / "dataset.toml").exists()

@@ -1,0 +1,88 @@
+"""trainer live: from an empty folder to a model, from the command line."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorer import options
+from scorer.console import Number, say
+from trainer.options import needs, needs_torch
+
+
+@click.command("live")
+@options.pool("Photographs to label", default=None)
+@options.classes("Names of the classes")
+@options.n
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Network address to listen on."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on.",
+)
+@click.option(
+    "--every",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Number of answers after which the model is fitted again.",
+)
+@click.option(
+    "--pause",
+    type=Number(0.1, 3600),
+    default=2.0,
+    show_default=True,
+    help="Seconds without an answer after which it is fitted to what was answered since.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(10),
+    default=500,
+    show_default=True,
+    help="Number of batches that the head learns from each time.",
+)
+@click.option(
+    "--ahead",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Number of pixels that the newest model chooses ahead of the annotators.",
+)
+@click.option(
+    "--out",
+    type=options.FILE,
+    default=".",
+    show_default=True,
+    help="Folder of dataset.toml, labels.db, model.safetensors and scorer.onnx.",
+)
+def live_command(
+    where: str | None, classes: tuple[str, ...] | None, out: Path, **given: Any
+) -> None:
+    """Open the annotation page on photographs without labels, and train a model while you click.
+
+    The first questions are random pixels. After 20 answers with two classes there is a model; from
+    then on it chooses the pixels, and is fitted again after every few answers. Ctrl-C ends it, and
+    the same command continues. The folder can be used with every other command at any time.
+
+    \b
+    Examples:
+      trainer live --pool ./images --classes road,building,sky,tree,car
+      trainer live --pool ./images --classes classes.txt --out session
+      trainer live
+    """
+    needs_torch()
+    needs("onnx", "graphs")
+    needs("fastapi", "pages")
+    from trainer.live.home import Home, prepare  # noqa: PLC0415
+    from trainer.live.session import Session, Settings  # noqa: PLC0415
+
+    home = Home(out)
+    found = prepare(home, where, classes)
+    settings = Settings(where=where or found.train.images.where, size=found.size, **given)
+    say(f"{len(found.train.images)} photographs, classes {', '.join(found.classes.names)}")
+    Session(home, settings).run()
+    say(f"labels are in {home.labels}, the last model in {home.model}")

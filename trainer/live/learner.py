@@ -1,0 +1,99 @@
+"""A head that is fitted again and again, while its backbone and what that saw are kept."""
+
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import torch
+
+from scorer.labels import Labels
+from trainer import model, networks, weights
+from trainer.dataset import Dataset
+from trainer.hypercolumns import fit
+from trainer.hypercolumns.album import Album
+from trainer.hypercolumns.cache import Cache
+from trainer.hypercolumns.pixels import gather
+from trainer.job import KEPT_GB, features_path
+from trainer.model import Card
+from trainer.network import BayesianNetwork
+from trainer.pytorch import device
+from trainer.recipe import HeadRecipe
+from trainer.threads import threads
+
+_DROPOUT = 0.2
+
+
+class Learner:
+    """Learns from labels of the images of a dataset; every time from the same start, so that what
+    comes out depends on the labels alone. The model goes to `out`.
+    """
+
+    def __init__(self, dataset: Dataset, out: Path, recipe: HeadRecipe) -> None:
+        self.dataset, self.out, self.recipe = dataset, out, recipe
+        torch.manual_seed(recipe.seed)
+        self.name = networks.NAMES[0]
+        self.network = networks.build(
+            self.name, len(dataset.classes), rate=_DROPOUT, kind="channel"
+        )
+        self._origin = weights.load_network(self.network, "auto")
+        self._start = {
+            name: one.clone()
+            for name, one in self.network.state_dict().items()
+            if "backbone." not in name
+        }
+        self.network.to(device())
+        self._cache = Cache(features_path(out), most_bytes=int(KEPT_GB * 1e9))
+        self._album = Album(self.network, dataset.size, self._cache)
+
+    def __enter__(self) -> "Learner":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with closing(self._cache):
+            pass
+
+    def learn(self, labels: Labels) -> tuple[BayesianNetwork, Card]:
+        """Fit the head, and save the model. Raises BadLabels, Failure."""
+        self.network.load_state_dict(self._start, strict=False)
+        pixels = gather(self._album, self.dataset.train, labels)
+        with threads(1):  # its matrices are small: a second thread would only wait for the first
+            fit.fit(self.network, pixels, self.recipe)
+        card = self._card(pixels.images, pixels.labels)
+        model.save(self.out, self.network, card)
+        return self.network, card
+
+    def untrained(self) -> tuple[BayesianNetwork, Card]:
+        """The network as it begins, with a card that says so."""
+        self.network.load_state_dict(self._start, strict=False)
+        return self.network.eval(), self._card(0, 0)
+
+    def _card(self, images: int, labels: int) -> Card:
+        height, width = self.dataset.size
+        return Card(
+            network=self.name,
+            dropout=_DROPOUT,
+            dropout_kind="channel",
+            classes=self.dataset.classes.names,
+            colours=self.dataset.classes.colours,
+            height=height,
+            width=width,
+            pretrained=self._origin,
+            training={"steps": self.recipe.steps, "images": images, "labels": labels},
+        )
+
+
+def can_learn(labels: Labels, least: int) -> bool:
+    """Whether there are enough clicks, of two classes at least."""
+    found = [
+        click.label
+        for clicks in labels.clicks.values()
+        for click in clicks
+        if click.label is not None
+    ]
+    return len(found) >= least and len(np.unique(found)) > 1

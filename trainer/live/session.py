@@ -1,0 +1,143 @@
+"""A live session: the service and the process that learns, started again should one of them die."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic, sleep
+
+from scorer.console import say
+from scorer.errors import Failure
+from scorer.processes import end_with_parent
+from trainer.live.home import Home
+
+_LOOK_S = 0.2
+_SHORT_S = 5.0  # a process that ends sooner has not run
+_MOST = 5  # times in a row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """host, port: of the service; n: pixels of a photograph in a row; every, pause, steps: of the
+    process that learns (export/live.py).
+    """
+
+    where: str
+    size: tuple[int, int]
+    host: str
+    port: int
+    n: int
+    ahead: int
+    every: int
+    pause: float
+    steps: int
+
+
+class Session:
+    """Runs until it is told to stop."""
+
+    def __init__(self, home: Home, settings: Settings) -> None:
+        self.home, self.settings = home, settings
+        self.models = 0
+        self._service = _Kept("the service", self._serving())
+        self._learner = _Kept("the process that learns", self._learning(), self._hear)
+
+    def run(self) -> None:
+        """Keep both alive until Ctrl-C or SIGTERM. Raises Failure where one cannot be kept so."""
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        try:
+            while not stop.is_set():
+                self._service.keep()
+                self._learner.keep()
+                sleep(_LOOK_S)
+        finally:
+            self._learner.end()
+            self._service.end()
+
+    def _hear(self, line: str) -> None:
+        """A new graph: the service takes it over."""
+        try:
+            told = json.loads(line)
+        except ValueError:
+            return
+        self.models += 1
+        seconds = told["gathered_and_fitted"] + told["exported"]
+        say(
+            f"model {self.models}: {told['labels']} labels of {told['images']} photographs, "
+            f"{seconds:.1f} s",
+            **told,
+        )
+        self._service.signal(signal.SIGHUP)
+
+    def _serving(self) -> Sequence[str]:
+        one, (height, width) = self.settings, self.settings.size
+        return [
+            sys.executable, "-m", "scorer", "serve", "--pool", one.where,
+            "--labels", str(self.home.labels), "--graph", str(self.home.graph),
+            "--classes", str(self.home.classes), "--size", f"{height}x{width}",
+            "--host", one.host, "--port", str(one.port), "--n", str(one.n),
+            "--ahead", str(one.ahead), "--threads", "1",
+        ]  # fmt: skip
+
+    def _learning(self) -> Sequence[str]:
+        one = self.settings
+        return [
+            sys.executable, "-m", "export.live", "--folder", str(self.home.folder),
+            "--every", str(one.every), "--pause", str(one.pause), "--steps", str(one.steps),
+        ]  # fmt: skip
+
+
+class _Kept:
+    """A process that is started again when it ends."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], hear: Callable[[str], None] | None = None
+    ) -> None:
+        self._name, self._command, self._hear = name, command, hear
+        self._process: subprocess.Popen[str] | None = None
+        self._began, self._failures = 0.0, 0
+
+    def keep(self) -> None:
+        """Start it, or start it again."""
+        if self._process is not None:
+            code = self._process.poll()
+            if code is None:
+                return
+            self._failures = self._failures + 1 if monotonic() - self._began < _SHORT_S else 0
+            if self._failures == _MOST or code in (2, 3, 5):  # what no second start mends
+                raise Failure(
+                    f"{self._name} ended with exit code {code}",
+                    remedy="its own message is above",
+                )
+            say(f"{self._name} ended ({code}) and is started again", style="yellow")
+        self._began = monotonic()
+        self._process = subprocess.Popen(  # noqa: S603  # ourselves
+            self._command,
+            stdout=subprocess.PIPE if self._hear else None,
+            text=True,
+            preexec_fn=end_with_parent,  # noqa: PLW1509  # it calls prctl and nothing else
+            start_new_session=True,  # Ctrl-C is for this process, which ends both in order
+        )
+        if self._hear is not None:
+            threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+
+    def signal(self, number: int) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def end(self) -> None:
+        """With what it was asked for done."""
+        self.signal(signal.SIGTERM)
+        if self._process is not None:
+            self._process.wait()
+
+    def _listen(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stdout is not None
+        assert self._hear is not None
+        for line in process.stdout:
+            self._hear(line)
