@@ -6,6 +6,9 @@ from scorer.images.place import Place
 
 ANSWERS = ("label", "unsure", "skip")
 UNDO = "undo"
+# Why a pixel has an answer: a model asked for it; a random one was asked, to measure the model; or
+# the annotator chose it.
+ASKED, AUDIT, FREE = SOURCES = ("asked", "audit", "free")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +17,7 @@ class Answer(Place):
 
     answer: one of ANSWERS; class_name: with "label". seconds: that it took; time: ISO 8601, UTC.
     request: names the answer, so that the same one sent twice is one. graph: the hash of the
-    contract of what chose the pixel, "" where that is not known.
+    contract of what chose the pixel, "" where that is not known. source: one of SOURCES.
     """
 
     grid_height: int
@@ -27,3 +30,4 @@ class Answer(Place):
     time: str
     request: str
     graph: str = ""
+    source: str = ASKED

@@ -8,7 +8,8 @@ from pathlib import Path
 from scorer.errors import BadLabels, CannotWrite
 
 _APPLICATION = 0x42414C45  # "BALE", in the header of the file
-_VERSION = 1
+_VERSION = 2
+_BEFORE = 1  # the same without the column `source`, which is added when it is opened to write
 _WAIT_S = 30.0
 _SCHEMA = """
 CREATE TABLE classes (position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
@@ -29,7 +30,8 @@ CREATE TABLE answers (
   time TEXT NOT NULL,
   request TEXT NOT NULL UNIQUE,
   graph TEXT NOT NULL,
-  undoes INTEGER UNIQUE REFERENCES answers (id) CHECK ((answer = 'undo') = (undoes IS NOT NULL))
+  undoes INTEGER UNIQUE REFERENCES answers (id) CHECK ((answer = 'undo') = (undoes IS NOT NULL)),
+  source TEXT NOT NULL DEFAULT 'asked' CHECK (source IN ('asked', 'audit', 'free'))
 ) STRICT;
 CREATE INDEX answers_by_pixel ON answers (image, row, col);
 CREATE TRIGGER answers_stay BEFORE UPDATE ON answers
@@ -63,6 +65,8 @@ def open_writing(path: Path, classes: Sequence[str]) -> sqlite3.Connection:
         if _is_empty(connection):
             _make(connection, classes)
         check_classes(connection, path, classes)
+        if _version(connection) == _BEFORE:
+            _upgrade(connection)
         connection.execute("COMMIT")
     except BaseException:
         connection.close()
@@ -103,16 +107,31 @@ def check_classes(connection: sqlite3.Connection, path: Path, classes: Sequence[
 def classes_in(connection: sqlite3.Connection, path: Path) -> tuple[str, ...]:
     """The classes of a store, in their order; any other file is refused."""
     kind = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _version(connection)
     if kind != _APPLICATION:
         raise BadLabels(f"{path} is a database, but not of labels", remedy="choose another file")
-    if version != _VERSION:
+    if version not in (_VERSION, _BEFORE):
         raise BadLabels(
             f"{path} is a label store of version {version}, this program knows {_VERSION}",
             remedy="install the version of balentacq that wrote it",
         )
     names = connection.execute("SELECT name FROM classes ORDER BY position")
     return tuple(name for (name,) in names)
+
+
+def has_source(connection: sqlite3.Connection) -> bool:
+    """Whether the answers say why they were given."""
+    return _version(connection) != _BEFORE
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    column = next(line for line in _SCHEMA.splitlines() if line.startswith("  source "))
+    connection.execute(f"ALTER TABLE answers ADD COLUMN {column.strip()}")
+    connection.execute(f"PRAGMA user_version = {_VERSION}")
 
 
 @contextmanager

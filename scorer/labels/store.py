@@ -13,11 +13,12 @@ from dataclasses import astuple, fields, replace
 from pathlib import Path
 
 from scorer.errors import BadLabels
-from scorer.labels.answer import ANSWERS, UNDO, Answer
+from scorer.labels.answer import ANSWERS, ASKED, AUDIT, UNDO, Answer
 from scorer.labels.click import Click, Labels
 from scorer.labels.database import (
     check_classes,
     classes_in,
+    has_source,
     named,
     open_reading,
     open_writing,
@@ -39,14 +40,15 @@ class Reader:
     def __init__(self, path: Path, classes: Sequence[str], database: sqlite3.Connection) -> None:
         self.path, self.classes = path, tuple(classes)
         self._database, self._lock = database, threading.Lock()
+        self._has_source = has_source(database)
 
     def standing(self) -> Iterator[Answer]:
         """The answer to every pixel as it stands, in the order in which they were given."""
-        yield from map(_answer, self._all(_STANDING))
+        yield from map(_answer, self._all(self._readable(_STANDING)))
 
     def history(self) -> Iterator[Answer]:
         """Everything that was ever said, what was taken back and the taking back, too."""
-        yield from map(_answer, self._all(_SELECT + " ORDER BY id"))
+        yield from map(_answer, self._all(self._readable(_SELECT + " ORDER BY id")))
 
     def length(self) -> int:
         """How many rows there are: it grows with every answer, and with every undo."""
@@ -55,13 +57,30 @@ class Reader:
         return count
 
     def labels(self) -> Labels:
-        """For training and ranking: unsure is a click without a label, a skipped pixel is none."""
+        """For training and ranking: unsure is a click without a label, a skipped pixel is none.
+
+        An answer that measures the model is one without a label, too: it is not learned from.
+        """
         clicks: dict[str, list[Click]] = defaultdict(list)
         for one in self.standing():
             if one.answer != "skip":
-                label = None if one.class_name is None else self.classes.index(one.class_name)
+                is_known = one.class_name is not None and one.source != AUDIT
+                label = self.classes.index(one.class_name or "") if is_known else None
                 clicks[one.image].append(Click(one.row, one.col, label))
         return Labels(dict(clicks))
+
+    def audit(self) -> Labels:
+        """Those of random pixels that were asked to measure the model."""
+        clicks: dict[str, list[Click]] = defaultdict(list)
+        for one in self.standing():
+            if one.source == AUDIT and one.class_name is not None:
+                label = self.classes.index(one.class_name)
+                clicks[one.image].append(Click(one.row, one.col, label))
+        return Labels(dict(clicks))
+
+    def _readable(self, query: str) -> str:
+        """For a store that was written before answers had a source, and is only read."""
+        return query if self._has_source else query.replace(", source", f", '{ASKED}'")
 
     def close(self) -> None:
         with self._lock:

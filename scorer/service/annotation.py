@@ -27,11 +27,19 @@ class Annotation:
         distance: float | None,
         seed: int,
         ahead: int | None = None,
+        audit: float = 0.0,
     ) -> None:
         self.pool, _ = pool.confined()
         self.served, self.store = served, store
         self.rounds = Rounds(
-            self.pool, served, store, n=n, distance=distance, seed=seed, ahead=ahead
+            self.pool,
+            served,
+            store,
+            n=n,
+            distance=distance,
+            seed=seed,
+            ahead=ahead,
+            audit=audit,
         )
         self.queue = self.rounds.queue
         self.guesses = Guesses(trusted=ahead is None)

@@ -33,6 +33,7 @@ class Answers:
         given = Answer(
             **query.coordinates, answer=answer, class_name=class_name, round=query.round,
             annotator=annotator, seconds=seconds, time=_now(), request=request, graph=query.graph,
+            source=query.source,
         )  # fmt: skip
         with self._answering:
             wrong = self._queue.wrong(query.pixel, annotator)
@@ -64,7 +65,7 @@ def _asked(answer: Answer) -> Query:
     """What was answered before this service began, as a query; the model's guess is not known."""
     return Query(
         **answer.coordinates, rank=1, score=0.0, guess="", guesses=(), round=answer.round,
-        graph=answer.graph,
+        graph=answer.graph, source=answer.source,
     )  # fmt: skip
 
 

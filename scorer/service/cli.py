@@ -83,6 +83,14 @@ from scorer.runtimes import options as runtime_options
     help="Number of pixels that the newest graph chooses ahead of the annotators.  [default: the "
     "whole pool is ranked]",
 )
+@click.option(
+    "--audit",
+    type=Number(0, 0.5),
+    default=0.0,
+    show_default=True,
+    help="Share of the questions that are random pixels. Their answers measure the model, which "
+    "never learns from them.",
+)
 @runtime_options.runtime
 @runtime_options.precision
 @runtime_options.threads

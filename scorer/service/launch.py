@@ -50,6 +50,7 @@ class Settings:
     classes: tuple[str, ...] | None
     size: tuple[int, int]
     ahead: int | None
+    audit: float
 
     def opened(self) -> Served:
         """The graph, which can be opened again; nothing in its place while there is none."""
@@ -78,7 +79,8 @@ def serve(settings: Settings) -> None:
             warn_of_neighbours(served.runtime.contract, settings.min_distance)
         annotation = Annotation(
             pool, served, store,
-            n=settings.n, distance=settings.min_distance, seed=settings.seed, ahead=settings.ahead,
+            n=settings.n, distance=settings.min_distance, seed=settings.seed,
+            ahead=settings.ahead, audit=settings.audit,
         )  # fmt: skip
         say(f"{len(pool)} images in {settings.where}; answers go into {labels}")
         _run(settings, annotation, listening)

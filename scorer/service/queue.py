@@ -11,6 +11,7 @@ import numpy as np
 
 from scorer.contract import Contract
 from scorer.images.place import Place
+from scorer.labels.answer import ASKED
 from scorer.runtimes import blank
 from scorer.selection.result import Pixel, Ranked
 
@@ -26,7 +27,7 @@ class Query(Place):
     """A pixel that somebody is asked for.
 
     guess: the model's class; guesses: that, and those it sees nearby, most frequent first. graph:
-    the hash of the one that asks, in this round.
+    the hash of the one that asks, in this round. source: as of an Answer.
     """
 
     rank: int
@@ -35,6 +36,7 @@ class Query(Place):
     guesses: tuple[str, ...]
     round: int
     graph: str
+    source: str = ASKED
 
 
 @dataclass(order=True)
@@ -80,13 +82,13 @@ class Queue:
         self._leases: dict[Key, _Lease] = {}
         self._closed: set[Key] = set()  # answered since the start
 
-    def add(self, ranked: Ranked, contract: Contract, number: int) -> None:
+    def add(self, ranked: Ranked, contract: Contract, number: int, source: str = ASKED) -> None:
         """The pixels that a graph has chosen in an image, in a round."""
         found = [
             Query(
                 **ranked.place(one).coordinates, rank=one.rank, score=one.score,
                 guess=guesses[0] if guesses else "", guesses=guesses,
-                round=number, graph=contract.sha256,
+                round=number, graph=contract.sha256, source=source,
             )
             for one in ranked.pixels
             for guesses in (_guesses(ranked, one, contract),)
@@ -161,6 +163,11 @@ class Queue:
             # First among their own, so that the page shows it at once.
             self._leases = {pixel: _Lease(annotator, self._clock() + LEASE_S)} | self._leases
             self._put([query])
+
+    def waits_for(self, source: str) -> bool:
+        """Whether a question of this source is open."""
+        with self._lock:
+            return any(query.source == source for one in self._order for query in one.open)
 
     def left(self) -> tuple[int, int]:
         """Pixels and images that are still open."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from scorer.console import say
-from scorer.labels.answer import Answer
+from scorer.labels.answer import AUDIT, Answer
 from scorer.labels.store import Store
 from scorer.pools import Index, Pool
 from scorer.runtimes import blank
@@ -16,6 +16,7 @@ from scorer.runtimes.base import Runtime
 from scorer.selection.noise import uniform
 from scorer.selection.result import Ranked
 from scorer.selection.select import check, rank
+from scorer.service.audits import Audits
 from scorer.service.queue import Queue
 from scorer.service.served import Served
 
@@ -27,8 +28,9 @@ class Rounds:
     """A round is what one graph asks of one pool. Raises BadInput for an n that it does not serve.
 
     ahead: pixels that are chosen ahead of the annotators, just in time, photographs with the fewest
-    answers first and then at random; None: the whole pool is ranked. ranked, skipped: images of
-    this round so far. failure: what has ended the ranking, in words.
+    answers first and then at random; None: the whole pool is ranked. audit: of the questions, how
+    many are random pixels that measure the model. ranked, skipped: images of this round so far.
+    failure: what has ended the ranking, in words.
     """
 
     def __init__(
@@ -41,10 +43,12 @@ class Rounds:
         distance: float | None,
         seed: int,
         ahead: int | None = None,
+        audit: float = 0.0,
     ) -> None:
         check(served.runtime.contract, n=n, distance=distance, want_map=False)
         self.pool, self.served, self.store = pool, served, store
         self.n, self.distance, self.seed, self.ahead = n, distance, seed, ahead
+        self._audits = Audits(pool, audit, seed=seed)
         order = np.argsort(uniform(seed, "photographs", (len(pool),)), kind="stable")
         self._shuffled = [pool.names[place] for place in order]
         self.queue = Queue()
@@ -148,9 +152,18 @@ class Rounds:
                     self._nonnegative += result.nonnegative or 0.0
                 else:
                     self.skipped += 1
+                self._audit(runtime, number)
                 self._wait(stop)
         except Exception as error:  # told on the page and in /v1/state; labelling goes on
             self.failure = str(error)
+
+    def _audit(self, runtime: Runtime, number: int) -> None:
+        """Ask for a random pixel, if it is time to measure the model again."""
+        if runtime.contract.network == blank.NETWORK or not self._audits.rate:
+            return
+        found = self._audits.next(runtime, list(self.store.standing()), self.queue)
+        if found is not None:
+            self.queue.add(found, runtime.contract, number, AUDIT)
 
     def _wait(self, stop: threading.Event) -> None:
         """Until the annotators need more, or this round is over."""

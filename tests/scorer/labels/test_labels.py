@@ -122,7 +122,7 @@ def test_a_folder_is_no_labels_file(tmp_path: Path) -> None:
 
 
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadLabels, match=r"only \.csv"):
+    with pytest.raises(BadLabels, match=r"from \.csv and"):
         labels.read(tmp_path / "labels.xlsx", CLASSES)
 
 

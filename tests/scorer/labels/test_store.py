@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from scorer import labels
 from scorer.errors import BadLabels, CannotWrite
-from scorer.labels import Click
+from scorer.labels import Click, database
 from scorer.labels.answer import Answer
 from scorer.labels.store import Store
 
@@ -245,3 +245,30 @@ def test_who_reads_needs_no_right_to_write_and_waits_for_nobody(ordinary: Path) 
             Store(path, CLASSES)
     finally:
         ordinary.chmod(0o755)
+
+
+def test_an_answer_that_measures_the_model_is_asked_but_not_learned_from(path: Path) -> None:
+    with closing(Store(path, CLASSES)) as store:
+        store.add(answer(1, source="audit"))
+        store.add(answer(2, source="free", class_name="sky"))
+        store.add(answer(3))
+        labels, audit = store.labels(), store.audit()
+    assert [(one.row, one.label) for one in labels.of("a.jpg")] == [(1, None), (2, 0), (3, 1)]
+    assert [(one.row, one.label) for one in audit.of("a.jpg")] == [(1, 1)]
+
+
+def test_a_store_of_the_version_before_is_read_as_it_is_and_upgraded_to_write(path: Path) -> None:
+    with closing(Store(path, CLASSES)) as store:
+        store.add(answer(1))
+    with closing(sqlite3.connect(path)) as old:  # as it was before answers had a source
+        old.execute("DROP VIEW standing")
+        old.execute("ALTER TABLE answers DROP COLUMN source")
+        old.execute(next(one for one in database._statements() if "CREATE VIEW" in one))
+        old.execute("PRAGMA user_version = 1")
+        old.commit()
+    before = path.read_bytes()
+    assert labels.read(path, CLASSES).of("a.jpg") == [Click(1, 2, 1)]
+    assert path.read_bytes() == before
+    with closing(Store(path, CLASSES)) as store:
+        store.add(answer(2, source="audit"))
+        assert [one.source for one in store.standing()] == ["asked", "audit"]
