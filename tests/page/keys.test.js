@@ -24,6 +24,7 @@ test("a letter is its class, also with Caps Lock and on another layout", () => {
   assert.deepEqual(meaning("s", "KeyS"), { act: "label", name: "sky" });
   assert.deepEqual(meaning("S", "KeyS"), { act: "label", name: "sky" });
   assert.deepEqual(meaning("ы", "KeyS"), { act: "label", name: "sky" });
+  assert.deepEqual(meaning("R", "KeyS"), { act: "label", name: "road" }, "Caps Lock and a layout");
   assert.equal(meaning("z", "KeyS"), undefined, "the letter counts before the place");
 });
 
