@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import PurePath
 from typing import Any
 
 import anyio.to_thread
@@ -16,15 +17,14 @@ from scorer.service.guard import Guard, Limits
 from scorer.service.metrics import Metrics
 from scorer.service.scoring import Scoring
 
-_PAGE = {
-    "index.html": "text/html",
-    "page.js": "text/javascript",
-    "page.css": "text/css",
-    "icon.svg": "image/svg+xml",
-    "docs.html": "text/html",
-    "docs.js": "text/javascript",
+_PAGE = files("scorer.service") / "page"
+_KINDS = {  # of files that are served, by their suffix
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
 }
-_SWAGGER = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+_SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css")
 _OPERATION = "operation"
 _ADDRESSES = {"index.html": "/", "docs.html": "/docs"}  # the others have their own names
 
@@ -62,8 +62,8 @@ def create(
 
 
 def _add_page(app: FastAPI) -> None:
-    def add(file: Traversable, kind: str) -> None:
-        content = file.read_bytes()
+    def add(file: Traversable) -> None:
+        content, kind = file.read_bytes(), _KINDS[PurePath(file.name).suffix]
 
         def page() -> Response:
             return Response(content, media_type=kind)
@@ -71,10 +71,11 @@ def _add_page(app: FastAPI) -> None:
         address = _ADDRESSES.get(file.name, f"/{file.name}")
         app.add_api_route(address, page, include_in_schema=False)
 
-    for name, kind in _PAGE.items():
-        add(files("scorer.service") / "page" / name, kind)
-    for name, kind in _SWAGGER.items():
-        add(files("fastapi_offline") / "static" / name, kind)
+    for file in _PAGE.iterdir():
+        if PurePath(file.name).suffix in _KINDS:
+            add(file)
+    for name in _SWAGGER:
+        add(files("fastapi_offline") / "static" / name)
 
 
 def _add_health(app: FastAPI, annotation: Annotation, metrics: Metrics) -> None:

@@ -1,0 +1,89 @@
+// Answers on their way to the service, in the order in which they were given.
+
+import { ServiceError, uniqueName } from "./api.js";
+
+/** @import { Answer, Query, Service } from "./api.js" */
+/** @import { Queue } from "./queue.js" */
+
+const NOT_FOUND = 404; // the service did not ask for this pixel
+const CONFLICT = 409; // the pixel is answered, or somebody else has it
+
+/**
+ * What an annotator says of a pixel. name: the class, where the answer is a label.
+ * @typedef {{ query: Query, answer: Answer, name: string | null, seconds: number }} Given
+ */
+
+/**
+ * next: called after each answer and each undo, shows the next pixel. received: the service has
+ * an answer. undone: the service has taken an answer back, or had none to take back.
+ * @typedef {{
+ *   next: () => Promise<void>, received: (answer: Answer, name: string | null) => void,
+ *   undone: (any: boolean) => void, failed: (error: unknown) => void,
+ * }} AnswerEvents
+ */
+
+/** Sends one answer after the other, while the annotator already looks at the next pixel. */
+export class Answers {
+  /** The end of what was sent last: what is sent next waits for it. */
+  #sending = Promise.resolve();
+  #service;
+  #queue;
+  #events;
+
+  /**
+   * @param {Pick<Service, "send">} service
+   * @param {Queue} queue
+   * @param {AnswerEvents} events
+   */
+  constructor(service, queue, events) {
+    this.#service = service;
+    this.#queue = queue;
+    this.#events = events;
+  }
+
+  /**
+   * Sends an answer after all that were given before it.
+   *
+   * @param {Given} given
+   */
+  give({ query, answer, name, seconds }) {
+    const { image, row, col } = query;
+    const body = {
+      image, row, col, answer, class_name: name, annotator: this.#queue.annotator, seconds,
+      request: uniqueName(),
+    };
+    this.#queue.answered(query);
+    this.#inOrder(() => this.#service.send("/v1/labels", body)
+      .finally(() => this.#queue.settled(query))
+      .then(() => this.#events.received(answer, name), (error) => this.#lost(query, error)));
+  }
+
+  /** Takes the last answer back, after all that were given before. */
+  undo() {
+    this.#inOrder(() => this.#undo());
+  }
+
+  async #undo() {
+    const body = { annotator: this.#queue.annotator, request: uniqueName() };
+    const { undone, query } = await this.#service.send("/v1/undo", body);
+    this.#events.undone(undone);
+    if (query) this.#queue.putFirst(query);
+  }
+
+  /** @param {() => Promise<void>} act */
+  #inOrder(act) {
+    this.#sending = this.#sending.then(act).then(this.#events.next).catch(this.#events.failed);
+  }
+
+  /**
+   * An answer that the service did not get is asked for again, unless the pixel is another's.
+   *
+   * @param {Query} query
+   * @param {unknown} error
+   */
+  #lost(query, error) {
+    const refused = error instanceof ServiceError && [CONFLICT, NOT_FOUND].includes(error.status);
+    if (!refused) this.#queue.putFirst(query);
+    this.#events.failed(error);
+  }
+}

@@ -1,0 +1,135 @@
+// Requests to the service, and what the service answers.
+
+const ATTEMPTS = 5; // how often a request is sent before the network is given up
+const FIRST_PAUSE_MS = 300; // after the first attempt; each further pause is twice as long
+
+/**
+ * A pixel of a photograph.
+ * @typedef {{ image: string, row: number, col: number }} Pixel
+ */
+
+/**
+ * A pixel that the service asks for. guesses: names of classes, the model's own first.
+ * @typedef {Pixel & { guesses: string[] }} Query
+ */
+
+/**
+ * What the service says of itself. colours: one for each class, as "#rrggbb". started: when the
+ * service was started. failure: why the ranking has stopped, or null.
+ * @typedef {{
+ *   classes: string[], colours: string[], has_map: boolean, started: number, images: number,
+ *   ranked: number, failure: string | null, pixels_left: number, images_left: number,
+ *   pool_ranked: boolean,
+ * }} State
+ */
+
+/**
+ * The kinds of answers that an annotator can give.
+ * @typedef {"label" | "unsure" | "skip"} Answer
+ */
+
+/**
+ * The function of the browser that sends requests, or its replacement in a test.
+ * @typedef {(address: string, options?: RequestInit) => Promise<Response>} Fetch
+ */
+
+/** An answer of the service that is an error. */
+export class ServiceError extends Error {
+  /**
+   * @param {string} message
+   * @param {number} status the status code of HTTP
+   */
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** The service that this page came from. */
+export class Service {
+  #fetch;
+  #pause;
+
+  /**
+   * @param {Fetch} fetch
+   * @param {(milliseconds: number) => Promise<void>} pause
+   */
+  constructor(fetch, pause = wait) {
+    this.#fetch = fetch;
+    this.#pause = pause;
+  }
+
+  /**
+   * The answer of the service to one request: a GET, or a POST where there is a body.
+   *
+   * @param {string} address
+   * @param {object} [body]
+   * @returns {Promise<any>} the JSON of the answer
+   */
+  async ask(address, body) {
+    const options = body && {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    };
+    const fetch = this.#fetch; // the browser's own function must not be called as a method
+    const response = await fetch(address, options);
+    if (!response.ok) {
+      const message = reason(await response.text()) || `the service says ${response.status}`;
+      throw new ServiceError(message, response.status);
+    }
+    return response.json();
+  }
+
+  /**
+   * Sends a request again where the network loses it. The body is the same each time, with the
+   * same request name, so that the service counts all attempts as one request.
+   *
+   * @param {string} address
+   * @param {object} body
+   * @returns {Promise<any>} the JSON of the answer
+   */
+  async send(address, body) {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.ask(address, body);
+      } catch (error) {
+        if (error instanceof ServiceError || attempt === ATTEMPTS) throw error;
+        await this.#pause(FIRST_PAUSE_MS * 2 ** (attempt - 1));
+      }
+    }
+  }
+}
+
+/**
+ * A name for a request that no other request has.
+ *
+ * crypto.randomUUID would do the same, but browsers offer it to https and to this machine only.
+ *
+ * @returns {string} 32 hexadecimal digits
+ */
+export function uniqueName() {
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * The reason in the body of an error: its field "detail", or the beginning of any other text.
+ *
+ * @param {string} text
+ * @returns {string}
+ */
+function reason(text) {
+  try {
+    const { detail } = JSON.parse(text);
+    return typeof detail === "string" ? detail : JSON.stringify(detail);
+  } catch {
+    return text.slice(0, 200);
+  }
+}
+
+/**
+ * @param {number} milliseconds
+ * @returns {Promise<void>}
+ */
+function wait(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,135 @@
+// What the page says in words: the place of the pixel, the progress, receipts and errors.
+
+import { element } from "./elements.js";
+
+/** @import { Answer, Query, State } from "./api.js" */
+
+const MINUTE_MS = 60000;
+const STORED = "balentacq-times"; // the key under which the times of answers are stored
+
+/**
+ * Shows which pixel is asked for.
+ *
+ * @param {Query} query
+ */
+export function tellPlace(query) {
+  setText("where", `${query.image}, row ${query.row}, col ${query.col}`);
+}
+
+/**
+ * Shows why there is no pixel to answer.
+ *
+ * @param {State} state
+ */
+export function tellNothing(state) {
+  setText("where", whyNothing(state));
+}
+
+/**
+ * Shows the progress, and the error that has stopped the ranking.
+ *
+ * @param {State} state
+ * @param {number} lastMinute the number of answers in the last minute
+ */
+export function tellProgress(state, lastMinute) {
+  setText("progress", progress(state, lastMinute));
+  if (state.failure) tellError(new Error(`ranking stopped: ${state.failure}`));
+}
+
+/**
+ * Shows what happened to an answer.
+ *
+ * @param {string} text
+ */
+export function tellReceipt(text) {
+  setText("receipt", text);
+}
+
+/**
+ * Shows an error until the next answer.
+ *
+ * @param {unknown} error
+ */
+export function tellError(error) {
+  setText("message", error instanceof Error ? error.message : String(error));
+}
+
+/** Takes the last error away. */
+export function clearError() {
+  setText("message", "");
+}
+
+/**
+ * The reason why there is no pixel to answer.
+ *
+ * @param {Pick<State, "failure" | "pool_ranked" | "pixels_left">} state
+ * @returns {string}
+ */
+export function whyNothing(state) {
+  if (state.failure) return "The ranking has stopped.";
+  if (!state.pool_ranked) return "The pool is being ranked …";
+  return state.pixels_left ? "Others have the pixels that are left." : "All pixels are answered.";
+}
+
+/**
+ * The progress of the annotation and of the ranking.
+ *
+ * @param {Omit<State, "classes" | "colours" | "has_map" | "started" | "failure">} state
+ * @param {number} lastMinute the number of answers in the last minute
+ * @returns {string}
+ */
+export function progress(state, lastMinute) {
+  const left = `${state.pixels_left} pixels of ${state.images_left} images left`;
+  const ranked = state.pool_ranked ? "" : `, ${state.ranked} of ${state.images} images ranked`;
+  return `${left}, ${lastMinute} in the last minute${ranked}`;
+}
+
+/**
+ * The receipt of an answer.
+ *
+ * @param {Answer} answer
+ * @param {string | null} name the class, where the answer is a label
+ * @returns {string}
+ */
+export function receipt(answer, name) {
+  const said = { label: name, unsure: "unsure", skip: "skipped" };
+  return `${said[answer]}. Backspace takes it back.`;
+}
+
+/** The number of answers in the last minute, which a reload of the page does not change. */
+export class Pace {
+  /** @type {number[]} when answers were received, as Date.now() gives it */
+  #times;
+  #storage;
+
+  /** @param {Pick<Storage, "getItem" | "setItem">} storage of the browser, for this page */
+  constructor(storage) {
+    this.#storage = storage;
+    this.#times = JSON.parse(storage.getItem(STORED) ?? "[]");
+  }
+
+  /** @param {number} now when an answer was received */
+  add(now) {
+    this.#times.push(now);
+  }
+
+  /**
+   * The number of answers in the minute before now.
+   *
+   * @param {number} now
+   * @returns {number}
+   */
+  lastMinute(now) {
+    this.#times = this.#times.filter((time) => time > now - MINUTE_MS);
+    this.#storage.setItem(STORED, JSON.stringify(this.#times));
+    return this.#times.length;
+  }
+}
+
+/**
+ * @param {string} id
+ * @param {string} text
+ */
+function setText(id, text) {
+  element(id, HTMLElement).textContent = text;
+}
