@@ -27,6 +27,7 @@ from scorer.errors import Failure  # noqa: E402
 from scorer.labels import Labels, store  # noqa: E402
 from scorer.labels.store import Reader  # noqa: E402
 from trainer import dataset  # noqa: E402
+from trainer.live.audit import Audit, measure  # noqa: E402
 from trainer.live.home import Home  # noqa: E402
 from trainer.live.learner import Learner, can_learn  # noqa: E402
 from trainer.recipe import HeadRecipe  # noqa: E402
@@ -38,12 +39,13 @@ _OPTIONS = GraphOptions(stride=None)
 
 @dataclass(frozen=True)
 class Learned:
-    """What a graph has learned from, and how long it took, in seconds."""
+    """What a graph has learned from, the seconds that it took, what random pixels say of it."""
 
     labels: int
     images: int
     gathered_and_fitted: float
     exported: float
+    audit: Audit | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +85,11 @@ class Worker:
             return None
         labels = opened.labels()
         self._learned = rows
-        return self._learn(labels) if can_learn(labels, self.pace.least) else None
+        if not can_learn(labels, self.pace.least):
+            return None
+        return self._learn(labels, opened.audit())
 
-    def _learn(self, labels: Labels) -> Learned:
+    def _learn(self, labels: Labels, audit: Labels) -> Learned:
         begin = monotonic()
         network, card = self.learner.learn(labels)
         fitted = monotonic()
@@ -97,7 +101,12 @@ class Worker:
             images=len(labels.clicks),
             gathered_and_fitted=round(fitted - begin, 3),
             exported=round(monotonic() - fitted, 3),
+            audit=self._audited(audit),
         )
+
+    def _audited(self, labels: Labels) -> Audit | None:
+        truth, predicted = self.learner.predict(labels)
+        return measure(truth, predicted, self.learner.dataset.classes.names) if len(truth) else None
 
 
 @click.command()
@@ -123,7 +132,10 @@ def main(folder: Path, every: int, pause: float, steps: int) -> None:
                     say(f"no new model: {error}", style="yellow")
                 else:
                     if learned is not None:
-                        print(json.dumps(asdict(learned)), flush=True)  # noqa: T201
+                        line = json.dumps(asdict(learned))
+                        with home.log.open("a", encoding="utf-8") as file:
+                            file.write(f"{line}\n")
+                        print(line, flush=True)  # noqa: T201
                 sleep(_LOOK_S)
 
 

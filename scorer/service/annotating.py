@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from scorer.errors import BadImage, BadInput
 from scorer.service.annotation import Annotation
 from scorer.service.answers import Conflict
+from scorer.service.queue import Query
 
 _ANNOTATION: list[Any] = ["annotation"]  # tags
 _PAINTERS = 4  # pictures that are made at a time
@@ -28,7 +29,9 @@ Index = Annotated[int, Field(ge=0, le=10**6)]
 
 
 class AnswerRequest(BaseModel):
-    """An answer as the page sends it. request: names it, so that one sent twice is one."""
+    """An answer as the page sends it. request: names it, so that one sent twice is one. free: of a
+    pixel that the annotator has chosen.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
     image: Text
@@ -39,6 +42,7 @@ class AnswerRequest(BaseModel):
     annotator: Annotator
     seconds: Annotated[float, Field(ge=0, le=10**6, strict=False)]
     request: Name
+    free: bool = False
 
 
 class UndoRequest(BaseModel):
@@ -77,6 +81,7 @@ def _add_state(app: FastAPI, annotation: Annotation) -> None:
             "failure": rounds.failure,
             "network": contract.network,
             "guesses_right": annotation.guesses.right,
+            "learned": annotation.learned(),
             "pixels_left": pixels,
             "images_left": images,
             "pool_ranked": rounds.is_ranked,
@@ -101,6 +106,8 @@ def _add_answers(app: FastAPI, annotation: Annotation) -> None:
         if request.class_name is not None and request.class_name not in classes:
             raise HTTPException(422, "no such class")
         query = annotation.queue.find((request.image, request.row, request.col))
+        if query is None and request.free:
+            query = _free(annotation, request)
         if query is None:
             raise HTTPException(404, "this pixel was not asked for")
         try:
@@ -122,6 +129,13 @@ def _add_answers(app: FastAPI, annotation: Annotation) -> None:
         undone = annotation.answers.undo(request.annotator, request.request)
         query = undone and undone[1]
         return {"undone": undone is not None, "query": query and asdict(query)}
+
+
+def _free(annotation: Annotation, request: AnswerRequest) -> Query:
+    try:
+        return annotation.free(request.image, request.row, request.col)
+    except (BadImage, BadInput) as error:
+        raise HTTPException(404, str(error)) from error
 
 
 def _add_pictures(app: FastAPI, annotation: Annotation) -> None:

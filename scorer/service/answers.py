@@ -3,7 +3,7 @@
 import threading
 from datetime import UTC, datetime
 
-from scorer.labels.answer import Answer
+from scorer.labels.answer import FREE, Answer
 from scorer.labels.store import Store
 from scorer.pools import Index
 from scorer.service.guesses import Guesses
@@ -55,6 +55,9 @@ class Answers:
             taken = self._store.undo(annotator, time=_now(), request=request)
             if taken is None or taken.image not in self._pool:
                 return None if taken is None else (taken, None)
+            if taken.source == FREE:  # nobody had asked for it
+                self._queue.forget(taken.pixel)
+                return taken, None
             query = self._queue.find(taken.pixel) or _asked(taken)
             if not again:  # it may have been answered since
                 self._queue.reopen(query, annotator)

@@ -164,6 +164,11 @@ class Queue:
             self._leases = {pixel: _Lease(annotator, self._clock() + LEASE_S)} | self._leases
             self._put([query])
 
+    def forget(self, pixel: Key) -> None:
+        """The answer to a pixel that nobody had asked for was taken back: it may be asked for."""
+        with self._lock:
+            self._closed.discard(pixel)
+
     def waits_for(self, source: str) -> bool:
         """Whether a question of this source is open."""
         with self._lock:

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Current } from "../../scorer/service/page/current.js";
-import { later, query } from "./service.js";
+import { later, query, settle } from "./service.js";
 
 /** The pixel on the screen, of a queue with these queries; load gives a photograph. */
 function currentOf(queries, load = async (kind, name) => `${kind} ${name}`) {
@@ -71,4 +71,21 @@ test("an empty queue shows nothing, and a cleared screen is filled again", async
   await current.show();
   assert.equal(current.shown, null);
   assert.deepEqual(told, ["photograph a", "photograph a", "nothing"]);
+});
+
+test("a chosen pixel takes the place of the question until it is answered or given up", async () => {
+  const { current, queries } = currentOf([query("a"), query("b")]);
+  current.choose({ row: 3, col: 4 });
+  assert.equal(current.shown, null, "there is no photograph yet");
+  await current.show();
+  current.choose({ row: 3, col: 4 });
+  const { image, row, col, source } = current.shown.query;
+  assert.deepEqual({ image, row, col, source }, { image: "a", row: 3, col: 4, source: "free" });
+  await current.show();
+  assert.equal(current.shown.query.source, "free", "a refill leaves it there");
+  current.comeBack();
+  await settle();
+  assert.equal(current.shown.query, queries[0]);
+  current.comeBack();
+  assert.equal(current.shown.query, queries[0], "a question is not left by Escape");
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Pace, progress, receipt, whyNothing } from "../../scorer/service/page/messages.js";
+import { Pace, place, progress, quality, receipt, whyNothing } from "../../scorer/service/page/messages.js";
 import { state } from "./service.js";
 
 test("an empty screen says why it is empty", () => {
@@ -40,4 +40,20 @@ test("the answers of the last minute are counted, also after a reload", () => {
   assert.equal(pace.lastMinute(60500), 3);
   assert.equal(new Pace(storage).lastMinute(61500), 2);
   assert.equal(new Pace(storage).lastMinute(100000), 0);
+});
+
+test("a pixel that is asked for another reason says so", () => {
+  const where = (source) => place({ image: "a.jpg", row: 1, col: 2, guesses: [], source });
+  assert.equal(where("asked"), "a.jpg, row 1, col 2");
+  assert.match(where("audit"), /a random pixel, which measures the model$/);
+  assert.match(where("free"), /Escape returns to the question$/);
+});
+
+test("the quality of a model has its interval", () => {
+  const audit = { pixels: 40, accuracy: 0.8, accuracy_low: 0.654, accuracy_high: 0.895 };
+  assert.equal(quality({ labels: 57, audit: null }), "The newest model has learned from 57 labels.");
+  assert.equal(
+    quality({ labels: 57, audit }),
+    "The newest model has learned from 57 labels; it is right at 80 % (65 % to 90 %) of 40 random pixels.",
+  );
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  centreOnScreen, CROP_SIZE, cropSquare, cropView, fitted, moved, ringRadius, zoomed,
+  centreOnScreen, CROP_SIZE, cropSquare, cropView, fitted, moved, ringRadius, zoomed, pixelAt,
 } from "../../scorer/service/page/view.js";
 
 /** The position in the photograph of a point of the screen. */
@@ -66,4 +66,14 @@ test("the pixel is in the middle of the crop, and the square is around it", () =
   const { start, size } = cropSquare(2);
   close({ size }, { size: view.scale + 4 });
   close({ middle: start + size / 2 }, { middle: CROP_SIZE / 2 });
+});
+
+test("the pixel under a point is the one whose centre is near, and beside the photograph is none", () => {
+  const view = { scale: 4, x: 100, y: 50 };
+  const photograph = { width: 20, height: 10 };
+  assert.deepEqual(pixelAt(view, photograph, { x: 130, y: 60 }), { row: 2, col: 7 });
+  assert.deepEqual(pixelAt(view, photograph, { x: 100, y: 50 }), { row: 0, col: 0 });
+  for (const point of [{ x: 99, y: 60 }, { x: 130, y: 49 }, { x: 180, y: 60 }, { x: 130, y: 90 }]) {
+    assert.equal(pixelAt(view, photograph, point), null);
+  }
 });

@@ -53,6 +53,14 @@ from trainer.options import needs, needs_torch
     help="Number of pixels that the newest model chooses ahead of the annotators.",
 )
 @click.option(
+    "--audit",
+    type=Number(0, 0.5),
+    default=0.1,
+    show_default=True,
+    help="Share of the questions that are random pixels. Their answers measure the model, which "
+    "never learns from them.",
+)
+@click.option(
     "--out",
     type=options.FILE,
     default=".",

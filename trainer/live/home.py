@@ -51,6 +51,11 @@ class Home:
         return self.folder / "scorer.onnx"
 
     @property
+    def log(self) -> Path:
+        """A line of JSON for every model: what it learned from, what random pixels say of it."""
+        return self.labels.with_name("live.jsonl")
+
+    @property
     def classes(self) -> Path:
         return self.folder / "classes.txt"
 

@@ -7,16 +7,21 @@ from types import TracebackType
 import numpy as np
 import torch
 
+from scorer.errors import BadImage
 from scorer.labels import Labels
 from trainer import model, networks, weights
+from trainer.clicks import Indices
 from trainer.dataset import Dataset
 from trainer.hypercolumns import fit
 from trainer.hypercolumns.album import Album
 from trainer.hypercolumns.cache import Cache
+from trainer.hypercolumns.maps import split
 from trainer.hypercolumns.pixels import gather
+from trainer.hypercolumns.view import PLAIN, VIEWS
 from trainer.job import KEPT_GB, features_path
 from trainer.model import Card
 from trainer.network import BayesianNetwork
+from trainer.networks.pixelhead import PixelHead
 from trainer.pytorch import device
 from trainer.recipe import HeadRecipe
 from trainer.threads import threads
@@ -67,6 +72,28 @@ class Learner:
         card = self._card(pixels.images, pixels.labels)
         model.save(self.out, self.network, card)
         return self.network, card
+
+    @torch.inference_mode()
+    def predict(self, labels: Labels) -> tuple[Indices, Indices]:
+        """The classes of labels, and what the network says of these pixels, both int64 [N]."""
+        trunk = self.network.trunk
+        assert isinstance(trunk, PixelHead)
+        truth, said = [], []
+        for name in self.dataset.train.images.names:
+            clicks = labels.of(name)
+            if not clicks:
+                continue
+            try:
+                source = self.dataset.train.images.image(name)
+                vectors, classes, _ = self._album.labelled(source, name, clicks)
+            except BadImage:
+                continue
+            plain = torch.from_numpy(vectors[VIEWS.index(PLAIN)].astype(np.float32)).to(device())
+            features = trunk.head(split(plain, trunk.widths), (1, 1))
+            truth.append(classes)
+            said.append(self.network.classifier(features)[:, :, 0, 0].argmax(1).cpu().numpy())
+        nothing = [np.zeros(0, np.int64)]
+        return np.concatenate(truth or nothing), np.concatenate(said or nothing)
 
     def untrained(self) -> tuple[BayesianNetwork, Card]:
         """The network as it begins, with a card that says so."""

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic, sleep
+from typing import Any
 
 from scorer.console import say
 from scorer.errors import Failure
@@ -31,6 +32,7 @@ class Settings:
     port: int
     n: int
     ahead: int
+    audit: float
     every: int
     pause: float
     steps: int
@@ -69,7 +71,7 @@ class Session:
         seconds = told["gathered_and_fitted"] + told["exported"]
         say(
             f"model {self.models}: {told['labels']} labels of {told['images']} photographs, "
-            f"{seconds:.1f} s",
+            f"{seconds:.1f} s{_measured(told['audit'])}",
             **told,
         )
         self._service.signal(signal.SIGHUP)
@@ -81,7 +83,7 @@ class Session:
             "--labels", str(self.home.labels), "--graph", str(self.home.graph),
             "--classes", str(self.home.classes), "--size", f"{height}x{width}",
             "--host", one.host, "--port", str(one.port), "--n", str(one.n),
-            "--ahead", str(one.ahead), "--threads", "1",
+            "--ahead", str(one.ahead), "--audit", str(one.audit), "--threads", "1",
         ]  # fmt: skip
 
     def _learning(self) -> Sequence[str]:
@@ -90,6 +92,13 @@ class Session:
             sys.executable, "-m", "export.live", "--folder", str(self.home.folder),
             "--every", str(one.every), "--pause", str(one.pause), "--steps", str(one.steps),
         ]  # fmt: skip
+
+
+def _measured(audit: dict[str, Any] | None) -> str:
+    if audit is None:
+        return ""
+    interval = f"{audit['accuracy_low']:.2f} to {audit['accuracy_high']:.2f}"
+    return f"; right at {audit['accuracy']:.2f} ({interval}) of {audit['pixels']} random pixels"
 
 
 class _Kept:

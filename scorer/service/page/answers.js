@@ -50,7 +50,7 @@ export class Answers {
     const { image, row, col } = query;
     const body = {
       image, row, col, answer, class_name: name, annotator: this.#queue.annotator, seconds,
-      request: uniqueName(),
+      request: uniqueName(), ...(query.source === "free" ? { free: true } : {}),
     };
     this.#queue.answered(query);
     this.#inOrder(() => this.#service.send("/v1/labels", body)

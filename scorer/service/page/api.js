@@ -9,8 +9,22 @@ const FIRST_PAUSE_MS = 300; // after the first attempt; each further pause is tw
  */
 
 /**
- * A pixel that the service asks for. guesses: names of classes, the model's own first.
- * @typedef {Pixel & { guesses: string[] }} Query
+ * A pixel to answer. guesses: names of classes, the model's own first. source: "asked" where a
+ * model has chosen it, "audit" where it is a random pixel that measures the model, "free" where the
+ * annotator has chosen it.
+ * @typedef {Pixel & { guesses: string[], source?: "asked" | "audit" | "free" }} Query
+ */
+
+/**
+ * What random pixels say of a model: shares of the pixels, with the ends of a 95 % interval.
+ * @typedef {{
+ *   pixels: number, accuracy: number, accuracy_low: number, accuracy_high: number,
+ * }} Audit
+ */
+
+/**
+ * The newest model of a live session. labels: how many answers it learned from.
+ * @typedef {{ labels: number, audit: Audit | null }} Learned
  */
 
 /**
@@ -20,6 +34,7 @@ const FIRST_PAUSE_MS = 300; // after the first attempt; each further pause is tw
  *   classes: string[], colours: string[], has_map: boolean, started: number, images: number,
  *   ranked: number, failure: string | null, pixels_left: number, images_left: number,
  *   pool_ranked: boolean,
+ *   learned: Learned | null,
  * }} State
  */
 

@@ -64,6 +64,18 @@ export class Canvas {
     this.draw();
   }
 
+  /**
+   * The pixel of the photograph under a point of the screen; null beside it.
+   *
+   * @param {Point} point
+   */
+  pixelAt(point) {
+    const shown = this.#shown();
+    if (!shown) return null;
+    const { naturalWidth: width, naturalHeight: height } = shown.image;
+    return geometry.pixelAt(this.#view, { width, height }, point);
+  }
+
   /** @param {number} factor */
   zoomOnPixel(factor) {
     const shown = this.#shown();

@@ -37,6 +37,32 @@ export class Current {
   }
 
   /**
+   * Puts a pixel of the photograph on the screen in the place of the question, which stays in the
+   * queue.
+   *
+   * @param {{ row: number, col: number }} pixel
+   */
+  choose(pixel) {
+    if (!this.shown) return;
+    const { image, query } = this.shown;
+    /** @type {Query} */
+    const chosen = { image: query.image, ...pixel, guesses: [], source: "free" };
+    this.shown = { query: chosen, image, since: performance.now() };
+    this.#events.shown(this.shown);
+  }
+
+  /** Returns from a chosen pixel to the question. */
+  comeBack() {
+    if (!this.#isFree) return;
+    this.shown = null;
+    this.show().catch(this.#events.failed);
+  }
+
+  get #isFree() {
+    return this.shown?.query.source === "free";
+  }
+
+  /**
    * Puts the first pixel of the queue on the screen. A pixel whose photograph cannot be loaded,
    * for example because the file is gone, is passed over.
    *
@@ -45,7 +71,7 @@ export class Current {
   async show() {
     const query = this.#queue.first;
     if (!query) return this.#nothing();
-    if (this.shown?.query === query) return;
+    if (this.shown?.query === query || this.#isFree) return;
     const image = await this.#pictures.load("photograph", query.image).catch((error) => {
       this.#events.failed(error);
       return null;

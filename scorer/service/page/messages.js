@@ -2,7 +2,7 @@
 
 import { element } from "./elements.js";
 
-/** @import { Answer, Query, State } from "./api.js" */
+/** @import { Answer, Learned, Query, State } from "./api.js" */
 
 const MINUTE_MS = 60000;
 const STORED = "balentacq-times"; // the key under which the times of answers are stored
@@ -13,7 +13,7 @@ const STORED = "balentacq-times"; // the key under which the times of answers ar
  * @param {Query} query
  */
 export function tellPlace(query) {
-  setText("where", `${query.image}, row ${query.row}, col ${query.col}`);
+  setText("where", place(query));
 }
 
 /**
@@ -33,6 +33,7 @@ export function tellNothing(state) {
  */
 export function tellProgress(state, lastMinute) {
   setText("progress", progress(state, lastMinute));
+  setText("quality", state.learned ? quality(state.learned) : "");
   if (state.failure) tellError(new Error(`ranking stopped: ${state.failure}`));
 }
 
@@ -72,6 +73,33 @@ export function whyNothing(state) {
 }
 
 /**
+ * Where a pixel lies, and why it is asked for where that is not the usual reason.
+ *
+ * @param {Query} query
+ * @returns {string}
+ */
+export function place(query) {
+  const where = `${query.image}, row ${query.row}, col ${query.col}`;
+  if (query.source === "free") return `${where}: your own pixel; Escape returns to the question`;
+  if (query.source === "audit") return `${where}: a random pixel, which measures the model`;
+  return where;
+}
+
+/**
+ * What the newest model of a live session has learned from, and how good it is.
+ *
+ * @param {Learned} learned
+ * @returns {string}
+ */
+export function quality({ labels, audit }) {
+  const model = `The newest model has learned from ${labels} labels`;
+  if (!audit) return `${model}.`;
+  const percent = (/** @type {number} */ share) => `${Math.round(100 * share)} %`;
+  const interval = `${percent(audit.accuracy_low)} to ${percent(audit.accuracy_high)}`;
+  return `${model}; it is right at ${percent(audit.accuracy)} (${interval}) of ${audit.pixels} random pixels.`;
+}
+
+/**
  * The progress of the annotation and of the ranking.
  *
  * @param {Omit<State, "classes" | "colours" | "has_map" | "started" | "failure">} state
@@ -80,7 +108,7 @@ export function whyNothing(state) {
  */
 export function progress(state, lastMinute) {
   const left = `${state.pixels_left} pixels of ${state.images_left} images left`;
-  const ranked = state.pool_ranked ? "" : `, ${state.ranked} of ${state.images} images ranked`;
+  const ranked = state.pool_ranked || state.learned ? "" : `, ${state.ranked} of ${state.images} images ranked`;
   return `${left}, ${lastMinute} in the last minute${ranked}`;
 }
 

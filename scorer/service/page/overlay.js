@@ -36,10 +36,15 @@ export class Overlay {
     this.#failed = failed;
   }
 
-  /** Prepares the buttons: a graph without maps has none. */
+  /** Shows the buttons where the graph of now computes maps. */
+  offer() {
+    for (const kind of KINDS) buttonOf(kind).hidden = !this.#hasMap();
+  }
+
+  /** Prepares the buttons. */
   listen() {
+    this.offer();
     for (const kind of KINDS) {
-      buttonOf(kind).hidden = !this.#hasMap();
       buttonOf(kind).addEventListener("click", () => this.toggle(kind));
     }
     element("opacity", HTMLInputElement).addEventListener("input", () => this.#canvas.draw());

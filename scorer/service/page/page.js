@@ -17,6 +17,7 @@ import { Queue } from "./queue.js";
 
 /** @import { Answer, Query, State } from "./api.js" */
 /** @import { Meaning } from "./keys.js" */
+/** @import { Point } from "./view.js" */
 
 const failed = messages.tellError;
 
@@ -75,6 +76,7 @@ class Page {
   async #next() {
     await this.#queue.refill();
     messages.tellProgress(this.#queue.state, this.#pace.lastMinute(Date.now()));
+    this.#overlay.offer();
     await this.#current.show();
   }
 
@@ -92,6 +94,7 @@ class Page {
       case "fit": return this.#canvas.fit();
       case "overlay": return this.#overlay.toggle(meaning.kind);
       case "search": return this.#buttons.search();
+      case "return": return this.#current.comeBack();
     }
   }
 
@@ -107,6 +110,16 @@ class Page {
     messages.clearError();
     this.#answers.give({ ...taken, answer, name });
     if (this.#queue.first) this.#current.show().catch(failed);
+  }
+
+  /**
+   * Puts a pixel that the annotator has chosen in the place of the question.
+   *
+   * @param {Point} point on the screen
+   */
+  #choose(point) {
+    const pixel = this.#canvas.pixelAt(point);
+    if (pixel) this.#current.choose(pixel);
   }
 
   /** @param {Query} query */
@@ -157,6 +170,7 @@ class Page {
       isShown: () => this.#current.shown !== null,
       zoom: (factor, point) => this.#canvas.zoom(factor, point),
       pan: (by) => this.#canvas.pan(by),
+      choose: (point) => this.#choose(point),
     });
     listenToKeys({
       isCovered: annotator.isAsked,

@@ -5,10 +5,11 @@
 const WHEEL = 400; // how far the wheel turns until the photograph is e times as large
 
 /**
- * What the mouse and the fingers do. isShown: whether there is a photograph to move.
+ * What the mouse and the fingers do. isShown: whether there is a photograph to move. choose: a
+ * pixel is chosen by a double click.
  * @typedef {{
  *   isShown: () => boolean, zoom: (factor: number, point: Point) => void,
- *   pan: (by: Point) => void,
+ *   pan: (by: Point) => void, choose: (point: Point) => void,
  * }} Movable
  */
 
@@ -27,6 +28,7 @@ export function listenToPointers(stage, photograph) {
   stage.addEventListener("pointermove", (event) => hand.move(event.pointerId, pointOf(event)));
   stage.addEventListener("pointerup", (event) => hand.up(event.pointerId));
   stage.addEventListener("pointercancel", (event) => hand.up(event.pointerId));
+  stage.addEventListener("dblclick", (event) => photograph.choose(pointOf(event)));
   stage.addEventListener("wheel", (event) => {
     event.preventDefault();
     photograph.zoom(Math.exp(-event.deltaY / WHEEL), pointOf(event));

@@ -77,6 +77,21 @@ export function centreOnScreen(view, pixel) {
 }
 
 /**
+ * The pixel of a photograph under a point of the screen.
+ *
+ * @param {View} view
+ * @param {Size} photograph
+ * @param {Point} point
+ * @returns {Place | null} null beside the photograph
+ */
+export function pixelAt(view, photograph, point) {
+  const row = Math.floor((point.y - view.y) / view.scale);
+  const col = Math.floor((point.x - view.x) / view.scale);
+  const isInside = row >= 0 && row < photograph.height && col >= 0 && col < photograph.width;
+  return isInside ? { row, col } : null;
+}
+
+/**
  * The radius of the ring around a pixel: so large that the ring never covers the pixel.
  *
  * @param {View} view

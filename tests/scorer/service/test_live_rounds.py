@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def live(folder: Path, graph: Path, *, n: int = 3) -> Annotation:
+def live(folder: Path, graph: Path, *, n: int = 3, audit: float = 0.0) -> Annotation:
     """Blank until the graph is there."""
     classes = open_graph("cpu", graph, workers=1).contract.classes
     kept = folder / "scorer.onnx"
@@ -42,7 +42,9 @@ def live(folder: Path, graph: Path, *, n: int = 3) -> Annotation:
     )
     store = Store(folder / "labels.db", classes)
     pool = list_pool(folder / "images")
-    annotation = Annotation(pool, served, store, n=n, distance=None, seed=0, ahead=AHEAD)
+    annotation = Annotation(
+        pool, served, store, n=n, distance=None, seed=0, ahead=AHEAD, audit=audit
+    )
     annotation.start()
     return annotation
 
@@ -153,3 +155,48 @@ def test_random_pixels_are_eligible_ones_and_the_best_first() -> None:
     assert found.score[0, 0] == noise[0, 3:5, 7].max()
     assert (found.pixel[0, 2:] == NO_PIXEL).all()
     assert (found.pixel[1] == NO_PIXEL).all()
+
+
+def test_some_questions_are_random_pixels_that_measure_the_model(folder: Path, tiny: Graph) -> None:
+    (folder / "scorer.onnx").write_bytes(tiny().read_bytes())
+    annotation = live(folder, tiny(), audit=0.2)
+    with answering(annotation) as client:
+        sources = Counter[object]()
+        for _ in range(40):
+            (query,) = asked(client)
+            sources[query["source"]] += 1
+            answer(client, query, "road")
+        labels, audit = annotation.store.labels(), annotation.store.audit()
+    assert 6 <= sources["audit"] <= 10
+    assert sources["asked"] == 40 - sources["audit"]
+    assert len(audit) == sources["audit"]
+    assert labels.labelled == sources["asked"], "the model never learns from the others"
+
+
+def test_without_a_model_nothing_is_measured(folder: Path, tiny: Graph) -> None:
+    with answering(live(folder, tiny(), audit=0.5)) as client:
+        for _ in range(10):
+            (query,) = asked(client)
+            assert query["source"] == "asked"
+            answer(client, query, "road")
+
+
+def test_an_annotator_may_answer_a_pixel_that_was_not_asked(folder: Path, tiny: Graph) -> None:
+    annotation = live(folder, tiny())
+    with answering(annotation) as client:
+        body = {
+            "image": "07.png", "row": 20, "col": 30, "answer": "label", "class_name": "road",
+            "annotator": "ann", "seconds": 1.0, "request": "f",
+        }  # fmt: skip
+        assert client.post("/v1/labels", json=body).status_code == 404
+        free = body | {"free": True}
+        assert client.post("/v1/labels", json=free).status_code == 201
+        assert client.post("/v1/labels", json=free).status_code == 201, "the same once more"
+        again = free | {"request": "g"}
+        assert client.post("/v1/labels", json=again).status_code == 409, "it is answered"
+        for wrong in ({"row": 50}, {"image": "none.png"}, {"image": "../07.png"}):
+            assert client.post("/v1/labels", json=again | wrong).status_code == 404
+        assert [one.source for one in annotation.store.history()] == ["free"]
+        undone = client.post("/v1/undo", json={"annotator": "ann", "request": "u"}).json()
+        assert undone == {"undone": True, "query": None}, "nobody had asked for it"
+        assert client.post("/v1/labels", json=free | {"request": "h"}).status_code == 201
