@@ -82,16 +82,13 @@ def test_an_annotator_goes_from_nothing_to_a_model_in_one_page(streets: Path, se
         page.fill("#name", "ann")
         page.press("#name", "Enter")
         for _ in range(PIXELS):
-            page.wait_for_function("document.querySelector('#where').textContent.includes('row')")
-            where = page.inner_text("#where")
+            where = _another(page, "")
             image, row, col = _place(where)
             with Image.open((streets / "masks" / image).with_suffix(".png")) as mask:
                 value = int(np.asarray(mask)[row, col])
             label = classes[value] if value < len(classes) else None
             _answer(page, label)
-            page.wait_for_function(
-                "before => document.querySelector('#where').textContent !== before", arg=where
-            )
+            _another(page, where)
             page.wait_for_timeout(300)
             if not first.exists() and (streets / "session" / "model.safetensors").exists():
                 shutil.copy(streets / "session" / "model.safetensors", first)
@@ -116,6 +113,16 @@ def test_an_annotator_goes_from_nothing_to_a_model_in_one_page(streets: Path, se
 
 def _note(request: "sync_api.Request", slow: list[tuple[str, float]]) -> None:
     slow.append((request.url, request.timing["responseEnd"]))
+
+
+def _another(page: "sync_api.Page", before: str) -> str:
+    """Where the pixel lies that is asked, once it is another than before."""
+    for _ in range(600):
+        where = page.inner_text("#where")
+        if ", row " in where and where != before:
+            return where
+        page.wait_for_timeout(50)
+    raise AssertionError(f"no other question after {before!r}: {page.inner_text('body')}")
 
 
 def _place(where: str) -> tuple[str, int, int]:
