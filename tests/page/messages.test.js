@@ -53,6 +53,10 @@ test("the quality of a model has its interval", () => {
   const audit = { pixels: 40, accuracy: 0.8, accuracy_low: 0.654, accuracy_high: 0.895 };
   assert.equal(quality({ labels: 57, audit: null }), "The newest model has learned from 57 labels.");
   assert.equal(
+    quality({ labels: 57, audit: { ...audit, pixels: 9 } }),
+    "The newest model has learned from 57 labels.",
+  );
+  assert.equal(
     quality({ labels: 57, audit }),
     "The newest model has learned from 57 labels; it is right at 80 % (65 % to 90 %) of 40 random pixels.",
   );

@@ -18,6 +18,7 @@ from trainer.live.home import Home
 _LOOK_S = 0.2
 _SHORT_S = 5.0  # a process that ends sooner has not run
 _MOST = 5  # times in a row
+_FEWEST = 10  # random pixels below which nothing is said of a model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,7 @@ class Session:
 
 
 def _measured(audit: dict[str, Any] | None) -> str:
-    if audit is None:
+    if audit is None or audit["pixels"] < _FEWEST:
         return ""
     interval = f"{audit['accuracy_low']:.2f} to {audit['accuracy_high']:.2f}"
     return f"; right at {audit['accuracy']:.2f} ({interval}) of {audit['pixels']} random pixels"

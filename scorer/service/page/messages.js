@@ -5,6 +5,7 @@ import { element } from "./elements.js";
 /** @import { Answer, Learned, Query, State } from "./api.js" */
 
 const MINUTE_MS = 60000;
+const FEWEST = 10; // random pixels below which nothing is said of a model
 const STORED = "balentacq-times"; // the key under which the times of answers are stored
 
 /**
@@ -93,7 +94,7 @@ export function place(query) {
  */
 export function quality({ labels, audit }) {
   const model = `The newest model has learned from ${labels} labels`;
-  if (!audit) return `${model}.`;
+  if (!audit || audit.pixels < FEWEST) return `${model}.`;
   const percent = (/** @type {number} */ share) => `${Math.round(100 * share)} %`;
   const interval = `${percent(audit.accuracy_low)} to ${percent(audit.accuracy_high)}`;
   return `${model}; it is right at ${percent(audit.accuracy)} (${interval}) of ${audit.pixels} random pixels.`;
