@@ -4,11 +4,13 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from scorer.errors import BadImage, BadLabels
+from scorer.files import cannot_write
 from scorer.labels import Labels
 from trainer import clicks
 from trainer.hypercolumns.album import Album, in_order
@@ -44,7 +46,8 @@ def gather(
     found: list[clicks.Indices] = []
     skipped: list[tuple[str, str]] = []
     sums: Sums | float = 0.0
-    with tempfile.TemporaryFile() as file:
+    place = Path(tempfile.gettempdir())
+    with cannot_write(place), tempfile.TemporaryFile() as file:
         for done, seen in enumerate(in_order(look, names), start=1):
             if isinstance(seen, BadImage):
                 skipped.append((names[done - 1], str(seen)))

@@ -2,6 +2,8 @@
 look at an image however many clicks, and a file that no kill breaks.
 """
 
+import errno
+import io
 import os
 import signal
 import sqlite3
@@ -17,7 +19,7 @@ import torch
 import trees
 from listeners import Heard
 
-from scorer.errors import BadImage, BadInput, BadLabels, BadModel
+from scorer.errors import BadImage, BadInput, BadLabels, BadModel, CannotWrite
 from scorer.images.geometry import Geometry
 from scorer.images.photograph import load
 from scorer.labels import Click, Labels
@@ -484,3 +486,17 @@ def test_weights_that_are_no_vision_transformer_are_refused(vit: Path, tmp_path:
         )  # fmt: skip
     with pytest.raises(BadModel, match="shape of no DINOv2"):
         networks.build(networks.VIT, 3, rate=0.2, kind="channel", config={"hidden_size": 10**9})
+
+
+def test_a_full_disk_for_what_is_learned_from_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = toy(tmp_path)
+
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", Full)
+    with pytest.raises(CannotWrite, match="No space left"):
+        job.train(found, tmp_path / "m.safetensors", OPTIONS, Heard())
