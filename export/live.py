@@ -9,6 +9,8 @@ One line of JSON on stdout for every graph. It runs at low priority: the page ne
 import json
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -23,7 +25,7 @@ from onnx import ModelProto  # noqa: E402
 
 from export.graph import GraphOptions, bake, contract_for, earlier, save  # noqa: E402
 from scorer.console import Program, say  # noqa: E402
-from scorer.errors import Failure  # noqa: E402
+from scorer.errors import BadLabels, Failure  # noqa: E402
 from scorer.labels import Labels, store  # noqa: E402
 from scorer.labels.store import Reader  # noqa: E402
 from trainer import dataset  # noqa: E402
@@ -34,6 +36,7 @@ from trainer.recipe import HeadRecipe  # noqa: E402
 
 _LOOK_S = 0.1
 _NICE = 10
+_TRIES = 100  # to open a store that is being made
 _OPTIONS = GraphOptions(stride=None)
 
 
@@ -84,10 +87,13 @@ class Worker:
         if not due:
             return None
         labels = opened.labels()
-        self._learned = rows
         if not can_learn(labels, self.pace.least):
+            self._learned = rows
             return None
-        return self._learn(labels, opened.audit())
+        self._since = monotonic()  # should it fail, it is tried again after a pause
+        learned = self._learn(labels, opened.audit())
+        self._learned = rows
+        return learned
 
     def _learn(self, labels: Labels, audit: Labels) -> Learned:
         begin = monotonic()
@@ -97,8 +103,8 @@ class Worker:
         self._like = bake(network, contract, self._like)
         save(self._like, self.home.graph)
         return Learned(
-            labels=labels.labelled,
-            images=len(labels.clicks),
+            labels=card.training["labels"],
+            images=card.training["images"],
             gathered_and_fitted=round(fitted - begin, 3),
             exported=round(monotonic() - fitted, 3),
             audit=self._audited(audit),
@@ -107,6 +113,23 @@ class Worker:
     def _audited(self, labels: Labels) -> Audit | None:
         truth, predicted = self.learner.predict(labels)
         return measure(truth, predicted, self.learner.dataset.classes.names) if len(truth) else None
+
+
+@contextmanager
+def _opened(home: Home, classes: Sequence[str]) -> Iterator[Reader]:
+    """The store, once the service has made it."""
+    tries = 0
+    with ExitStack() as stack:
+        while True:
+            try:
+                opened = stack.enter_context(store.reading(home.labels, classes))
+                break
+            except BadLabels:
+                tries += home.labels.exists()
+                if tries > _TRIES:
+                    raise
+            sleep(_LOOK_S)
+        yield opened
 
 
 @click.command()
@@ -122,9 +145,7 @@ def main(folder: Path, every: int, pause: float, steps: int) -> None:
     found = dataset.read(home.dataset)
     with Learner(found, home.model, HeadRecipe(steps=steps)) as learner:
         worker = Worker(home, learner, Pace(every=every, pause=pause))
-        while not home.labels.exists():
-            sleep(_LOOK_S)
-        with store.reading(home.labels, found.classes.names) as opened:
+        with _opened(home, found.classes.names) as opened:
             while True:
                 try:
                     learned = worker.look(opened)

@@ -1,7 +1,7 @@
 """Rank a large pool in every way: the same parts, whoever computes them and whoever is killed.
 
-The images are small and the graph is written by hand (tests/byhand.py), so that what is measured
-is everything around the graph. Last line: everything as JSON.
+The images are small and the graph is written by hand (tests/support/byhand.py), so that what is
+measured is everything around the graph. Last line: everything as JSON.
 
 scripts/scale                                       20,000 images, 1,000,000 names
 scripts/scale --images 2000 --names 100000          a minute: too short for everybody to be killed,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -19,9 +19,6 @@ from trainer.recipe import (
     HeadRecipe,
     Recipe,
 )
-
-if TYPE_CHECKING:
-    pass
 
 FILE = click.Path(path_type=Path)
 # Also trainer.networks.NAMES, which this must know without PyTorch: heads on a frozen backbone, and
@@ -220,7 +217,9 @@ def needs_torch() -> None:
             )
 
 
-def needs(package: str, what: str) -> None:
+def needs(package: str, what: str, extra: str = "train") -> None:
     """Raise MissingDependency now, and not when the work is done."""
     if find_spec(package) is None:
-        raise MissingDependency(f"{what} need {package}", remedy="pip install 'balentacq[train]'")
+        raise MissingDependency(
+            f"{what} need {package}", remedy=f"pip install 'balentacq[{extra}]'"
+        )

@@ -16,7 +16,7 @@ from scorer.exchange.catalogue import Catalogue, Sizes, sizes_of
 from scorer.exchange.point import Point, check_words, within
 from scorer.images import place
 from scorer.labels import store
-from scorer.labels.answer import Answer
+from scorer.labels.answer import AUDIT, Answer
 from scorer.labels.store import Store
 from scorer.pools import Index
 from scorer.ranking import table
@@ -96,6 +96,12 @@ def stored(path: Path, classes: Sequence[str]) -> list[Point]:
         return [_stored(answer) for answer in opened.standing()]
 
 
+def taught(path: Path, classes: Sequence[str]) -> list[Point]:
+    """Those that a model may learn from: answers that measure it are not handed on."""
+    with store.reading(path, classes) as opened:
+        return [_stored(answer) for answer in opened.standing() if answer.source != AUDIT]
+
+
 def _stored(answer: Answer) -> Point:
     return Point(**answer.coordinates, answer=answer.answer, class_name=answer.class_name)
 
@@ -121,7 +127,7 @@ def _answers(path: Path, known: Catalogue) -> list[Point]:
             f"{path} does not exist", remedy="give --labels the path of a .db or .csv file"
         )
     if path.suffix.lower() == store.SUFFIX:
-        return stored(path, known.classes)
+        return taught(path, known.classes)
     return csv_file.read(path, path.name, known)
 
 

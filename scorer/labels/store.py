@@ -40,7 +40,7 @@ class Reader:
     def __init__(self, path: Path, classes: Sequence[str], database: sqlite3.Connection) -> None:
         self.path, self.classes = path, tuple(classes)
         self._database, self._lock = database, threading.Lock()
-        self._has_source = has_source(database)
+        self._has_source = False  # as far as is known: a writer may upgrade the store at any time
 
     def standing(self) -> Iterator[Answer]:
         """The answer to every pixel as it stands, in the order in which they were given."""
@@ -69,6 +69,13 @@ class Reader:
                 clicks[one.image].append(Click(one.row, one.col, label))
         return Labels(dict(clicks))
 
+    def stands(self, pixel: tuple[str, int, int]) -> bool:
+        """Whether a pixel (image, row, col) has an answer that stands."""
+        image, row, col = pixel
+        query = "SELECT 1 FROM standing WHERE image = ? AND row = ? AND col = ?"
+        with self._lock, named(self.path):
+            return self._database.execute(query, (image, row, col)).fetchone() is not None
+
     def audit(self) -> Labels:
         """Those of random pixels that were asked to measure the model."""
         clicks: dict[str, list[Click]] = defaultdict(list)
@@ -80,6 +87,8 @@ class Reader:
 
     def _readable(self, query: str) -> str:
         """For a store that was written before answers had a source, and is only read."""
+        with self._lock, named(self.path):
+            self._has_source = self._has_source or has_source(self._database)
         return query if self._has_source else query.replace(", source", f", '{ASKED}'")
 
     def close(self) -> None:

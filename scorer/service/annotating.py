@@ -10,6 +10,7 @@ from fastapi import FastAPI, Header, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from scorer.errors import BadImage, BadInput
+from scorer.labels.answer import AUDIT
 from scorer.service.annotation import Annotation
 from scorer.service.answers import Conflict
 from scorer.service.queue import Query
@@ -92,8 +93,7 @@ def _add_state(app: FastAPI, annotation: Annotation) -> None:
         annotator: Annotator, count: Annotated[int, Field(ge=1, le=20)] = 2
     ) -> list[dict[str, Any]]:
         """The next pixels for an annotator, theirs until they answer or stay away too long."""
-        hidden = {} if annotation.guesses.offered else {"guess": "", "guesses": ()}
-        return [asdict(query) | hidden for query in annotation.queue.next(annotator, count)]
+        return [_shown(annotation, one) for one in annotation.queue.next(annotator, count)]
 
 
 def _add_answers(app: FastAPI, annotation: Annotation) -> None:
@@ -128,7 +128,15 @@ def _add_answers(app: FastAPI, annotation: Annotation) -> None:
         """Take back one's last answer; the pixel is asked again, if it is of this pool."""
         undone = annotation.answers.undo(request.annotator, request.request)
         query = undone and undone[1]
-        return {"undone": undone is not None, "query": query and asdict(query)}
+        return {"undone": undone is not None, "query": query and _shown(annotation, query)}
+
+
+def _shown(annotation: Annotation, query: Query) -> dict[str, Any]:
+    """A question; without guesses before they are worth something, and where they would measure
+    themselves.
+    """
+    is_offered = annotation.guesses.offered and query.source != AUDIT
+    return asdict(query) | ({} if is_offered else {"guess": "", "guesses": ()})
 
 
 def _free(annotation: Annotation, request: AnswerRequest) -> Query:

@@ -37,6 +37,8 @@ class Answers:
         )  # fmt: skip
         with self._answering:
             wrong = self._queue.wrong(query.pixel, annotator)
+            if query.source == FREE and self._store.stands(query.pixel):
+                wrong = "this pixel is answered"
             if wrong is not None and not self._store.knows(request):
                 raise Conflict(wrong)
             number, is_new = self._store.add(given)

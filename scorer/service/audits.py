@@ -26,8 +26,9 @@ class Audits:
 
     def next(self, runtime: Runtime, standing: Sequence[Answer], queue: Queue) -> Ranked | None:
         """The pixel to ask now, if fewer were asked than there should be."""
-        done = sum(one.source == AUDIT for one in standing)
-        if queue.waits_for(AUDIT) or done >= self.rate * (len(standing) + 1):
+        asked = [one for one in standing if one.graph]  # by a service; the others were imported
+        done = sum(one.source == AUDIT for one in asked)
+        if queue.waits_for(AUDIT) or done >= self.rate * (len(asked) + 1):
             return None
         known = {one.pixel for one in standing}
         for _ in range(_TRIES):

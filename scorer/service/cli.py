@@ -88,8 +88,8 @@ from scorer.runtimes import options as runtime_options
     type=Number(0, 0.5),
     default=0.0,
     show_default=True,
-    help="Share of the questions that are random pixels. Their answers measure the model, which "
-    "never learns from them.",
+    help="With --ahead: share of the questions that are random pixels. Their answers measure the "
+    "model, which never learns from them.",
 )
 @runtime_options.runtime
 @runtime_options.precision

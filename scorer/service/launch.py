@@ -72,6 +72,11 @@ def serve(settings: Settings) -> None:
             f"--labels {labels}: a store ends in {SUFFIX}",
             remedy="import labels of other formats with: scorer labels import",
         )
+    if settings.audit and settings.ahead is None:
+        raise BadInput(
+            "--audit needs pixels that are chosen just in time",
+            remedy="give --ahead, such as --ahead 8",
+        )
     served, pool = settings.opened(), _confined(settings.where)
     with closing(address.listen(settings.host, settings.port)) as listening, instance_lock(labels):
         store = Store(labels, served.runtime.contract.classes)

@@ -169,6 +169,12 @@ class Queue:
         with self._lock:
             self._closed.discard(pixel)
 
+    def free(self) -> int:
+        """Open pixels that nobody has before them."""
+        with self._lock:
+            now = self._clock()
+            return sum(self._is_free(one.pixel, now) for image in self._order for one in image.open)
+
     def waits_for(self, source: str) -> bool:
         """Whether a question of this source is open."""
         with self._lock:

@@ -1,6 +1,6 @@
 """Rounds of labelling: the graph of now ranks the pool, in the background, into the queue."""
 
-import math
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from scorer.console import say
-from scorer.labels.answer import AUDIT, Answer
+from scorer.labels.answer import ASKED, AUDIT, Answer
 from scorer.labels.store import Store
 from scorer.pools import Index, Pool
 from scorer.runtimes import blank
@@ -20,7 +20,7 @@ from scorer.service.audits import Audits
 from scorer.service.queue import Queue
 from scorer.service.served import Served
 
-_BEFORE_A_MODEL = 40  # random pixels that there should be, over as many photographs as possible
+_AHEAD = 8  # random pixels, where nothing else is said
 _LOOK_S = 0.05
 
 
@@ -45,7 +45,8 @@ class Rounds:
         ahead: int | None = None,
         audit: float = 0.0,
     ) -> None:
-        check(served.runtime.contract, n=n, distance=distance, want_map=False)
+        is_blank = served.runtime.contract.network == blank.NETWORK
+        check(served.runtime.contract, n=n, distance=None if is_blank else distance, want_map=False)
         self.pool, self.served, self.store = pool, served, store
         self.n, self.distance, self.seed, self.ahead = n, distance, seed, ahead
         self._audits = Audits(pool, audit, seed=seed)
@@ -65,7 +66,8 @@ class Rounds:
         answered = Counter(
             one.image
             for one in standing
-            if (one.round, one.graph) == (self.number, graph) and one.answer != "skip"
+            if (one.round, one.graph, one.source) == (self.number, graph, ASKED)
+            and one.answer != "skip"
         )
         ranking = (self.runtime, self._turn_of(standing), self.number, answered, self._stop)
         self._thread = threading.Thread(
@@ -78,13 +80,6 @@ class Rounds:
             return self.pool
         answers = Counter(one.image for one in standing)
         return self.pool.only(sorted(self._shuffled, key=lambda name: answers[name]))
-
-    @property
-    def pixels(self) -> int:
-        """That are asked of a photograph: without a model few, of as many as there are."""
-        if self.runtime.contract.network != blank.NETWORK:
-            return self.n
-        return min(self.n, max(1, math.ceil(_BEFORE_A_MODEL / max(1, len(self.pool)))))
 
     @property
     def runtime(self) -> Runtime:
@@ -106,7 +101,8 @@ class Rounds:
             self.queue.clear()
             self._begin(standing)
             self.start()
-            say(f"round {self.number}: a new graph ranks the pool")
+            what = "ranks the pool" if self.ahead is None else "chooses the next pixels"
+            say(f"round {self.number}: a new graph {what}")
             return True
 
     def stop(self) -> None:
@@ -125,7 +121,7 @@ class Rounds:
     @property
     def is_ranked(self) -> bool:
         """Whether the whole pool is."""
-        return self.ranked + self.skipped == len(self.pool)
+        return self.ranked + self.skipped >= len(self.pool)
 
     def _rank(
         self,
@@ -135,27 +131,47 @@ class Rounds:
         answered: Mapping[str, int],
         stop: threading.Event,
     ) -> None:
-        """Ask for n pixels of every image, of which some were answered in this round before."""
-        n = self.pixels
+        """Ask for n pixels of every image, of which some were answered in this round before;
+        without a model, or just in time, ask for more until another graph comes.
+        """
+        is_blank = runtime.contract.network == blank.NETWORK
         try:
-            results = rank(
-                runtime, pool, n=n, labels=self.store.labels(), seed=self.seed,
-                distance=self.distance, want_map=runtime.contract.has_map,
-            )  # fmt: skip
-            for result in results:
-                if stop.is_set():
+            for turn in itertools.count():
+                self._ask(runtime, pool, number, answered if turn == 0 else {}, turn, stop)
+                goes_on = (is_blank or self.ahead) and self.ranked
+                if stop.is_set() or not goes_on:
                     return
-                if isinstance(result, Ranked):
-                    left = max(0, n - answered.get(result.image, 0))
-                    self.queue.add(result.best(left), runtime.contract, number)
-                    self.ranked += 1
-                    self._nonnegative += result.nonnegative or 0.0
-                else:
-                    self.skipped += 1
-                self._audit(runtime, number)
-                self._wait(stop)
         except Exception as error:  # told on the page and in /v1/state; labelling goes on
             self.failure = str(error)
+
+    def _ask(
+        self,
+        runtime: Runtime,
+        pool: Pool,
+        number: int,
+        answered: Mapping[str, int],
+        turn: int,
+        stop: threading.Event,
+    ) -> None:
+        """Once through the pool: a random pixel of each photograph, or the n best."""
+        is_blank = runtime.contract.network == blank.NETWORK
+        n = 1 if is_blank else self.n
+        results = rank(
+            runtime, pool, n=n, labels=self.store.labels(), seed=self.seed + turn,
+            distance=self.distance, want_map=runtime.contract.has_map,
+        )  # fmt: skip
+        for result in results:
+            if stop.is_set():
+                return
+            if isinstance(result, Ranked):
+                left = n if is_blank else max(0, n - answered.get(result.image, 0))
+                self.queue.add(result.best(left), runtime.contract, number)
+                self.ranked += turn == 0
+                self._nonnegative += (result.nonnegative or 0.0) * (turn == 0)
+            else:
+                self.skipped += turn == 0
+            self._audit(runtime, number)
+            self._wait(self.ahead or (_AHEAD if is_blank else None), stop)
 
     def _audit(self, runtime: Runtime, number: int) -> None:
         """Ask for a random pixel, if it is time to measure the model again."""
@@ -165,9 +181,9 @@ class Rounds:
         if found is not None:
             self.queue.add(found, runtime.contract, number, AUDIT)
 
-    def _wait(self, stop: threading.Event) -> None:
-        """Until the annotators need more, or this round is over."""
-        while self.ahead is not None and self.queue.left()[0] >= self.ahead:
+    def _wait(self, ahead: int | None, stop: threading.Event) -> None:
+        """Until the annotators need more than they have, or this round is over."""
+        while ahead is not None and self.queue.free() >= ahead:
             if stop.wait(_LOOK_S):
                 return
 

@@ -130,6 +130,7 @@ class Client:
     def __init__(self, port: int, masks: Path, classes: list[str]) -> None:
         self.base, self.masks, self.classes = f"http://127.0.0.1:{port}", masks, classes
         self.acknowledged: list[str] = []
+        self._body: dict[str, Any] | None = None  # sent, and not received yet
         self.graphs: dict[str, int] = {}
 
     def get(self, path: str) -> Any:
@@ -138,6 +139,9 @@ class Client:
 
     def answer(self) -> bool:
         """One pixel, if there is one; a request that fails is sent again, as the page does."""
+        return self._send() if self._body else self._next()
+
+    def _next(self) -> bool:
         try:
             queue = self.get("/v1/queue?annotator=ann&count=3")
         except OSError:
@@ -145,27 +149,34 @@ class Client:
         if not queue:
             return False
         one = queue[0]
+        self.graphs.setdefault(one["graph"], len(self.acknowledged))
         with Image.open((self.masks / one["image"]).with_suffix(".png")) as mask:
             value = int(np.asarray(mask)[one["row"], one["col"]])
         is_known = value < len(self.classes)
-        body = {key: one[key] for key in ("image", "row", "col")} | {
+        self._body = {key: one[key] for key in ("image", "row", "col")} | {
             "answer": "label" if is_known else "unsure",
             "class_name": self.classes[value] if is_known else None,
             "annotator": "ann", "seconds": 1.0, "request": f"r{len(self.acknowledged)}",
         }  # fmt: skip
+        return self._send()
+
+    def _send(self) -> bool:
+        assert self._body is not None
         request = urllib.request.Request(
             f"{self.base}/v1/labels",
-            json.dumps(body).encode(),
+            json.dumps(self._body).encode(),
             {"Content-Type": "application/json"},
         )
         try:
             urllib.request.urlopen(request, timeout=30).close()
         except urllib.error.HTTPError as error:
-            return error.code == 409
+            if error.code in (404, 409):  # the service was started again, and asks for others
+                self._body = None
+            return False
         except OSError:
             return False
-        self.acknowledged.append(str(body["request"]))
-        self.graphs.setdefault(one["graph"], len(self.acknowledged))
+        self.acknowledged.append(str(self._body["request"]))
+        self._body = None
         return True
 
 

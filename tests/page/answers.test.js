@@ -145,3 +145,12 @@ test("an undo that fails is told, and the next answer is sent", async () => {
   await settle();
   assert.deepEqual(told, ["failed no", "received unsure null", "next"]);
 });
+
+test("a pixel of one's own says so, and is not asked again where it is lost", async () => {
+  const { answers, posted, queue } = await answersOf(() => answer({ detail: "no" }, 500));
+  const own = { ...query("a", 8, 9), source: "free" };
+  answers.give({ query: own, answer: "label", name: "sky", seconds: 1 });
+  await settle();
+  assert.equal(posted()[0].body.free, true);
+  assert.equal(queue.first.row, 1, "the question is still the first");
+});

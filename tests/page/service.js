@@ -5,7 +5,7 @@ export const query = (image, row = 1, col = 2) => ({ image, row, col, guesses: [
 
 /** What the service says of itself, with changes. */
 export const state = (changes = {}) => ({
-  classes: ["sky", "road"], colours: ["#4682b4", "#804080"], has_map: true, started: 1, images: 9,
+  classes: ["sky", "road"], colours: ["#4682b4", "#804080"], has_map: true, started: "1", graph: "g", images: 9,
   ranked: 9, failure: null, pixels_left: 9, images_left: 9, pool_ranked: true,
   learned: null, ...changes,
 });

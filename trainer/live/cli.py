@@ -83,8 +83,8 @@ def live_command(
       trainer live
     """
     needs_torch()
-    needs("onnx", "graphs")
-    needs("fastapi", "pages")
+    needs("onnx", "graphs", "export")
+    needs("fastapi", "pages", "serve")
     from trainer.live.home import Home, prepare  # noqa: PLC0415
     from trainer.live.session import Session, Settings  # noqa: PLC0415
 

@@ -68,6 +68,12 @@ def prepare(home: Home, where: str | None, classes: tuple[str, ...] | None) -> D
     check_writable(home.dataset)
     if home.dataset.exists():
         found = dataset.read(home.dataset)
+        there = found.train.images.where
+        if where is not None and _place(where) != _place(there):
+            raise BadInput(
+                f"{home.dataset} is of the photographs in {there}, not of those in {where}",
+                remedy="leave --pool away to go on with these, or choose another --out",
+            )
         if classes is not None and found.classes.names != classes:
             raise BadInput(
                 f"{home.dataset} has the classes {', '.join(found.classes.names)}",
@@ -75,9 +81,15 @@ def prepare(home: Home, where: str | None, classes: tuple[str, ...] | None) -> D
             )
     else:
         found = _begin(home, where, classes)
-    with replacing(home.classes) as file:
-        file.writelines(f"{name}\n" for name in found.classes.names)
+    names = "".join(f"{name}\n" for name in found.classes.names)
+    if not home.classes.exists() or home.classes.read_text("utf-8").split() != names.split():
+        with replacing(home.classes) as file:
+            file.write(names)
     return found
+
+
+def _place(where: str) -> str:
+    return where if "://" in where else Path(where).resolve().as_posix()
 
 
 def _begin(home: Home, where: str | None, classes: tuple[str, ...] | None) -> Dataset:
@@ -87,10 +99,9 @@ def _begin(home: Home, where: str | None, classes: tuple[str, ...] | None) -> Da
             remedy="begin with --pool ./images --classes road,building,sky",
         )
     colours = [hexadecimal(one) for one in default_colours(len(classes))]
-    place = where if "://" in where else Path(where).resolve().as_posix()
     text = _TOML.format(
         size=suggested_size(list_pool(where)),
-        images=json.dumps(place),
+        images=json.dumps(_place(where)),
         names=json.dumps(list(classes), ensure_ascii=False),
         colours=json.dumps(colours),
     )

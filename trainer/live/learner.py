@@ -1,6 +1,5 @@
 """A head that is fitted again and again, while its backbone and what that saw are kept."""
 
-from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 
@@ -60,8 +59,7 @@ class Learner:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with closing(self._cache):
-            pass
+        self._cache.close()
 
     def learn(self, labels: Labels) -> tuple[BayesianNetwork, Card]:
         """Fit the head, and save the model. Raises BadLabels, Failure."""

@@ -66,15 +66,16 @@ class Session:
         """A new graph: the service takes it over."""
         try:
             told = json.loads(line)
-        except ValueError:
+            seconds = told["gathered_and_fitted"] + told["exported"]
+            text = (
+                f"{told['labels']} labels of {told['images']} photographs, "
+                f"{seconds:.1f} s{_measured(told['audit'])}"
+            )
+        except (ValueError, KeyError, TypeError):
+            say(line.rstrip())
             return
         self.models += 1
-        seconds = told["gathered_and_fitted"] + told["exported"]
-        say(
-            f"model {self.models}: {told['labels']} labels of {told['images']} photographs, "
-            f"{seconds:.1f} s{_measured(told['audit'])}",
-            **told,
-        )
+        say(f"model {self.models}: {text}", **told)
         self._service.signal(signal.SIGHUP)
 
     def _serving(self) -> Sequence[str]:
@@ -93,6 +94,13 @@ class Session:
             sys.executable, "-m", "export.live", "--folder", str(self.home.folder),
             "--every", str(one.every), "--pause", str(one.pause), "--steps", str(one.steps),
         ]  # fmt: skip
+
+
+def _prepared() -> None:
+    """In a child: it ends with this process, and SIGHUP is no end before it is listened to."""
+    end_with_parent()
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _measured(audit: dict[str, Any] | None) -> str:
@@ -130,7 +138,7 @@ class _Kept:
             self._command,
             stdout=subprocess.PIPE if self._hear else None,
             text=True,
-            preexec_fn=end_with_parent,  # noqa: PLW1509  # it calls prctl and nothing else
+            preexec_fn=_prepared,  # noqa: PLW1509  # it calls two system calls and nothing else
             start_new_session=True,  # Ctrl-C is for this process, which ends both in order
         )
         if self._hear is not None:

@@ -83,7 +83,8 @@ export class Answers {
    */
   #lost(query, error) {
     const refused = error instanceof ServiceError && [CONFLICT, NOT_FOUND].includes(error.status);
-    if (!refused) this.#queue.putFirst(query);
+    const isAsked = query.source !== "free"; // nobody asks for a pixel of one's own again
+    if (!refused && isAsked) this.#queue.putFirst(query);
     this.#events.failed(error);
   }
 }

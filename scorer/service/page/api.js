@@ -31,7 +31,7 @@ const FIRST_PAUSE_MS = 300; // after the first attempt; each further pause is tw
  * What the service says of itself. colours: one for each class, as "#rrggbb". started: when the
  * service was started. failure: why the ranking has stopped, or null.
  * @typedef {{
- *   classes: string[], colours: string[], has_map: boolean, started: number, images: number,
+ *   classes: string[], colours: string[], has_map: boolean, started: string, graph: string, images: number,
  *   ranked: number, failure: string | null, pixels_left: number, images_left: number,
  *   pool_ranked: boolean,
  *   learned: Learned | null,

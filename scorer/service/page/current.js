@@ -70,8 +70,9 @@ export class Current {
    */
   async show() {
     const query = this.#queue.first;
+    if (this.#isFree) return;
     if (!query) return this.#nothing();
-    if (this.shown?.query === query || this.#isFree) return;
+    if (this.shown?.query === query) return;
     const image = await this.#pictures.load("photograph", query.image).catch((error) => {
       this.#events.failed(error);
       return null;

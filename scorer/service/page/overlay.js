@@ -2,6 +2,7 @@
 
 import { element } from "./elements.js";
 
+/** @import { State } from "./api.js" */
 /** @import { Canvas } from "./canvas.js" */
 /** @import { Shown } from "./current.js" */
 /** @import { Pictures } from "./pictures.js" */
@@ -15,35 +16,40 @@ const KINDS = ["map", "segmentation"];
 export class Overlay {
   /** @type {OverlayKind | null} */
   #kind = null;
-  #hasMap;
+  /** The graph whose picture lies over the photograph. */
+  #graph = "";
+  #state;
   #canvas;
   #pictures;
   #shown;
   #failed;
 
   /**
-   * @param {() => boolean} hasMap whether the graph of the service computes maps now
+   * @param {() => State} state what the service says of itself now
    * @param {Canvas} canvas
    * @param {Pictures} pictures
    * @param {() => Shown | null} shown the pixel on the screen
    * @param {(error: unknown) => void} failed called where a picture cannot be loaded
    */
-  constructor(hasMap, canvas, pictures, shown, failed) {
-    this.#hasMap = hasMap;
+  constructor(state, canvas, pictures, shown, failed) {
+    this.#state = state;
     this.#canvas = canvas;
     this.#pictures = pictures;
     this.#shown = shown;
     this.#failed = failed;
   }
 
-  /** Shows the buttons where the graph of now computes maps. */
-  offer() {
-    for (const kind of KINDS) buttonOf(kind).hidden = !this.#hasMap();
+  /** Follows the graph of now: with its pictures, and with buttons where it computes maps. */
+  follow() {
+    const { graph, has_map: hasMap } = this.#state();
+    for (const kind of KINDS) buttonOf(kind).hidden = !hasMap;
+    if (graph !== this.#graph) this.reload();
+    this.#graph = graph;
   }
 
   /** Prepares the buttons. */
   listen() {
-    this.offer();
+    this.follow();
     for (const kind of KINDS) {
       buttonOf(kind).addEventListener("click", () => this.toggle(kind));
     }
@@ -56,7 +62,7 @@ export class Overlay {
    * @param {OverlayKind} kind
    */
   toggle(kind) {
-    this.#kind = this.#kind === kind || !this.#hasMap() ? null : kind;
+    this.#kind = this.#kind === kind || !this.#state().has_map ? null : kind;
     for (const one of KINDS) buttonOf(one).setAttribute("aria-pressed", String(one === this.#kind));
     element("opacity", HTMLInputElement).disabled = this.#kind === null;
     element("legend", HTMLElement).hidden = this.#kind !== "map";
@@ -74,8 +80,10 @@ export class Overlay {
     const kind = this.#kind;
     const image = this.#shown()?.query.image;
     if (kind === null || image === undefined) return;
-    const picture = await this.#pictures.load(kind, image);
-    const isWanted = this.#kind === kind && this.#shown()?.query.image === image;
+    const graph = this.#state().graph;
+    const picture = await this.#pictures.load(kind, image, graph);
+    const isNewest = this.#state().graph === graph;
+    const isWanted = isNewest && this.#kind === kind && this.#shown()?.query.image === image;
     if (!isWanted) return; // the choice or the photograph has changed meanwhile
     this.#canvas.overlay = picture;
     this.#canvas.draw();

@@ -51,8 +51,8 @@ class Page {
     });
     const shown = () => this.#current.shown;
     this.#canvas = new Canvas(shown);
-    const hasMap = () => this.#queue.state.has_map;
-    this.#overlay = new Overlay(hasMap, this.#canvas, this.#pictures, shown, failed);
+    const stateOfNow = () => this.#queue.state;
+    this.#overlay = new Overlay(stateOfNow, this.#canvas, this.#pictures, shown, failed);
     const act = (/** @type {Meaning} */ meaning) => this.#act(meaning);
     this.#buttons = new Buttons(() => this.#queue.state, () => shown()?.query, act);
   }
@@ -76,7 +76,7 @@ class Page {
   async #next() {
     await this.#queue.refill();
     messages.tellProgress(this.#queue.state, this.#pace.lastMinute(Date.now()));
-    this.#overlay.offer();
+    this.#overlay.follow();
     await this.#current.show();
   }
 

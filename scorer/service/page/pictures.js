@@ -17,10 +17,12 @@ export class Pictures {
    *
    * @param {PictureKind} kind
    * @param {string} name the name of the image in the pool
+   * @param {string} graph of the model that a map or a segmentation is of; "" for a photograph
    * @returns {Promise<HTMLImageElement>}
    */
-  load(kind, name) {
-    const address = `/v1/${kind}?image=${encodeURIComponent(name)}`;
+  load(kind, name, graph = "") {
+    const version = graph ? `&graph=${graph}` : "";
+    const address = `/v1/${kind}?image=${encodeURIComponent(name)}${version}`;
     const kept = this.#kept.get(address);
     if (kept) return kept;
     const loaded = request(address, name);

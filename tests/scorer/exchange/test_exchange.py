@@ -313,7 +313,7 @@ def test_a_plain_csv_takes_its_sizes_from_the_pool(tmp_path: Path) -> None:
     path.write_text("image,row,col,label\n./street/a.jpg,3,4,0\nstreet/a.jpg,4,4,\n")
     points = read(path, "csv", known(pool=pool))
     assert said(points) == said([point(), point(4, **QUERY)])
-    with pytest.raises(BadLabels, match=r"l\.csv line 2: nothing says how large street/a\.jpg is"):
+    with pytest.raises(BadLabels, match=r"l\.csv line 2: the size of street/a\.jpg is not known"):
         read(path, "csv", known())
 
 

@@ -154,7 +154,7 @@ def test_a_second_service_on_the_port_or_the_store_is_refused(
     command = [sys.executable, "-m", "scorer", "serve", "--graph", graph, "--pool"]
     for options, message in (
         (("--labels", tmp_path / "new" / "other.db", "--port", port), "Address already in use"),
-        (("--labels", folder / "labels.db", "--port", "0"), "another scorer serve has"),
+        (("--labels", folder / "labels.db", "--port", "0"), "is in use by another scorer serve"),
     ):
         done = subprocess.run(
             [*command, folder / "images", *options], capture_output=True, text=True, check=False

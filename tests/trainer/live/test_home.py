@@ -41,6 +41,8 @@ def test_it_continues_from_itself(pool: Path, tmp_path: Path) -> None:
     assert home.dataset.read_bytes() == before
     with pytest.raises(BadInput, match="has the classes sky"):
         prepare(home, str(pool), ("sky", "road"))
+    with pytest.raises(BadInput, match="is of the photographs in"):
+        prepare(home, str(tmp_path), NAMES)
 
 
 @pytest.mark.parametrize("given", [(None, NAMES), ("pool", None)])
