@@ -44,6 +44,7 @@ _OPTIONS = GraphOptions(stride=None)
 class Learned:
     """What a graph has learned from, the seconds that it took, what random pixels say of it."""
 
+    rows: int  # of the store
     labels: int
     images: int
     gathered_and_fitted: float
@@ -68,7 +69,7 @@ class Worker:
     def __init__(self, home: Home, learner: Learner, pace: Pace) -> None:
         self.home, self.learner, self.pace = home, learner, pace
         self._like = self._structure()
-        self._rows = self._learned = 0  # rows of the store: seen, and learned from
+        self._rows, self._learned = 0, _rows_learned(home)  # of the store: seen, and learned from
         self._since = monotonic()  # the last row
 
     def _structure(self) -> ModelProto:
@@ -91,11 +92,11 @@ class Worker:
             self._learned = rows
             return None
         self._since = monotonic()  # should it fail, it is tried again after a pause
-        learned = self._learn(labels, opened.audit())
+        learned = self._learn(rows, labels, opened.audit())
         self._learned = rows
         return learned
 
-    def _learn(self, labels: Labels, audit: Labels) -> Learned:
+    def _learn(self, rows: int, labels: Labels, audit: Labels) -> Learned:
         begin = monotonic()
         network, card = self.learner.learn(labels)
         fitted = monotonic()
@@ -103,6 +104,7 @@ class Worker:
         self._like = bake(network, contract, self._like)
         save(self._like, self.home.graph)
         return Learned(
+            rows=rows,
             labels=card.training["labels"],
             images=card.training["images"],
             gathered_and_fitted=round(fitted - begin, 3),
@@ -110,9 +112,25 @@ class Worker:
             audit=self._audited(audit),
         )
 
+    def log(self, learned: Learned) -> str:
+        """Keep the line of a model; the line."""
+        line = json.dumps(asdict(learned))
+        with self.home.log.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+        return line
+
     def _audited(self, labels: Labels) -> Audit | None:
         truth, predicted = self.learner.predict(labels)
         return measure(truth, predicted, self.learner.dataset.classes.names) if len(truth) else None
+
+
+def _rows_learned(home: Home) -> int:
+    """What the graph that is there has learned from, by the log of the session."""
+    try:
+        last = json.loads(home.log.read_text("utf-8").splitlines()[-1])
+        return int(last["rows"]) if home.graph.exists() else 0
+    except (OSError, ValueError, IndexError, KeyError, TypeError):
+        return 0
 
 
 @contextmanager
@@ -153,10 +171,7 @@ def main(folder: Path, every: int, pause: float, steps: int) -> None:
                     say(f"no new model: {error}", style="yellow")
                 else:
                     if learned is not None:
-                        line = json.dumps(asdict(learned))
-                        with home.log.open("a", encoding="utf-8") as file:
-                            file.write(f"{line}\n")
-                        print(line, flush=True)  # noqa: T201
+                        print(worker.log(learned), flush=True)  # noqa: T201
                 sleep(_LOOK_S)
 
 

@@ -83,6 +83,11 @@ def test_it_learns_after_so_many_answers_or_in_a_pause_and_not_before(home: Home
         assert again is not None
         assert again.labels >= first.labels
         assert open_graph("cpu", home.graph, workers=1).contract.sha256 != contract.sha256
+        worker.log(again)
+        later = Worker(home, learner, Pace(every=1, pause=0, least=20))
+        assert later.look(store) is None, "a session that begins again has nothing new to learn"
+        store.add(answer(home, 50))
+        assert later.look(store) is not None
 
 
 def test_what_is_learned_depends_on_the_labels_alone(home: Home, tmp_path: Path) -> None:

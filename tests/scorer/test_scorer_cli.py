@@ -404,7 +404,7 @@ MISTAKES: dict[str, tuple[Arrange, str, int, str, str]] = {
         _nothing, "rank --labels no.csv", 5, "no.csv does not exist", "image,row,col,label",
     ),
     "labels are of no kind": (
-        _nothing, "rank --labels labels.xml", 5, "only .csv and .db labels can be read",
+        _nothing, "rank --labels labels.xml", 5, "labels are read from .csv and .db files only",
         "scorer labels import",
     ),
     "no label store": (
