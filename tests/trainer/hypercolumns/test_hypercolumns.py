@@ -253,7 +253,7 @@ def test_a_file_that_keeps_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "features.db"
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE clicks (a)")
-    with pytest.raises(BadInput, match=r"features\.db keeps no features") as caught:
+    with pytest.raises(BadInput, match=r"features\.db holds no features") as caught:
         cache(tmp_path)
     assert "remove it" in caught.value.remedy
     path.write_bytes(b"this is no database at all" * 100)
