@@ -146,7 +146,7 @@ def learned_more(network: BayesianNetwork) -> BayesianNetwork:
     return other
 
 
-@pytest.mark.parametrize("stride", [1, 4])
+@pytest.mark.parametrize("stride", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_a_known_structure_is_given_weights_to_the_bytes_of_a_trace(
     stride: int, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

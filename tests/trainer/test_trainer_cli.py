@@ -283,7 +283,7 @@ FIT_ERRORS = [
     (colour_masks, (), 5, "toy_00.png holds the colour #4d4d4d"),
     (without_masks, (), 5, "neither masks nor labels"),
     (nothing, ("--labels", "ROOT/no.csv"), 5, "no.csv does not exist"),
-    (nothing, ("--labels", "ROOT/images/toy_00.png"), 5, "only .csv"),
+    (nothing, ("--labels", "ROOT/images/toy_00.png"), 5, "from .csv and"),
     (write("l.csv", "a,b\n"), ("--labels", "ROOT/l.csv"), 5, "no column named"),
     (write("l.csv", b"\xff\xfe"), ("--labels", "ROOT/l.csv"), 5, "l.csv cannot be read"),
     (write("l.csv", LABELS), ("--labels", "ROOT/l.csv"), 5, "no image has a usable label"),
