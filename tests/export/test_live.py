@@ -35,12 +35,11 @@ SIZE = (64, 96)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    folder = tmp_path_factory.mktemp("live")
-    trees.folders(folder / "data", images=6, val=0, size=SIZE)
-    home = Home(folder / "session")
-    prepare(home, str(folder / "data" / "images"), trees.NAMES)
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    trees.folders(tmp_path / "data", images=6, val=0, size=SIZE)
+    home = Home(tmp_path / "session")
+    prepare(home, str(tmp_path / "data" / "images"), trees.NAMES)
     return home
 
 
