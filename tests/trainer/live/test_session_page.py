@@ -108,7 +108,9 @@ def test_an_annotator_goes_from_nothing_to_a_model_in_one_page(streets: Path, se
     assert after >= before + LEAST_GAIN, (before, after)
     audit = json.loads(lines[-1])["audit"]
     assert audit["pixels"] >= 15
-    assert audit["accuracy_low"] <= after <= audit["accuracy_high"], (audit, after)
+    low, high = audit["accuracy_low"], audit["accuracy_high"]
+    half = (high - low) / 2  # twice the interval: one session in twenty lies outside it by chance
+    assert low - half <= after <= high + half, (audit, after)
 
 
 def _note(request: "sync_api.Request", slow: list[tuple[str, float]]) -> None:
