@@ -255,7 +255,7 @@ def test_a_file_that_keeps_something_else_is_refused(tmp_path: Path) -> None:
         other.execute("CREATE TABLE clicks (a)")
     with pytest.raises(BadInput, match=r"features\.db holds no features") as caught:
         cache(tmp_path)
-    assert "remove it" in caught.value.remedy
+    assert "remove the file" in caught.value.remedy
     path.write_bytes(b"this is no database at all" * 100)
     with pytest.raises(BadInput, match=r"features\.db cannot be used"):
         cache(tmp_path)
