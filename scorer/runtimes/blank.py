@@ -30,6 +30,11 @@ def contract(classes: Sequence[str], size: tuple[int, int]) -> Contract:
     )
 
 
+def is_blank(contract: Contract) -> bool:
+    """Whether pixels come from here, and not from a model."""
+    return contract.network == NETWORK
+
+
 class Blank:
     """A runtime that knows nothing: the score of a pixel is its random number."""
 

@@ -18,7 +18,7 @@ from scorer.pools import Index, list_pool
 from scorer.ranking.messages import warn_of_neighbours
 from scorer.runtimes import choose, open_graph
 from scorer.runtimes.base import Runtime
-from scorer.runtimes.blank import NETWORK, Blank
+from scorer.runtimes.blank import Blank, is_blank
 from scorer.service import address, app
 from scorer.service.annotation import Annotation
 from scorer.service.connection import Connection
@@ -80,7 +80,7 @@ def serve(settings: Settings) -> None:
     served, pool = settings.opened(), _confined(settings.where)
     with closing(address.listen(settings.host, settings.port)) as listening, instance_lock(labels):
         store = Store(labels, served.runtime.contract.classes)
-        if served.runtime.contract.network != NETWORK:
+        if not is_blank(served.runtime.contract):
             warn_of_neighbours(served.runtime.contract, settings.min_distance)
         annotation = Annotation(
             pool, served, store,

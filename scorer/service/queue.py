@@ -12,7 +12,7 @@ import numpy as np
 from scorer.contract import Contract
 from scorer.images.place import Place
 from scorer.labels.answer import ASKED
-from scorer.runtimes import blank
+from scorer.runtimes.blank import is_blank
 from scorer.selection.result import Pixel, Ranked
 
 _GUESSES = 4  # number keys
@@ -58,7 +58,7 @@ def _guesses(ranked: Ranked, pixel: Pixel, contract: Contract) -> tuple[str, ...
     """The model is unsure where classes meet: the one that it takes, and its neighbours. Without a
     model there are none.
     """
-    if contract.network == blank.NETWORK:
+    if is_blank(contract):
         return ()
     labels = [pixel.label]
     if ranked.segmentation is not None:

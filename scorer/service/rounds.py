@@ -11,8 +11,8 @@ from scorer.console import say
 from scorer.labels.answer import ASKED, AUDIT, Answer
 from scorer.labels.store import Store
 from scorer.pools import Index, Pool
-from scorer.runtimes import blank
 from scorer.runtimes.base import Runtime
+from scorer.runtimes.blank import is_blank
 from scorer.selection.noise import uniform
 from scorer.selection.result import Ranked
 from scorer.selection.select import check, rank
@@ -45,8 +45,8 @@ class Rounds:
         ahead: int | None = None,
         audit: float = 0.0,
     ) -> None:
-        is_blank = served.runtime.contract.network == blank.NETWORK
-        check(served.runtime.contract, n=n, distance=None if is_blank else distance, want_map=False)
+        contract = served.runtime.contract
+        check(contract, n=n, distance=None if is_blank(contract) else distance, want_map=False)
         self.pool, self.served, self.store = pool, served, store
         self.n, self.distance, self.seed, self.ahead = n, distance, seed, ahead
         self._audits = Audits(pool, audit, seed=seed)
@@ -134,11 +134,10 @@ class Rounds:
         """Ask for n pixels of every image, of which some were answered in this round before;
         without a model, or just in time, ask for more until another graph comes.
         """
-        is_blank = runtime.contract.network == blank.NETWORK
         try:
             for turn in itertools.count():
                 self._ask(runtime, pool, number, answered if turn == 0 else {}, turn, stop)
-                goes_on = (is_blank or self.ahead) and self.ranked
+                goes_on = (is_blank(runtime.contract) or self.ahead) and self.ranked
                 if stop.is_set() or not goes_on:
                     return
         except Exception as error:  # told on the page and in /v1/state; labelling goes on
@@ -154,8 +153,8 @@ class Rounds:
         stop: threading.Event,
     ) -> None:
         """Once through the pool: a random pixel of each photograph, or the n best."""
-        is_blank = runtime.contract.network == blank.NETWORK
-        n = 1 if is_blank else self.n
+        is_random = is_blank(runtime.contract)
+        n = 1 if is_random else self.n
         results = rank(
             runtime, pool, n=n, labels=self.store.labels(), seed=self.seed + turn,
             distance=self.distance, want_map=runtime.contract.has_map,
@@ -164,18 +163,18 @@ class Rounds:
             if stop.is_set():
                 return
             if isinstance(result, Ranked):
-                left = n if is_blank else max(0, n - answered.get(result.image, 0))
+                left = n if is_random else max(0, n - answered.get(result.image, 0))
                 self.queue.add(result.best(left), runtime.contract, number)
                 self.ranked += turn == 0
                 self._nonnegative += (result.nonnegative or 0.0) * (turn == 0)
             else:
                 self.skipped += turn == 0
             self._audit(runtime, number)
-            self._wait(self.ahead or (_AHEAD if is_blank else None), stop)
+            self._wait(self.ahead or (_AHEAD if is_random else None), stop)
 
     def _audit(self, runtime: Runtime, number: int) -> None:
         """Ask for a random pixel, if it is time to measure the model again."""
-        if runtime.contract.network == blank.NETWORK or not self._audits.rate:
+        if is_blank(runtime.contract) or not self._audits.rate:
             return
         found = self._audits.next(runtime, list(self.store.standing()), self.queue)
         if found is not None:
