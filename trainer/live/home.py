@@ -81,10 +81,10 @@ def prepare(home: Home, where: str | None, classes: tuple[str, ...] | None) -> D
             )
     else:
         found = _begin(home, where, classes)
-    names = "".join(f"{name}\n" for name in found.classes.names)
-    if not home.classes.exists() or home.classes.read_text("utf-8").split() != names.split():
+    names = found.classes.names
+    if not home.classes.exists() or home.classes.read_text("utf-8").splitlines() != list(names):
         with replacing(home.classes) as file:
-            file.write(names)
+            file.writelines(f"{name}\n" for name in names)
     return found
 
 

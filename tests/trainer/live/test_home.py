@@ -45,6 +45,14 @@ def test_it_continues_from_itself(pool: Path, tmp_path: Path) -> None:
         prepare(home, str(tmp_path), NAMES)
 
 
+def test_a_file_of_classes_that_splits_a_name_is_written_again(pool: Path, tmp_path: Path) -> None:
+    home = Home(tmp_path / "session")
+    prepare(home, str(pool), NAMES)
+    home.classes.write_text("\n".join(" ".join(NAMES).split()), "utf-8")
+    prepare(home, None, None)
+    assert home.classes.read_text("utf-8").splitlines() == list(NAMES)
+
+
 @pytest.mark.parametrize("given", [(None, NAMES), ("pool", None)])
 def test_the_first_time_it_needs_both(
     given: tuple[str | None, tuple[str, ...] | None], pool: Path, tmp_path: Path
