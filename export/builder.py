@@ -277,8 +277,10 @@ def _inside(trt: Any, log: Any, data: bytes) -> dict[str, int] | None:
     engine = trt.Runtime(log).deserialize_cuda_engine(data)
     if engine is None:
         return None
-    told = engine.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON)
-    layers = (layer for layer in json.loads(told).get("Layers", ()) if isinstance(layer, dict))
+    report = engine.create_engine_inspector().get_engine_information(
+        trt.LayerInformationFormat.JSON
+    )
+    layers = (layer for layer in json.loads(report).get("Layers", ()) if isinstance(layer, dict))
     firsts: Iterator[Any] = (next(iter(layer.get("Outputs") or ()), {}) for layer in layers)
     kinds = Counter(one["Format/Datatype"] for one in firsts if one.get("Format/Datatype"))
     return dict(sorted(kinds.items())) or None

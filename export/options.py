@@ -98,15 +98,15 @@ def source(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def collected(path: Path | None, **given: Any) -> Any:
         mine = {name: given.pop(name) for name in _WITH_SOURCE}
-        said = {name: value for name, value in mine.items() if value is not None}
+        facts = {name: value for name, value in mine.items() if value is not None}
         if path is None:
-            if said:
-                raise click.UsageError(f"--{next(iter(said))} says something of --from: give both")
+            if facts:
+                raise click.UsageError(f"--{next(iter(facts))} says something of --from: give both")
             return command(source=None, **given)
         needs_onnx()
         from export.source import Source  # noqa: PLC0415
 
-        return command(source=Source(path=path, **said), **given)
+        return command(source=Source(path=path, **facts), **given)
 
     for option in reversed(_OPTIONS):
         collected = option(collected)

@@ -91,6 +91,7 @@ def divide(
     out: Location,
     *,
     shard: int = 64,
+    listed: bool = False,
     runtime: str = "auto",
     precision: str = "float32",
     threads: int = 1,
@@ -99,10 +100,11 @@ def divide(
     """List a pool into the folder of a ranking, for whatever scheduler hands out its shards.
 
     Any process that sees the same files calls score(numbers) of what this returns, which is small
-    when pickled; scorer rank with the same options then puts the parts of `out` together. criteria:
-    those of scorer.ranking.shard.Criteria, n=5, labels=Labels. Raises as rank does.
+    when pickled; scorer rank with the same options then puts the parts of `out` together. listed:
+    another process has listed the pool, and its list is taken. criteria: those of
+    scorer.ranking.shard.Criteria, n=5, labels=Labels. Raises as rank does.
     """
-    from scorer.ranking.job import RankOptions, Run, list_only  # noqa: PLC0415  # pyarrow
+    from scorer.ranking.job import RankOptions, Run, list_only, listed_before  # noqa: PLC0415  # pyarrow
     from scorer.ranking.shard import Criteria  # noqa: PLC0415
     from scorer.ranking.work import Work  # noqa: PLC0415
 
@@ -112,7 +114,10 @@ def divide(
     run = Run(
         opened, found, Path(out).absolute(), RankOptions(criteria=Criteria(**criteria), shard=shard)
     )
-    list_only(run)
+    if listed:
+        listed_before(run)
+    else:
+        list_only(run)
     return Work(
         graph=path,
         runtime=runtimes.choose(runtime, precision, path),

@@ -118,13 +118,13 @@ def _measure(plan: Measurement) -> Cost:
     throughput(run, plan.workers, plan.seconds / 8)  # every worker's buffers are made
     rounds = [_round(runtime, run, plan, part) for part in _parts(plan.pool)]
     rates, cpu, files = zip(*rounds, strict=True)
-    known = [value for value in files if value is not None]
+    measured = [value for value in files if value is not None]
     return Cost(
         runtime=plan.runtime,
         precision=plan.precision,
         alone=alone,
         rate=median(rates),
-        files=median(known) if known else None,
+        files=median(measured) if measured else None,
         cpu=median(cpu),
         opening=opening,
         peak_memory=peak_memory(),

@@ -138,20 +138,20 @@ class Contract:
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Of every input and output, behind the batch."""
-        known: dict[str, tuple[int, ...]] = {
+        shapes: dict[str, tuple[int, ...]] = {
             IMAGE: (*self.grid, 3),
             SCORE: (self.top_k,),
             PIXEL: (self.top_k, 2),
             LABEL: (self.top_k,),
         }
-        return {name: known.get(name, self.map) for name in self.inputs + self.outputs}
+        return {name: shapes.get(name, self.map) for name in self.inputs + self.outputs}
 
     @property
     def kinds(self) -> dict[str, str]:
         """NumPy's name for the type of every input and output."""
-        known = dict.fromkeys((IMAGE, EXCLUDE), "uint8")
-        known |= dict.fromkeys((PIXEL, LABEL, SEGMENTATION), "int32")
-        return {name: known.get(name, "float32") for name in self.inputs + self.outputs}
+        types = dict.fromkeys((IMAGE, EXCLUDE), "uint8")
+        types |= dict.fromkeys((PIXEL, LABEL, SEGMENTATION), "int32")
+        return {name: types.get(name, "float32") for name in self.inputs + self.outputs}
 
     def random_pool(self, n: int) -> int | None:
         """How many random pixels of an image compete for n places; None: all of them."""

@@ -110,3 +110,69 @@ def test_evaluate_measures_what_fit_has_told(home: Path, monkeypatch: pytest.Mon
     assert fitted.evaluation is not None
     assert measured.miou == fitted.evaluation.miou
     assert seen == [(1, 1)]
+
+
+RECIPE = re.compile(r"\*\*(\w+)\*\*.*?(?=\n\*\*|\n## |\Z)", re.DOTALL)
+HERE = {
+    "/shared/scorer.onnx": "scorer.onnx",
+    "/data/photographs": "images",
+    "shard=1024": "shard=1",
+}
+
+
+def recipes(name: str, into: str) -> list[str]:
+    """The Python of a recipe for a cluster, on this machine: three parts, no GPU."""
+    page = (ROOT / "docs" / "scale.md").read_text("utf-8")
+    recipe = next(one.group() for one in RECIPE.finditer(page) if one.group(1) == name)
+    found = BLOCK.findall(recipe)
+    here = {**HERE, "/shared/ranking": into, '"cuda"': '"cpu"', "num_gpus=1": "num_cpus=1"}
+    for there, place in here.items():
+        found = [block.replace(there, place) for block in found]
+    return found
+
+
+def ranked(into: Path) -> str:
+    """The ranking of the parts in a folder, none of which is scored again."""
+    with pytest.raises(SystemExit) as ended:
+        main(["rank", "--runtime", "cpu", "--out", str(into), "--shard", "1"])
+    assert ended.value.code == 0
+    return (into / "_summary.json").read_text("utf-8")
+
+
+def test_the_recipe_for_slurm_scores_the_pool(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(home)
+    into = tmp_path / "ranking"
+    first, task = recipes("Slurm", str(into))
+    with pytest.raises(scorer.BadInput, match="no pool is listed"):
+        scorer.divide("scorer.onnx", "images", into, shard=1, listed=True)
+    exec(first, {})
+    monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "2")
+    for number in range(2):
+        monkeypatch.setenv("SLURM_ARRAY_TASK_ID", str(number))
+        exec(task, {})
+    times = {part: part.stat().st_mtime_ns for part in into.glob("part-*")}
+    assert len(times) == 3
+    exec(task, {})
+    assert {part: part.stat().st_mtime_ns for part in into.glob("part-*")} == times, "kept"
+    ranked(into)
+    assert "3 of the images were ranked by an earlier run" in capsys.readouterr().err
+    with pytest.raises(scorer.BadInput, match="in shards of 1, not "):
+        scorer.divide("scorer.onnx", "images", into, shard=2, listed=True)
+
+
+def test_the_recipe_for_ray_scores_the_pool(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ray = pytest.importorskip("ray")
+    monkeypatch.chdir(home)
+    into = tmp_path / "ranking"
+    (block,) = recipes("Ray", str(into))
+    monkeypatch.setattr(ray, "init", lambda _address, begin=ray.init: begin(num_cpus=2))
+    try:
+        exec(block, {})
+    finally:
+        ray.shutdown()
+    ranked(into)
+    assert "3 of the images were ranked by an earlier run" in capsys.readouterr().err

@@ -49,8 +49,8 @@ def _published(name: str, layout: Layout, root: Path, start: str) -> Detection:
     splits = {part: layout.split(root, part) for part in ("train", "val")}
     for part, split in splits.items():
         if split is not None:
-            told = survey.sizes(split.images)
-            findings.append(f"{part}: {len(split.images)} images, {told}")
+            sizes = survey.sizes(split.images)
+            findings.append(f"{part}: {len(split.images)} images, {sizes}")
     train = splits["train"]
     if train is None:
         raise BadDataset(

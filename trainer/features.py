@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scorer.images.geometry import Geometry
-from scorer.images.photograph import Source, load
+from scorer.images.photograph import Encoded, load
 from trainer.hypercolumns.album import Album, in_order
 from trainer.network import BayesianNetwork
 from trainer.networks.pixelhead import PixelHead, quarter
@@ -32,7 +32,7 @@ class Features:
         self._album = (album or Album(network, size)) if frozen else None
 
     @torch.inference_mode()
-    def of(self, source: Source) -> tuple[Float[Tensor, "1 K h w"], Geometry]:
+    def of(self, source: Encoded) -> tuple[Float[Tensor, "1 K h w"], Geometry]:
         """Of a photograph, and where its pixels lie. Raises BadImage."""
         if self._album is None:
             photograph = load(source, self._size)

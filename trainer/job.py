@@ -22,7 +22,7 @@ from trainer.model import Card
 from trainer.network import BayesianNetwork
 from trainer.networks.dinov2 import read_config
 from trainer.recipe import HeadRecipe, Recipe
-from trainer.teach import Run, Taught
+from trainer.teach import Checkpoint, Taught
 
 KEPT_GB = 8.0
 
@@ -94,17 +94,17 @@ def train(
     )
     origin = weights.load_network(network, options.weights)
     _tell_origin(origin, options, listener)
-    run = Run(
+    checkpoint = Checkpoint(
         resume=out.with_name(f"{out.name}.partial"),
         identity=_identity(dataset, labels, origin, options),
         measurements=options.measurements,
     )
     if not options.resume:
-        run.resume.unlink(missing_ok=True)
+        checkpoint.resume.unlink(missing_ok=True)
     with _cache(out, options, cache) as kept:
-        taught = _taught(network, dataset, labels, options, run, listener, kept)
+        taught = _taught(network, dataset, labels, options, checkpoint, listener, kept)
     model.save(out, network, _card(dataset, taught, origin, options, config))
-    run.resume.unlink(missing_ok=True)
+    checkpoint.resume.unlink(missing_ok=True)
     return taught.evaluation
 
 
@@ -133,14 +133,14 @@ def _taught(
     dataset: Dataset,
     labels: Labels | None,
     options: FitOptions,
-    run: Run,
+    checkpoint: Checkpoint,
     listener: Listener,
     cache: Cache | None,
 ) -> Taught:
     recipe = options.recipe
     if isinstance(recipe, Recipe):
         samples = teach.samples_of(dataset, labels, listener)
-        return teach.teach_whole(network, dataset, samples, recipe, run, listener)
+        return teach.teach_whole(network, dataset, samples, recipe, checkpoint, listener)
     pixels = labels or lesson.of_masks(dataset, recipe.seed, listener)
     taught = teach.teach_head(network, dataset, pixels, recipe, cache, listener)
     if options.finetune is None:
@@ -150,7 +150,7 @@ def _taught(
     samples = teach.samples_of(dataset, labels, listener)
     network.requires_grad_(True)
     tuned = teach.teach_whole(
-        network, dataset, samples, options.finetune, run, listener, warn=False
+        network, dataset, samples, options.finetune, checkpoint, listener, warn=False
     )
     if taught.evaluation and tuned.evaluation and tuned.evaluation.miou < taught.evaluation.miou:
         listener.tell(

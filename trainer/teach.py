@@ -40,7 +40,7 @@ class Taught:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class Checkpoint:
     """Where a run keeps its state, and what that must be of: another run never goes on from it.
 
     measurements: as in job.Options.
@@ -112,7 +112,7 @@ def teach_whole(
     dataset: Dataset,
     samples: Samples,
     recipe: Recipe,
-    run: Run,
+    checkpoint: Checkpoint,
     listener: "Listener",
     *,
     warn: bool = True,
@@ -133,19 +133,19 @@ def teach_whole(
     def on_epoch(progress: Progress) -> None:
         nonlocal measured
         measured = None
-        if is_time(progress.epoch, epochs, run.measurements):
+        if is_time(progress.epoch, epochs, checkpoint.measurements):
             measured = measure(network, dataset, None, listener)
         listener.epoch(progress, None if measured is None else measured.miou)
 
     listener.tell(f"precision {precision(recipe.precision)}")
-    with threads(state.threads_of(run.resume) or idle()):
+    with threads(state.threads_of(checkpoint.resume) or idle()):
         fit(
             network,
             samples.samples,
             recipe,
             size=dataset.size,
-            resume=run.resume,
-            identity=run.identity,
+            resume=checkpoint.resume,
+            identity=checkpoint.identity,
             on_start=lambda done: listener.start(epochs, done),
             on_step=listener.step,
             on_epoch=on_epoch,

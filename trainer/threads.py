@@ -30,8 +30,8 @@ def idle() -> int:
     Threads of PyTorch wait for each other after every operator: one that shares its core with other
     work holds up all of them.
     """
-    if (said := os.environ.get("OMP_NUM_THREADS", "")).isdecimal() and int(said):
-        return int(said)
+    if (number := os.environ.get("OMP_NUM_THREADS", "")).isdecimal() and int(number):
+        return int(number)
     every = psutil.cpu_percent(interval=_LOOK_S, percpu=True)
     mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(every))
     free = sum(1 - every[core] / 100 for core in mine if core < len(every))

@@ -8,7 +8,7 @@ from scorer import options
 from scorer.console import say
 from scorer.errors import BadLabels
 from scorer.exchange import convert
-from scorer.exchange.convert import FORMATS, Source
+from scorer.exchange.convert import FORMATS, LabelFile
 from scorer.labels import store
 from scorer.pools import list_pool
 from scorer.runtimes import choose, open_graph
@@ -151,15 +151,15 @@ def import_command(  # one parameter per option
     if labels_path.suffix.lower() != store.SUFFIX:
         raise BadLabels(f"{labels_path} is no {store.SUFFIX}", remedy="give --labels labels.db")
     taken = convert.take(
-        Source(path=path, format=kind, annotator=annotator, round=round_),
+        LabelFile(path=path, format=kind, annotator=annotator, round=round_),
         labels_path,
         _classes(labels_path, graph),
         queries=ranking_path,
         pool=list_pool(where) if where else None,
     )
     say(f"{taken.new} new answers in {labels_path}", style="green")
-    if taken.known:
-        say(f"{taken.known} were in the store already")
+    if taken.before:
+        say(f"{taken.before} were in the store already")
     for whose, count in taken.overruled.items():
         say(f"{count} of the new answers replace answers of {whose}", style="yellow")
     if taken.unlabelled:

@@ -52,18 +52,18 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did: answers that are new, those known before, points not answered yet; and
-    whose other answers the new ones overrule, how many of each.
+    """What an import did: answers that are new, those that stood before, points not answered yet;
+    and whose other answers the new ones overrule, how many of each.
     """
 
     new: int
-    known: int
+    before: int
     unlabelled: int
     overruled: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class LabelFile:
     """Where labels come from: whose they are, and of which round of asking."""
 
     path: Path
@@ -111,8 +111,8 @@ def gather(
 ) -> list[Point]:
     """What was asked and what was answered, each pixel once, in the order of images and ranks."""
     wanted = asked(queries) if queries else []
-    known = Catalogue(tuple(classes), sizes_of(wanted), pool)
-    answers = _answers(labels, known) if labels else []
+    catalogue = Catalogue(tuple(classes), sizes_of(wanted), pool)
+    answers = _answers(labels, catalogue) if labels else []
     sizes_of([*wanted, *answers])
     points = {point.pixel: point for point in wanted}
     for point in once(answers):
@@ -121,14 +121,14 @@ def gather(
     return sorted(points.values(), key=_order)
 
 
-def _answers(path: Path, known: Catalogue) -> list[Point]:
+def _answers(path: Path, catalogue: Catalogue) -> list[Point]:
     if not path.is_file():
         raise BadLabels(
             f"{path} does not exist", remedy="give --labels the path of a .db or .csv file"
         )
     if path.suffix.lower() == store.SUFFIX:
-        return taught(path, known.classes)
-    return csv_file.read(path, path.name, known)
+        return taught(path, catalogue.classes)
+    return csv_file.read(path, path.name, catalogue)
 
 
 def _order(point: Point) -> tuple[str, bool, int, int, int]:
@@ -139,12 +139,12 @@ def once(points: Iterable[Point]) -> list[Point]:
     """Each pixel once, an answer before none; BadLabels where a pixel has two answers."""
     found: dict[tuple[str, int, int], Point] = {}
     for point in points:
-        known = found.get(point.pixel)
-        if known is None or known.answer is None:
+        first = found.get(point.pixel)
+        if first is None or first.answer is None:
             found[point.pixel] = point
-        elif point.answer and point.answered != known.answered:
+        elif point.answer and point.answered != first.answered:
             raise BadLabels(
-                f"{point.image} row {point.row}, col {point.col} is {known.word} and {point.word}",
+                f"{point.image} row {point.row}, col {point.col} is {first.word} and {point.word}",
                 remedy="keep one of the two answers",
             )
     return list(found.values())
@@ -193,7 +193,7 @@ def _check_free(folder: Path, names: Iterable[str]) -> None:
 
 
 def take(
-    source: Source,
+    source: LabelFile,
     into: Path,
     classes: Sequence[str],
     *,
@@ -209,8 +209,8 @@ def take(
         check_words(classes)
     wanted = asked(queries) if queries else []
     before = stored(into, classes) if into.exists() else []
-    known = Catalogue(tuple(classes), sizes_of([*wanted, *before]), pool)
-    read = _read(source.path, form, known)
+    catalogue = Catalogue(tuple(classes), sizes_of([*wanted, *before]), pool)
+    read = _read(source.path, form, catalogue)
     with within(str(source.path)):
         points = once(read)
         sizes_of([*wanted, *before, *points])
@@ -225,17 +225,17 @@ def take(
     return Imported(new, len(answers) - new, len(points) - len(answers), overruled)
 
 
-def _read(path: Path, form: Format, known: Catalogue) -> dict[Point, str]:
+def _read(path: Path, form: Format, catalogue: Catalogue) -> dict[Point, str]:
     """The points of every file, each with the digest of its file."""
     found: dict[Point, str] = {}
     for file, name in _files(path, form):
         digest = _digest(file)
-        found |= dict.fromkeys(form.read(file, name, known), digest)
+        found |= dict.fromkeys(form.read(file, name, catalogue), digest)
     return found
 
 
 def _answer(
-    point: Point, asked_on: Sizes | None, source: Source, *, digest: str, time: str
+    point: Point, asked_on: Sizes | None, source: LabelFile, *, digest: str, time: str
 ) -> Answer:
     whole = (*point.pixel, *point.answered)
     name = json.dumps(["import", digest, source.format, source.annotator, *whole])

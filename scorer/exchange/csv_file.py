@@ -26,24 +26,24 @@ def write(path: Path, points: Sequence[Point], _classes: Sequence[str]) -> None:
             writer.writerow([*place, *sizes, one.answer, one.rank, one.score])
 
 
-def read(path: Path, _name: str, known: Catalogue) -> list[Point]:
-    """The points of any labels CSV. Sizes that it does not have are those of what is known.
+def read(path: Path, _name: str, catalogue: Catalogue) -> list[Point]:
+    """The points of any labels CSV. Sizes that it does not have are those of the catalogue.
 
     Without an `answer`, a row with a label is one and a row without is not answered yet.
     """
-    return [_point(row, known, where) for row, where in csv_file.rows(path)]
+    return [_point(row, catalogue, where) for row, where in csv_file.rows(path)]
 
 
-def _point(row: Row, known: Catalogue, where: str) -> Point:
+def _point(row: Row, catalogue: Catalogue, where: str) -> Point:
     image = row["image"].removeprefix("./")
     place = coordinate(row["row"], "row", where), coordinate(row["col"], "col", where)
     rank, stated = _optional(row, "rank", where), _sizes(row, where)
-    class_name = _class(row["label"], known.classes, where)
+    class_name = _class(row["label"], catalogue.classes, where)
     answer = row.get("answer") or ("label" if class_name else None)
     with within(where):
         if answer in UNSURE_OR_SKIP and class_name:
             raise BadLabels(f"{answer} and {class_name} at once", remedy="choose one of the two")
-        sizes = stated or known.size(image)
+        sizes = stated or catalogue.size(image)
         return Point(
             image=image,
             row=place[0],

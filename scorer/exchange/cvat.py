@@ -67,12 +67,12 @@ def _lines(points: Sequence[Point]) -> Iterator[str]:
     yield "</annotations>\n"
 
 
-def read(path: Path, _name: str, known: Catalogue) -> list[Point]:
+def read(path: Path, _name: str, catalogue: Catalogue) -> list[Point]:
     """The points of a file that CVAT or `write` wrote; other shapes in it are passed over."""
     if path.stat().st_size > MAX_BYTES:
         raise BadLabels(f"{path} is larger than 1 GiB", remedy="export fewer images at a time")
     with path.open("rb") as file:
-        return _Reader(path, known.classes).parse(file)
+        return _Reader(path, catalogue.classes).parse(file)
 
 
 class _Reader:
@@ -147,9 +147,9 @@ class _Reader:
     def _word(self) -> str:
         """What the attribute says or, where it says nothing, the label."""
         words = {"".join(self._text) or UNLABELED, self._points.get("label", UNLABELED)}
-        said = words - {UNLABELED}
-        if len(said) > 1:
+        answered = words - {UNLABELED}
+        if len(answered) > 1:
             raise BadLabels(
-                f"a point is {' and '.join(sorted(said))}", remedy="choose one of the two"
+                f"a point is {' and '.join(sorted(answered))}", remedy="choose one of the two"
             )
-        return said.pop() if said else UNLABELED
+        return answered.pop() if answered else UNLABELED

@@ -80,7 +80,7 @@ def from_percent(position: float, side: int) -> int:
     return placed(position / 100 * side, side) if position != 100 else side - 1
 
 
-def read(path: Path, _name: str, known: Catalogue) -> list[Point]:
+def read(path: Path, _name: str, catalogue: Catalogue) -> list[Point]:
     """The points of the annotations that stand, and the queries of ours that wait.
 
     Cancelled annotations, other programs' predictions and other shapes are passed over.
@@ -89,20 +89,22 @@ def read(path: Path, _name: str, known: Catalogue) -> list[Point]:
     if not isinstance(tasks, list):
         raise BadLabels(f"{path} is not a list of tasks", remedy=_REMEDY)
     return [
-        point for number, task in enumerate(tasks, 1) for point in _of(task, path, number, known)
+        point
+        for number, task in enumerate(tasks, 1)
+        for point in _of(task, path, number, catalogue)
     ]
 
 
-def _of(task: Any, path: Path, number: int, known: Catalogue) -> Iterator[Point]:
+def _of(task: Any, path: Path, number: int, catalogue: Catalogue) -> Iterator[Point]:
     with within(f"{path} task {number}"):
         image = ""
         try:
-            image = _image(task["data"], known)
+            image = _image(task["data"], catalogue)
             for result in _results(task.get("annotations") or ()):
-                yield _point(result, image, known)
+                yield _point(result, image, catalogue)
             for result in _results(task.get("predictions") or ()):
                 if result["value"][KIND] == [UNLABELED]:
-                    yield _point(result, image, known)
+                    yield _point(result, image, catalogue)
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise BadLabels(
                 f"{image}: not as Label Studio writes it: {error!r}".removeprefix(": "),
@@ -116,26 +118,26 @@ def _results(parts: Iterable[Any]) -> Iterator[Any]:
             yield from (result for result in part["result"] if result.get("type") == KIND)
 
 
-def _image(data: Any, known: Catalogue) -> str:
+def _image(data: Any, catalogue: Catalogue) -> str:
     """By the name that we wrote or, in tasks that others made, by the path of the image."""
     name = data.get("name")
-    if name in known.names or (isinstance(name, str) and not known.names):
+    if name in catalogue.names or (isinstance(name, str) and not catalogue.names):
         return str(name)
     address = urlsplit(data["image"])
     local = parse_qs(address.query).get("d")
-    return known.find((local[0] if local else unquote(address.path)).lstrip("/"))
+    return catalogue.find((local[0] if local else unquote(address.path)).lstrip("/"))
 
 
-def _point(result: Any, image: str, known: Catalogue) -> Point:
+def _point(result: Any, image: str, catalogue: Catalogue) -> Point:
     if result.get("image_rotation"):
         raise BadLabels(f"{image} was turned", remedy="turn it back in Label Studio and export")
     height, width = result.get("original_height"), result.get("original_width")
     if height is None or width is None:
-        height, width = known.size(image).height, known.size(image).width
+        height, width = catalogue.size(image).height, catalogue.size(image).width
     value = result["value"]
     if len(value[KIND]) != 1:
         raise BadLabels(f"{image}: a point has {len(value[KIND])} labels", remedy="choose one")
-    answer, class_name = answer_of(value[KIND][0], known.classes)
+    answer, class_name = answer_of(value[KIND][0], catalogue.classes)
     x, y = float(value["x"]), float(value["y"])
     if not (math.isfinite(x) and math.isfinite(y)):
         raise BadLabels(f"{image}: a point at {x}, {y}")

@@ -55,17 +55,17 @@ def _shape(point: Point) -> dict[str, object]:
     }
 
 
-def read(path: Path, name: str, known: Catalogue) -> list[Point]:
+def read(path: Path, name: str, catalogue: Catalogue) -> list[Point]:
     """The points of a file; name: its path below the folder. Other shapes are passed over."""
     contents = json_file.read(path, _REMEDY)
     with within(str(path)):
         try:
-            return list(_points(contents, PurePosixPath(name).parent, known))
+            return list(_points(contents, PurePosixPath(name).parent, catalogue))
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise BadLabels(f"not as labelme writes it: {error!r}", remedy=_REMEDY) from error
 
 
-def _points(contents: Any, folder: PurePosixPath, known: Catalogue) -> Iterator[Point]:
+def _points(contents: Any, folder: PurePosixPath, catalogue: Catalogue) -> Iterator[Point]:
     image = contents["imagePath"]
     check_name(image)
     image = (folder / image).as_posix()
@@ -74,5 +74,5 @@ def _points(contents: Any, folder: PurePosixPath, known: Catalogue) -> Iterator[
         if shape["shape_type"] != "point":
             continue
         ((x, y),) = shape["points"]
-        word, classes = shape["label"], known.classes
+        word, classes = shape["label"], catalogue.classes
         yield clicked(x, y, image=image, height=height, width=width, word=word, classes=classes)

@@ -42,10 +42,10 @@ def _mask(points: Sequence[Point], classes: Sequence[str]) -> npt.NDArray[np.uin
     return mask
 
 
-def read(path: Path, name: str, known: Catalogue) -> list[Point]:
+def read(path: Path, name: str, catalogue: Catalogue) -> list[Point]:
     """The labelled pixels of a mask; name: its path below the folder, which names the image."""
     with within(str(path)):
-        image = known.of_mask(name)
+        image = catalogue.of_mask(name)
         mask = _decoded(path)
         rows, cols = np.nonzero(mask != UNLABELLED)
         if len(rows) > MOST:
@@ -60,7 +60,7 @@ def read(path: Path, name: str, known: Catalogue) -> list[Point]:
                 height=mask.shape[0],
                 width=mask.shape[1],
                 answer="label",
-                class_name=_class(int(mask[row, col]), row, col, known.classes),
+                class_name=_class(int(mask[row, col]), row, col, catalogue.classes),
             )
             for row, col in zip(rows.tolist(), cols.tolist(), strict=True)
         ]

@@ -42,12 +42,12 @@ class Photograph:
     geometry: Geometry
 
 
-# A file, or what one holds.
-Source = Path | bytes
+# An encoded image: its file, or the bytes of one.
+Encoded = Path | bytes
 
 
 def load(
-    source: Source, grid: tuple[int, int], *, stride: int = 1, max_pixels: int = MAX_PIXELS
+    source: Encoded, grid: tuple[int, int], *, stride: int = 1, max_pixels: int = MAX_PIXELS
 ) -> Photograph:
     """Decode, turn upright, scale to fit `grid` (height, width), pad with zeros below and right.
 
@@ -69,7 +69,7 @@ def load(
     return Photograph(pixels, geometry)
 
 
-def load_full(source: Source, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def load_full(source: Encoded, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decode an image upright at its own size, as RGB, for people to look at."""
     with _open(source, max_pixels) as image:
         turn = _TURNS.get(_orientation(image))
@@ -77,7 +77,7 @@ def load_full(source: Source, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
         return rgb if turn is None else rgb.transpose(turn)
 
 
-def size(source: Source, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+def size(source: Encoded, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Height and width of the upright image, from its header alone."""
     with _open(source, max_pixels) as image:
         return upright_size(image)
@@ -120,7 +120,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 @contextmanager
-def _open(source: Source, max_pixels: int) -> Iterator[Image.Image]:
+def _open(source: Encoded, max_pixels: int) -> Iterator[Image.Image]:
     """Open by content, not by suffix; turn what Pillow raises into reasons."""
     try:
         if isinstance(source, Path) and not source.is_file() and source.exists():
@@ -148,7 +148,7 @@ def _open(source: Source, max_pixels: int) -> Iterator[Image.Image]:
         raise BadImage("out of memory") from error
 
 
-def _is_empty(source: Source) -> bool:
+def _is_empty(source: Encoded) -> bool:
     if isinstance(source, bytes):
         return not source
     return source.is_file() and source.stat().st_size == 0

@@ -125,9 +125,9 @@ class Store(Reader):
     def undo(self, annotator: str, *, time: str, request: str) -> Answer | None:
         """Take back an annotator's last standing answer, by a row that says so; what it was."""
         with self._changing() as connection:
-            known = connection.execute(_UNDONE, (request,)).fetchone()
-            if known:
-                return _answer(known)
+            before = connection.execute(_UNDONE, (request,)).fetchone()
+            if before:
+                return _answer(before)
             last = connection.execute(
                 "SELECT MAX(id) FROM standing WHERE annotator = ?", (annotator,)
             ).fetchone()[0]
@@ -176,18 +176,18 @@ def _insert(connection: sqlite3.Connection, answer: Answer) -> tuple[int, bool]:
     """The number of an answer, and whether it is new."""
     if answer.answer not in ANSWERS:
         raise BadLabels(f"{answer.answer!r} is not an answer", remedy=f"one of {ANSWERS}")
-    known = connection.execute(
+    before = connection.execute(
         "SELECT id, image, row, col, answer, class, annotator FROM answers WHERE request = ?",
         (answer.request,),
     ).fetchone()
-    if known:
-        said = (answer.image, answer.row, answer.col)
-        if known[1:] != (*said, answer.answer, answer.class_name, answer.annotator):
+    if before:
+        pixel = (answer.image, answer.row, answer.col)
+        if before[1:] != (*pixel, answer.answer, answer.class_name, answer.annotator):
             raise BadLabels(
                 f"the request {answer.request!r} was another answer",
                 remedy="every answer has a request of its own",
             )
-        return int(known[0]), False
+        return int(before[0]), False
     number = connection.execute(_INSERT, (*astuple(answer), None)).lastrowid
     assert number is not None
     return number, True

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scorer.errors import BadImage, BadPool
-from scorer.images.photograph import Source
+from scorer.images.photograph import Encoded
 from scorer.pools.pool import Entry
 from scorer.pools.walk import Item, walk
 
@@ -38,7 +38,7 @@ class Folder:
         """Of a file, whether it is there or not."""
         return of_file(name, self.root / name)
 
-    def read(self, entry: Entry, stop: threading.Event | None = None) -> Source:  # noqa: ARG002
+    def read(self, entry: Entry, stop: threading.Event | None = None) -> Encoded:  # noqa: ARG002
         if self.confined and not self.holds(entry.name):
             raise BadImage("outside the pool", "it is a link out of the folder")
         return self.root / entry.name

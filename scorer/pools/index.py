@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from scorer.errors import BadPool
-from scorer.images.photograph import Source
+from scorer.images.photograph import Encoded
 from scorer.pools.folder import Folder
 from scorer.pools.pool import Entry, Pool
 
@@ -41,7 +41,7 @@ class Index:
     def entries(self) -> Iterator[Entry]:
         return iter(self.by_name.values())
 
-    def read(self, entry: Entry, stop: threading.Event | None = None) -> Source:
+    def read(self, entry: Entry, stop: threading.Event | None = None) -> Encoded:
         return self.pool.read(entry, stop)
 
     def absolute(self) -> "Index":
@@ -50,7 +50,7 @@ class Index:
     def now(self, entry: Entry) -> Entry:
         return self.pool.now(entry)
 
-    def image(self, name: str) -> Source:
+    def image(self, name: str) -> Encoded:
         """The image of a name that is here, encoded; BadImage where it cannot be had."""
         return self.pool.read(self.by_name[name])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scorer.errors import BadImage, BadPool, Failure, MissingDependency
-from scorer.images.photograph import Source
+from scorer.images.photograph import Encoded
 from scorer.pools.folder import of_file
 from scorer.pools.pool import Entry
 
@@ -40,7 +40,7 @@ class Listing:
     def now(self, entry: Entry) -> Entry:
         return entry if "://" in entry.name else of_file(entry.name, self.file.parent / entry.name)
 
-    def read(self, entry: Entry, stop: threading.Event | None = None) -> Source:
+    def read(self, entry: Entry, stop: threading.Event | None = None) -> Encoded:
         if "://" not in entry.name:
             return self.file.parent / entry.name
         from scorer.pools.files import Files  # noqa: PLC0415  # fsspec, for addresses alone

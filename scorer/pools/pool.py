@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from scorer.errors import BadImage, BadPool
-from scorer.images.photograph import SUFFIXES, Source
+from scorer.images.photograph import SUFFIXES, Encoded
 
 
 class Entry(NamedTuple):
@@ -33,7 +33,7 @@ class Pool(Protocol):
         """All images, each name once, sorted by name. Raises BadPool."""
         ...
 
-    def read(self, entry: Entry, stop: threading.Event | None = None) -> Source:
+    def read(self, entry: Entry, stop: threading.Event | None = None) -> Encoded:
         """An image, encoded; BadImage where it cannot be had.
 
         stop: once it is set, a server that does not answer is not waited for.

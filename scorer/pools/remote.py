@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from scorer.images.photograph import Source
+from scorer.images.photograph import Encoded
 from scorer.pools.files import Files
 from scorer.pools.pool import Entry
 
@@ -23,7 +23,7 @@ class Remote:
         for path, item in self.place.walk():
             yield Entry(path, "", item.size, self.place.mark(item))
 
-    def read(self, entry: Entry, stop: threading.Event | None = None) -> Source:
+    def read(self, entry: Entry, stop: threading.Event | None = None) -> Encoded:
         return self.place.read(entry.name, entry.size, stop=stop)
 
     def absolute(self) -> "Remote":

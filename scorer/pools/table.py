@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scorer.errors import BadImage, BadPool
-from scorer.images.photograph import Source
+from scorer.images.photograph import Encoded
 from scorer.pools.files import Files
 from scorer.pools.packed import Packed
 from scorer.pools.pool import Entry
@@ -39,7 +39,7 @@ class Tables(Packed):
         for path, item in self.files():
             yield from self._rows(path, item)
 
-    def read(self, entry: Entry, stop: threading.Event | None = None) -> Source:
+    def read(self, entry: Entry, stop: threading.Event | None = None) -> Encoded:
         path, column, group, row = json.loads(entry.location)
         value = _group((self.place, path, column, group, entry.mark), stop)[row].as_py()
         content = value["bytes"] if isinstance(value, dict) else value

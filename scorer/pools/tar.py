@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 from scorer.errors import BadPool
-from scorer.images.photograph import Source
+from scorer.images.photograph import Encoded
 from scorer.pools.packed import Packed
 from scorer.pools.pool import Entry
 from scorer.pools.walk import Item, is_image
@@ -21,7 +21,7 @@ class Tars(Packed):
         for path, item in self.files():
             yield from self._members(path, item)
 
-    def read(self, entry: Entry, stop: threading.Event | None = None) -> Source:
+    def read(self, entry: Entry, stop: threading.Event | None = None) -> Encoded:
         tar, start = entry.location.rsplit(" ", 1)
         return self.place.read(tar, entry.size, int(start), stop=stop)
 

@@ -105,7 +105,21 @@ def score_slice(run: Run, slice_: tuple[int, int]) -> int:
     """
     _begin(run)
     is_listed = (run.folder / manifest.NAME).is_file()
-    shards = run.shards() if is_listed else _listed(run)[0]
+    shards = listed_before(run) if is_listed else _listed(run)[0]
+    numbers = range(slice_[0], shards.manifest.shards, slice_[1])
+    images = sum(len(shards.manifest.read(number)) for number in numbers)
+    return images - _scored(run, shards, numbers)
+
+
+def listed_before(run: Run) -> Shards:
+    """The shards of a pool that list_only has listed, in this process or another. Raises BadInput
+    for a folder where none is listed, or another pool, or in other shards.
+    """
+    if not (run.folder / manifest.NAME).is_file():
+        raise BadInput(
+            f"no pool is listed in {run.folder}", remedy="list it first, in one process alone"
+        )
+    shards = run.shards()
     there, asked = (
         f"{where} in shards of {size}"
         for where, size in (
@@ -118,9 +132,7 @@ def score_slice(run: Run, slice_: tuple[int, int]) -> int:
             f"{run.folder} lists {there}, not {asked}",
             remedy="give the same options, choose another --out, or list anew with --task list",
         )
-    numbers = range(slice_[0], shards.manifest.shards, slice_[1])
-    images = sum(len(shards.manifest.read(number)) for number in numbers)
-    return images - _scored(run, shards, numbers)
+    return shards
 
 
 def _begin(run: Run) -> None:

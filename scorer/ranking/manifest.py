@@ -35,8 +35,8 @@ class Manifest:
     def __init__(self, folder: Path) -> None:
         try:
             self._file = pq.ParquetFile(folder / NAME)
-            told = self._file.schema_arrow.metadata
-            self.where, self.shard = os.fsdecode(told[_WHERE]), int(told[_SHARD])
+            metadata = self._file.schema_arrow.metadata
+            self.where, self.shard = os.fsdecode(metadata[_WHERE]), int(metadata[_SHARD])
         except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
             raise BadInput(
                 f"{folder / NAME} is no manifest: {error}",
@@ -75,8 +75,8 @@ def write(
     The same pool gives the same bytes. Raises BadPool where there is no image.
     """
     entries, found = pool.entries(), 0
-    told = {_WHERE: os.fsencode(pool.where), _SHARD: str(shard).encode()}
-    schema, group = _SCHEMA.with_metadata(told), shard * _shards_to_group(shard)
+    metadata = {_WHERE: os.fsencode(pool.where), _SHARD: str(shard).encode()}
+    schema, group = _SCHEMA.with_metadata(metadata), shard * _shards_to_group(shard)
     with (
         replacing_path(folder / NAME, shared=True) as temporary,
         pq.ParquetWriter(temporary, schema) as writer,

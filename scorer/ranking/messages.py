@@ -92,12 +92,12 @@ def _tell_share(share: float) -> None:
     """BalEntAcq scatters its choice along BalEnt = 0; where that is nowhere, it takes the largest
     values of a smooth map, which lie side by side.
     """
-    said = f"BalEnt is 0 or more at {share:.2%} of the pixels"
+    sentence = f"BalEnt is 0 or more at {share:.2%} of the pixels"
     if share >= CONVERGED:
-        say(said, nonnegative=share)
+        say(sentence, nonnegative=share)
         return
     say(
-        f"{said}: along that level BalEntAcq chooses, and there is little of it. Either the "
+        f"{sentence}: along that level BalEntAcq chooses, and there is little of it. Either the "
         "network has not converged (train it for more steps, on more labels), or it has few doubts "
         "left (measure it: trainer evaluate)",
         style="yellow",

@@ -34,10 +34,11 @@ class Work:
         return int(Manifest(self.folder).shards)
 
     def score(self, numbers: Iterable[int]) -> None:
-        """Score some shards, by number from 0, into their parts; again what is there already."""
+        """Score some shards, by number from 0, into their parts; one that still holds is kept."""
         shards = self.open()
         for number in numbers:
-            shards.score(number)
+            if shards.changed(number) is not None:
+                shards.score(number)
 
     def open(self) -> Shards:
         """The shards, ready to be scored in this process."""

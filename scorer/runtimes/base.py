@@ -69,8 +69,8 @@ def fed(
     noise: npt.NDArray[np.float32] | None,
 ) -> dict[str, npt.NDArray[Any]]:
     """What a graph is given, by name; without the noise that it does not take."""
-    given: dict[str, Any] = {IMAGE: image, EXCLUDE: exclude, NOISE: noise}
-    return {name: given[name] for name in contract.inputs}
+    inputs: dict[str, Any] = {IMAGE: image, EXCLUDE: exclude, NOISE: noise}
+    return {name: inputs[name] for name in contract.inputs}
 
 
 def asked(want_map: bool) -> list[str]:

@@ -46,8 +46,8 @@ class Exclusion:
         except FileNotFoundError:
             return
         except (OSError, ValueError, SyntaxError) as error:
-            said = getattr(error, "strerror", None) or str(error).replace(str(path), "it")
-            raise BadImage("exclusion mask unreadable", said) from error
+            reason = getattr(error, "strerror", None) or str(error).replace(str(path), "it")
+            raise BadImage("exclusion mask unreadable", reason) from error
         if mask.shape != geometry.image:
             height, width = geometry.image
             raise BadImage(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from scorer.files import replacing_path
-from scorer.images.photograph import Source, load_full
+from scorer.images.photograph import Encoded, load_full
 from scorer.selection.result import Pixel, Ranked
 
 _HARMLESS = {"..": "_above", "/": "_root", "//": "_root"}  # names of a list may lead outside
@@ -46,7 +46,7 @@ def draw(
 
 
 def write(
-    folder: Path, photograph: Source, result: Ranked, colours: Sequence[tuple[int, int, int]]
+    folder: Path, photograph: Encoded, result: Ranked, colours: Sequence[tuple[int, int, int]]
 ) -> Path:
     """Draw a result into `folder`, under the image's own name with .jpg; return the file."""
     inside = [_HARMLESS.get(part, part) for part in PurePosixPath(result.image).parts]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from scorer.contract import NO_PIXEL, Contract
 from scorer.errors import BadImage, BadInput, Failure
-from scorer.images.photograph import MAX_PIXELS, Photograph, Source, load
+from scorer.images.photograph import MAX_PIXELS, Encoded, Photograph, load
 from scorer.labels import Labels
 from scorer.pools import Entry, Pool, check_name
 from scorer.runtimes.base import Runtime, Scores
@@ -94,7 +94,9 @@ class Ranker:
         self.runtime, self.barred = runtime, barred
         self.n, self.distance, self.seed, self.want_map = n, distance, seed, want_map
 
-    def rank(self, names: Sequence[str], source: Callable[[str], Source]) -> list[Ranked | Skipped]:
+    def rank(
+        self, names: Sequence[str], source: Callable[[str], Encoded]
+    ) -> list[Ranked | Skipped]:
         """One result per image, in one batch; source(name): where its bytes are, or BadImage."""
         chunk = [self._ready(name, source) for name in names]
         prepared = [item for item in chunk if isinstance(item, Prepared)]
@@ -110,7 +112,7 @@ class Ranker:
         kept = found if self.want_map else (one.without_maps() for one in found)
         return [item if isinstance(item, Skipped) else next(kept) for item in chunk]
 
-    def _ready(self, name: str, source: Callable[[str], Source]) -> Prepared | Skipped:
+    def _ready(self, name: str, source: Callable[[str], Encoded]) -> Prepared | Skipped:
         try:
             check_name(name)
             contract = self.runtime.contract
@@ -137,7 +139,7 @@ def check(contract: Contract, *, n: int, distance: float | None = 0, want_map: b
 
 def prepare(
     contract: Contract,
-    source: Source,
+    source: Encoded,
     name: str,
     barred: Exclusion,
     *,

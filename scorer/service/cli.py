@@ -114,9 +114,9 @@ def serve_command(**given: Any) -> None:
       trainer fit --labels labels.db
     """
     try:
-        from scorer.service.launch import Settings, serve  # noqa: PLC0415
+        from scorer.service.launch import ServeOptions, serve  # noqa: PLC0415
     except ImportError as error:
         raise MissingDependency(
             f"the annotation page needs {error.name}", remedy="pip install 'balentacq[serve]'"
         ) from error
-    serve(Settings(**given))
+    serve(ServeOptions(**given))

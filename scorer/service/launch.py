@@ -29,7 +29,7 @@ from scorer.service.served import Served
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class ServeOptions:
     """The options of the command line, by their names there."""
 
     where: str
@@ -64,31 +64,31 @@ class Settings:
         return Served(reopen)
 
 
-def serve(settings: Settings) -> None:
+def serve(options: ServeOptions) -> None:
     """Serve until a signal ends it. Raises BadInput, Failure."""
-    labels = settings.labels
+    labels = options.labels
     if labels.suffix.lower() != SUFFIX:
         raise BadInput(
             f"--labels {labels}: a store ends in {SUFFIX}",
             remedy="import labels of other formats with: scorer labels import",
         )
-    if settings.audit and settings.ahead is None:
+    if options.audit and options.ahead is None:
         raise BadInput(
             "--audit needs pixels that are chosen just in time",
             remedy="give --ahead, such as --ahead 8",
         )
-    served, pool = settings.opened(), _confined(settings.where)
-    with closing(address.listen(settings.host, settings.port)) as listening, instance_lock(labels):
+    served, pool = options.opened(), _confined(options.where)
+    with closing(address.listen(options.host, options.port)) as listening, instance_lock(labels):
         store = Store(labels, served.runtime.contract.classes)
         if not is_blank(served.runtime.contract):
-            warn_of_neighbours(served.runtime.contract, settings.min_distance)
+            warn_of_neighbours(served.runtime.contract, options.min_distance)
         annotation = Annotation(
             pool, served, store,
-            n=settings.n, distance=settings.min_distance, seed=settings.seed,
-            ahead=settings.ahead, audit=settings.audit,
+            n=options.n, distance=options.min_distance, seed=options.seed,
+            ahead=options.ahead, audit=options.audit,
         )  # fmt: skip
-        say(f"{len(pool)} images in {settings.where}; answers go into {labels}")
-        _run(settings, annotation, listening)
+        say(f"{len(pool)} images in {options.where}; answers go into {labels}")
+        _run(options, annotation, listening)
     say(f"answers are in {labels}; next: trainer fit --labels {labels}")
 
 
@@ -99,21 +99,21 @@ def _confined(where: str) -> Index:
     return pool
 
 
-def _run(settings: Settings, annotation: Annotation, listening: socket) -> None:
+def _run(options: ServeOptions, annotation: Annotation, listening: socket) -> None:
     """Answer requests until a signal ends it."""
-    token = None if is_loopback(settings.host) else secrets.token_urlsafe()
-    scoring = Scoring(annotation.served, waiting=settings.waiting, batch=settings.batch)
-    limits = Limits(upload=settings.max_upload * 1_000_000, seconds=settings.time_limit)
+    token = None if is_loopback(options.host) else secrets.token_urlsafe()
+    scoring = Scoring(annotation.served, waiting=options.waiting, batch=options.batch)
+    limits = Limits(upload=options.max_upload * 1_000_000, seconds=options.time_limit)
     server = uvicorn.Server(
         uvicorn.Config(
             app.create(annotation, scoring, token=token, limits=limits),
             http=Connection,
             log_level="warning",
             server_header=False,
-            timeout_graceful_shutdown=math.ceil(2 * settings.time_limit) + 1,
+            timeout_graceful_shutdown=math.ceil(2 * options.time_limit) + 1,
         )
     )
-    shown = address.shown(listening, settings.host, token)
+    shown = address.shown(listening, options.host, token)
     say(f"open {shown} in a browser; Ctrl-C ends it", style="green")
     annotation.start()
     _reload_on_hangup(annotation)

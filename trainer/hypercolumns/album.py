@@ -11,7 +11,7 @@ import torch
 from scorer.console import cores
 from scorer.errors import BadImage
 from scorer.images.geometry import Geometry
-from scorer.images.photograph import Source, size
+from scorer.images.photograph import Encoded, size
 from scorer.labels import Click
 from scorer.provenance import decoding
 from scorer.selection.prefetch import prefetch
@@ -37,13 +37,13 @@ class Album:
         self.looked: set[bytes] = set()  # at these photographs, since nothing was kept of them
         self._backbone = _identity(network)
 
-    def maps(self, source: Source) -> Maps:
+    def maps(self, source: Encoded) -> Maps:
         """Of a photograph. Raises BadImage."""
         content = _bytes(source)
         return self._maps(content, self._key(_digest(content), PLAIN), PLAIN)
 
     def labelled(
-        self, source: Source, name: str, clicks: Sequence[Click]
+        self, source: Encoded, name: str, clicks: Sequence[Click]
     ) -> tuple[list[Vectors], Indices, Sums]:
         """Of a photograph with labelled pixels: the vectors of these in every view, float16
         [N, channels], their classes, and the sums of the plain view. Raises BadImage.
@@ -103,7 +103,7 @@ def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def _bytes(source: Source) -> bytes:
+def _bytes(source: Encoded) -> bytes:
     try:
         return source if isinstance(source, bytes) else source.read_bytes()
     except FileNotFoundError as error:

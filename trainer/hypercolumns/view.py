@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scorer.images.photograph import Photograph, Source, load
+from scorer.images.photograph import Encoded, Photograph, load
 from trainer.clicks import Points
 
 
@@ -19,7 +19,7 @@ class View:
         """Height and width of its grid."""
         return max(1, round(size[0] * self.scale)), max(1, round(size[1] * self.scale))
 
-    def load(self, source: Source, size: tuple[int, int]) -> Photograph:
+    def load(self, source: Encoded, size: tuple[int, int]) -> Photograph:
         """Decode it. Raises BadImage."""
         photograph = load(source, self.grid(size))
         if not self.flip:

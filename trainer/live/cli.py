@@ -86,11 +86,11 @@ def live_command(
     needs("onnx", "graphs", "export")
     needs("fastapi", "pages", "serve")
     from trainer.live.home import Home, prepare  # noqa: PLC0415
-    from trainer.live.session import Session, Settings  # noqa: PLC0415
+    from trainer.live.session import Session, SessionOptions  # noqa: PLC0415
 
     home = Home(out)
     found = prepare(home, where, classes)
-    settings = Settings(where=where or found.train.images.where, size=found.size, **given)
     say(f"{len(found.train.images)} photographs, classes {', '.join(found.classes.names)}")
-    Session(home, settings).run()
+    where = where or found.train.images.where
+    Session(home, SessionOptions(where=where, size=found.size, **given)).run()
     say(f"labels are in {home.labels}, the last model in {home.model}")

@@ -76,7 +76,7 @@ class Learner:
         """The classes of labels, and what the network says of these pixels, both int64 [N]."""
         trunk = self.network.trunk
         assert isinstance(trunk, PixelHead)
-        truth, said = [], []
+        truth, predicted = [], []
         for name in self.dataset.train.images.names:
             clicks = labels.of(name)
             if not clicks:
@@ -89,9 +89,9 @@ class Learner:
             plain = torch.from_numpy(vectors[VIEWS.index(PLAIN)].astype(np.float32)).to(device())
             features = trunk.head(split(plain, trunk.widths), (1, 1))
             truth.append(classes)
-            said.append(self.network.classifier(features)[:, :, 0, 0].argmax(1).cpu().numpy())
+            predicted.append(self.network.classifier(features)[:, :, 0, 0].argmax(1).cpu().numpy())
         nothing = [np.zeros(0, np.int64)]
-        return np.concatenate(truth or nothing), np.concatenate(said or nothing)
+        return np.concatenate(truth or nothing), np.concatenate(predicted or nothing)
 
     def untrained(self) -> tuple[BayesianNetwork, Card]:
         """The network as it begins, with a card that says so."""

@@ -22,7 +22,7 @@ _FEWEST = 10  # random pixels below which nothing is said of a model
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class SessionOptions:
     """host, port: of the service; n: pixels of a photograph in a row; every, pause, steps: of the
     process that learns (export/live.py).
     """
@@ -42,8 +42,8 @@ class Settings:
 class Session:
     """Runs until it is told to stop."""
 
-    def __init__(self, home: Home, settings: Settings) -> None:
-        self.home, self.settings = home, settings
+    def __init__(self, home: Home, options: SessionOptions) -> None:
+        self.home, self.options = home, options
         self.models = 0
         self._service = _Kept("the service", self._serving())
         self._learner = _Kept("the process that learns", self._learning(), self._hear)
@@ -65,21 +65,21 @@ class Session:
     def _hear(self, line: str) -> None:
         """A new graph: the service takes it over."""
         try:
-            told = json.loads(line)
-            seconds = told["gathered_and_fitted"] + told["exported"]
+            learned = json.loads(line)
+            seconds = learned["gathered_and_fitted"] + learned["exported"]
             text = (
-                f"{told['labels']} labels of {told['images']} photographs, "
-                f"{seconds:.1f} s{_measured(told['audit'])}"
+                f"{learned['labels']} labels of {learned['images']} photographs, "
+                f"{seconds:.1f} s{_measured(learned['audit'])}"
             )
         except (ValueError, KeyError, TypeError):
             say(line.rstrip())
             return
         self.models += 1
-        say(f"model {self.models}: {text}", **told)
+        say(f"model {self.models}: {text}", **learned)
         self._service.signal(signal.SIGHUP)
 
     def _serving(self) -> Sequence[str]:
-        one, (height, width) = self.settings, self.settings.size
+        one, (height, width) = self.options, self.options.size
         return [
             sys.executable, "-m", "scorer", "serve", "--pool", one.where,
             "--labels", str(self.home.labels), "--graph", str(self.home.graph),
@@ -89,7 +89,7 @@ class Session:
         ]  # fmt: skip
 
     def _learning(self) -> Sequence[str]:
-        one = self.settings
+        one = self.options
         return [
             sys.executable, "-m", "export.live", "--folder", str(self.home.folder),
             "--every", str(one.every), "--pause", str(one.pause), "--steps", str(one.steps),

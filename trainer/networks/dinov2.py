@@ -73,11 +73,11 @@ class Dinov2(nn.Module):
     def load(self, weights: Path) -> None:
         """Take the weights of a file, as transformers publishes them. Raises BadModel."""
         try:
-            published, told = _package().Dinov2Backbone.from_pretrained(
+            published, report = _package().Dinov2Backbone.from_pretrained(
                 weights.parent, local_files_only=True, use_safetensors=True,
                 output_loading_info=True,
             )  # fmt: skip
-            if lacking := told["missing_keys"]:
+            if lacking := report["missing_keys"]:
                 raise ValueError(f"it lacks {min(lacking)} ({len(lacking)} tensors in all)")
             self.module.load_state_dict(published.state_dict())
         except Exception as error:  # transformers' own and those of what it reads with

@@ -167,10 +167,10 @@ class Campaign:
         self, folder: Path, seed: int, acquisition: str, number: int
     ) -> tuple[Labels, dict[str, float]]:
         """All labels of a round, kept in its labels.csv, and what is to be told of the new ones."""
-        path, told = folder / "labels.csv", folder / "asked.json"
+        path, record = folder / "labels.csv", folder / "asked.json"
         names = self.dataset.classes.names
-        if path.is_file() and told.is_file():
-            return label_files.read(path, names), result.read(told)
+        if path.is_file() and record.is_file():
+            return label_files.read(path, names), result.read(record)
         if number == 0:
             labels, _ = clicks.draw(
                 self.dataset.train, self.dataset.classes, pixels=self.plan.n, seed=seed
@@ -188,7 +188,7 @@ class Campaign:
             before = folder_of(self.out, seed, acquisition, number - 1)
             labels, asked = self._ask(before, folder, (seed, number), acquisition)
         label_files.write(path, labels, names)
-        with replacing(told) as file:
+        with replacing(record) as file:
             file.write(json.dumps(asked))
         return labels, asked
 
@@ -219,11 +219,11 @@ class Campaign:
         cache = None if self.plan.training.finetune else self.cache
         asked, found = look.look(question, cache, given, on_image)
         more = oracle.answer(self.dataset.train, self.dataset.classes, asked)
-        told = asdict(found) | {
+        record = asdict(found) | {
             "distance": look.mean_distance(asked),
             "unique": look.mean_unique(more),
         }
-        return oracle.added(old, more), told
+        return oracle.added(old, more), record
 
     def _write_table(self) -> list[Result]:
         with FileLock(self.out / ".lock"):

@@ -236,8 +236,8 @@ def _curve(
     for number in range(max(len(run) for run in runs)):
         rounds = [run[number] for run in runs if number < len(run)]
         values = [y(one) for one in rounds]
-        told = (float(np.mean([x(one) for one in rounds])), float(np.mean(values)))
-        for part, value in zip(curve, (*told, min(values), max(values)), strict=True):
+        point = (float(np.mean([x(one) for one in rounds])), float(np.mean(values)))
+        for part, value in zip(curve, (*point, min(values), max(values)), strict=True):
             part.append(value)
     return curve
 

@@ -17,7 +17,7 @@ from scorer.cli import main
 from scorer.errors import BadInput, BadLabels
 from scorer.exchange import convert, cvat, label_studio, masks
 from scorer.exchange.catalogue import Catalogue, Sizes
-from scorer.exchange.convert import FORMATS, Imported, Source
+from scorer.exchange.convert import FORMATS, Imported, LabelFile
 from scorer.exchange.point import MAX_SIDE, Point
 from scorer.labels.answer import Answer
 from scorer.labels.store import Store, classes_of
@@ -57,7 +57,7 @@ def read(path: Path, kind: str, what: Catalogue) -> list[Point]:
 
 
 def take(path: Path, kind: str, into: Path, annotator: str = "ann", **options: object) -> Imported:
-    who = Source(path=path, format=kind, annotator=annotator, round=2)
+    who = LabelFile(path=path, format=kind, annotator=annotator, round=2)
     return convert.take(who, into, CLASSES, **options)  # type: ignore[arg-type]
 
 
