@@ -109,7 +109,7 @@ def parity(folder: Path) -> Iterator[Row]:
 def _built(name: str, flavour: str, graph: Path, out: Path, pool: Index) -> Iterator[Row]:
     from export import engine
 
-    engine.build(graph, out, engine.RankOptions(flavour=flavour, batch=(1, 2, 4)))
+    engine.build(graph, out, engine.EngineOptions(flavour=flavour, batch=(1, 2, 4)))
     yield from _parity(name, "tensorrt", out, pool)
 
 
@@ -227,7 +227,7 @@ def _of_engine(flavour: str, graph: Path, plain: Path, race: Race) -> Iterator[R
     from scorer.runtimes.tensorrt import TensorRt
 
     out = graph.with_suffix(f".{flavour}.engine")
-    options = engine.RankOptions(flavour=flavour, batch=(1, race.batch, race.batch))
+    options = engine.EngineOptions(flavour=flavour, batch=(1, race.batch, race.batch))
     engine.build(graph, out, options)
     opened, lane = TensorRt(out, workers=WORKERS), _lane(plain, options)
     bare = race.bare(flavour, lambda image: lane.run({"image": image}, []))
