@@ -16,8 +16,9 @@ from xml.sax.saxutils import escape, quoteattr
 
 from scorer.errors import BadLabels
 from scorer.exchange.catalogue import Catalogue
-from scorer.exchange.point import UNLABELED, UNSURE_OR_SKIP, Point, clicked, within
+from scorer.exchange.point import UNSURE_OR_SKIP, Point, clicked, within
 from scorer.files import replacing
+from scorer.labels.answer import UNLABELED
 
 MAX_BYTES = 2**30
 ATTRIBUTE = "class"

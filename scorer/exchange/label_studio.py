@@ -16,8 +16,9 @@ from xml.sax.saxutils import quoteattr
 from scorer.errors import BadLabels
 from scorer.exchange import json_file
 from scorer.exchange.catalogue import Catalogue
-from scorer.exchange.point import UNLABELED, UNSURE_OR_SKIP, Point, answer_of, placed, within
+from scorer.exchange.point import UNSURE_OR_SKIP, Point, answer_of, placed, within
 from scorer.files import replacing
+from scorer.labels.answer import UNLABELED
 
 KIND = "keypointlabels"
 _REMEDY = "export the project of Label Studio as JSON, not as JSON-MIN or CSV"

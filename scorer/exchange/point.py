@@ -7,9 +7,8 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from scorer.errors import BadLabels
 from scorer.images.place import Place
-from scorer.labels.answer import ANSWERS
+from scorer.labels.answer import ANSWERS, UNLABELED
 
-UNLABELED = "unlabeled"
 UNSURE_OR_SKIP = ("unsure", "skip")
 MAX_SIDE = 100_000  # pixels; up to here, coordinates in per cent are exact
 

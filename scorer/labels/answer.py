@@ -6,6 +6,7 @@ from scorer.images.place import Place
 
 ANSWERS = ("label", "unsure", "skip")
 UNDO = "undo"
+UNLABELED = "unlabeled"  # what is written where there is no answer yet
 # Why a pixel has an answer: a model asked for it; a random one was asked, to measure the model; or
 # the annotator chose it.
 ASKED, AUDIT, FREE = SOURCES = ("asked", "audit", "free")
@@ -17,7 +18,9 @@ class Answer(Place):
 
     answer: one of ANSWERS; class_name: with "label". seconds: that it took; time: ISO 8601, UTC.
     request: names the answer, so that the same one sent twice is one. graph: the hash of the
-    contract of what chose the pixel, "" where that is not known. source: one of SOURCES.
+    contract of what chose the pixel, "" where that is not known. source: one of SOURCES. guess: the
+    class that the model of that time gave the pixel, "" without one. reviews: the number of an
+    earlier answer to this pixel, which the annotator was shown and has confirmed or mended.
     """
 
     grid_height: int
@@ -31,3 +34,5 @@ class Answer(Place):
     request: str
     graph: str = ""
     source: str = ASKED
+    guess: str = ""
+    reviews: int | None = None

@@ -1,15 +1,20 @@
 """The SQLite file of a label store: its tables, and how it is opened to write or to read."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from scorer.errors import BadLabels, CannotWrite
+from scorer.errors import BadInput, BadLabels, CannotWrite
+from scorer.labels.answer import ANSWERS, ASKED, UNLABELED
 
 _APPLICATION = 0x42414C45  # "BALE", in the header of the file
-_VERSION = 2
-_BEFORE = 1  # the same without the column `source`, which is added when it is opened to write
+_VERSION = 3
+# Columns that an older store lacks until it is opened to write: the version that brought them, and
+# what an older one says in their place.
+_ADDED = {"source": (2, f"'{ASKED}'"), "guess": (3, "''"), "reviews": (3, "NULL")}
+_MOST_CLASSES = 255  # of masks of bytes, with 255 for what is not labelled
+_LONGEST = 100  # name of a class
 _WAIT_S = 30.0
 _SCHEMA = """
 CREATE TABLE classes (position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
@@ -31,7 +36,9 @@ CREATE TABLE answers (
   request TEXT NOT NULL UNIQUE,
   graph TEXT NOT NULL,
   undoes INTEGER UNIQUE REFERENCES answers (id) CHECK ((answer = 'undo') = (undoes IS NOT NULL)),
-  source TEXT NOT NULL DEFAULT 'asked' CHECK (source IN ('asked', 'audit', 'free'))
+  source TEXT NOT NULL DEFAULT 'asked' CHECK (source IN ('asked', 'audit', 'free')),
+  guess TEXT NOT NULL DEFAULT '',
+  reviews INTEGER REFERENCES answers (id)
 ) STRICT;
 CREATE INDEX answers_by_pixel ON answers (image, row, col);
 CREATE TRIGGER answers_stay BEFORE UPDATE ON answers
@@ -50,23 +57,27 @@ CREATE VIEW standing AS
 """
 
 
-def open_writing(path: Path, classes: Sequence[str]) -> sqlite3.Connection:
-    """Open or make the database of these classes; any other file is refused, and stays as it is."""
+def open_writing(path: Path, classes: Sequence[str], *, grows: bool = False) -> sqlite3.Connection:
+    """Open or make the database of these classes; any other file is refused, and stays as it is.
+
+    grows: classes are added later, so that one list may go on where the other ends.
+    """
     connection = sqlite3.connect(
         path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
     )
     try:
         if not _is_empty(connection):
-            check_classes(connection, path, classes)
+            _check(connection, path, classes, grows=grows)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("BEGIN IMMEDIATE")
         if _is_empty(connection):
             _make(connection, classes)
-        check_classes(connection, path, classes)
-        if _version(connection) == _BEFORE:
-            _upgrade(connection)
+        _check(connection, path, classes, grows=grows)
+        _upgrade(connection)
+        names = classes_in(connection, path)
+        _insert(connection, len(names), classes[len(names) :])
         connection.execute("COMMIT")
     except BaseException:
         connection.close()
@@ -110,7 +121,7 @@ def classes_in(connection: sqlite3.Connection, path: Path) -> tuple[str, ...]:
     version = _version(connection)
     if kind != _APPLICATION:
         raise BadLabels(f"{path} is a database, but not of labels", remedy="choose another file")
-    if version not in (_VERSION, _BEFORE):
+    if not 1 <= version <= _VERSION:
         raise BadLabels(
             f"{path} is a label store of version {version}, this program knows {_VERSION}",
             remedy="install the version of balentacq that wrote it",
@@ -119,18 +130,45 @@ def classes_in(connection: sqlite3.Connection, path: Path) -> tuple[str, ...]:
     return tuple(name for (name,) in names)
 
 
-def has_source(connection: sqlite3.Connection) -> bool:
-    """Whether the answers say why they were given."""
-    return _version(connection) != _BEFORE
+def add_class(connection: sqlite3.Connection, path: Path, name: str) -> None:
+    """Add a class behind the others. Raises BadInput for a name that could not be told apart."""
+    names = classes_in(connection, path)
+    same = next((one for one in names if one.casefold() == name.casefold()), None)
+    if same is not None:
+        raise BadInput(f"there is a class {same} already")
+    if len(names) == _MOST_CLASSES:
+        raise BadInput(f"there are {_MOST_CLASSES} classes, and no more can be added")
+    if name in (UNLABELED, *ANSWERS[1:]):
+        raise BadInput(f"{name} is an answer without a class; choose another name")
+    if not 1 <= len(name) <= _LONGEST or not name.isprintable() or name != name.strip():
+        raise BadInput(f"a class has a name of 1 to {_LONGEST} letters, in one line")
+    _insert(connection, len(names), [name])
+
+
+def columns(connection: sqlite3.Connection, names: Iterable[str]) -> tuple[str, bool]:
+    """Columns of the answers as SQL, and whether the store has all of them."""
+    version = _version(connection)
+    lacking = {name: text for name, (since, text) in _ADDED.items() if since > version}
+    return ", ".join(lacking.get(name, name) for name in names), not lacking
 
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def _check(
+    connection: sqlite3.Connection, path: Path, classes: Sequence[str], *, grows: bool
+) -> None:
+    names = classes_in(connection, path)
+    if not grows or any(one != other for one, other in zip(names, classes, strict=False)):
+        check_classes(connection, path, classes)
+
+
 def _upgrade(connection: sqlite3.Connection) -> None:
-    column = next(line for line in _SCHEMA.splitlines() if line.startswith("  source "))
-    connection.execute(f"ALTER TABLE answers ADD COLUMN {column.strip()}")
+    for name, (since, _) in _ADDED.items():
+        if since > _version(connection):
+            column = next(line for line in _SCHEMA.splitlines() if line.startswith(f"  {name} "))
+            connection.execute(f"ALTER TABLE answers ADD COLUMN {column.strip().removesuffix(',')}")
     connection.execute(f"PRAGMA user_version = {_VERSION}")
 
 
@@ -176,9 +214,14 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 def _make(connection: sqlite3.Connection, classes: Sequence[str]) -> None:
     for statement in _statements():
         connection.execute(statement)
-    connection.executemany("INSERT INTO classes VALUES (?, ?)", enumerate(classes))
+    _insert(connection, 0, classes)
     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
     connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _insert(connection: sqlite3.Connection, first: int, classes: Sequence[str]) -> None:
+    """Classes from the position `first` on."""
+    connection.executemany("INSERT INTO classes VALUES (?, ?)", enumerate(classes, first))
 
 
 def _statements() -> Iterator[str]:

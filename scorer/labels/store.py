@@ -6,49 +6,56 @@ delete rows. An answer that was acknowledged is on the disk (WAL, synchronous FU
 
 import sqlite3
 import threading
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple, fields, replace
 from pathlib import Path
 
-from scorer.errors import BadLabels
-from scorer.labels.answer import ANSWERS, ASKED, AUDIT, UNDO, Answer
-from scorer.labels.click import Click, Labels
+from scorer.errors import BadInput, BadLabels
+from scorer.labels.answer import ANSWERS, UNDO, Answer
+from scorer.labels.answered import Answered
+from scorer.labels.click import Labels
 from scorer.labels.database import (
+    add_class,
     check_classes,
     classes_in,
-    has_source,
+    columns,
     named,
     open_reading,
     open_writing,
 )
 
 SUFFIX = ".db"
-_COLUMNS = ", ".join("class" if f.name == "class_name" else f.name for f in fields(Answer))
+_NAMES = ["class" if f.name == "class_name" else f.name for f in fields(Answer)]
+_COLUMNS = ", ".join(_NAMES)
 _PLACES = ", ".join("?" for _ in fields(Answer))
 # Of our own names alone.
 _SELECT = f"SELECT {_COLUMNS} FROM answers"  # noqa: S608
-_STANDING = f"SELECT {_COLUMNS} FROM standing ORDER BY id"  # noqa: S608
 _UNDONE = _SELECT + " WHERE id = (SELECT undoes FROM answers WHERE request = ?)"  # noqa: S608
 _INSERT = f"INSERT INTO answers ({_COLUMNS}, undoes) VALUES ({_PLACES}, ?)"  # noqa: S608
 
 
-class Reader:
+class Reader(Answered):
     """A label store that is there, opened to read, for any thread."""
 
     def __init__(self, path: Path, classes: Sequence[str], database: sqlite3.Connection) -> None:
         self.path, self.classes = path, tuple(classes)
         self._database, self._lock = database, threading.Lock()
-        self._has_source = False  # as far as is known: a writer may upgrade the store at any time
+        self._columns: str | None = None  # unless a writer may still upgrade the store
 
     def standing(self) -> Iterator[Answer]:
         """The answer to every pixel as it stands, in the order in which they were given."""
-        yield from map(_answer, self._all(self._readable(_STANDING)))
+        yield from map(_answer, self._all(self._select("standing") + " ORDER BY id"))
 
     def history(self) -> Iterator[Answer]:
         """Everything that was ever said, what was taken back and the taking back, too."""
-        yield from map(_answer, self._all(self._readable(_SELECT + " ORDER BY id")))
+        yield from map(_answer, self._all(self._select("answers") + " ORDER BY id"))
+
+    def reread_classes(self) -> tuple[str, ...]:
+        """The classes as they are now: a writer may have added some."""
+        with self._lock, named(self.path):
+            self.classes = classes_in(self._database, self.path)
+        return self.classes
 
     def length(self) -> int:
         """How many rows there are: it grows with every answer, and with every undo."""
@@ -56,46 +63,29 @@ class Reader:
         assert isinstance(count, int)
         return count
 
-    def labels(self) -> Labels:
-        """For training and ranking: unsure is a click without a label, a skipped pixel is none.
+    def find(self, pixel: tuple[str, int, int]) -> tuple[int, Answer] | None:
+        """The answer to a pixel (image, row, col) that stands, with its number."""
+        where = " WHERE image = ? AND row = ? AND col = ?"
+        found = self._all(self._select("standing", "id") + where, *pixel)
+        return (int(str(found[0][-1])), _answer(found[0][:-1])) if found else None
 
-        An answer that measures the model is one without a label, too: it is not learned from.
+    def _select(self, table: str, *more: str) -> str:
+        """The columns of an answer, and more of them, from a table; of our own names alone. A store
+        that is only read may be older than some of them.
         """
-        clicks: dict[str, list[Click]] = defaultdict(list)
-        for one in self.standing():
-            if one.answer != "skip":
-                is_known = one.class_name is not None and one.source != AUDIT
-                label = self.classes.index(one.class_name or "") if is_known else None
-                clicks[one.image].append(Click(one.row, one.col, label))
-        return Labels(dict(clicks))
-
-    def stands(self, pixel: tuple[str, int, int]) -> bool:
-        """Whether a pixel (image, row, col) has an answer that stands."""
-        image, row, col = pixel
-        query = "SELECT 1 FROM standing WHERE image = ? AND row = ? AND col = ?"
-        with self._lock, named(self.path):
-            return self._database.execute(query, (image, row, col)).fetchone() is not None
-
-    def audit(self) -> Labels:
-        """Those of random pixels that were asked to measure the model."""
-        clicks: dict[str, list[Click]] = defaultdict(list)
-        for one in self.standing():
-            if one.source == AUDIT and one.class_name is not None:
-                label = self.classes.index(one.class_name)
-                clicks[one.image].append(Click(one.row, one.col, label))
-        return Labels(dict(clicks))
-
-    def _readable(self, query: str) -> str:
-        """For a store that was written before answers had a source, and is only read."""
-        with self._lock, named(self.path):
-            self._has_source = self._has_source or has_source(self._database)
-        return query if self._has_source else query.replace(", source", f", '{ASKED}'")
+        if self._columns is None:
+            with self._lock, named(self.path):
+                found, is_whole = columns(self._database, _NAMES)
+            self._columns = found if is_whole else None
+        else:
+            found = self._columns
+        return f"SELECT {', '.join((found, *more))} FROM {table}"  # noqa: S608
 
     def close(self) -> None:
         with self._lock:
             self._database.close()
 
-    def _all(self, query: str, *values: str) -> list[tuple[object, ...]]:
+    def _all(self, query: str, *values: object) -> list[tuple[object, ...]]:
         with self._lock, named(self.path):
             return self._database.execute(query, values).fetchall()
 
@@ -103,11 +93,24 @@ class Reader:
 class Store(Reader):
     """An open label store, for several threads of several programs at once."""
 
-    def __init__(self, path: Path, classes: Sequence[str]) -> None:
-        """Open or make the store of these classes; BadLabels for one of others."""
+    def __init__(self, path: Path, classes: Sequence[str], *, grows: bool = False) -> None:
+        """Open or make the store of these classes; BadLabels for one of others.
+
+        grows: annotators may add classes, and may have done so before.
+        """
         with named(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            super().__init__(path, classes, open_writing(path, classes))
+            database = open_writing(path, classes, grows=grows)
+            super().__init__(path, classes_in(database, path), database)
+        self.grows = grows
+
+    def add_class(self, name: str) -> None:
+        """Add a class behind the others, on the disk when this returns. Raises BadInput."""
+        if not self.grows:
+            raise BadInput("no classes can be added here: they are those of the graph")
+        with self._changing() as connection:
+            add_class(connection, self.path, name)
+            self.classes = classes_in(connection, self.path)
 
     def add(self, answer: Answer) -> tuple[int, bool]:
         """Keep an answer; returns its number once it is on the disk, and whether it is new.

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Header, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from scorer.errors import BadImage, BadInput
+from scorer.images.colours import hexadecimal
 from scorer.labels.answer import AUDIT
 from scorer.service.annotation import Annotation
 from scorer.service.answers import Conflict
@@ -52,10 +53,21 @@ class UndoRequest(BaseModel):
     request: Name
 
 
+class ClassRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+class SecondLookRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    annotator: Annotator
+
+
 def add(app: FastAPI, annotation: Annotation) -> None:
     """Add them to an application."""
     _add_state(app, annotation)
     _add_answers(app, annotation)
+    _add_requests(app, annotation)
     _add_pictures(app, annotation)
 
 
@@ -68,8 +80,9 @@ def _add_state(app: FastAPI, annotation: Annotation) -> None:
         pixels, images = annotation.queue.left()
         contract = rounds.runtime.contract
         return {
-            "classes": contract.classes,
-            "colours": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in contract.colours],
+            "classes": annotation.store.classes,
+            "colours": [hexadecimal(colour) for colour in annotation.colours],
+            "grows": annotation.store.grows,
             "graph": contract.sha256,
             "acquisition": contract.acquisition,
             "has_map": contract.has_map,
@@ -82,11 +95,17 @@ def _add_state(app: FastAPI, annotation: Annotation) -> None:
             "failure": rounds.failure,
             "network": contract.network,
             "guesses_right": annotation.guesses.right,
-            "learned": annotation.learned(),
+            "learned": annotation.progress.state(),
+            "second_looks": len(annotation.second_looks.open()),
             "pixels_left": pixels,
             "images_left": images,
             "pool_ranked": rounds.is_ranked,
         }
+
+    @app.get("/v1/curve", tags=_ANNOTATION)
+    def curve() -> list[dict[str, float | None]]:
+        """A point per model of a live session: how good it is, over the labels it learned from."""
+        return annotation.progress.curve()
 
     @app.get("/v1/queue", tags=_ANNOTATION)
     def queue(
@@ -102,8 +121,7 @@ def _add_answers(app: FastAPI, annotation: Annotation) -> None:
         """Keep an answer: it is on the disk when this is answered."""
         if (request.answer == "label") != (request.class_name is not None):
             raise HTTPException(422, "a class goes with the answer label, and with no other")
-        classes = annotation.rounds.runtime.contract.classes
-        if request.class_name is not None and request.class_name not in classes:
+        if request.class_name is not None and request.class_name not in annotation.store.classes:
             raise HTTPException(422, "no such class")
         query = annotation.queue.find((request.image, request.row, request.col))
         if query is None and request.free:
@@ -121,6 +139,7 @@ def _add_answers(app: FastAPI, annotation: Annotation) -> None:
             )
         except Conflict as taken:
             raise HTTPException(409, str(taken)) from taken
+        annotation.answered(query, request.annotator)
         return {"id": number}
 
     @app.post("/v1/undo", tags=_ANNOTATION)
@@ -131,11 +150,28 @@ def _add_answers(app: FastAPI, annotation: Annotation) -> None:
         return {"undone": undone is not None, "query": query and _shown(annotation, query)}
 
 
+def _add_requests(app: FastAPI, annotation: Annotation) -> None:
+    @app.post("/v1/classes", status_code=201, tags=_ANNOTATION)
+    def add_class(request: ClassRequest) -> dict[str, Any]:
+        """Add a class behind the others: from now on it can be answered, and is learned."""
+        try:
+            annotation.store.add_class(request.name)
+        except BadInput as error:
+            raise HTTPException(409, str(error)) from error
+        return {"classes": annotation.store.classes}
+
+    @app.post("/v1/second-look", tags=_ANNOTATION)
+    def second_look(request: SecondLookRequest) -> dict[str, int]:
+        """Show an annotator answers that the model contradicts, before all else; how many."""
+        return {"shown": annotation.second_look(request.annotator)}
+
+
 def _shown(annotation: Annotation, query: Query) -> dict[str, Any]:
     """A question; without guesses before they are worth something, and where they would measure
-    themselves.
+    themselves. Of an answer that is looked at again, they are what it was and what it may be.
     """
-    is_offered = annotation.guesses.offered and query.source != AUDIT
+    is_again = query.reviews is not None
+    is_offered = is_again or (annotation.guesses.offered and query.source != AUDIT)
     return asdict(query) | ({} if is_offered else {"guess": "", "guesses": ()})
 
 

@@ -1,23 +1,22 @@
 """What an annotator does, behind the page: asked pixels out, answers into the store."""
 
-import json
-from typing import Any
-
 from scorer.errors import BadInput
+from scorer.images.colours import Colour, default_colours
 from scorer.images.geometry import Geometry
 from scorer.images.photograph import size
 from scorer.images.place import Place
+from scorer.labels import learned
 from scorer.labels.answer import FREE
 from scorer.labels.store import Store
 from scorer.pools import Index
 from scorer.service.answers import Answers
 from scorer.service.guesses import Guesses
 from scorer.service.pictures import Pictures
+from scorer.service.progress import Progress
 from scorer.service.queue import Query
 from scorer.service.rounds import Rounds
+from scorer.service.second_looks import SecondLooks
 from scorer.service.served import Served
-
-LOG = "live.jsonl"  # beside the store: a line for every model of a live session
 
 
 class Annotation:
@@ -53,7 +52,8 @@ class Annotation:
             audit=audit,
         )
         self.queue = self.rounds.queue
-        self._log = store.path.with_name(LOG)
+        self.progress = Progress(store.path.with_name(learned.LOG))
+        self.second_looks = SecondLooks(store, self.queue)
         self.guesses = Guesses(trusted=ahead is None)
         self.answers = Answers(self.pool, self.queue, store, self.guesses)
         self.pictures = Pictures(self.pool, served, seed=seed)
@@ -73,14 +73,21 @@ class Annotation:
             guesses=(), round=self.rounds.number, graph=contract.sha256, source=FREE,
         )  # fmt: skip
 
-    def learned(self) -> dict[str, Any] | None:
-        """What the process that learns says of its newest model, where there is one."""
-        try:
-            last = self._log.read_text("utf-8").splitlines()[-1]
-            found: dict[str, Any] = json.loads(last)
-        except (OSError, ValueError, IndexError):
-            return None
-        return found
+    @property
+    def colours(self) -> list[Colour]:
+        """Of every class: those of the graph, and others for classes that it does not know yet."""
+        ours, more = self.rounds.runtime.contract.colours, default_colours(len(self.store.classes))
+        return [*ours, *more[len(ours) :]]
+
+    def second_look(self, annotator: str) -> int:
+        """Show an annotator answers that a model contradicts; how many."""
+        graph = self.rounds.runtime.contract.sha256
+        return self.second_looks.ask(annotator, graph, self.rounds.number)
+
+    def answered(self, query: Query, annotator: str) -> None:
+        """What follows an answer."""
+        graph = self.rounds.runtime.contract.sha256
+        self.second_looks.after(query, annotator, graph, self.rounds.number)
 
     def start(self) -> None:
         """Begin to rank, in the background."""

@@ -33,11 +33,12 @@ class Answers:
         given = Answer(
             **query.coordinates, answer=answer, class_name=class_name, round=query.round,
             annotator=annotator, seconds=seconds, time=_now(), request=request, graph=query.graph,
-            source=query.source,
+            source=query.source, guess=query.guess, reviews=query.reviews,
         )  # fmt: skip
         with self._answering:
             wrong = self._queue.wrong(query.pixel, annotator)
-            if query.source == FREE and self._store.stands(query.pixel):
+            is_again = query.reviews is not None
+            if query.source == FREE and not is_again and self._store.find(query.pixel):
                 wrong = "this pixel is answered"
             if wrong is not None and not self._store.knows(request):
                 raise Conflict(wrong)
@@ -57,7 +58,7 @@ class Answers:
             taken = self._store.undo(annotator, time=_now(), request=request)
             if taken is None or taken.image not in self._pool:
                 return None if taken is None else (taken, None)
-            if taken.source == FREE:  # nobody had asked for it
+            if taken.source == FREE or taken.reviews is not None:  # nobody had asked for it
                 self._queue.forget(taken.pixel)
                 return taken, None
             query = self._queue.find(taken.pixel) or _asked(taken)

@@ -26,7 +26,8 @@ class Audits:
 
     def next(self, runtime: Runtime, standing: Sequence[Answer], queue: Queue) -> Ranked | None:
         """The pixel to ask now, if fewer were asked than there should be."""
-        asked = [one for one in standing if one.graph]  # by a service; the others were imported
+        # By a service, and for the first time; the others were imported, or looked at again.
+        asked = [one for one in standing if one.graph and one.reviews is None]
         done = sum(one.source == AUDIT for one in asked)
         if queue.waits_for(AUDIT) or done >= self.rate * (len(asked) + 1):
             return None

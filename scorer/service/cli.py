@@ -71,6 +71,12 @@ from scorer.runtimes import options as runtime_options
     "of --graph exists"
 )
 @click.option(
+    "--new-classes",
+    is_flag=True,
+    help="Let annotators add classes in the page. Without --classes and a graph they also name the "
+    "first ones.",
+)
+@click.option(
     "--size",
     type=Size(),
     default="360x480",

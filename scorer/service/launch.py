@@ -13,7 +13,7 @@ import uvicorn
 
 from scorer.console import cores, say
 from scorer.errors import BadInput, Failure
-from scorer.labels.store import SUFFIX, Store
+from scorer.labels.store import SUFFIX, Store, classes_of
 from scorer.pools import Index, list_pool
 from scorer.ranking.messages import warn_of_neighbours
 from scorer.runtimes import choose, open_graph
@@ -48,6 +48,7 @@ class ServeOptions:
     precision: str
     threads: int | None
     classes: tuple[str, ...] | None
+    new_classes: bool
     size: tuple[int, int]
     ahead: int | None
     audit: float
@@ -56,12 +57,28 @@ class ServeOptions:
         """The graph, which can be opened again; nothing in its place while there is none."""
         name, workers = choose(self.runtime, self.precision, self.graph), self.threads or cores()
 
+        needs_no_graph = self.classes is not None or self.new_classes
+
         def reopen() -> Runtime:
-            if self.classes is not None and not self.graph.exists():
-                return Blank(self.classes, self.size, workers=workers)
+            if needs_no_graph and not self.graph.exists():
+                return Blank(self.first_classes, self.size, workers=workers)
             return open_graph(name, self.graph, workers=workers, precision=self.precision)
 
         return Served(reopen)
+
+    @property
+    def first_classes(self) -> tuple[str, ...]:
+        """Those to begin with, where there is no graph yet."""
+        if self.new_classes and self.labels.exists():
+            return classes_of(self.labels)
+        return self.classes or ()
+
+    def store(self, served: Served) -> Store:
+        """The label store, with the classes that were added to the graph's. Raises BadLabels."""
+        if not self.new_classes:
+            return Store(self.labels, served.runtime.contract.classes)
+        Store(self.labels, served.runtime.contract.classes, grows=True).close()
+        return Store(self.labels, self.classes or (), grows=True)
 
 
 def serve(options: ServeOptions) -> None:
@@ -79,7 +96,7 @@ def serve(options: ServeOptions) -> None:
         )
     served, pool = options.opened(), _confined(options.where)
     with closing(address.listen(options.host, options.port)) as listening, instance_lock(labels):
-        store = Store(labels, served.runtime.contract.classes)
+        store = options.store(served)
         if not is_blank(served.runtime.contract):
             warn_of_neighbours(served.runtime.contract, options.min_distance)
         annotation = Annotation(

@@ -3,12 +3,25 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from scorer.service.annotation import Annotation
+from scorer.service.progress import Progress
 from scorer.service.scoring import Scoring
+
+_AUDITED = {
+    "audit_pixels": ("Random pixels that measure the newest model.", "pixels"),
+    "audit_accuracy": ("Share of them at which it is right.", "accuracy"),
+    "audit_accuracy_low": ("Lower end of the 95 % interval.", "accuracy_low"),
+    "audit_accuracy_high": ("Upper end of the 95 % interval.", "accuracy_high"),
+    "audit_miou": ("Mean intersection over union of their classes.", "miou"),
+}
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"balentacq_{name}", text, value=value)
 
 
 class _Counts(Collector):
@@ -20,6 +33,25 @@ class _Counts(Collector):
     def collect(self) -> Iterator[Metric]:
         for name, (text, value) in self._read.items():
             yield CounterMetricFamily(f"balentacq_{name}", text, value=value())
+
+
+class _Models(Collector):
+    """The newest model of a live session, once there is one."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def collect(self) -> Iterator[Metric]:
+        newest = self._progress.newest
+        if newest is None:
+            return
+        yield _gauge("model_labels", "Labels that the newest model learned from.", newest.labels)
+        if newest.confirmed is not None:
+            text = "Share of the last first guesses that annotators confirmed."
+            yield _gauge("guesses_confirmed", text, newest.confirmed)
+        for name, (text, key) in _AUDITED.items():
+            if newest.audit is not None:
+                yield _gauge(name, text, newest.audit[key])
 
 
 class Metrics:
@@ -42,6 +74,7 @@ class Metrics:
         }
         for name, (text, value) in gauges.items():
             Gauge(f"balentacq_{name}", text, registry=registry).set_function(value)
+        registry.register(_Models(annotation.progress))
         counts = {
             "scored_images": ("Images scored on request.", lambda: scoring.images),
             "answers": ("Answers kept since the start.", lambda: annotation.answers.count),

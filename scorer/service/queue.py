@@ -27,7 +27,8 @@ class Query(Place):
     """A pixel that somebody is asked for.
 
     guess: the model's class; guesses: that, and those it sees nearby, most frequent first. graph:
-    the hash of the one that asks, in this round. source: as of an Answer.
+    the hash of the one that asks, in this round. source, reviews: as of an Answer; of one that is
+    looked at again, guesses are what was answered and what the model says.
     """
 
     rank: int
@@ -37,6 +38,7 @@ class Query(Place):
     round: int
     graph: str
     source: str = ASKED
+    reviews: int | None = None
 
 
 @dataclass(order=True)
@@ -154,15 +156,29 @@ class Queue:
                 if not image.open:
                     self._take(image)
 
-    def reopen(self, query: Query, annotator: str) -> None:
-        """The answer was taken back: the pixel is asked again, of the same annotator."""
+    def reopen(self, query: Query, annotator: str, *, first: bool = True) -> None:
+        """An answered pixel is asked again, of one annotator: before the others that they have, so
+        that the page shows it at once, or behind them.
+        """
         pixel = query.pixel
         with self._lock:
             self._known[pixel] = query
             self._closed.discard(pixel)
-            # First among their own, so that the page shows it at once.
-            self._leases = {pixel: _Lease(annotator, self._clock() + LEASE_S)} | self._leases
+            before = {one: lease for one, lease in self._leases.items() if one != pixel}
+            lease = {pixel: _Lease(annotator, self._clock() + LEASE_S)}
+            self._leases = lease | before if first else before | lease
             self._put([query])
+
+    def is_open(self, pixel: Key) -> bool:
+        """Whether a pixel is asked for."""
+        with self._lock:
+            image = self._images.get(pixel[0])
+            return image is not None and any(one.pixel == pixel for one in image.open)
+
+    def asks_about(self, image: str) -> bool:
+        """Whether a pixel of an image is asked for."""
+        with self._lock:
+            return image in self._images
 
     def forget(self, pixel: Key) -> None:
         """The answer to a pixel that nobody had asked for was taken back: it may be asked for."""

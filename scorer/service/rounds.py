@@ -68,6 +68,7 @@ class Rounds:
             for one in standing
             if (one.round, one.graph, one.source) == (self.number, graph, ASKED)
             and one.answer != "skip"
+            and one.reviews is None
         )
         ranking = (self.runtime, self._turn_of(standing), self.number, answered, self._stop)
         self._thread = threading.Thread(
@@ -94,7 +95,7 @@ class Rounds:
         """Take the graph's file anew; with another graph, what was not answered is ranked again."""
         with self._turn:
             standing = list(self.store.standing())  # what can fail comes first
-            if not self.served.reload() and self.failure is None:
+            if not self.served.reload(self.store) and self.failure is None:
                 return False
             self._stop.set()
             self._thread.join()

@@ -6,6 +6,7 @@ import numpy as np
 
 from scorer.console import say
 from scorer.errors import BadGraph
+from scorer.labels.store import Store
 from scorer.runtimes.base import Runtime
 
 
@@ -26,15 +27,17 @@ class Served:
         else:
             self.ready = True
 
-    def reload(self) -> bool:
+    def reload(self, store: Store) -> bool:
         """Open the graph's file again, and use it if it is another; the old one stays on failure.
 
         One call at a time.
 
-        Raises BadGraph for other classes: the answers so far are of these.
+        Raises BadGraph for other classes than those of the answers. Where classes are added while
+        people label, a graph may lack the last of them.
         """
         opened = self._reopen()
-        if opened.contract.classes != self.runtime.contract.classes:
+        names = opened.contract.classes
+        if store.classes[: len(names) if store.grows else None] != names:
             raise BadGraph(
                 "the new graph has other classes than the one that is served",
                 remedy="start another service for it, with a label store of its own",

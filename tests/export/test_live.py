@@ -21,6 +21,7 @@ from PIL import Image
 
 from export.live import Pace, Worker
 from scorer.errors import Failure
+from scorer.labels import learned
 from scorer.labels.answer import Answer
 from scorer.labels.store import Store
 from scorer.runtimes import open_graph
@@ -82,7 +83,7 @@ def test_it_learns_after_so_many_answers_or_in_a_pause_and_not_before(home: Home
         assert again is not None
         assert again.labels >= first.labels
         assert open_graph("cpu", home.graph, workers=1).contract.sha256 != contract.sha256
-        worker.log(again)
+        learned.append(home.log, again)
         later = Worker(home, learner, Pace(every=1, pause=0, least=20))
         assert later.look(store) is None, "a session that begins again has nothing new to learn"
         store.add(answer(home, 50))

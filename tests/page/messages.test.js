@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Pace, place, progress, quality, receipt, whyNothing } from "../../scorer/service/page/messages.js";
+import { Pace, place, progress, receipt, whyNothing } from "../../scorer/service/page/messages.js";
 import { state } from "./service.js";
 
 test("an empty screen says why it is empty", () => {
@@ -12,6 +12,7 @@ test("an empty screen says why it is empty", () => {
   assert.equal(why({ pool_ranked: false }), "The pool is being ranked …");
   assert.equal(why({ pixels_left: 2 }), "Others have the pixels that are left.");
   assert.equal(why({ pixels_left: 0 }), "All pixels are answered.");
+  assert.equal(why({ classes: ["sky"], grows: true }), "Name at least two classes, below.");
 });
 
 test("the progress says what is left, and how far the ranking is while it lasts", () => {
@@ -47,17 +48,6 @@ test("a pixel that is asked for another reason says so", () => {
   assert.equal(where("asked"), "a.jpg, row 1, col 2");
   assert.match(where("audit"), /a random pixel, which measures the model$/);
   assert.match(where("free"), /Escape returns to the question$/);
-});
-
-test("the quality of a model has its interval", () => {
-  const audit = { pixels: 40, accuracy: 0.8, accuracy_low: 0.654, accuracy_high: 0.895 };
-  assert.equal(quality({ labels: 57, audit: null }), "The newest model has learned from 57 labels.");
-  assert.equal(
-    quality({ labels: 57, audit: { ...audit, pixels: 9 } }),
-    "The newest model has learned from 57 labels.",
-  );
-  assert.equal(
-    quality({ labels: 57, audit }),
-    "The newest model has learned from 57 labels; it is right at 80 % (65 % to 90 %) of 40 random pixels.",
-  );
+  const again = { image: "a.jpg", row: 1, col: 2, guesses: ["sky", "road"], source: "free", reviews: 7 };
+  assert.match(place(again), /answered “sky”; a model .* says “road”/);
 });

@@ -1,6 +1,7 @@
 """The service as an application in this process, asked by a client in this process."""
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from scorer.labels.store import Store
 from scorer.pools import list_pool
 from scorer.runtimes import open_graph
 from scorer.runtimes.base import Runtime
+from scorer.runtimes.blank import Blank
 
 pytest.importorskip("fastapi", reason="pip install 'balentacq[serve]'")
 from fastapi.testclient import TestClient
@@ -22,6 +24,7 @@ from scorer.service.scoring import Scoring
 from scorer.service.served import Served
 
 HOST = "http://127.0.0.1"
+AHEAD = 4  # pixels that a live session chooses ahead
 
 
 def started(
@@ -62,3 +65,45 @@ def answering(
     finally:
         scoring.stop()
         annotation.stop()
+
+
+def live(
+    folder: Path, graph: Path, *, n: int = 3, audit: float = 0.0, grows: bool = False
+) -> Annotation:
+    """As in a live session: random pixels of folder/images until folder/scorer.onnx is there."""
+    classes = open_graph("cpu", graph, workers=1).contract.classes
+    kept = folder / "scorer.onnx"
+    served = Served(
+        lambda: open_graph("cpu", kept, workers=1) if kept.exists() else Blank(classes, (64, 96))
+    )
+    store = Store(folder / "labels.db", classes, grows=grows)
+    pool = list_pool(folder / "images")
+    annotation = Annotation(
+        pool, served, store, n=n, distance=None, seed=0, ahead=AHEAD, audit=audit
+    )
+    annotation.start()
+    return annotation
+
+
+def until(true: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if true():
+            return
+        time.sleep(0.02)
+    pytest.fail("it never came")
+
+
+def asked(client: TestClient, count: int = 1, annotator: str = "ann") -> list[dict[str, Any]]:
+    """The questions of an annotator, once there is one."""
+    params = {"annotator": annotator, "count": count}
+    until(lambda: bool(client.get("/v1/queue", params=params).json()))
+    found: list[dict[str, Any]] = client.get("/v1/queue", params=params).json()
+    return found
+
+
+def answer(client: TestClient, query: dict[str, Any], name: str, annotator: str = "ann") -> None:
+    """A label; it must be received."""
+    place = {key: query[key] for key in ("image", "row", "col")}
+    body = place | {"answer": "label", "class_name": name, "annotator": annotator, "seconds": 1.0}
+    sent = body | {"request": uuid.uuid4().hex}
+    assert client.post("/v1/labels", json=sent).status_code == 201

@@ -201,6 +201,7 @@ def test_weights_of_the_whole_network_are_loaded_under_its_own_names(
         weights.load_network(same, str(tmp_path / "less.safetensors"))
 
 
+@pytest.mark.slow
 def test_it_is_trained_exported_verified_and_ranks(factory: str, tmp_path: Path) -> None:
     """The whole way, typed; a model file alone never runs the code that it names."""
     trees.folders(tmp_path, images=4, val=2, size=(32, 48))

@@ -467,6 +467,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_bytes(
     assert not out.with_name("model.safetensors.partial").exists()
 
 
+@pytest.mark.slow
 def test_two_devices_learn_what_one_does(tmp_path: Path) -> None:
     """Two processes of a CPU in the place of two GPUs: the same steps on the same images, with
     other statistics in BatchNorm.

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from scorer import options
-from scorer.console import Number, say
+from scorer.console import Number, parse_size, say
 from trainer.options import needs, needs_torch
 
 
@@ -73,24 +73,33 @@ def live_command(
     """Open the annotation page on photographs without labels, and train a model while you click.
 
     The first questions are random pixels. After 20 answers with two classes there is a model; from
-    then on it chooses the pixels, and is fitted again after every few answers. Ctrl-C ends it, and
-    the same command continues. The folder can be used with every other command at any time.
+    then on it chooses the pixels, and is fitted again after every few answers. Classes can be added
+    in the page; without --classes the first ones are named there, too. Ctrl-C ends the session, and
+    the same command continues it. The folder can be used with every other command at any time.
 
     \b
     Examples:
       trainer live --pool ./images --classes road,building,sky,tree,car
       trainer live --pool ./images --classes classes.txt --out session
+      trainer live --pool ./images
       trainer live
     """
     needs_torch()
     needs("onnx", "graphs", "export")
     needs("fastapi", "pages", "serve")
+    from scorer.pools import list_pool  # noqa: PLC0415
+    from trainer.detect import suggested_size  # noqa: PLC0415
     from trainer.live.home import Home, prepare  # noqa: PLC0415
     from trainer.live.session import Session, SessionOptions  # noqa: PLC0415
 
     home = Home(out)
     found = prepare(home, where, classes)
-    say(f"{len(found.train.images)} photographs, classes {', '.join(found.classes.names)}")
-    where = where or found.train.images.where
-    Session(home, SessionOptions(where=where, size=found.size, **given)).run()
+    if found is None:
+        assert where is not None
+        images, size = list_pool(where), parse_size(suggested_size(list_pool(where)))
+        say(f"{len(images)} photographs; name the classes in the page")
+    else:
+        images, size = found.train.images, found.size
+        say(f"{len(images)} photographs, classes {', '.join(found.classes.names)}")
+    Session(home, SessionOptions(where=where or images.where, size=size, **given)).run()
     say(f"labels are in {home.labels}, the last model in {home.model}")

@@ -1,12 +1,17 @@
 """The folder of a live session: what it begins from, and the files that every command knows."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import tomlkit
 
 from scorer.errors import BadDataset, BadInput
 from scorer.files import check_writable, replacing
 from scorer.images.colours import default_colours, hexadecimal
+from scorer.labels import learned
 from scorer.pools import list_pool
 from trainer import dataset
 from trainer.dataset import Dataset
@@ -53,51 +58,51 @@ class Home:
     @property
     def log(self) -> Path:
         """A line of JSON for every model: what it learned from, what random pixels say of it."""
-        return self.labels.with_name("live.jsonl")
+        return self.labels.with_name(learned.LOG)
+
+    @property
+    def doubts(self) -> Path:
+        """The answers that a model contradicts which was fitted without them."""
+        return self.labels.with_name(learned.DOUBTS)
 
     @property
     def classes(self) -> Path:
         return self.folder / "classes.txt"
 
 
-def prepare(home: Home, where: str | None, classes: tuple[str, ...] | None) -> Dataset:
-    """The dataset of a session: that of an earlier one, or a new one of a pool and class names.
+def prepare(home: Home, where: str | None, classes: tuple[str, ...] | None) -> Dataset | None:
+    """The dataset of a session: that of an earlier one, or a new one of a pool and class names;
+    None while the classes are still to be named in the page.
 
-    Raises BadDataset where neither is there, BadInput where they differ, BadPool.
+    Raises BadDataset where no pool is known, BadInput where what is given differs from what is
+    there, BadPool.
     """
     check_writable(home.dataset)
-    if home.dataset.exists():
-        found = dataset.read(home.dataset)
-        there = found.train.images.where
-        if where is not None and _place(where) != _place(there):
-            raise BadInput(
-                f"{home.dataset} is of the photographs in {there}, not of those in {where}",
-                remedy="leave --pool away to go on with these, or choose another --out",
+    if not home.dataset.exists():
+        if where is None:
+            raise BadDataset(
+                f"{home.dataset} does not exist",
+                remedy="begin with --pool ./images, and perhaps --classes road,building,sky",
             )
-        if classes is not None and found.classes.names != classes:
-            raise BadInput(
-                f"{home.dataset} has the classes {', '.join(found.classes.names)}",
-                remedy="leave --classes away to go on with these, or choose another --out",
-            )
-    else:
-        found = _begin(home, where, classes)
-    names = found.classes.names
-    if not home.classes.exists() or home.classes.read_text("utf-8").splitlines() != list(names):
-        with replacing(home.classes) as file:
-            file.writelines(f"{name}\n" for name in names)
+        return None if classes is None else begin(home, where, classes)
+    found = dataset.read(home.dataset)
+    there, names = found.train.images.where, found.classes.names
+    if where is not None and _place(where) != _place(there):
+        raise BadInput(
+            f"{home.dataset} is of the photographs in {there}, not of those in {where}",
+            remedy="leave --pool away to go on with these, or choose another --out",
+        )
+    if classes is not None and names[: len(classes)] != classes:
+        raise BadInput(
+            f"{home.dataset} has the classes {', '.join(names)}",
+            remedy="leave --classes away to go on with these, or choose another --out",
+        )
+    _write_classes(home, names)
     return found
 
 
-def _place(where: str) -> str:
-    return where if "://" in where else Path(where).resolve().as_posix()
-
-
-def _begin(home: Home, where: str | None, classes: tuple[str, ...] | None) -> Dataset:
-    if where is None or classes is None:
-        raise BadDataset(
-            f"{home.dataset} does not exist",
-            remedy="begin with --pool ./images --classes road,building,sky",
-        )
+def begin(home: Home, where: str, classes: Sequence[str]) -> Dataset:
+    """A new dataset.toml of a pool and the names of at least two classes. Raises BadPool."""
     colours = [hexadecimal(one) for one in default_colours(len(classes))]
     text = _TOML.format(
         size=suggested_size(list_pool(where)),
@@ -107,4 +112,33 @@ def _begin(home: Home, where: str | None, classes: tuple[str, ...] | None) -> Da
     )
     with replacing(home.dataset) as file:
         file.write(text)
+    _write_classes(home, classes)
     return dataset.read(home.dataset)
+
+
+def extend(home: Home, classes: Sequence[str]) -> Dataset:
+    """Add the classes to dataset.toml that annotators have added behind its own; all else in the
+    file stays as it is.
+    """
+    table = tomlkit.parse(home.dataset.read_text("utf-8-sig"))
+    own: Any = table["classes"]
+    colours = default_colours(len(classes))
+    for index in range(len(own["names"]), len(classes)):
+        own["names"].append(classes[index])
+        if "colours" in own:
+            own["colours"].append(hexadecimal(colours[index]))
+    with replacing(home.dataset) as file:
+        file.write(tomlkit.dumps(table))
+    _write_classes(home, classes)
+    return dataset.read(home.dataset)
+
+
+def _write_classes(home: Home, names: Sequence[str]) -> None:
+    lines = home.classes.read_text("utf-8").splitlines() if home.classes.exists() else []
+    if lines != list(names):
+        with replacing(home.classes) as file:
+            file.writelines(f"{name}\n" for name in names)
+
+
+def _place(where: str) -> str:
+    return where if "://" in where else Path(where).resolve().as_posix()

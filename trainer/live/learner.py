@@ -1,21 +1,23 @@
 """A head that is fitted again and again, while its backbone and what that saw are kept."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from scorer.errors import BadImage
-from scorer.labels import Labels
+from scorer.labels import Click, Labels
 from trainer import model, networks, weights
-from trainer.clicks import Indices
+from trainer.clicks import Indices, with_class
 from trainer.dataset import Dataset
 from trainer.hypercolumns import fit
 from trainer.hypercolumns.album import Album
-from trainer.hypercolumns.cache import Cache
+from trainer.hypercolumns.cache import Cache, Vectors
 from trainer.hypercolumns.maps import split
-from trainer.hypercolumns.pixels import gather
+from trainer.hypercolumns.pixels import Pixels, gather
 from trainer.hypercolumns.view import PLAIN, VIEWS
 from trainer.job import KEPT_GB, features_path
 from trainer.model import Card
@@ -24,6 +26,8 @@ from trainer.networks.pixelhead import PixelHead
 from trainer.pytorch import device
 from trainer.recipe import HeadRecipe
 from trainer.threads import threads
+
+Shares = npt.NDArray[np.float32]  # probabilities
 
 _DROPOUT = 0.2
 
@@ -50,6 +54,10 @@ class Learner:
         self._cache = Cache(features_path(out), most_bytes=int(KEPT_GB * 1e9))
         self._album = Album(self.network, dataset.size, self._cache)
 
+    def close(self) -> None:
+        """Close the file of features."""
+        self._cache.close()
+
     def __enter__(self) -> "Learner":
         return self
 
@@ -59,39 +67,55 @@ class Learner:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._cache.close()
+        self.close()
 
     def learn(self, labels: Labels) -> tuple[BayesianNetwork, Card]:
         """Fit the head, and save the model. Raises BadLabels, Failure."""
-        self.network.load_state_dict(self._start, strict=False)
-        pixels = gather(self._album, self.dataset.train, labels)
-        with threads(1):  # its matrices are small: a second thread would only wait for the first
-            fit.fit(self.network, pixels, self.recipe)
+        pixels = self.fit(labels)
         card = self._card(pixels.images, pixels.labels)
         model.save(self.out, self.network, card)
         return self.network, card
 
-    @torch.inference_mode()
+    def fit(self, labels: Labels) -> Pixels:
+        """Fit the head alone; what it learned from. Raises BadLabels, Failure."""
+        self.network.load_state_dict(self._start, strict=False)
+        pixels = gather(self._album, self.dataset.train, labels)
+        with threads(1):  # its matrices are small: a second thread would only wait for the first
+            fit.fit(self.network, pixels, self.recipe)
+        return pixels
+
     def predict(self, labels: Labels) -> tuple[Indices, Indices]:
         """The classes of labels, and what the network says of these pixels, both int64 [N]."""
-        trunk = self.network.trunk
-        assert isinstance(trunk, PixelHead)
-        truth, predicted = [], []
+        truth, predicted = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for _, clicks, shares in self.probabilities(labels):
+            truth.append(np.array([click.label for click in clicks]))
+            predicted.append(shares.argmax(1))
+        return np.concatenate(truth), np.concatenate(predicted)
+
+    def probabilities(self, labels: Labels) -> Iterator[tuple[str, list[Click], Shares]]:
+        """Of each photograph with labels: its name, the clicks with a class, and the probability
+        that the network gives every class there, float32 [N, C]. Unusable ones are passed over.
+        """
         for name in self.dataset.train.images.names:
-            clicks = labels.of(name)
+            clicks = with_class(labels.of(name))
             if not clicks:
                 continue
             try:
                 source = self.dataset.train.images.image(name)
-                vectors, classes, _ = self._album.labelled(source, name, clicks)
+                vectors, _, _ = self._album.labelled(source, name, clicks)
             except BadImage:
                 continue
-            plain = torch.from_numpy(vectors[VIEWS.index(PLAIN)].astype(np.float32)).to(device())
-            features = trunk.head(split(plain, trunk.widths), (1, 1))
-            truth.append(classes)
-            predicted.append(self.network.classifier(features)[:, :, 0, 0].argmax(1).cpu().numpy())
-        nothing = [np.zeros(0, np.int64)]
-        return np.concatenate(truth or nothing), np.concatenate(predicted or nothing)
+            yield name, clicks, self._shares(vectors[VIEWS.index(PLAIN)])
+
+    @torch.inference_mode()
+    def _shares(self, vectors: Vectors) -> Shares:
+        trunk = self.network.trunk
+        assert isinstance(trunk, PixelHead)
+        plain = torch.from_numpy(vectors.astype(np.float32)).to(device())
+        features = trunk.head(split(plain, trunk.widths), (1, 1))
+        logits = self.network.classifier(features)[:, :, 0, 0]
+        shares: Shares = logits.softmax(1).cpu().numpy()
+        return shares
 
     def untrained(self) -> tuple[BayesianNetwork, Card]:
         """The network as it begins, with a card that says so."""

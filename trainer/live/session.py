@@ -12,13 +12,13 @@ from typing import Any
 
 from scorer.console import say
 from scorer.errors import Failure
+from scorer.labels.learned import FEWEST
 from scorer.processes import end_with_parent
 from trainer.live.home import Home
 
 _LOOK_S = 0.2
 _SHORT_S = 5.0  # a process that ends sooner has not run
 _MOST = 5  # times in a row
-_FEWEST = 10  # random pixels below which nothing is said of a model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,15 +83,20 @@ class Session:
         return [
             sys.executable, "-m", "scorer", "serve", "--pool", one.where,
             "--labels", str(self.home.labels), "--graph", str(self.home.graph),
-            "--classes", str(self.home.classes), "--size", f"{height}x{width}",
+            *self._classes(), "--new-classes", "--size", f"{height}x{width}",
             "--host", one.host, "--port", str(one.port), "--n", str(one.n),
             "--ahead", str(one.ahead), "--audit", str(one.audit), "--threads", "1",
         ]  # fmt: skip
+
+    def _classes(self) -> Sequence[str]:
+        """None where they are still to be named in the page."""
+        return ["--classes", str(self.home.classes)] if self.home.classes.exists() else []
 
     def _learning(self) -> Sequence[str]:
         one = self.options
         return [
             sys.executable, "-m", "export.live", "--folder", str(self.home.folder),
+            "--pool", one.where,
             "--every", str(one.every), "--pause", str(one.pause), "--steps", str(one.steps),
         ]  # fmt: skip
 
@@ -104,7 +109,7 @@ def _prepared() -> None:
 
 
 def _measured(audit: dict[str, Any] | None) -> str:
-    if audit is None or audit["pixels"] < _FEWEST:
+    if audit is None or audit["pixels"] < FEWEST:
         return ""
     interval = f"{audit['accuracy_low']:.2f} to {audit['accuracy_high']:.2f}"
     return f"; right at {audit['accuracy']:.2f} ({interval}) of {audit['pixels']} random pixels"

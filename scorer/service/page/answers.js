@@ -1,6 +1,6 @@
 // Answers on their way to the service, in the order in which they were given.
 
-import { ServiceError, uniqueName } from "./api.js";
+import { isFree, ServiceError, uniqueName } from "./api.js";
 
 /** @import { Answer, Query, Service } from "./api.js" */
 /** @import { Queue } from "./queue.js" */
@@ -50,7 +50,7 @@ export class Answers {
     const { image, row, col } = query;
     const body = {
       image, row, col, answer, class_name: name, annotator: this.#queue.annotator, seconds,
-      request: uniqueName(), ...(query.source === "free" ? { free: true } : {}),
+      request: uniqueName(), ...(isFree(query) ? { free: true } : {}),
     };
     this.#queue.answered(query);
     this.#inOrder(() => this.#service.send("/v1/labels", body)
@@ -83,7 +83,7 @@ export class Answers {
    */
   #lost(query, error) {
     const refused = error instanceof ServiceError && [CONFLICT, NOT_FOUND].includes(error.status);
-    const isAsked = query.source !== "free"; // nobody asks for a pixel of one's own again
+    const isAsked = !isFree(query); // nobody asks for a pixel of one's own again
     if (!refused && isAsked) this.#queue.putFirst(query);
     this.#events.failed(error);
   }

@@ -11,29 +11,43 @@ const FIRST_PAUSE_MS = 300; // after the first attempt; each further pause is tw
 /**
  * A pixel to answer. guesses: names of classes, the model's own first. source: "asked" where a
  * model has chosen it, "audit" where it is a random pixel that measures the model, "free" where the
- * annotator has chosen it.
- * @typedef {Pixel & { guesses: string[], source?: "asked" | "audit" | "free" }} Query
+ * annotator has chosen it. reviews: the number of an earlier answer that is looked at again, or
+ * null; guesses are then that answer and what a model says.
+ * @typedef {Pixel & {
+ *   guesses: string[], source?: "asked" | "audit" | "free", reviews?: number | null,
+ * }} Query
  */
 
 /**
  * What random pixels say of a model: shares of the pixels, with the ends of a 95 % interval.
+ * by_class: how many pixels of a class there are, and the share at which the model is right.
  * @typedef {{
  *   pixels: number, accuracy: number, accuracy_low: number, accuracy_high: number,
+ *   by_class?: Record<string, [number, number]>,
  * }} Audit
  */
 
 /**
- * The newest model of a live session. labels: how many answers it learned from.
- * @typedef {{ labels: number, audit: Audit | null }} Learned
+ * What the last labels brought, as differences of shares. settled: nothing has moved for long.
+ * @typedef {{ labels: number, accuracy: number, miou: number, settled: boolean }} Trend
+ */
+
+/**
+ * The newest model of a live session. labels: how many answers it learned from. confirmed: the share
+ * of the last guesses that annotators confirmed.
+ * @typedef {{
+ *   labels: number, audit: Audit | null, confirmed: number | null, trend: Trend | null,
+ * }} Learned
  */
 
 /**
  * What the service says of itself. colours: one for each class, as "#rrggbb". started: when the
- * service was started. failure: why the ranking has stopped, or null.
+ * service was started. failure: why the ranking has stopped, or null. grows: classes
+ * can be added. second_looks: how many answers can be looked at again.
  * @typedef {{
  *   classes: string[], colours: string[], has_map: boolean, started: string, graph: string, images: number,
  *   ranked: number, failure: string | null, pixels_left: number, images_left: number,
- *   pool_ranked: boolean,
+ *   pool_ranked: boolean, grows: boolean, second_looks: number,
  *   learned: Learned | null,
  * }} State
  */
@@ -47,6 +61,26 @@ const FIRST_PAUSE_MS = 300; // after the first attempt; each further pause is tw
  * The function of the browser that sends requests, or its replacement in a test.
  * @typedef {(address: string, options?: RequestInit) => Promise<Response>} Fetch
  */
+
+/**
+ * Whether a query is an answer that is looked at again.
+ *
+ * @param {Query} query
+ * @returns {boolean}
+ */
+export function isAgain(query) {
+  return typeof query.reviews === "number";
+}
+
+/**
+ * Whether the annotator has chosen the pixel of a query.
+ *
+ * @param {Query} query
+ * @returns {boolean}
+ */
+export function isFree(query) {
+  return query.source === "free" && !isAgain(query);
+}
 
 /** An answer of the service that is an error. */
 export class ServiceError extends Error {

@@ -1,5 +1,6 @@
 // The buttons for answers: the guesses, unsure, skip, undo and the classes; the search for a class.
 
+import { isAgain } from "./api.js";
 import { element } from "./elements.js";
 import { keysOf, MOST_KEYS } from "./keys.js";
 
@@ -31,9 +32,8 @@ export class Buttons {
     this.#act = act;
   }
 
-  /** Prepares the search, which is there where the classes have no keys. */
+  /** Prepares the search. */
   listen() {
-    element("find", HTMLElement).hidden = this.#state().classes.length <= MOST_KEYS;
     this.#search.addEventListener("input", () => this.draw());
     this.#search.addEventListener("keydown", (event) => this.#onSearch(event));
   }
@@ -43,8 +43,12 @@ export class Buttons {
     this.#search.focus();
   }
 
-  /** Makes all buttons for the query on the screen and for what is searched. */
+  /**
+   * Makes all buttons for the query on the screen and for what is searched; the search is there
+   * where the classes have no keys.
+   */
   draw() {
+    element("find", HTMLElement).hidden = this.#state().classes.length <= MOST_KEYS;
     this.#fill("guesses", this.#guesses());
     this.#fill("acts", [
       this.#button({ text: "unsure", key: "?", meaning: { act: "unsure" } }),
@@ -64,8 +68,10 @@ export class Buttons {
 
   /** One button for each guess, and empty ones, so that what is below stays where it is. */
   #guesses() {
-    const buttons = (this.#query()?.guesses ?? []).map((name, index) => this.#button({
-      text: `${name} · ${index ? "near it" : "guess"}`, key: `${index + 1}`,
+    const query = this.#query();
+    const [first, others] = query && isAgain(query) ? ["answered", "model"] : ["guess", "near it"];
+    const buttons = (query?.guesses ?? []).map((name, index) => this.#button({
+      text: `${name} · ${index ? others : first}`, key: `${index + 1}`,
       meaning: { act: "label", name }, colour: this.#colourOf(name),
     }));
     while (buttons.length < GUESSES) buttons.push(emptyButton());

@@ -1,5 +1,7 @@
 // The pixel on the screen: the first of the queue, once its photograph is loaded.
 
+import { isFree } from "./api.js";
+
 /** @import { Query } from "./api.js" */
 /** @import { Pictures } from "./pictures.js" */
 /** @import { Queue } from "./queue.js" */
@@ -59,7 +61,7 @@ export class Current {
   }
 
   get #isFree() {
-    return this.shown?.query.source === "free";
+    return this.shown !== null && isFree(this.shown.query);
   }
 
   /**

@@ -14,7 +14,7 @@ export const MOST_KEYS = 20;
  * What a key means. A label has the name of its class.
  * @typedef {{ act: "label", name: string } | { act: "zoom", factor: number }
  *   | { act: "overlay", kind: OverlayKind }
- *   | { act: "unsure" | "skip" | "undo" | "fit" | "search" | "return" }} Meaning
+ *   | { act: "unsure" | "skip" | "undo" | "fit" | "search" | "return" | "look" }} Meaning
  */
 
 /** @type {Map<string, Meaning>} */
@@ -29,6 +29,7 @@ const FIXED = new Map(Object.entries({
   "M": { act: "overlay", kind: "map" },
   "S": { act: "overlay", kind: "segmentation" },
   "/": { act: "search" },
+  "L": { act: "look" },
   "Escape": { act: "return" },
 }));
 

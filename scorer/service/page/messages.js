@@ -1,11 +1,11 @@
 // What the page says in words: the place of the pixel, the progress, receipts and errors.
 
+import { isAgain } from "./api.js";
 import { element } from "./elements.js";
 
-/** @import { Answer, Learned, Query, State } from "./api.js" */
+/** @import { Answer, Query, State } from "./api.js" */
 
 const MINUTE_MS = 60000;
-const FEWEST = 10; // random pixels below which nothing is said of a model
 const STORED = "balentacq-times"; // the key under which the times of answers are stored
 
 /**
@@ -34,7 +34,6 @@ export function tellNothing(state) {
  */
 export function tellProgress(state, lastMinute) {
   setText("progress", progress(state, lastMinute));
-  setText("quality", state.learned ? quality(state.learned) : "");
   if (state.failure) tellError(new Error(`ranking stopped: ${state.failure}`));
 }
 
@@ -64,10 +63,11 @@ export function clearError() {
 /**
  * The reason why there is no pixel to answer.
  *
- * @param {Pick<State, "failure" | "pool_ranked" | "pixels_left">} state
+ * @param {Pick<State, "classes" | "grows" | "failure" | "pool_ranked" | "pixels_left">} state
  * @returns {string}
  */
 export function whyNothing(state) {
+  if (state.classes.length < 2 && state.grows) return "Name at least two classes, below.";
   if (state.failure) return "The ranking has stopped.";
   if (!state.pool_ranked) return "The pool is being ranked …";
   return state.pixels_left ? "Others have the pixels that are left." : "All pixels are answered.";
@@ -81,29 +81,16 @@ export function whyNothing(state) {
  */
 export function place(query) {
   const where = `${query.image}, row ${query.row}, col ${query.col}`;
+  if (isAgain(query)) return `${where}: it was answered “${query.guesses[0]}”; a model that has not seen this answer says “${query.guesses[1]}”. Confirm or mend it.`;
   if (query.source === "free") return `${where}: your own pixel; Escape returns to the question`;
   if (query.source === "audit") return `${where}: a random pixel, which measures the model`;
   return where;
 }
 
 /**
- * What the newest model of a live session has learned from, and how good it is.
- *
- * @param {Learned} learned
- * @returns {string}
- */
-export function quality({ labels, audit }) {
-  const model = `The newest model has learned from ${labels} labels`;
-  if (!audit || audit.pixels < FEWEST) return `${model}.`;
-  const percent = (/** @type {number} */ share) => `${Math.round(100 * share)} %`;
-  const interval = `${percent(audit.accuracy_low)} to ${percent(audit.accuracy_high)}`;
-  return `${model}; it is right at ${percent(audit.accuracy)} (${interval}) of ${audit.pixels} random pixels.`;
-}
-
-/**
  * The progress of the annotation and of the ranking.
  *
- * @param {Omit<State, "classes" | "colours" | "has_map" | "started" | "failure">} state
+ * @param {Pick<State, "pixels_left" | "images_left" | "pool_ranked" | "learned" | "ranked" | "images">} state
  * @param {number} lastMinute the number of answers in the last minute
  * @returns {string}
  */

@@ -1,5 +1,6 @@
 // The annotation page: one pixel at a time. This file connects the others.
 
+import { Additions } from "./additions.js";
 import * as annotator from "./annotator.js";
 import { Answers } from "./answers.js";
 import { Service } from "./api.js";
@@ -13,6 +14,7 @@ import { Overlay } from "./overlay.js";
 import { Pictures } from "./pictures.js";
 import { listenToPointers } from "./pointer.js";
 import { isDue, watch } from "./presence.js";
+import { Quality } from "./quality.js";
 import { Queue } from "./queue.js";
 
 /** @import { Answer, Query, State } from "./api.js" */
@@ -25,12 +27,16 @@ const failed = messages.tellError;
 class Page {
   #pictures = new Pictures();
   #pace = new messages.Pace(sessionStorage);
+  /** The number of classes that have buttons. */
+  #classes = 0;
   #queue;
   #current;
   #answers;
   #canvas;
   #overlay;
   #buttons;
+  #quality;
+  #additions;
 
   /**
    * @param {Service} service
@@ -54,7 +60,11 @@ class Page {
     const stateOfNow = () => this.#queue.state;
     this.#overlay = new Overlay(stateOfNow, this.#canvas, this.#pictures, shown, failed);
     const act = (/** @type {Meaning} */ meaning) => this.#act(meaning);
-    this.#buttons = new Buttons(() => this.#queue.state, () => shown()?.query, act);
+    this.#buttons = new Buttons(stateOfNow, () => shown()?.query, act);
+    this.#quality = new Quality(service, stateOfNow, failed);
+    this.#additions = new Additions(service, stateOfNow, () => this.#queue.annotator, {
+      changed: () => this.#next(), failed,
+    });
   }
 
   /** Begins with the annotator that this browser keeps, or asks for a name. */
@@ -76,8 +86,19 @@ class Page {
   async #next() {
     await this.#queue.refill();
     messages.tellProgress(this.#queue.state, this.#pace.lastMinute(Date.now()));
-    this.#overlay.follow();
+    this.#follow();
     await this.#current.show();
+  }
+
+  /** Shows what the service says of itself now. */
+  #follow() {
+    this.#overlay.follow();
+    this.#quality.follow();
+    this.#additions.follow();
+    const { classes } = this.#queue.state;
+    if (classes.length === this.#classes) return;
+    this.#classes = classes.length;
+    this.#buttons.draw();
   }
 
   /**
@@ -95,6 +116,7 @@ class Page {
       case "overlay": return this.#overlay.toggle(meaning.kind);
       case "search": return this.#buttons.search();
       case "return": return this.#current.comeBack();
+      case "look": return this.#additions.look();
     }
   }
 
@@ -155,6 +177,8 @@ class Page {
     this.#canvas.listen();
     this.#overlay.listen();
     this.#buttons.listen();
+    this.#quality.listen();
+    this.#additions.listen();
     keepFocusOffButtons();
     this.#listenToKeysAndPointers();
     annotator.listenToName((name) => this.#become(name).catch(failed));

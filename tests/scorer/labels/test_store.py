@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorer import labels
-from scorer.errors import BadLabels, CannotWrite
+from scorer.errors import BadInput, BadLabels, CannotWrite
 from scorer.labels import Click, database
 from scorer.labels.answer import Answer
 from scorer.labels.store import Store
@@ -257,14 +257,18 @@ def test_an_answer_that_measures_the_model_is_asked_but_not_learned_from(path: P
     assert [(one.row, one.label) for one in audit.of("a.jpg")] == [(1, 1)]
 
 
-def test_a_store_of_the_version_before_is_read_as_it_is_and_upgraded_to_write(path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_store_of_a_version_before_is_read_as_it_is_and_upgraded_to_write(
+    version: int, path: Path
+) -> None:
     with closing(Store(path, CLASSES)) as store:
         store.add(answer(1))
-    with closing(sqlite3.connect(path)) as old:  # as it was before answers had a source
+    with closing(sqlite3.connect(path)) as old:  # as it was before answers had these columns
         old.execute("DROP VIEW standing")
-        old.execute("ALTER TABLE answers DROP COLUMN source")
+        for column in ("reviews", "guess", "source")[: 4 - version]:
+            old.execute(f"ALTER TABLE answers DROP COLUMN {column}")
         old.execute(next(one for one in database._statements() if "CREATE VIEW" in one))
-        old.execute("PRAGMA user_version = 1")
+        old.execute(f"PRAGMA user_version = {version}")
         old.commit()
     before = path.read_bytes()
     assert labels.read(path, CLASSES).of("a.jpg") == [Click(1, 2, 1)]
@@ -272,3 +276,63 @@ def test_a_store_of_the_version_before_is_read_as_it_is_and_upgraded_to_write(pa
     with closing(Store(path, CLASSES)) as store:
         store.add(answer(2, source="audit"))
         assert [one.source for one in store.standing()] == ["asked", "audit"]
+        assert [(one.guess, one.reviews) for one in store.standing()] == [("", None)] * 2
+
+
+def test_classes_are_added_behind_the_others_and_old_answers_stay(path: Path) -> None:
+    with closing(Store(path, CLASSES, grows=True)) as store:
+        store.add(answer(1))
+        with labels.store.reading(path, CLASSES) as reader:
+            store.add_class("tree")
+            assert store.classes == (*CLASSES, "tree")
+            store.add(answer(2, class_name="tree"))
+            assert reader.reread_classes() == (*CLASSES, "tree")
+            assert [one.label for one in reader.labels().of("a.jpg")] == [1, len(CLASSES)]
+    with closing(Store(path, (*CLASSES, "tree", "bus"), grows=True)) as store:
+        assert store.classes == (*CLASSES, "tree", "bus"), "one list goes on where the other ends"
+    with closing(Store(path, CLASSES, grows=True)) as store:
+        assert store.classes == (*CLASSES, "tree", "bus")
+    with pytest.raises(BadLabels, match="not of"):
+        Store(path, CLASSES)
+    with pytest.raises(BadLabels, match="not of"):
+        Store(path, ("other", *CLASSES), grows=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " car", "car ", "a\nb", "x" * 101, "unsure", "skip", "unlabeled", CLASSES[0].upper()],
+)
+def test_a_class_that_could_not_be_told_apart_is_refused(name: str, path: Path) -> None:
+    with closing(Store(path, CLASSES, grows=True)) as store:
+        with pytest.raises(BadInput):
+            store.add_class(name)
+        assert store.classes == CLASSES
+    with closing(Store(path, CLASSES)) as fixed, pytest.raises(BadInput, match="of the graph"):
+        fixed.add_class("tree")
+
+
+def test_an_answer_that_is_looked_at_again_stands_until_that_is_taken_back(path: Path) -> None:
+    with closing(Store(path, CLASSES)) as store:
+        number, _ = store.add(answer(1, source="free"))
+        again = replace(
+            answer(1, request="again", class_name="sky"), source="free", reviews=number, guess="sky"
+        )
+        store.add(again)
+        assert store.find(("a.jpg", 1, 2)) == (number + 1, again)
+        assert store.find(("a.jpg", 2, 2)) is None
+        store.undo("ann", time="t", request="back")
+        found = store.find(("a.jpg", 1, 2))
+        assert found is not None
+        assert (found[0], found[1].reviews) == (number, None)
+
+
+def test_the_share_of_confirmed_guesses_counts_questions_of_a_model_alone(path: Path) -> None:
+    with closing(Store(path, CLASSES)) as store:
+        for row in range(9):
+            store.add(answer(row, guess="road", class_name="road" if row < 6 else "sky"))
+        assert store.confirmed() is None, "too few"
+        store.add(answer(10, guess="road", class_name="road", source="audit"))
+        store.add(answer(11, class_name="road"))
+        assert store.confirmed() is None
+        store.add(answer(12, guess="sky", class_name="road"))
+        assert store.confirmed() == 0.6

@@ -7,22 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from application import answering
-from fastapi.testclient import TestClient
+from application import AHEAD, answer, answering, asked, live, until
 from PIL import Image
 
 from scorer.contract import NO_PIXEL
-from scorer.labels.store import Store
-from scorer.pools import list_pool
-from scorer.runtimes import open_graph
 from scorer.runtimes.blank import NETWORK, Blank
-from scorer.service.annotation import Annotation
 from scorer.service.guesses import Guesses
 from scorer.service.queue import Query
-from scorer.service.served import Served
 
 Graph = Callable[..., Path]
-IMAGES, AHEAD = 30, 4
+IMAGES = 30
 
 
 @pytest.fixture
@@ -31,42 +25,6 @@ def folder(tmp_path: Path) -> Path:
     for index in range(IMAGES):
         Image.new("RGB", (70, 50), (index, 0, 0)).save(tmp_path / "images" / f"{index:02}.png")
     return tmp_path
-
-
-def live(folder: Path, graph: Path, *, n: int = 3, audit: float = 0.0) -> Annotation:
-    """Blank until the graph is there."""
-    classes = open_graph("cpu", graph, workers=1).contract.classes
-    kept = folder / "scorer.onnx"
-    served = Served(
-        lambda: open_graph("cpu", kept, workers=1) if kept.exists() else Blank(classes, (64, 96))
-    )
-    store = Store(folder / "labels.db", classes)
-    pool = list_pool(folder / "images")
-    annotation = Annotation(
-        pool, served, store, n=n, distance=None, seed=0, ahead=AHEAD, audit=audit
-    )
-    annotation.start()
-    return annotation
-
-
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(400):
-        if true():
-            return
-        time.sleep(0.02)
-    pytest.fail("it never came")
-
-
-def asked(client: TestClient, count: int = 1) -> list[dict[str, object]]:
-    until(lambda: bool(client.get("/v1/queue?annotator=ann&count=1").json()))
-    return client.get("/v1/queue", params={"annotator": "ann", "count": count}).json()
-
-
-def answer(client: TestClient, query: dict[str, object], name: str) -> None:
-    place = {key: query[key] for key in ("image", "row", "col")}
-    body = place | {"answer": "label", "class_name": name, "annotator": "ann", "seconds": 1.0}
-    sent = body | {"request": f"{query['image']} {query['row']} {query['col']}"}
-    assert client.post("/v1/labels", json=sent).status_code == 201
 
 
 def test_without_a_graph_random_pixels_are_asked_of_as_many_photographs_as_there_are(

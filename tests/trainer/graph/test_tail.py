@@ -110,11 +110,9 @@ def run(model: ModelProto, case: features.Case) -> np.ndarray:
     return session.run(["map"], feeds)[0][0]
 
 
-# With little contrast the oracle takes long; its smaller cases are in every run.
-CASES = [
-    pytest.param(*one, marks=[pytest.mark.slow] * (one[0].startswith("contrast") and one[1] > 11))
-    for one in features.CASES
-]
+# In these the oracle takes long; smaller cases of the same kind are in every run.
+LONG = {("all zero", 150)} | {one for one in features.CASES if "contrast" in one[0] and one[1] > 2}
+CASES = [pytest.param(*one, marks=[pytest.mark.slow] * (one in LONG)) for one in features.CASES]
 
 
 @pytest.mark.parametrize("layout", TARGETS)
@@ -131,6 +129,7 @@ def test_the_balent_map_is_the_oracles(name: str, classes: int, layout: str, tai
     assert np.abs(got - floored)[~selectable].max(initial=0) <= below
 
 
+@pytest.mark.slow
 def test_the_cases_cover_both_sides_of_what_can_be_selected() -> None:
     shares = []
     for name, classes in features.CASES:

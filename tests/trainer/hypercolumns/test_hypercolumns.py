@@ -318,6 +318,7 @@ def test_the_same_bytes_with_and_without_what_was_kept(tmp_path: Path) -> None:
     assert third.read_bytes() != whole
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_same_command_ends_in_the_same_bytes(tmp_path: Path) -> None:
     found = toy(tmp_path / "data", images=12)
     del found

@@ -8,7 +8,7 @@ import trees
 
 from scorer.errors import BadDataset, BadInput
 from trainer import dataset
-from trainer.live.home import Home, prepare
+from trainer.live.home import Home, begin, extend, prepare
 
 NAMES = ("sky", "road, wet", 'a "b"')
 
@@ -53,12 +53,35 @@ def test_a_file_of_classes_that_splits_a_name_is_written_again(pool: Path, tmp_p
     assert home.classes.read_text("utf-8").splitlines() == list(NAMES)
 
 
-@pytest.mark.parametrize("given", [(None, NAMES), ("pool", None)])
-def test_the_first_time_it_needs_both(
-    given: tuple[str | None, tuple[str, ...] | None], pool: Path, tmp_path: Path
-) -> None:
-    where = str(pool) if given[0] else None
+@pytest.mark.parametrize("classes", [None, NAMES])
+def test_the_first_time_it_needs_a_pool(classes: tuple[str, ...] | None, tmp_path: Path) -> None:
     with pytest.raises(BadDataset, match="does not exist") as caught:
-        prepare(Home(tmp_path / "session"), where, given[1])
+        prepare(Home(tmp_path / "session"), None, classes)
     assert "--pool" in caught.value.remedy
     assert not (tmp_path / "session" / "dataset.toml").exists()
+
+
+def test_without_names_it_waits_for_the_page(pool: Path, tmp_path: Path) -> None:
+    home = Home(tmp_path / "session")
+    assert prepare(home, str(pool), None) is None
+    assert not home.dataset.exists()
+    found = begin(home, str(pool), NAMES[:2])
+    assert found.classes.names == NAMES[:2]
+    assert prepare(home, None, None) == found
+
+
+def test_classes_that_were_added_go_into_the_file_and_all_else_stays(
+    pool: Path, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "session")
+    before = begin(home, str(pool), NAMES[:2])
+    text = home.dataset.read_text("utf-8").replace("#800000", "#123456") + "# mine\n"
+    home.dataset.write_text(text, "utf-8")
+    found = extend(home, NAMES)
+    assert found.classes.names == NAMES
+    assert found.classes.colours[0] == (0x12, 0x34, 0x56)
+    assert len(set(found.classes.colours)) == 3
+    assert (found.size, found.train.labels) == (before.size, home.labels)
+    assert home.dataset.read_text("utf-8").endswith("# mine\n")
+    assert home.classes.read_text("utf-8").splitlines() == list(NAMES)
+    assert prepare(home, None, NAMES[:2]) == found, "the command of before goes on"

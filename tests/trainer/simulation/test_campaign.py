@@ -155,6 +155,7 @@ def test_it_stops_early(
     assert found[-1].round == rounds
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_a_round_it_ends_with_the_same_table(
     toy: Dataset, tmp_path: Path
 ) -> None:

@@ -1,0 +1,59 @@
+"""What answers teach and measure, wherever they are kept."""
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Iterable
+
+from scorer.labels.answer import ASKED, AUDIT, Answer
+from scorer.labels.click import Click, Labels
+
+_LATE, _FEWEST = 100, 10  # answers to questions with a guess
+
+
+class Answered(ABC):
+    """Answers as they stand, of some classes."""
+
+    classes: tuple[str, ...]
+
+    @abstractmethod
+    def standing(self) -> Iterable[Answer]:
+        """The answer to every pixel as it stands, in the order in which they were given."""
+
+    @abstractmethod
+    def length(self) -> int:
+        """How many rows there are: it grows with every answer, and with every undo."""
+
+    @abstractmethod
+    def reread_classes(self) -> tuple[str, ...]:
+        """The classes as they are now: annotators may have added some."""
+
+    def labels(self) -> Labels:
+        """For training and ranking: unsure is a click without a label, a skipped pixel is none.
+
+        An answer that measures the model is one without a label, too: it is not learned from.
+        """
+        clicks: dict[str, list[Click]] = defaultdict(list)
+        for one in self.standing():
+            if one.answer != "skip":
+                is_known = one.class_name is not None and one.source != AUDIT
+                label = self.classes.index(one.class_name or "") if is_known else None
+                clicks[one.image].append(Click(one.row, one.col, label))
+        return Labels(dict(clicks))
+
+    def audit(self) -> Labels:
+        """Those of random pixels that were asked to measure the model."""
+        clicks: dict[str, list[Click]] = defaultdict(list)
+        for one in self.standing():
+            if one.source == AUDIT and one.class_name is not None:
+                label = self.classes.index(one.class_name)
+                clicks[one.image].append(Click(one.row, one.col, label))
+        return Labels(dict(clicks))
+
+    def confirmed(self) -> float | None:
+        """Of the last first guesses, the share that annotators confirmed; None of too few."""
+        guessed = [
+            one.guess == one.class_name
+            for one in self.standing()
+            if one.guess and one.class_name is not None and one.source == ASKED
+        ][-_LATE:]
+        return sum(guessed) / len(guessed) if len(guessed) >= _FEWEST else None

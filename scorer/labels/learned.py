@@ -1,0 +1,104 @@
+"""What the models of a live session have learned, a line of live.jsonl each, and what they doubt.
+
+The process that learns writes both files beside the label store; the service reads them.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from scorer.files import replacing
+
+LOG = "live.jsonl"
+DOUBTS = "doubts.json"
+FEWEST = 10  # random pixels below which nothing is said of a model
+_MOST_BYTES = 64_000_000  # of a file that is read
+_MOST_DOUBTS = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """A model. rows: of the store that it has seen; labels, images: that it learned from.
+    gathered_and_fitted, exported: seconds. audit: what random pixels say of it, as
+    trainer/live/audit.py has it; None without any. confirmed: of the last first guesses, the share
+    that annotators confirmed; None before there were enough.
+    """
+
+    rows: int
+    labels: int
+    images: int
+    gathered_and_fitted: float
+    exported: float
+    audit: dict[str, Any] | None = None
+    confirmed: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """An answer `given` that a model contradicts which was fitted without it: it gives the pixel
+    another class, with this probability.
+    """
+
+    image: str
+    row: int
+    col: int
+    given: str
+    predicted: str
+    probability: float
+
+    @property
+    def pixel(self) -> tuple[str, int, int]:
+        return self.image, self.row, self.col
+
+
+def append(path: Path, learned: Learned) -> str:
+    """Keep the line of a model; the line."""
+    line = json.dumps(asdict(learned))
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    return line
+
+
+def read(path: Path) -> list[Learned]:
+    """All models so far, oldest first. A line that is none, or half written, is passed over."""
+    found = []
+    for line in _text(path).splitlines():
+        try:
+            found.append(_learned(json.loads(line)))
+        except (ValueError, TypeError, KeyError):
+            continue
+    return found
+
+
+def write_doubts(path: Path, doubts: Iterable[Doubt]) -> None:
+    """In place of those before."""
+    with replacing(path) as file:
+        file.write(json.dumps([asdict(one) for one in doubts][:_MOST_DOUBTS]))
+
+
+def read_doubts(path: Path) -> list[Doubt]:
+    """Those of the newest model; none where the file is none of ours."""
+    try:
+        return [Doubt(**one) for one in json.loads(_text(path) or "[]")][:_MOST_DOUBTS]
+    except (ValueError, TypeError):
+        return []
+
+
+def _learned(values: dict[str, Any]) -> Learned:
+    found = Learned(**{one.name: values[one.name] for one in fields(Learned) if one.name in values})
+    shares = ("accuracy", "accuracy_low", "accuracy_high", "miou", "pixels")
+    if found.audit is not None and not all(float(found.audit[name]) >= 0 for name in shares):
+        raise ValueError("no share")
+    if min(int(found.rows), int(found.labels), int(found.images)) < 0:
+        raise ValueError("less than nothing")
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MOST_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""

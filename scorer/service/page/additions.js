@@ -1,0 +1,62 @@
+// What an annotator may ask for beside the question: a new class, and a second look at answers.
+
+import { element } from "./elements.js";
+
+/** @import { Service, State } from "./api.js" */
+
+/** The field for a new class, and the button for a second look. */
+export class Additions {
+  #form = element("new-class", HTMLFormElement);
+  #field = element("class-name", HTMLInputElement);
+  #look = element("second-look", HTMLButtonElement);
+  #service;
+  #state;
+  #annotator;
+  #events;
+
+  /**
+   * @param {Pick<Service, "send">} service
+   * @param {() => State} state what the service says of itself now
+   * @param {() => string} annotator the name of the annotator
+   * @param {{ changed: () => Promise<void>, failed: (error: unknown) => void }} events changed:
+   *   called after each, when the service has another state or another queue
+   */
+  constructor(service, state, annotator, events) {
+    this.#service = service;
+    this.#state = state;
+    this.#annotator = annotator;
+    this.#events = events;
+  }
+
+  /** Prepares both. */
+  listen() {
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#addClass().catch(this.#events.failed);
+    });
+    this.#look.addEventListener("click", () => this.look());
+  }
+
+  /** Shows what the service offers now. */
+  follow() {
+    const { grows, classes, second_looks: count } = this.#state();
+    this.#form.hidden = !grows;
+    this.#field.placeholder = classes.length < 2 ? "name a class, such as road" : "add a class";
+    this.#look.hidden = count === 0;
+    this.#look.textContent = `look again at ${count === 1 ? "an answer" : `${count} answers`}`;
+  }
+
+  /** Asks for answers that the model contradicts. */
+  look() {
+    const body = { annotator: this.#annotator() };
+    this.#service.send("/v1/second-look", body).then(this.#events.changed).catch(this.#events.failed);
+  }
+
+  async #addClass() {
+    const name = this.#field.value.trim();
+    if (!name) return;
+    await this.#service.send("/v1/classes", { name });
+    this.#field.value = "";
+    await this.#events.changed();
+  }
+}

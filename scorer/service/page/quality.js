@@ -1,0 +1,167 @@
+// How good the newest model of a live session is: in words, as a curve over labels, and by class.
+
+import { element } from "./elements.js";
+
+/** @import { Learned, Service, State } from "./api.js" */
+
+const FEWEST = 10; // random pixels below which nothing is said of a model, as in learned.py
+const WIDTH = 300; // of the curve, in its own units
+const HEIGHT = 120;
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * A model on the curve. The shares are null where nothing has measured it.
+ * @typedef {{
+ *   labels: number, accuracy: number | null, accuracy_low: number | null, accuracy_high: number | null,
+ *   miou: number | null, confirmed: number | null,
+ * }} Model
+ */
+
+/** The part of the page that says how good the newest model is. */
+export class Quality {
+  #graph = "";
+  #details = element("models", HTMLDetailsElement);
+  #service;
+  #state;
+  #failed;
+
+  /**
+   * @param {Pick<Service, "ask">} service
+   * @param {() => State} state what the service says of itself now
+   * @param {(error: unknown) => void} failed called where the curve cannot be loaded
+   */
+  constructor(service, state, failed) {
+    this.#service = service;
+    this.#state = state;
+    this.#failed = failed;
+  }
+
+  /** Prepares the curve, which is loaded while it is open. */
+  listen() {
+    this.#details.addEventListener("toggle", () => this.#load().catch(this.#failed));
+  }
+
+  /** Follows the newest model. */
+  follow() {
+    const { learned, graph } = this.#state();
+    this.#details.hidden = learned === null;
+    element("quality", HTMLElement).textContent = learned ? quality(learned) : "";
+    element("hint", HTMLElement).textContent = learned ? hint(learned) : "";
+    if (graph === this.#graph) return;
+    this.#graph = graph;
+    this.#load().catch(this.#failed);
+  }
+
+  async #load() {
+    if (!this.#details.open) return;
+    /** @type {Model[]} */
+    const models = await this.#service.ask("/v1/curve");
+    element("curve", HTMLElement).replaceChildren(drawn(models));
+    this.#fillTable();
+  }
+
+  #fillTable() {
+    const { classes, learned } = this.#state();
+    const found = learned?.audit?.by_class ?? {};
+    const rows = classes.flatMap((name) => {
+      const [pixels, accuracy] = found[name] ?? [0, 0];
+      return pixels ? [row(name, `${pixels}`, percent(accuracy))] : [];
+    });
+    element("by-class", HTMLTableElement).replaceChildren(row("class", "random pixels", "right"), ...rows);
+  }
+}
+
+/**
+ * What the newest model has learned from, and how good it is.
+ *
+ * @param {Learned} learned
+ * @returns {string}
+ */
+export function quality({ labels, audit, confirmed }) {
+  const model = `The newest model has learned from ${labels} labels`;
+  const guesses = confirmed === null ? "" : ` ${percent(confirmed)} of its last guesses were confirmed.`;
+  if (!audit || audit.pixels < FEWEST) return `${model}.${guesses}`;
+  const interval = `${percent(audit.accuracy_low)} to ${percent(audit.accuracy_high)}`;
+  return `${model}; it is right at ${percent(audit.accuracy)} (${interval}) of ${audit.pixels} random pixels.${guesses}`;
+}
+
+/**
+ * What the last labels brought, and whether more will bring anything.
+ *
+ * @param {Learned} learned
+ * @returns {string}
+ */
+export function hint({ trend }) {
+  if (!trend) return "";
+  const points = (/** @type {number} */ share) => `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)}`;
+  const brought = `The last ${trend.labels} labels brought ${points(trend.accuracy)} points of accuracy and ${points(trend.miou)} of mean IoU.`;
+  return trend.settled ? `${brought} Nothing has moved beyond chance for 200 labels: you may stop.` : brought;
+}
+
+/**
+ * The curve as a picture: accuracy with its interval, mean IoU, confirmed guesses.
+ *
+ * @param {Model[]} models
+ * @returns {SVGElement}
+ */
+export function drawn(models) {
+  const picture = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
+  picture.setAttribute("aria-label", "Accuracy, mean IoU and confirmed guesses over the number of labels");
+  const most = Math.max(1, ...models.map(({ labels }) => labels));
+  const { band, lines } = geometry(models, most);
+  for (const share of [0, 0.5, 1]) {
+    const y = `${HEIGHT * (1 - share)}`;
+    picture.append(shape("line", { class: "rule", x1: "0", x2: `${WIDTH}`, y1: y, y2: y }));
+  }
+  picture.append(shape("polygon", { class: "interval", points: band }));
+  for (const [name, points] of Object.entries(lines)) {
+    picture.append(shape("polyline", { class: name, points }));
+  }
+  return picture;
+}
+
+/**
+ * The points of the curve, as SVG writes them.
+ *
+ * @param {Model[]} models
+ * @param {number} most labels at the right end
+ * @returns {{ band: string, lines: Record<"accuracy" | "miou" | "confirmed", string> }}
+ */
+export function geometry(models, most) {
+  const points = (/** @type {Model[]} */ some, /** @type {Exclude<keyof Model, "labels">} */ name) => some.flatMap((model) => {
+    const share = model[name];
+    if (share === null) return [];
+    return [`${((WIDTH * model.labels) / most).toFixed(1)},${(HEIGHT * (1 - share)).toFixed(1)}`];
+  });
+  const back = [...models].reverse();
+  return {
+    band: [...points(models, "accuracy_high"), ...points(back, "accuracy_low")].join(" "),
+    lines: {
+      accuracy: points(models, "accuracy").join(" "),
+      miou: points(models, "miou").join(" "),
+      confirmed: points(models, "confirmed").join(" "),
+    },
+  };
+}
+
+/** @param {number} share */
+function percent(share) {
+  return `${Math.round(100 * share)} %`;
+}
+
+/**
+ * @param {string} kind
+ * @param {Record<string, string>} attributes
+ */
+function shape(kind, attributes) {
+  const made = /** @type {SVGElement} */ (document.createElementNS(SVG, kind));
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+/** @param {string[]} cells */
+function row(...cells) {
+  const made = document.createElement("tr");
+  made.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
+  return made;
+}

@@ -1,0 +1,84 @@
+"""Which answers a model contradicts that was fitted without them."""
+
+from collections.abc import Set as AbstractSet
+
+from scorer.labels import Click, Labels
+from scorer.labels.learned import Doubt
+from trainer.live.learner import Learner, can_learn
+
+Pixel = tuple[str, int, int]  # image, row, col
+
+_SUSPECTED, _DOUBTED = 0.5, 0.9  # probability of another class
+_MOST = 0.2  # of the labels: a model that contradicts more has learned too little to say so
+
+
+class Doubts:
+    """Suspects are what a model contradicts before it has learned it, or even after; one more fit,
+    without all of them, decides.
+    """
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+        self._suspects: set[Pixel] = set()
+        self._learned: set[Pixel] = set()
+
+    def suspect(self, labels: Labels) -> None:
+        """Judge the labels that the network of now has not learned from."""
+        if self._learned:
+            self._suspects |= self._contradicted(without(labels, self._learned))
+
+    def learned(self, labels: Labels) -> None:
+        """The network of now has learned from these."""
+        self._learned = pixels(labels)
+
+    def decide(self, labels: Labels) -> list[Doubt]:
+        """Fit without the suspects, which are judged by that model alone; the surest come first.
+
+        The learner's network is that model afterwards.
+        """
+        there = pixels(labels)
+        self._suspects = (self._suspects | self._contradicted(labels)) & there
+        rest = without(labels, self._suspects)
+        is_able = can_learn(rest, 1) and len(self._suspects) <= _MOST * len(there)
+        if not self._suspects or not is_able:
+            return []
+        self.learner.fit(rest)
+        self._learned = there - self._suspects
+        found = self._judged(without(labels, there - self._suspects), _DOUBTED)
+        return sorted(found, key=lambda one: -one.probability)
+
+    def _contradicted(self, labels: Labels) -> set[Pixel]:
+        return {one.pixel for one in self._judged(labels, _SUSPECTED)}
+
+    def _judged(self, labels: Labels, least: float) -> list[Doubt]:
+        names = self.learner.dataset.classes.names
+        return [
+            Doubt(
+                image=image, row=click.row, col=click.col, given=names[click.label],
+                predicted=names[best], probability=round(float(share[best]), 4),
+            )
+            for image, clicks, shares in self.learner.probabilities(labels)
+            for click, share in zip(clicks, shares, strict=True)
+            for best in (int(share.argmax()),)
+            if click.label is not None and best != click.label and share[best] >= least
+        ]  # fmt: skip
+
+
+def pixels(labels: Labels) -> set[Pixel]:
+    """Those that have a class."""
+    return {
+        (image, one.row, one.col)
+        for image, clicks in labels.clicks.items()
+        for one in clicks
+        if one.label is not None
+    }
+
+
+def without(labels: Labels, left_out: AbstractSet[Pixel]) -> Labels:
+    """The others."""
+    kept: dict[str, list[Click]] = {}
+    for image, clicks in labels.clicks.items():
+        rest = [one for one in clicks if (image, one.row, one.col) not in left_out]
+        if rest:
+            kept[image] = rest
+    return Labels(kept)
