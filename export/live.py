@@ -39,6 +39,7 @@ from trainer.recipe import HeadRecipe  # noqa: E402
 
 _LOOK_S = 0.1
 _NICE = 10
+_NAMING_S = 3.0  # whoever names a class may name another
 _TRIES = 100  # to open a store that is being made
 _OPTIONS = GraphOptions(stride=None)
 
@@ -165,6 +166,8 @@ class Process:
         self.home, self.where, self.steps, self.pace = home, where, steps, pace
         self._learner: Learner | None = None
         self._worker: Worker | None = None
+        self._names: Sequence[str] = ()
+        self._named = monotonic()  # when they were last others
 
     def run(self, opened: Answered) -> None:
         """Until the process is ended."""
@@ -191,6 +194,11 @@ class Process:
         """Learn the classes of now; whether there are enough of them."""
         if self._learner is not None and self._learner.dataset.classes.names == names:
             return True
+        if names != self._names:
+            self._names, self._named = names, monotonic()
+        is_continued = self._learner is None and self.home.dataset.exists()
+        if not is_continued and monotonic() - self._named < _NAMING_S:
+            return False
         found = self._dataset(names)
         if found is None:
             return False

@@ -13,7 +13,10 @@ NETWORK = "none"  # of its contract
 
 
 def contract(classes: Sequence[str], size: tuple[int, int]) -> Contract:
-    """What random pixels of a grid of `size` (height, width) promise."""
+    """What random pixels of a grid of `size` (height, width) promise; of one class that nobody is
+    told, where none has been named yet.
+    """
+    classes = classes or (NETWORK,)
     return Contract(
         acquisition="random",
         passes=1,

@@ -77,7 +77,8 @@ class ServeOptions:
         """The label store, with the classes that were added to the graph's. Raises BadLabels."""
         if not self.new_classes:
             return Store(self.labels, served.runtime.contract.classes)
-        Store(self.labels, served.runtime.contract.classes, grows=True).close()
+        if not is_blank(served.runtime.contract):
+            Store(self.labels, served.runtime.contract.classes, grows=True).close()
         return Store(self.labels, self.classes or (), grows=True)
 
 

@@ -8,6 +8,7 @@ from scorer.console import say
 from scorer.errors import BadGraph
 from scorer.labels.store import Store
 from scorer.runtimes.base import Runtime
+from scorer.runtimes.blank import is_blank
 
 
 class Served:
@@ -36,7 +37,7 @@ class Served:
         people label, a graph may lack the last of them.
         """
         opened = self._reopen()
-        names = opened.contract.classes
+        names = () if is_blank(opened.contract) and store.grows else opened.contract.classes
         if store.classes[: len(names) if store.grows else None] != names:
             raise BadGraph(
                 "the new graph has other classes than the one that is served",

@@ -68,10 +68,20 @@ def answering(
 
 
 def live(
-    folder: Path, graph: Path, *, n: int = 3, audit: float = 0.0, grows: bool = False
+    folder: Path,
+    graph: Path,
+    *,
+    n: int = 3,
+    audit: float = 0.0,
+    grows: bool = False,
+    classes: tuple[str, ...] | None = None,
 ) -> Annotation:
-    """As in a live session: random pixels of folder/images until folder/scorer.onnx is there."""
-    classes = open_graph("cpu", graph, workers=1).contract.classes
+    """As in a live session: random pixels of folder/images until folder/scorer.onnx is there.
+
+    classes: to begin with; None: those of the graph.
+    """  # fmt: skip
+    if classes is None:
+        classes = open_graph("cpu", graph, workers=1).contract.classes
     kept = folder / "scorer.onnx"
     served = Served(
         lambda: open_graph("cpu", kept, workers=1) if kept.exists() else Blank(classes, (64, 96))

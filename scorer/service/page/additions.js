@@ -32,7 +32,7 @@ export class Additions {
   listen() {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#addClass().catch(this.#events.failed);
+      this.#addClasses().catch(this.#events.failed);
     });
     this.#look.addEventListener("click", () => this.look());
   }
@@ -41,7 +41,7 @@ export class Additions {
   follow() {
     const { grows, classes, second_looks: count } = this.#state();
     this.#form.hidden = !grows;
-    this.#field.placeholder = classes.length < 2 ? "name a class, such as road" : "add a class";
+    this.#field.placeholder = classes.length < 2 ? "road, sky, tree" : "add a class";
     this.#look.hidden = count === 0;
     this.#look.textContent = `look again at ${count === 1 ? "an answer" : `${count} answers`}`;
   }
@@ -52,11 +52,24 @@ export class Additions {
     this.#service.send("/v1/second-look", body).then(this.#events.changed).catch(this.#events.failed);
   }
 
-  async #addClass() {
-    const name = this.#field.value.trim();
-    if (!name) return;
-    await this.#service.send("/v1/classes", { name });
-    this.#field.value = "";
+  /** Adds the classes in the field, and gives the keys back to the answers. */
+  async #addClasses() {
+    const names = namesIn(this.#field.value);
+    this.#field.blur();
+    for (const name of names) {
+      await this.#service.send("/v1/classes", { name });
+      this.#field.value = "";
+    }
     await this.#events.changed();
   }
+}
+
+/**
+ * The names in a field, which commas separate.
+ *
+ * @param {string} text
+ * @returns {string[]}
+ */
+export function namesIn(text) {
+  return text.split(",").map((name) => name.trim()).filter((name) => name !== "");
 }

@@ -49,6 +49,19 @@ def test_a_class_is_added_and_answered_at_once(folder: Path, tiny: Graph) -> Non
     assert found == {0, len(before["classes"])}
 
 
+def test_the_first_classes_are_named_in_the_page(folder: Path, tiny: Graph) -> None:
+    annotation = live(folder, tiny(), grows=True, classes=())
+    with answering(annotation) as client:
+        (query,) = asked(client)
+        state = client.get("/v1/state").json()
+        assert (state["classes"], state["failure"]) == ([], None)
+        for name in ("sky", "road"):
+            assert client.post("/v1/classes", json={"name": name}).status_code == 201
+        answer(client, query, "road")
+        assert not annotation.rounds.reload(), "there is no graph yet"
+        assert [one.class_name for one in annotation.store.standing()] == ["road"]
+
+
 def test_a_graph_may_lack_the_newest_classes_but_have_no_others(
     folder: Path, tiny: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
