@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from scorer.errors import Failure
-from trainer.hypercolumns.maps import split
+from trainer.graph.dropout import dropped
 from trainer.hypercolumns.pixels import Pixels
 from trainer.network import BayesianNetwork
 from trainer.networks.pixelhead import PixelHead
@@ -31,16 +31,20 @@ def fit(
     trunk.standardise(pixels.mean, pixels.deviation)
     torch.manual_seed(recipe.seed)
     network.train()
-    learning = [*trunk.head_parameters(), *network.classifier.parameters()]
-    optimiser = torch.optim.AdamW(learning, lr=recipe.lr, weight_decay=recipe.weight_decay)
+    classifier = network.classifier
+    learning = [*trunk.head_parameters(), *classifier.parameters()]
+    optimiser = torch.optim.AdamW(
+        learning, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.lr, total_steps=recipe.steps, pct_start=recipe.rise
     )
     device = network.image_mean.device
     for step, (vectors, labels) in enumerate(_batches(pixels, recipe), start=1):
-        maps = split(vectors.to(device), trunk.widths)
-        logits = network.classifier(network.dropout(trunk.head(maps, (1, 1))))
-        loss = F.cross_entropy(logits[:, :, 0, 0], labels.to(device))
+        # Of a single pixel both kinds of dropout are the same.
+        features = dropped(trunk.at_pixels(vectors.to(device).float()), network.dropout.rate)
+        logits = F.linear(features, classifier.weight.flatten(1), classifier.bias)
+        loss = F.cross_entropy(logits, labels.to(device))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -50,14 +54,15 @@ def fit(
 
 
 def _batches(pixels: Pixels, recipe: HeadRecipe) -> Iterator[tuple[Tensor, Tensor]]:
-    """Drawn anew for every step; a pixel of a rare class more often than others."""
+    """Vectors float16 [batch, channels] and classes, drawn anew for every step; a pixel of a rare
+    class more often than others.
+    """
     rng = np.random.default_rng(recipe.seed)
     counts = np.bincount(pixels.classes).astype(np.float64)
     heights = np.cumsum(counts[pixels.classes] ** -recipe.balance)
     for _ in range(recipe.steps):
         taken = np.searchsorted(heights, rng.random(recipe.batch) * heights[-1], side="right")
-        vectors = torch.from_numpy(pixels.vectors[taken].astype(np.float32))
-        yield vectors, torch.from_numpy(pixels.classes[taken])
+        yield torch.from_numpy(pixels.vectors[taken]), torch.from_numpy(pixels.classes[taken])
 
 
 def _finite(loss: float) -> float:

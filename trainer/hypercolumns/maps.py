@@ -1,6 +1,5 @@
 """The maps that a frozen backbone gives of one photograph."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,11 +72,6 @@ def see(network: BayesianNetwork, photograph: Photograph) -> Maps:
             remedy="check its weights; --weights none shows whether they are the cause",
         )
     return Maps(tuple(stage[0].half().cpu().numpy() for stage in stages), photograph.geometry)
-
-
-def split(vectors: Float[Tensor, "N _"], widths: Sequence[int]) -> list[Float[Tensor, "N M 1 1"]]:
-    """Vectors of the channels of all stages as maps of one pixel each."""
-    return [part[:, :, None, None] for part in vectors.split(list(widths), dim=1)]
 
 
 def mean_and_deviation(

@@ -16,7 +16,6 @@ from trainer.dataset import Dataset
 from trainer.hypercolumns import fit
 from trainer.hypercolumns.album import Album
 from trainer.hypercolumns.cache import Cache, Vectors
-from trainer.hypercolumns.maps import split
 from trainer.hypercolumns.pixels import Pixels, gather
 from trainer.hypercolumns.view import PLAIN, VIEWS
 from trainer.job import KEPT_GB, features_path
@@ -111,8 +110,8 @@ class Learner:
     def _shares(self, vectors: Vectors) -> Shares:
         trunk = self.network.trunk
         assert isinstance(trunk, PixelHead)
-        plain = torch.from_numpy(vectors.astype(np.float32)).to(device())
-        features = trunk.head(split(plain, trunk.widths), (1, 1))
+        plain = torch.from_numpy(vectors).to(device()).float()
+        features = trunk.at_pixels(plain)[:, :, None, None]
         logits = self.network.classifier(features)[:, :, 0, 0]
         shares: Shares = logits.softmax(1).cpu().numpy()
         return shares

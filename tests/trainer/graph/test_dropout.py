@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.graph.dropout import FeatureDropout, masks, widen
+from trainer.graph.dropout import FeatureDropout, dropped, masks, widen
 
 
 def test_masks_depend_on_the_seed_alone() -> None:
@@ -31,8 +31,8 @@ def test_the_widened_classifier_is_every_pass_at_once(kernel: int) -> None:
     features, keep = torch.randn(2, 16, 5, 6), masks(4, 16, 0.3, seed=1)
     with torch.no_grad():
         wide = widen(classifier, keep, 0.3)(features)
-        dropped = [classifier(features * mask.view(1, -1, 1, 1) / 0.7) for mask in keep]
-        expected = torch.cat(dropped, dim=1)
+        passes = [classifier(features * mask.view(1, -1, 1, 1) / 0.7) for mask in keep]
+        expected = torch.cat(passes, dim=1)
     np.testing.assert_allclose(wide, expected, atol=1e-5)
 
 
@@ -53,12 +53,35 @@ def test_channel_dropout_drops_whole_channels_and_elementwise_does_not() -> None
     )
     assert set(channel.flatten(2).std(dim=2).flatten().tolist()) == {0.0}
     assert float(element.flatten(2).std(dim=2).median()) > 0.3
-    for dropped in (channel, element):
-        assert float(dropped.mean()) == pytest.approx(1, abs=0.05)
-        assert float(dropped.max()) == pytest.approx(1.25)
+    for values in (channel, element):
+        assert float(values.mean()) == pytest.approx(1, abs=0.05)
+        assert float(values.max()) == pytest.approx(1.25)
 
 
 @pytest.mark.parametrize(("rate", "kind"), [(0.0, "channel"), (1.0, "channel"), (0.2, "spatial")])
 def test_impossible_dropout_is_refused(rate: float, kind: str) -> None:
     with pytest.raises(ValueError, match="expected one of"):
         FeatureDropout(rate, kind)
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.5, 0.9])
+def test_dropped_values_are_zero_at_the_rate_and_keep_their_expectation(rate: float) -> None:
+    torch.manual_seed(0)
+    values = torch.full((301, 333), 2.0, requires_grad=True)  # no multiple of four
+    found = dropped(values, rate)
+    kept = found > 0
+    # Five standard deviations, of all and of every row and column: none is favoured.
+    for part in (kept.flatten()[None], kept, kept.T):
+        bound = 5 * (rate * (1 - rate) / part.shape[1]) ** 0.5
+        assert float((part.float().mean(dim=1) - (1 - rate)).abs().max()) < bound
+    torch.testing.assert_close(found[kept], torch.full_like(found[kept], 2 / (1 - rate)))
+    found.sum().backward()
+    torch.testing.assert_close(values.grad, kept.float() / (1 - rate))
+
+
+def test_the_seed_says_what_is_dropped() -> None:
+    first, second, again = (
+        (torch.manual_seed(seed), dropped(torch.ones(64, 8), 0.5))[1] for seed in (1, 2, 1)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)

@@ -2,6 +2,7 @@
 look at an image however many clicks, and a file that no kill breaks.
 """
 
+import copy
 import errno
 import io
 import os
@@ -89,14 +90,28 @@ def test_features_are_a_quarter_of_the_size_whatever_the_size(name: str) -> None
 
 @torch.inference_mode()
 def test_the_head_at_a_pixel_is_the_head_on_maps(network: BayesianNetwork) -> None:
-    """Where the maps are constant there is nothing to interpolate: both ways must agree."""
-    trunk = network.trunk
+    """Where the maps are constant there is nothing to interpolate: all three ways must agree."""
+    trunk = copy.deepcopy(network.trunk)
+    rng, channels = np.random.default_rng(0), sum(trunk.widths)
+    trunk.standardise(rng.normal(size=channels), rng.uniform(0.5, 2, channels))
+    trunk.bias += 0.3
     maps = [torch.randn(1, width, 1, 1) for width in trunk.widths]
     whole = [one.expand(-1, -1, 12 // 2**i, 16 // 2**i) for i, one in enumerate([*maps[:2]])]
     whole += [one.expand(-1, -1, 3, 4) for one in maps[2:]]
     at_pixel, on_maps = trunk.head(maps, (1, 1)), trunk.head(whole, (12, 16))
+    vector = torch.cat([one.flatten(1) for one in maps], dim=1)
+    torch.testing.assert_close(trunk.at_pixels(vector), at_pixel.flatten(1), rtol=1e-4, atol=1e-5)
     assert on_maps.shape == (1, 128, 12, 16)
     torch.testing.assert_close(on_maps, at_pixel.expand_as(on_maps), rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_the_head_at_a_pixel_drops_in_training_alone(network: BayesianNetwork) -> None:
+    trunk = copy.deepcopy(network.trunk)
+    vectors = torch.randn(64, sum(trunk.widths))
+    assert torch.equal(trunk.at_pixels(vectors), trunk.at_pixels(vectors))
+    trunk.train()
+    assert not torch.equal(trunk.at_pixels(vectors), trunk.at_pixels(vectors))
 
 
 @pytest.mark.parametrize(
@@ -292,13 +307,13 @@ def test_no_more_memory_with_more_images(network: BayesianNetwork, tmp_path: Pat
 
 def test_a_head_learns_the_toy_classes(tmp_path: Path) -> None:
     found = toy(tmp_path / "data", images=8)
-    options = replace(OPTIONS, recipe=HeadRecipe(steps=150, batch=32))
+    options = replace(OPTIONS, recipe=HeadRecipe(steps=150, batch=32), pixels=16)
     evaluation = job.train(found, tmp_path / "m.safetensors", options, Heard())
     assert evaluation is not None
     assert evaluation.miou > 0.7
     built, card = model.load(tmp_path / "m.safetensors")
     assert card.network == NAME
-    assert card.training["labels"] == 32
+    assert card.training["labels"] == 8 * 16
     again = evaluate(built, found.val, found.classes, card.size)
     assert again.iou == evaluation.iou, "what fit says, evaluate says"
 
