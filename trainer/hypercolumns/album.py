@@ -68,7 +68,7 @@ class Album:
         if kept is None or found is None:
             maps = self._maps(content, key, view)
             found = maps.at(torch.from_numpy(points))
-            more = Kept(points, found, maps.sums())
+            more = Kept(points, found, maps.sums() if kept is None else kept.sums)
             kept = more if kept is None else kept.with_more(more)
             if self.cache is not None:
                 self.cache.keep(key, kept)

@@ -54,7 +54,8 @@ class Maps:
                     self.geometry.content, stage.shape[1:], self.geometry.grid, strict=True
                 )
             )
-            values = stage[:, :height, :width].astype(np.float64).reshape(len(stage), -1)
+            content = torch.from_numpy(stage[:, :height, :width])
+            values = content.double().flatten(1).numpy()  # numpy takes three times as long
             count = np.full(len(stage), values.shape[1])
             parts.append(np.stack((count, values.sum(axis=1), (values**2).sum(axis=1))))
         return np.concatenate(parts, axis=1)
