@@ -68,11 +68,13 @@ class Worker:
         # What the newest model learned from, until that is looked at again.
         self._newest: Labels | None = None
         self._doubted = 0  # labels, when that was done
+        self._seen: tuple[int, Labels] | None = None  # rows, and what they say
 
     def renew(self, learner: Learner) -> None:
         """Go on with a learner of more classes: the next look learns from all answers."""
         self.learner, self._doubts = learner, Doubts(learner)
         self._like, self._learned, self._newest = self._structure(), -self.pace.every, None
+        self._seen = None
 
     def _structure(self) -> ModelProto:
         """A graph of what has not learned yet: it is traced now, while nobody waits for it."""
@@ -87,11 +89,11 @@ class Worker:
             self._rows, self._since = rows, monotonic()
         is_pause = monotonic() - self._since >= self.pace.pause
         due = rows - self._learned >= (1 if is_pause else self.pace.every)
+        labels = self._labels(opened)
         if not due:
-            if is_pause:
+            if not self.learner.prepare(labels) and is_pause:
                 self._doubt()
             return None
-        labels = opened.labels()
         if not can_learn(labels, self.pace.least):
             self._learned = rows
             return None
@@ -99,6 +101,12 @@ class Worker:
         found = self._learn(rows, labels, opened)
         self._learned, self._newest = rows, labels
         return found
+
+    def _labels(self, opened: Answered) -> Labels:
+        """Those of the rows of now, read once."""
+        if self._seen is None or self._seen[0] != self._rows:
+            self._seen = self._rows, opened.labels()
+        return self._seen[1]
 
     def look_again(self) -> None:
         """At all answers, if many have come since the last time without a pause."""

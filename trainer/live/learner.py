@@ -1,6 +1,7 @@
 """A head that is fitted again and again, while its backbone and what that saw are kept."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -8,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from scorer.errors import BadImage
+from scorer.errors import BadImage, BadLabels
 from scorer.labels import Click, Labels
 from trainer import model, networks, weights
 from trainer.clicks import Indices, with_class
@@ -52,6 +53,7 @@ class Learner:
         self.network.to(device())
         self._cache = Cache(features_path(out), most_bytes=int(KEPT_GB * 1e9))
         self._album = Album(self.network, dataset.size, self._cache)
+        self._prepared = set[tuple[str, tuple[Click, ...]]]()
 
     def close(self) -> None:
         """Close the file of features."""
@@ -83,6 +85,21 @@ class Learner:
             fit.fit(self.network, pixels, self.recipe)
         return pixels
 
+    def prepare(self, labels: Labels) -> bool:
+        """See ONE photograph whose clicks are new, for `learn` to find what it saw; whether there
+        was one. It makes learning quicker, and changes nothing of what is learned.
+        """
+        images = self.dataset.train.images
+        for name in labels.clicks:
+            clicks = tuple(with_class(labels.of(name)))
+            if not clicks or name not in images or (name, clicks) in self._prepared:
+                continue
+            self._prepared.add((name, clicks))
+            with suppress(BadImage, BadLabels), threads(1):  # who learns from it says what is wrong
+                self._album.labelled(images.image(name), name, clicks)
+            return True
+        return False
+
     def predict(self, labels: Labels) -> tuple[Indices, Indices]:
         """The classes of labels, and what the network says of these pixels, both int64 [N]."""
         truth, predicted = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
@@ -101,7 +118,8 @@ class Learner:
                 continue
             try:
                 source = self.dataset.train.images.image(name)
-                vectors, _, _ = self._album.labelled(source, name, clicks)
+                with threads(1):  # as in `learn`, which takes what was seen here
+                    vectors, _, _ = self._album.labelled(source, name, clicks)
             except BadImage:
                 continue
             yield name, clicks, self._shares(vectors[VIEWS.index(PLAIN)])
