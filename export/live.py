@@ -68,7 +68,7 @@ class Worker:
         # What the newest model learned from, until that is looked at again.
         self._newest: Labels | None = None
         self._doubted = 0  # labels, when that was done
-        self._seen: tuple[int, Labels] | None = None  # rows, and what they say
+        self._seen: tuple[int, Labels, Labels] | None = None  # rows, and what they say
 
     def renew(self, learner: Learner) -> None:
         """Go on with a learner of more classes: the next look learns from all answers."""
@@ -89,31 +89,32 @@ class Worker:
             self._rows, self._since = rows, monotonic()
         is_pause = monotonic() - self._since >= self.pace.pause
         due = rows - self._learned >= (1 if is_pause else self.pace.every)
-        labels = self._labels(opened)
+        labels, audit = self._read(opened)
         if not due:
-            if not self.learner.prepare(labels) and is_pause:
+            is_idle = not (self.learner.prepare(labels) or self.learner.prepare(audit))
+            if is_idle and is_pause:
                 self._doubt()
             return None
         if not can_learn(labels, self.pace.least):
             self._learned = rows
             return None
         self._since = monotonic()  # should it fail, it is tried again after a pause
-        found = self._learn(rows, labels, opened)
+        found = self._learn(rows, labels, audit, opened.confirmed())
         self._learned, self._newest = rows, labels
         return found
 
-    def _labels(self, opened: Answered) -> Labels:
-        """Those of the rows of now, read once."""
+    def _read(self, opened: Answered) -> tuple[Labels, Labels]:
+        """What the rows of now teach and what they measure, read once."""
         if self._seen is None or self._seen[0] != self._rows:
-            self._seen = self._rows, opened.labels()
-        return self._seen[1]
+            self._seen = self._rows, opened.labels(), opened.audit()
+        return self._seen[1:]
 
     def look_again(self) -> None:
         """At all answers, if many have come since the last time without a pause."""
         if self._newest and self._newest.labelled - self._doubted >= self.pace.doubt:
             self._doubt()
 
-    def _learn(self, rows: int, labels: Labels, opened: Answered) -> Learned:
+    def _learn(self, rows: int, labels: Labels, random: Labels, confirmed: float | None) -> Learned:
         begin = monotonic()
         self._doubts.suspect(labels)
         network, card = self.learner.learn(labels)
@@ -123,7 +124,7 @@ class Worker:
         self._like = bake(network, contract, self._like)
         save(self._like, self.home.graph)
         exported = monotonic()
-        audit = self._audited(opened.audit())
+        audit = self._audited(random)
         return Learned(
             rows=rows,
             labels=card.training["labels"],
@@ -131,7 +132,7 @@ class Worker:
             gathered_and_fitted=round(fitted - begin, 3),
             exported=round(exported - fitted, 3),
             audit=None if audit is None else asdict(audit),
-            confirmed=opened.confirmed(),
+            confirmed=confirmed,
         )
 
     def _doubt(self) -> None:
