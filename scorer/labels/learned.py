@@ -66,9 +66,20 @@ def read(path: Path) -> list[Learned]:
     found = []
     for line in _text(path).splitlines():
         try:
-            found.append(_learned(json.loads(line)))
+            found.append(parse(json.loads(line)))
         except (ValueError, TypeError, KeyError):
             continue
+    return found
+
+
+def parse(values: dict[str, Any]) -> Learned:
+    """A line of JSON. Raises ValueError, TypeError or KeyError for what is none."""
+    found = Learned(**{one.name: values[one.name] for one in fields(Learned) if one.name in values})
+    shares = ("accuracy", "accuracy_low", "accuracy_high", "miou", "pixels")
+    if found.audit is not None and not all(float(found.audit[name]) >= 0 for name in shares):
+        raise ValueError("no share")
+    if min(int(found.rows), int(found.labels), int(found.images)) < 0:
+        raise ValueError("less than nothing")
     return found
 
 
@@ -84,16 +95,6 @@ def read_doubts(path: Path) -> list[Doubt]:
         return [Doubt(**one) for one in json.loads(_text(path) or "[]")][:_MOST_DOUBTS]
     except (ValueError, TypeError):
         return []
-
-
-def _learned(values: dict[str, Any]) -> Learned:
-    found = Learned(**{one.name: values[one.name] for one in fields(Learned) if one.name in values})
-    shares = ("accuracy", "accuracy_low", "accuracy_high", "miou", "pixels")
-    if found.audit is not None and not all(float(found.audit[name]) >= 0 for name in shares):
-        raise ValueError("no share")
-    if min(int(found.rows), int(found.labels), int(found.images)) < 0:
-        raise ValueError("less than nothing")
-    return found
 
 
 def _text(path: Path) -> str:

@@ -11,9 +11,10 @@ import anyio.to_thread
 from fastapi import FastAPI, Response
 
 from scorer import __version__
-from scorer.service import annotating, requests, responses
+from scorer.service import annotating, requests, responses, teaching
 from scorer.service.annotation import Annotation
 from scorer.service.guard import Guard, Limits
+from scorer.service.inbox import Inbox
 from scorer.service.metrics import Metrics
 from scorer.service.scoring import Scoring
 
@@ -35,8 +36,11 @@ def create(
     *,
     token: str | None = None,
     limits: Limits | None = None,
+    inbox: Inbox | None = None,
 ) -> FastAPI:
-    """The application. token: what every request must bring; None: only this machine may ask."""
+    """The application. token: what every request must bring; None: only this machine may ask.
+    inbox: where a process that learns elsewhere may put graphs.
+    """
     limits, served, metrics = limits or Limits(), annotation.served, Metrics(annotation, scoring)
 
     @asynccontextmanager
@@ -49,13 +53,14 @@ def create(
         title="balentacq", version=__version__, docs_url=None, redoc_url=None, lifespan=life
     )
     app.add_middleware(
-        Guard, token=token, limits=limits, uploads=requests.UPLOADS,
+        Guard, token=token, limits=limits, uploads=requests.UPLOADS | teaching.UPLOADS,
         graph=lambda: served.runtime.contract.sha256, metrics=metrics,
     )  # fmt: skip
     responses.add(app)
     _add_page(app)
     _add_health(app, annotation, metrics)
     annotating.add(app, annotation)
+    teaching.add(app, annotation, inbox)
     requests.add(app, scoring, limits)
     requests.describe(app)
     return app

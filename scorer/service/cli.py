@@ -77,6 +77,11 @@ from scorer.runtimes import options as runtime_options
     "first ones.",
 )
 @click.option(
+    "--learner",
+    is_flag=True,
+    help="Take graphs from a process that learns on another machine: trainer live --service.",
+)
+@click.option(
     "--size",
     type=Size(),
     default="360x480",
@@ -116,6 +121,7 @@ def serve_command(**given: Any) -> None:
     Examples:
       scorer serve --pool ./images --graph scorer.onnx --labels labels.db
       scorer serve --min-distance 12 --port 8080
+      scorer serve --host 0.0.0.0 --new-classes --ahead 8 --audit 0.1 --learner
       curl -F images=@street.jpg 'http://127.0.0.1:8000/v1/rank?n=5'
       trainer fit --labels labels.db
     """

@@ -13,7 +13,7 @@ import uvicorn
 
 from scorer.console import cores, say
 from scorer.errors import BadInput, Failure
-from scorer.labels.store import SUFFIX, Store, classes_of
+from scorer.labels.store import SUFFIX, Store
 from scorer.pools import Index, list_pool
 from scorer.ranking.messages import warn_of_neighbours
 from scorer.runtimes import choose, open_graph
@@ -23,6 +23,7 @@ from scorer.service import address, app
 from scorer.service.annotation import Annotation
 from scorer.service.connection import Connection
 from scorer.service.guard import Limits, is_loopback
+from scorer.service.inbox import Inbox
 from scorer.service.instance_lock import instance_lock
 from scorer.service.scoring import Scoring
 from scorer.service.served import Served
@@ -49,29 +50,26 @@ class ServeOptions:
     threads: int | None
     classes: tuple[str, ...] | None
     new_classes: bool
+    learner: bool
     size: tuple[int, int]
     ahead: int | None
     audit: float
 
     def opened(self) -> Served:
         """The graph, which can be opened again; nothing in its place while there is none."""
-        name, workers = choose(self.runtime, self.precision, self.graph), self.threads or cores()
-
         needs_no_graph = self.classes is not None or self.new_classes
 
         def reopen() -> Runtime:
             if needs_no_graph and not self.graph.exists():
-                return Blank(self.first_classes, self.size, workers=workers)
-            return open_graph(name, self.graph, workers=workers, precision=self.precision)
+                return Blank(self.classes or (), self.size, workers=self.threads or cores())
+            return self.open(self.graph)
 
         return Served(reopen)
 
-    @property
-    def first_classes(self) -> tuple[str, ...]:
-        """Those to begin with, where there is no graph yet."""
-        if self.new_classes and self.labels.exists():
-            return classes_of(self.labels)
-        return self.classes or ()
+    def open(self, path: Path) -> Runtime:
+        """A graph, as all are opened here. Raises BadGraph, MissingDependency."""
+        name, workers = choose(self.runtime, self.precision, self.graph), self.threads or cores()
+        return open_graph(name, path, workers=workers, precision=self.precision)
 
     def store(self, served: Served) -> Store:
         """The label store, with the classes that were added to the graph's. Raises BadLabels."""
@@ -122,9 +120,10 @@ def _run(options: ServeOptions, annotation: Annotation, listening: socket) -> No
     token = None if is_loopback(options.host) else secrets.token_urlsafe()
     scoring = Scoring(annotation.served, waiting=options.waiting, batch=options.batch)
     limits = Limits(upload=options.max_upload * 1_000_000, seconds=options.time_limit)
+    inbox = Inbox(options.graph, options.open) if options.learner else None
     server = uvicorn.Server(
         uvicorn.Config(
-            app.create(annotation, scoring, token=token, limits=limits),
+            app.create(annotation, scoring, token=token, limits=limits, inbox=inbox),
             http=Connection,
             log_level="warning",
             server_header=False,

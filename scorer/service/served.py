@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from scorer.console import say
+from scorer.contract import Contract
 from scorer.errors import BadGraph
 from scorer.labels.store import Store
 from scorer.runtimes.base import Runtime
@@ -33,21 +34,28 @@ class Served:
 
         One call at a time.
 
-        Raises BadGraph for other classes than those of the answers. Where classes are added while
-        people label, a graph may lack the last of them.
+        Raises BadGraph, as check_classes does.
         """
         opened = self._reopen()
-        names = () if is_blank(opened.contract) and store.grows else opened.contract.classes
-        if store.classes[: len(names) if store.grows else None] != names:
-            raise BadGraph(
-                "the new graph has other classes than the one that is served",
-                remedy="start another service for it, with a label store of its own",
-            )
+        if not is_blank(opened.contract):
+            check_classes(opened.contract, store)
         if opened.contract.sha256 == self.runtime.contract.sha256:
             return False
         _warm_up(opened)
         self.runtime, self.ready = opened, True
         return True
+
+
+def check_classes(contract: Contract, store: Store) -> None:
+    """Refuse a graph of other classes than those of the answers. Where classes are added while
+    people label, it may lack the last of them.
+    """
+    names = contract.classes
+    if store.classes[: len(names) if store.grows else None] != names:
+        raise BadGraph(
+            "the new graph has other classes than the one that is served",
+            remedy="start another service for it, with a label store of its own",
+        )
 
 
 def _warm_up(runtime: Runtime) -> None:

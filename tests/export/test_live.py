@@ -19,7 +19,7 @@ import torch
 import trees
 from PIL import Image
 
-from export.live import Pace, Worker
+from export.worker import Pace, Worker
 from scorer.errors import Failure
 from scorer.labels import learned
 from scorer.labels.answer import Answer
@@ -210,14 +210,20 @@ def children(process: "subprocess.Popen[str]") -> list[int]:
     return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("answers", "times"), [(60, 2), pytest.param(300, 10, marks=pytest.mark.slow)]
+)
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system hides its processes")
-def test_a_session_learns_beside_the_clicks_and_survives_kills(tmp_path: Path) -> None:
+def test_a_session_learns_beside_the_clicks_and_survives_kills(
+    answers: int, times: int, tmp_path: Path
+) -> None:
     trees.folders(tmp_path / "data", images=12, val=0, size=SIZE)
     with session(tmp_path, "--every", "5", "--pause", "0.5") as (process, port):
         client = Client(port, tmp_path / "data" / "masks", list(trees.NAMES))
-        end, kills = time.monotonic() + 300, [30, 45]
-        while len(client.graphs) < 4 or len(client.acknowledged) < 60:
+        end = time.monotonic() + 5 * answers
+        kills = [30 + number * (answers - 30) // times for number in range(times)]
+        while len(client.graphs) < 4 or len(client.acknowledged) < answers:
             assert time.monotonic() < end, (client.graphs, len(client.acknowledged))
             assert process.poll() is None
             if kills and len(client.acknowledged) >= kills[0]:
@@ -225,8 +231,50 @@ def test_a_session_learns_beside_the_clicks_and_survives_kills(tmp_path: Path) -
                 for child in children(process):
                     os.kill(child, signal.SIGKILL)
             time.sleep(0.1 if client.answer() else 0.3)
+    assert not kills
     with closing(Store(tmp_path / "session" / "labels.db", trees.NAMES)) as store:
         requests = [one.request for one in store.history()]
     assert set(client.acknowledged) <= set(requests), "what was acknowledged is there"
     assert len(requests) == len(set(requests)), "and once"
     assert model.load(tmp_path / "session" / "model.safetensors")[1].training["labels"] >= 20
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_process_elsewhere_learns_for_a_service(tmp_path: Path) -> None:
+    trees.folders(tmp_path / "data", images=12, val=0, size=SIZE)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    serve = [
+        sys.executable, "-m", "scorer", "serve", "--pool", "data/images", "--labels", "here/labels.db",
+        "--graph", "here/scorer.onnx", "--port", str(port), "--new-classes", "--ahead", "4",
+        "--classes", ",".join(trees.NAMES), "--size", "64x96", "--learner",
+    ]  # fmt: skip
+    learn = [
+        sys.executable, "-m", "trainer", "live", "--service", f"http://127.0.0.1:{port}", "--pool",
+        "data/images", "--out", "there", "--steps", "20", "--every", "5", "--pause", "0.5",
+    ]  # fmt: skip
+    with (
+        subprocess.Popen(serve, cwd=tmp_path) as service,
+        subprocess.Popen(learn, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as learner,
+    ):
+        client = Client(port, tmp_path / "data" / "masks", list(trees.NAMES))
+        end = time.monotonic() + 200
+        while len(client.graphs) < 3 or len(client.acknowledged) < 40:
+            assert time.monotonic() < end, (client.graphs, len(client.acknowledged))
+            time.sleep(0.1 if client.answer() else 0.3)
+        newest = client.get("/v1/state")["learned"]
+        for process in (learner, service):
+            process.send_signal(signal.SIGINT)
+        assert learner.stderr is not None
+        assert "Traceback" not in learner.stderr.read()
+    assert newest["labels"] >= 20
+    assert not (tmp_path / "there" / "labels.db").exists()
+    assert model.load(tmp_path / "there" / "model.safetensors")[1].training["labels"] >= 20
+    served = (tmp_path / "here" / "scorer.onnx").read_bytes()
+    assert (
+        open_graph("cpu", tmp_path / "here" / "scorer.onnx", workers=1).contract.classes
+        == trees.NAMES
+    )
+    assert served

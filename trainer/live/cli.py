@@ -1,5 +1,6 @@
 """trainer live: from an empty folder to a model, from the command line."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,18 @@ from trainer.options import needs, needs_torch
     "never learns from them.",
 )
 @click.option(
+    "--service",
+    "remote",
+    metavar="URL",
+    help="Learn for a service on another machine, which was started with: scorer serve --learner. "
+    "Its photographs must lie under --pool here, too, with the same names.",
+)
+@click.option(
+    "--token",
+    envvar="BALENTACQ_TOKEN",
+    help="Token of that service, as it was printed.  [environment: BALENTACQ_TOKEN]",
+)
+@click.option(
     "--out",
     type=options.FILE,
     default=".",
@@ -68,7 +81,7 @@ from trainer.options import needs, needs_torch
     help="Folder of dataset.toml, labels.db, model.safetensors and scorer.onnx.",
 )
 def live_command(
-    where: str | None, classes: tuple[str, ...] | None, out: Path, **given: Any
+    where: str | None, classes: tuple[str, ...] | None, out: Path, token: str | None, **given: Any
 ) -> None:
     """Open the annotation page on photographs without labels, and train a model while you click.
 
@@ -83,6 +96,7 @@ def live_command(
       trainer live --pool ./images --classes classes.txt --out session
       trainer live --pool ./images
       trainer live
+      trainer live --service http://first:8000 --pool /data/images --out session
     """
     needs_torch()
     needs("onnx", "graphs", "export")
@@ -90,16 +104,20 @@ def live_command(
     from scorer.pools import list_pool  # noqa: PLC0415
     from trainer.detect import suggested_size  # noqa: PLC0415
     from trainer.live.home import Home, prepare  # noqa: PLC0415
+    from trainer.live.remote import TOKEN  # noqa: PLC0415
     from trainer.live.session import Session, SessionOptions  # noqa: PLC0415
 
+    if token is not None:
+        os.environ[TOKEN] = token  # for the process that learns
     home = Home(out)
     found = prepare(home, where, classes)
     if found is None:
         assert where is not None
         images, size = list_pool(where), parse_size(suggested_size(list_pool(where)))
-        say(f"{len(images)} photographs; name the classes in the page")
+        say(f"{len(images)} photographs; their classes are named in the page")
     else:
         images, size = found.train.images, found.size
         say(f"{len(images)} photographs, classes {', '.join(found.classes.names)}")
     Session(home, SessionOptions(where=where or images.where, size=size, **given)).run()
-    say(f"labels are in {home.labels}, the last model in {home.model}")
+    labels = "" if given["remote"] else f"labels are in {home.labels}, "
+    say(f"{labels}the last model is in {home.model}")

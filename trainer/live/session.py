@@ -24,7 +24,8 @@ _MOST = 5  # times in a row
 @dataclass(frozen=True, kw_only=True)
 class SessionOptions:
     """host, port: of the service; n: pixels of a photograph in a row; every, pause, steps: of the
-    process that learns (export/live.py).
+    process that learns (export/live.py). remote: the address of a service on another machine, which
+    takes the place of one here.
     """
 
     where: str
@@ -37,6 +38,7 @@ class SessionOptions:
     every: int
     pause: float
     steps: int
+    remote: str | None = None
 
 
 class Session:
@@ -45,7 +47,7 @@ class Session:
     def __init__(self, home: Home, options: SessionOptions) -> None:
         self.home, self.options = home, options
         self.models = 0
-        self._service = _Kept("the service", self._serving())
+        self._service = None if options.remote else _Kept("the service", self._serving())
         self._learner = _Kept("the process that learns", self._learning(), self._hear)
 
     def run(self) -> None:
@@ -55,12 +57,12 @@ class Session:
             signal.signal(number, lambda *_: stop.set())
         try:
             while not stop.is_set():
-                self._service.keep()
-                self._learner.keep()
+                for process in filter(None, (self._service, self._learner)):
+                    process.keep()
                 sleep(_LOOK_S)
         finally:
-            self._learner.end()
-            self._service.end()
+            for process in filter(None, (self._learner, self._service)):
+                process.end()
 
     def _hear(self, line: str) -> None:
         """A new graph: the service takes it over."""
@@ -76,7 +78,8 @@ class Session:
             return
         self.models += 1
         say(f"model {self.models}: {text}", **learned)
-        self._service.signal(signal.SIGHUP)
+        if self._service is not None:
+            self._service.signal(signal.SIGHUP)
 
     def _serving(self) -> Sequence[str]:
         one, (height, width) = self.options, self.options.size
@@ -96,7 +99,7 @@ class Session:
         one = self.options
         return [
             sys.executable, "-m", "export.live", "--folder", str(self.home.folder),
-            "--pool", one.where,
+            "--pool", one.where, *(["--service", one.remote] if one.remote else []),
             "--every", str(one.every), "--pause", str(one.pause), "--steps", str(one.steps),
         ]  # fmt: skip
 

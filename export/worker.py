@@ -1,0 +1,131 @@
+"""What learns from answers, again and again: the head is fitted, the graph given its weights."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from time import monotonic
+
+from onnx import ModelProto
+
+from export.graph import GraphOptions, bake, contract_for, earlier, save
+from scorer.labels import Labels, learned
+from scorer.labels.answered import Answered
+from scorer.labels.learned import Doubt, Learned
+from trainer.live.audit import Audit, measure
+from trainer.live.doubts import Doubts
+from trainer.live.home import Home
+from trainer.live.learner import Learner, can_learn
+
+OnDoubts = Callable[[Sequence[Doubt]], None]
+
+_OPTIONS = GraphOptions(stride=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """When to learn: after so many rows of the store, or after so many seconds without one; and not
+    before there are `least` labels. doubt: after how many labels the answers are looked at again,
+    if there was no pause before.
+    """
+
+    every: int = 10
+    pause: float = 2.0
+    least: int = 20
+    doubt: int = 50
+
+
+class Worker:
+    """A model into the folder of a session, whenever it is time to learn. on_doubts is given the
+    answers that a model contradicts which was fitted without them.
+    """
+
+    def __init__(
+        self, home: Home, learner: Learner, pace: Pace, on_doubts: OnDoubts = lambda _: None
+    ) -> None:
+        self.home, self.learner, self.pace, self._on_doubts = home, learner, pace, on_doubts
+        self._like, self._doubts = self._structure(), Doubts(learner)
+        self._rows, self._learned = 0, _rows_learned(home)  # of the store: seen, and learned from
+        self._since = monotonic()  # the last row
+        # What the newest model learned from, until that is looked at again.
+        self._newest: Labels | None = None
+        self._doubted = 0  # labels, when that was done
+        self._seen: tuple[int, Labels, Labels] | None = None  # rows, and what they say
+
+    def renew(self, learner: Learner) -> None:
+        """Go on with a learner of more classes: the next look learns from all answers."""
+        self.learner, self._doubts = learner, Doubts(learner)
+        self._like, self._learned, self._newest = self._structure(), -self.pace.every, None
+        self._seen = None
+
+    def _structure(self) -> ModelProto:
+        """A graph of what has not learned yet: it is traced now, while nobody waits for it."""
+        network, card = self.learner.untrained()
+        contract = contract_for(network, card, _OPTIONS)
+        return bake(network, contract, earlier(self.home.graph))
+
+    def look(self, opened: Answered) -> Learned | None:
+        """Learn if it is time to; what came of it."""
+        rows = opened.length()
+        if rows != self._rows:
+            self._rows, self._since = rows, monotonic()
+        is_pause = monotonic() - self._since >= self.pace.pause
+        due = rows - self._learned >= (1 if is_pause else self.pace.every)
+        labels, audit = self._read(opened)
+        if not due:
+            is_idle = not (self.learner.prepare(labels) or self.learner.prepare(audit))
+            if is_idle and is_pause:
+                self._doubt()
+            return None
+        if not can_learn(labels, self.pace.least):
+            self._learned = rows
+            return None
+        self._since = monotonic()  # should it fail, it is tried again after a pause
+        found = self._learn(rows, labels, audit, opened.confirmed())
+        self._learned, self._newest = rows, labels
+        return found
+
+    def _read(self, opened: Answered) -> tuple[Labels, Labels]:
+        """What the rows of now teach and what they measure, read once."""
+        if self._seen is None or self._seen[0] != self._rows:
+            self._seen = self._rows, opened.labels(), opened.audit()
+        return self._seen[1:]
+
+    def look_again(self) -> None:
+        """At all answers, if many have come since the last time without a pause."""
+        if self._newest and self._newest.labelled - self._doubted >= self.pace.doubt:
+            self._doubt()
+
+    def _learn(self, rows: int, labels: Labels, random: Labels, confirmed: float | None) -> Learned:
+        begin = monotonic()
+        self._doubts.suspect(labels)
+        network, card = self.learner.learn(labels)
+        self._doubts.learned(labels)
+        fitted = monotonic()
+        contract = contract_for(network, card, _OPTIONS)
+        self._like = bake(network, contract, self._like)
+        save(self._like, self.home.graph)
+        exported = monotonic()
+        audit = self._audited(random)
+        return Learned(
+            rows=rows,
+            labels=card.training["labels"],
+            images=card.training["images"],
+            gathered_and_fitted=round(fitted - begin, 3),
+            exported=round(exported - fitted, 3),
+            audit=None if audit is None else asdict(audit),
+            confirmed=confirmed,
+        )
+
+    def _doubt(self) -> None:
+        if self._newest is not None:
+            self._on_doubts(self._doubts.decide(self._newest))
+            self._doubted, self._newest = self._newest.labelled, None
+
+    def _audited(self, labels: Labels) -> Audit | None:
+        truth, predicted = self.learner.predict(labels)
+        return measure(truth, predicted, self.learner.dataset.classes.names) if len(truth) else None
+
+
+def _rows_learned(home: Home) -> int:
+    """What the graph that is there has learned from, by the log of the session."""
+    models = learned.read(home.log)
+    return models[-1].rows if models and home.graph.exists() else 0

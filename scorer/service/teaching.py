@@ -1,0 +1,96 @@
+"""The routes of a process that learns on another machine: answers out; graphs, and what it says of
+them, in.
+"""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import FastAPI, HTTPException, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from scorer.errors import BadGraph
+from scorer.labels import learned
+from scorer.labels.learned import Doubt
+from scorer.service.annotation import Annotation
+from scorer.service.inbox import Inbox
+
+UPLOADS = frozenset({"/v1/graph"})
+_LEARNING: list[Any] = ["learning elsewhere"]  # tags
+_CODES: dict[int | str, dict[str, Any]] = {
+    403: {"description": "The service was started without --learner."}
+}
+
+
+class LearnedRequest(BaseModel):
+    """A line of live.jsonl."""
+
+    model_config = ConfigDict(extra="forbid")
+    model: dict[str, Any]
+
+
+class DoubtRequest(BaseModel):
+    """As labels.learned.Doubt."""
+
+    model_config = ConfigDict(extra="forbid")
+    image: Annotated[str, Field(max_length=4096)]
+    row: Annotated[int, Field(ge=0, le=10**6)]
+    col: Annotated[int, Field(ge=0, le=10**6)]
+    given: Annotated[str, Field(max_length=100)]
+    predicted: Annotated[str, Field(max_length=100)]
+    probability: Annotated[float, Field(ge=0, le=1)]
+
+
+class DoubtsRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    doubts: Annotated[list[DoubtRequest], Field(max_length=200)]
+
+
+def add(app: FastAPI, annotation: Annotation, inbox: Inbox | None) -> None:
+    """Add them to an application. inbox: None refuses all of them."""
+    store = annotation.store
+
+    def open_inbox() -> Inbox:
+        if inbox is None:
+            raise HTTPException(403, "this service was started without --learner")
+        return inbox
+
+    @app.get("/v1/answers", tags=_LEARNING, responses=_CODES)
+    def answers(known: Annotated[int, Query(ge=-1, le=2**53)] = -1) -> dict[str, Any]:
+        """The classes, how many rows the store has and, where these are not as many as are known,
+        every answer that stands.
+        """
+        open_inbox()
+        rows = store.length()
+        standing = [] if rows == known else [asdict(one) for one in store.standing()]
+        return {"rows": rows, "classes": store.classes, "answers": standing}
+
+    @app.put("/v1/graph", status_code=201, tags=_LEARNING, responses=_CODES)
+    async def graph(request: Request) -> dict[str, str]:
+        """Serve the scoring graph in the body from now on."""
+        content, into = await request.body(), open_inbox()
+        try:
+            await to_thread.run_sync(into.put, content, store)
+            await to_thread.run_sync(annotation.rounds.reload)
+        except BadGraph as error:
+            raise HTTPException(422, str(error)) from error
+        return {"graph": annotation.served.runtime.contract.sha256}
+
+    @app.post("/v1/learned", status_code=201, tags=_LEARNING, responses=_CODES)
+    def add_learned(request: LearnedRequest) -> dict[str, int]:
+        """What the newest model has learned from, and how good it is."""
+        open_inbox()
+        try:
+            model = learned.parse(request.model)
+        except (ValueError, TypeError, KeyError) as error:
+            raise HTTPException(422, f"no line of live.jsonl: {error!r}") from error
+        learned.append(store.path.with_name(learned.LOG), model)
+        return {"labels": model.labels}
+
+    @app.post("/v1/doubts", status_code=201, tags=_LEARNING, responses=_CODES)
+    def put_doubts(request: DoubtsRequest) -> dict[str, int]:
+        """The answers that a model contradicts, in place of those before."""
+        open_inbox()
+        doubts = [Doubt(**one.model_dump()) for one in request.doubts]
+        learned.write_doubts(store.path.with_name(learned.DOUBTS), doubts)
+        return {"doubts": len(doubts)}

@@ -1,0 +1,88 @@
+"""A service on another machine: its answers are read, and it is given graphs, over HTTP."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from scorer.errors import BadInput, Failure
+from scorer.labels.answer import Answer
+from scorer.labels.answered import Answered
+from scorer.labels.learned import Doubt, Learned
+
+TOKEN = "BALENTACQ_TOKEN"  # noqa: S105  # of the environment: others can read a command line
+_WAIT_S = 60.0
+_REFUSED = (401, 403, 404)  # no second request mends that
+
+
+class RemoteStore(Answered):
+    """The answers that a service has. token: what it printed when it started, or None.
+
+    Raises BadInput for a service that does not take part, Failure for one that stays away.
+    """
+
+    def __init__(self, address: str, token: str | None = None) -> None:
+        if not address.startswith(("http://", "https://")):
+            raise BadInput(f"--service {address} is no address", remedy="such as http://first:8000")
+        self.address, self._token = address.rstrip("/"), token
+        self._rows, self._standing = -1, list[Answer]()
+        self.classes: tuple[str, ...] = ()
+        self.length()
+
+    def length(self) -> int:
+        """How many rows the store has now; with others than before, all answers are read again."""
+        found = self._ask(f"/v1/answers?known={self._rows}")
+        if found["rows"] != self._rows:
+            self._standing = [Answer(**one) for one in found["answers"]]
+        self._rows, self.classes = int(found["rows"]), tuple(found["classes"])
+        return self._rows
+
+    def reread_classes(self) -> tuple[str, ...]:
+        """Those of now."""
+        self.length()
+        return self.classes
+
+    def standing(self) -> Iterable[Answer]:
+        """As they were when the rows were counted."""
+        return list(self._standing)
+
+    def publish(self, graph: Path, learned: Learned) -> None:
+        """Serve a graph from now on, and say what it has learned from."""
+        self._ask("/v1/graph", graph.read_bytes(), method="PUT")
+        self._ask("/v1/learned", json.dumps({"model": asdict(learned)}).encode())
+
+    def publish_doubts(self, doubts: Sequence[Doubt]) -> None:
+        """The answers that a model contradicts."""
+        self._ask("/v1/doubts", json.dumps({"doubts": [asdict(one) for one in doubts]}).encode())
+
+    def _ask(self, path: str, body: bytes | None = None, method: str | None = None) -> Any:
+        kind = "application/octet-stream" if method == "PUT" else "application/json"
+        headers = {"Content-Type": kind} if body is not None else {}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        request = urllib.request.Request(  # noqa: S310  # http or https, see above
+            self.address + path, body, headers, method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=_WAIT_S) as answer:  # noqa: S310
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            reason = _reason(error)
+            if error.code in _REFUSED:
+                raise BadInput(
+                    f"{self.address} refuses: {reason}",
+                    remedy="start it with scorer serve --learner, and give its --token",
+                ) from error
+            raise Failure(f"{self.address} refuses: {reason}") from error
+        except (OSError, ValueError) as error:
+            raise Failure(f"{self.address} does not answer: {error}") from error
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.load(error)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return str(error)
