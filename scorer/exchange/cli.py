@@ -1,5 +1,7 @@
 """scorer labels: to and from the formats of annotation tools."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -10,6 +12,7 @@ from scorer.errors import BadLabels
 from scorer.exchange import convert
 from scorer.exchange.convert import FORMATS, LabelFile
 from scorer.labels import store
+from scorer.labels.summary import Summary, summarise
 from scorer.pools import list_pool
 from scorer.runtimes import choose, open_graph
 from scorer.runtimes.base import check_file
@@ -34,7 +37,7 @@ _pool = options.pool(
 
 @click.group("labels")
 def labels_group() -> None:
-    """Bring pixels to annotation tools, and their labels back."""
+    """Bring pixels to annotation tools and their labels back; sum up what was answered."""
 
 
 @labels_group.command("export")
@@ -164,6 +167,48 @@ def import_command(  # one parameter per option
         say(f"{count} of the new answers replace answers of {whose}", style="yellow")
     if taken.unlabelled:
         say(f"{taken.unlabelled} pixels are not labelled yet", style="yellow")
+
+
+@labels_group.command("summary")
+@click.option(
+    "--labels",
+    "labels_path",
+    type=options.FILE,
+    default="labels.db",
+    show_default=True,
+    help="Label store to read.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
+def summary_command(labels_path: Path, *, as_json: bool) -> None:
+    """Say who answered what, how fast, and whether annotators agree, on stdout.
+
+    \b
+    Examples:
+      scorer labels summary
+      scorer labels summary --labels session/labels.db --json
+    """
+    with store.reading(labels_path, store.classes_of(labels_path)) as opened:
+        found = summarise(opened.given())
+    click.echo(json.dumps(asdict(found), indent=1) if as_json else _told(found))
+
+
+def _told(found: Summary) -> str:
+    lines = [f"{found.answers} answers about {found.images} images"]
+    lines += [
+        f"{name}: {one.answers} answers ({one.labels} classes, {one.unsure} unsure, {one.skip} "
+        f"skipped), {one.seconds:g} s each (median)"
+        for name, one in found.annotators.items()
+    ]
+    for title, counts in (("classes", found.by_class), ("sources", found.by_source)):
+        ordered = sorted(counts.items(), key=lambda one: -one[1])
+        lines.append(f"{title}: " + ", ".join(f"{name} {count}" for name, count in ordered))
+    lines.append(f"looked at again: {found.looked_again} answers, of which {found.mended} changed")
+    share = f" ({found.agreed / found.seen_by_several:.0%})" if found.seen_by_several else ""
+    lines.append(
+        f"seen by several annotators: {found.seen_by_several} pixels, the same class for "
+        f"{found.agreed}{share}"
+    )
+    return "\n".join(lines)
 
 
 def _there(*paths: Path | None) -> list[Path]:

@@ -51,6 +51,12 @@ class Reader(Answered):
         """Everything that was ever said, what was taken back and the taking back, too."""
         yield from map(_answer, self._all(self._select("answers") + " ORDER BY id"))
 
+    def given(self) -> Iterator[tuple[int, Answer]]:
+        """Every answer that was not taken back, with its number, also where a later one stands."""
+        kept = " WHERE answer != ? AND id NOT IN (SELECT undoes FROM answers WHERE undoes > 0)"
+        for row in self._all(self._select("answers", "id") + kept + " ORDER BY id", UNDO):
+            yield int(str(row[-1])), _answer(row[:-1])
+
     def reread_classes(self) -> tuple[str, ...]:
         """The classes as they are now: a writer may have added some."""
         with self._lock, named(self.path):

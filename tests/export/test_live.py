@@ -247,7 +247,8 @@ def test_a_process_elsewhere_learns_for_a_service(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     serve = [
-        sys.executable, "-m", "scorer", "serve", "--pool", "data/images", "--labels", "here/labels.db",
+        sys.executable, "-m", "scorer", "serve", "--pool", "data/images",
+        "--labels", "here/labels.db",
         "--graph", "here/scorer.onnx", "--port", str(port), "--new-classes", "--ahead", "4",
         "--classes", ",".join(trees.NAMES), "--size", "64x96", "--learner",
     ]  # fmt: skip

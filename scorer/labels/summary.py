@@ -1,0 +1,82 @@
+"""What a label store holds, in numbers: who answered what, how fast, and whether they agree."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from scorer.labels.answer import Answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotator:
+    """seconds: the median of an answer."""
+
+    answers: int
+    labels: int
+    unsure: int
+    skip: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Of all answers that were not taken back. by_class, by_source: of those that stand.
+
+    looked_again, mended: answers that were shown again, and that became another. seen_by_several,
+    agreed: pixels to which several annotators gave a class, and to which all gave the same.
+    """
+
+    answers: int
+    images: int
+    annotators: Mapping[str, Annotator]
+    by_class: Mapping[str, int]
+    by_source: Mapping[str, int]
+    looked_again: int
+    mended: int
+    seen_by_several: int
+    agreed: int
+
+
+def summarise(answers: Iterable[tuple[int, Answer]]) -> Summary:
+    """Of answers with their numbers, in the order in which they were given; none was taken back."""
+    given = dict(answers)
+    standing = {one.pixel: one for one in given.values()}
+    again = [one for one in given.values() if one.reviews in given]
+    several = [classes for classes in _by_annotator(given.values()).values() if len(classes) > 1]
+    return Summary(
+        answers=len(given),
+        images=len({one.image for one in given.values()}),
+        annotators=_annotators(given.values()),
+        by_class=dict(Counter(one.class_name for one in standing.values() if one.class_name)),
+        by_source=dict(Counter(one.source for one in standing.values())),
+        looked_again=len(again),
+        mended=sum(one.class_name != given[one.reviews or 0].class_name for one in again),
+        seen_by_several=len(several),
+        agreed=sum(len(set(classes.values())) == 1 for classes in several),
+    )
+
+
+def _annotators(answers: Iterable[Answer]) -> dict[str, Annotator]:
+    by_name: dict[str, list[Answer]] = defaultdict(list)
+    for one in answers:
+        by_name[one.annotator].append(one)
+    return {
+        name: Annotator(
+            answers=len(found),
+            labels=sum(one.answer == "label" for one in found),
+            unsure=sum(one.answer == "unsure" for one in found),
+            skip=sum(one.answer == "skip" for one in found),
+            seconds=round(median(one.seconds for one in found), 2),
+        )
+        for name, found in by_name.items()
+    }
+
+
+def _by_annotator(answers: Iterable[Answer]) -> dict[tuple[str, int, int], dict[str, str]]:
+    """The last class that each annotator gave each pixel."""
+    found: dict[tuple[str, int, int], dict[str, str]] = defaultdict(dict)
+    for one in answers:
+        if one.class_name is not None:
+            found[one.pixel][one.annotator] = one.class_name
+    return found
