@@ -17,10 +17,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -32,7 +33,7 @@ from contestants import Run, Setting
 
 from scorer import bench
 from scorer.console import cores
-from scorer.pools import list_pool
+from scorer.pools import Index, list_pool
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = (
@@ -42,16 +43,23 @@ SETTINGS = (
 )
 MANY = Setting((256, 512), 19, passes=100)
 PLAIN = "bare network, ONNX Runtime"
+PER_CORE, ALL_CORES = "one image per core", "all cores on one image"
 # How the cores are shared: so many images at a time, so many threads for each.
-MODES = {"one image per core": (cores(), 1), "all cores on one image": (1, cores())}
+MODES = {PER_CORE: (cores(), 1), ALL_CORES: (1, cores())}
+
+Cost = dict[str, float]
+Pair = tuple[Cost, Cost]  # of a contestant, then of the bare network
+Ask = Callable[[], Cost]
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """Somebody who runs; `make(workers, threads)` builds it, `modes` are those it can do."""
+    """Somebody who runs; `make(workers, threads)` builds it in the process that it is sent to,
+    `modes` are those it can do.
+    """
 
     name: str
-    make: tuple[str, tuple[object, ...]]
+    make: Callable[[int, int], Run]
     modes: tuple[str, ...] = tuple(MODES)
     rounds: int = 7
 
@@ -72,8 +80,10 @@ class Result:
 def main() -> None:
     """Read the command line, race, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the first setting, three rounds")
-    parser.add_argument("--setting", type=int, help="only this one of the settings, from 1 on")
+    parser.add_argument("--quick", action="store_true", help="three rounds, of the first setting")
+    parser.add_argument(
+        "--setting", type=int, choices=range(1, len(SETTINGS) + 2), help="only this one of them"
+    )
     parser.add_argument("--only", help="contestants whose name contains this")
     parser.add_argument("--no-pool", action="store_true", help="leave out the pools of files")
     parser.add_argument("--out", type=Path, help="also write the JSON here")
@@ -82,9 +92,7 @@ def main() -> None:
     pools: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        settings = (*SETTINGS, MANY)
-        chosen = slice(args.setting - 1, args.setting) if args.setting else slice(None)
-        for setting in SETTINGS[:1] if args.quick else settings[chosen]:
+        for setting in _chosen(args.setting, quick=args.quick):
             _bake(setting, folder)
             few = [c for c in _field(setting, folder) if not args.only or args.only in c.name]
             results += _race(setting, few, folder, quick=args.quick)
@@ -104,6 +112,12 @@ def main() -> None:
     print(json.dumps(told))
 
 
+def _chosen(number: int | None, *, quick: bool) -> Sequence[Setting]:
+    if number is not None:
+        return [(*SETTINGS, MANY)[number - 1]]
+    return SETTINGS[:1] if quick else (*SETTINGS, MANY)
+
+
 def _bake(setting: Setting, folder: Path) -> None:
     print(f"\n### {setting}\n", flush=True)
     contestants.bake_plain(setting, _file(folder, setting, "plain"))
@@ -116,41 +130,52 @@ def _bake(setting: Setting, folder: Path) -> None:
 
 
 def _field(setting: Setting, folder: Path) -> Iterator[Contestant]:
-    per_core = ("one image per core",)
-    plain, strips = _file(folder, setting, "plain"), _file(folder, setting, "strips")
-    yield Contestant("this graph, ONNX Runtime", ("onnxruntime", (strips,)))
+    strips = _file(folder, setting, "strips")
+    yield Contestant("this graph, ONNX Runtime", partial(contestants.onnxruntime, strips))
     if setting.passes == MANY.passes:
         return
     for stride in (2, 4):
         path = _file(folder, setting, f"stride{stride}")
-        yield Contestant(f"this graph, stride {stride}, ONNX Runtime", ("onnxruntime", (path,)))
+        yield Contestant(
+            f"this graph, stride {stride}, ONNX Runtime", partial(contestants.onnxruntime, path)
+        )
     whole = _file(folder, setting, "whole")
-    yield Contestant("this graph, layout whole, ONNX Runtime", ("onnxruntime", (whole,)))
+    yield Contestant(
+        "this graph, layout whole, ONNX Runtime", partial(contestants.onnxruntime, whole)
+    )
+    yield from _in_openvino(setting, folder)
+    yield from _usual(setting)
+
+
+def _in_openvino(setting: Setting, folder: Path) -> Iterator[Contestant]:
     for precision in ("float32", "bfloat16"):
-        for name, path in (
-            ("bare network", plain),
-            ("this graph", strips),
-            ("this graph, stride 4", _file(folder, setting, "stride4")),
-            ("this graph, layout whole", whole),
+        for name, kind in (
+            ("bare network", "plain"),
+            ("this graph", "strips"),
+            ("this graph, stride 4", "stride4"),
+            ("this graph, layout whole", "whole"),
         ):
-            if precision == "float32" or "whole" not in name:
-                yield Contestant(
-                    f"{name}, OpenVINO {precision}", ("openvino", (path, precision)), per_core
-                )
-    yield Contestant("PyTorch, network m times", ("pytorch", (setting, "network")), rounds=3)
-    yield Contestant("PyTorch, last layer m times", ("pytorch", (setting, "layer")), rounds=3)
-    yield Contestant(
-        "PyTorch, last layer m times, torch.compile", ("pytorch", (setting, "compiled")), rounds=3
-    )
-    yield Contestant(
-        "baal (BALD)", ("baal", (setting,)), modes=("all cores on one image",), rounds=3
-    )
+            if precision == "float32" or kind != "whole":
+                make = partial(_openvino, _file(folder, setting, kind), precision)
+                yield Contestant(f"{name}, OpenVINO {precision}", make, (PER_CORE,))
+
+
+def _usual(setting: Setting) -> Iterator[Contestant]:
+    for name, kind in (
+        ("network m times", "network"),
+        ("last layer m times", "layer"),
+        ("last layer m times, torch.compile", "compiled"),
+    ):
+        make = partial(_torch, partial(contestants.pytorch, setting, kind))
+        yield Contestant(f"PyTorch, {name}", make, rounds=3)
+    make = partial(_torch, partial(contestants.baal, setting))
+    yield Contestant("baal (BALD)", make, (ALL_CORES,), rounds=3)
 
 
 def _race(
     setting: Setting, few: list[Contestant], folder: Path, *, quick: bool
 ) -> Iterator[Result]:
-    plain = Contestant(PLAIN, ("onnxruntime", (_file(folder, setting, "plain"),)))
+    plain = Contestant(PLAIN, partial(contestants.onnxruntime, _file(folder, setting, "plain")))
     print(f"| {'contestant':<44} | cores | ms/image | x bare | CPU ms | peak MB |")
     print("|---|---|---|---|---|---|")
     for mode in MODES:
@@ -161,16 +186,24 @@ def _race(
             for contestant in few:
                 if mode not in contestant.modes:
                     continue
+                rounds = min(3, contestant.rounds) if quick else contestant.rounds
                 with _started(contestant, setting, mode) as ask:
-                    ask()
-                    rounds = min(3, contestant.rounds) if quick else contestant.rounds
-                    pairs = [(ask(), ask_plain()) for _ in range(rounds)]
-                yield _told(setting, contestant.name, mode, pairs)
+                    if pairs := _paired(ask, ask_plain, rounds):
+                        yield _told(setting, contestant.name, mode, pairs)
+                    else:
+                        print(f"| {contestant.name:<44} | failed: see stderr |", flush=True)
 
 
-def _told(
-    setting: Setting, name: str, mode: str, pairs: list[tuple[dict[str, float], dict[str, float]]]
-) -> Result:
+def _paired(ask: Ask, ask_plain: Ask, rounds: int) -> list[Pair]:
+    """What both said in turns; nothing if the first could not."""
+    try:
+        ask()
+    except (EOFError, ConnectionError):
+        return []
+    return [(ask(), ask_plain()) for _ in range(rounds)]
+
+
+def _told(setting: Setting, name: str, mode: str, pairs: list[Pair]) -> Result:
     result = Result(
         setting=str(setting),
         name=name,
@@ -180,7 +213,7 @@ def _told(
         cpu_ms=median(one["cpu_ms"] for one, _ in pairs),
         peak_mb=max(one["peak_mb"] for one, _ in pairs),
     )
-    short = "per core" if mode == "one image per core" else "all"
+    short = "per core" if mode == PER_CORE else "all"
     print(
         f"| {name:<44} | {short} | {result.ms:.1f} | {result.ratio:.2f} | {result.cpu_ms:.0f} "
         f"| {result.peak_mb:.0f} |",
@@ -190,31 +223,32 @@ def _told(
 
 
 @contextmanager
-def _started(
-    contestant: Contestant, setting: Setting, mode: str
-) -> Iterator[Callable[[], dict[str, float]]]:
-    """A process that runs the contestant for a while whenever it is asked to."""
+def _started(contestant: Contestant, setting: Setting, mode: str) -> Iterator[Ask]:
+    """A process that runs the contestant for a while whenever it is asked to; EOFError or
+    ConnectionError where it has ended.
+    """
     context = get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_serve, args=(there, contestant, setting, mode))
     process.start()
+    there.close()  # while it is open here too, nobody hears that the process has ended
 
-    def ask() -> dict[str, float]:
+    def ask() -> Cost:
         here.send("go")
-        answer: dict[str, float] = here.recv()
+        answer: Cost = here.recv()
         return answer
 
     try:
         yield ask
     finally:
-        here.send(None)
+        with suppress(ConnectionError):
+            here.send(None)
         process.join()
 
 
 def _serve(pipe: Connection, contestant: Contestant, setting: Setting, mode: str) -> None:
     workers, threads = MODES[mode]
-    kind, arguments = contestant.make
-    run = _made(kind, arguments, workers, threads)
+    run = contestant.make(workers, threads)
     images = np.random.default_rng(0).integers(0, 256, (4, 1, *setting.size, 3), dtype=np.uint8)
     while pipe.recv() is not None:
         rate, cpu = bench.throughput(lambda index: run(images[index % 4]), workers, 1.5)
@@ -222,16 +256,15 @@ def _serve(pipe: Connection, contestant: Contestant, setting: Setting, mode: str
         pipe.send({"ms": 1e3 / rate, "cpu_ms": cpu * 1e3, "peak_mb": most / 1e6})
 
 
-def _made(kind: str, arguments: tuple, workers: int, threads: int) -> Run:  # type: ignore[type-arg]
-    if kind == "onnxruntime":
-        return contestants.onnxruntime(*arguments, workers, threads)
-    if kind == "openvino":
-        path, precision = arguments
-        return contestants.openvino(path, workers, precision)
+def _openvino(path: Path, precision: str, workers: int, _threads: int) -> Run:
+    return contestants.openvino(path, workers, precision)
+
+
+def _torch(make: Callable[[], Run], _workers: int, threads: int) -> Run:
     import torch  # PyTorch's threads are counted per thread that calls it
 
     torch.set_num_threads(threads)
-    run = contestants.pytorch(*arguments) if kind == "pytorch" else contestants.baal(*arguments)
+    run = make()
 
     def counted(image: contestants.Image) -> object:
         torch.set_num_threads(threads)
@@ -256,11 +289,12 @@ def _pools(folder: Path, *, quick: bool) -> dict[str, object]:
         "images/s of the bare graph": cost.rate,
         "share": cost.share,
     }
+    source = sorted((folder / "pool" / "images").iterdir())
     for many in (20, 60) if quick else (200, 2000):
         copies = folder / f"pool{many}"
         copies.mkdir()
         for index in range(many):
-            os.link(pool.image(pool.names[index % count]), copies / f"{index:05}.jpg")
+            os.link(source[index % count], copies / f"{index:05}.jpg")
         found[f"peak MB of scorer rank over {many} files"] = _ranked(graph, copies)
     if not quick:
         heavy = SETTINGS[2]
@@ -270,7 +304,7 @@ def _pools(folder: Path, *, quick: bool) -> dict[str, object]:
     return found
 
 
-def photographs(folder: Path, count: int):  # type: ignore[no-untyped-def]
+def photographs(folder: Path, count: int) -> Index:
     """2048x1024 JPEGs of drawn streets, as noisy as a camera's; every drawing is used ten times."""
     drawn = max(1, count // 25)
     subprocess.run(
@@ -280,9 +314,9 @@ def photographs(folder: Path, count: int):  # type: ignore[no-untyped-def]
     )  # fmt: skip
     images = folder / "images"
     images.mkdir()
-    source = list_pool(folder / "drawn" / "images")
+    source = sorted((folder / "drawn" / "images").iterdir())
     for index in range(count):
-        shutil.copy(source.image(source.names[index % drawn]), images / f"{index:04}.jpg")
+        shutil.copy(source[index % drawn], images / f"{index:04}.jpg")
     return list_pool(images)
 
 
