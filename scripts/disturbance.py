@@ -32,19 +32,21 @@ class Disturbance:
     room: int
 
     def happen(self, commands: Sequence[Sequence[str]], folder: Path, disk: Path) -> dict[str, Any]:
-        """Give one of the commands after the other in a folder until one ends well."""
+        """Give one of the commands after the other in a folder until one ends well that has seen
+        the pool as it is in the end.
+        """
         codes: list[int] = []
         with small_disk(disk, self.room) as enlarge, killing(self.kills, KINDS, PAUSE) as killed:
             images = threading.Timer(PAUSE[1], self._spoil_images)
             images.start()
             for command in cycle(commands):
+                spoiled = not images.is_alive()
                 done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
                 codes.append(done.returncode)
                 if done.returncode == CannotWrite.exit_code:
                     enlarge()
-                elif done.returncode in {0, SOME_SKIPPED}:
+                elif spoiled and done.returncode in {0, SOME_SKIPPED}:
                     break
-            images.join()
             return {
                 "killed": dict(Counter(killed)), "commands": len(codes),
                 "disk full": codes.count(CannotWrite.exit_code), "still running": len(started()),
