@@ -20,7 +20,7 @@ from itertools import chain
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bench
 import contestants
@@ -33,6 +33,10 @@ from scorer.ranking.job import RankOptions, Run, rank_to_file
 from scorer.ranking.shard import Criteria
 from scorer.runtimes import cuda, doctor, gpu, sidecar
 from scorer.runtimes.base import Runtime
+
+if TYPE_CHECKING:
+    from export.builder import EngineOptions
+    from scorer.runtimes.tensorrt import Lane
 
 SETTING = Setting((256, 512), 19)
 SMALL = Setting((96, 128), 5, passes=4)  # for parity, which the CPU computes, too
@@ -107,9 +111,9 @@ def parity(folder: Path) -> Iterator[Row]:
 
 
 def _built(name: str, flavour: str, graph: Path, out: Path, pool: Index) -> Iterator[Row]:
-    from export import engine
+    from export import builder, engine
 
-    engine.build(graph, out, engine.EngineOptions(flavour=flavour, batch=(1, 2, 4)))
+    engine.build(graph, out, builder.EngineOptions(flavour=flavour, batch=(1, 2, 4)))
     yield from _parity(name, "tensorrt", out, pool)
 
 
@@ -130,8 +134,12 @@ def _parity(name: str, runtime: str, graph: Path, pool: Index) -> Iterator[Row]:
     yield Row(
         name,
         None,
-        f"{judged}; map off by {verdict.map_difference:.1e}, regret {verdict.regret:.1e}",
+        f"{judged}; {_of_map(verdict.map_difference)}, regret {verdict.regret:.1e}",
     )
+
+
+def _of_map(difference: float | None) -> str:
+    return "no pixel of the map compared" if difference is None else f"map off by {difference:.1e}"
 
 
 def _drawn(folder: Path) -> Index:
@@ -223,11 +231,11 @@ def _left_there(session: Any, image: Image) -> None:
 
 
 def _of_engine(flavour: str, graph: Path, plain: Path, race: Race) -> Iterator[Row]:
-    from export import engine
+    from export import builder, engine
     from scorer.runtimes.tensorrt import TensorRt
 
     out = graph.with_suffix(f".{flavour}.engine")
-    options = engine.EngineOptions(flavour=flavour, batch=(1, race.batch, race.batch))
+    options = builder.EngineOptions(flavour=flavour, batch=(1, race.batch, race.batch))
     engine.build(graph, out, options)
     opened, lane = TensorRt(out, workers=WORKERS), _lane(plain, options)
     bare = race.bare(flavour, lambda image: lane.run({"image": image}, []))
@@ -235,7 +243,7 @@ def _of_engine(flavour: str, graph: Path, plain: Path, race: Race) -> Iterator[R
     yield from race.scoring(flavour, opened, bare.ms)
 
 
-def _lane(plain: Path, options: Any) -> Any:
+def _lane(plain: Path, options: "EngineOptions") -> "Lane":
     """A bare network as an engine; its logits stay on the GPU."""
     import onnx
 
@@ -283,12 +291,12 @@ def _of_pytorch(batch: int, seconds: float) -> Iterator[Row]:
         return
     torch.backends.cudnn.allow_tf32 = False
     image = np.zeros((batch, *SETTING.size, 3), np.uint8)
-    alone: list[float] = []
+    taken: dict[str, float] = {}
 
     def timed(kind: str, name: str) -> Iterator[Row]:
         run = contestants.pytorch(SETTING, kind, device="cuda")
-        alone.append(_timed(lambda: run(image), batch, seconds))
-        yield Row(name, alone[-1], f"{alone[-1] / alone[0]:.1f} x bare")
+        taken[kind] = ms = _timed(lambda: run(image), batch, seconds)
+        yield Row(name, ms, f"{ms / taken['bare']:.1f} x bare" if "bare" in taken else "")
 
     for kind, what in PYTORCH.items():
         name = f"PyTorch float32, {what}"
@@ -323,7 +331,8 @@ def _timed(run: Callable[[], object], batch: int, seconds: float) -> float:
     """Median ms per image."""
     for _ in range(3):
         run()
-    times, end = [], perf_counter() + seconds
+    times: list[float] = []
+    end = perf_counter() + seconds
     while perf_counter() < end or not times:
         begin = perf_counter()
         run()
