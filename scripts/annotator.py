@@ -82,7 +82,7 @@ class Annotator:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("address")
     parser.add_argument("--masks", type=Path, required=True)
     parser.add_argument("--answers", type=int, default=600)

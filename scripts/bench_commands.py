@@ -127,9 +127,12 @@ def _command(*words: str) -> str:
 
 
 def _python(*words: str) -> str:
-    """What it says on stderr."""
+    """What it says on stderr; the whole race ends with that where it fails."""
     command = [sys.executable, *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(words)}: exit status {done.returncode}\n{done.stderr}")
+    return done.stderr
 
 
 if __name__ == "__main__":

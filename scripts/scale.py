@@ -37,7 +37,7 @@ N, PER_FOLDER = 5, 1000
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--images", type=int, default=20_000)
     options.add_argument("--names", type=int, default=1_000_000)
     options.add_argument("--kills", type=int, default=20)
