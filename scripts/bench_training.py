@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -29,6 +29,7 @@ from trainer import clicks, dataset, networks
 from trainer.augment import augment
 from trainer.dataset import Dataset
 from trainer.loop import fit, precision
+from trainer.network import BayesianNetwork
 from trainer.pytorch import device
 from trainer.recipe import Recipe
 from trainer.sample import Sample
@@ -46,7 +47,7 @@ def main() -> None:
         found = _drawn(Path(name), asked.images)
         labels, _ = clicks.draw(found.train, found.classes, pixels=5, seed=0)
         samples = [s for s in clicks.gather(found.train, labels, SIZE) if isinstance(s, Sample)]
-        ways = {
+        ways: dict[str, Callable[[], float]] = {
             "ours": lambda: _ours(samples),
             "ours, float32": lambda: _ours(samples, "32-true"),
             "the usual way": lambda: _usual(found, samples),
@@ -79,7 +80,7 @@ def _drawn(folder: Path, images: int) -> Dataset:
          "--val", "1", "--size", f"{SIZE[0]}x{SIZE[1]}"],
         check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    command = [sys.executable, "-m", "trainer", "init", folder]
+    command = [sys.executable, "-m", "trainer", "init", str(folder)]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     return replace(dataset.read(folder / "dataset.toml"), size=SIZE)
 
@@ -121,7 +122,7 @@ def _usual(found: Dataset, samples: list[Sample]) -> float:
     return len(samples) / (perf_counter() - begin)
 
 
-def _network(samples: list[Sample]):  # type: ignore[no-untyped-def]
+def _network(samples: list[Sample]) -> BayesianNetwork:
     torch.manual_seed(0)
     classes = 1 + max(max(sample.present) for sample in samples)
     return networks.build(NETWORK, max(classes, 12), rate=0.2, kind="channel")

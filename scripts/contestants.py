@@ -6,9 +6,16 @@ Each is built inside the process that will run it, and gives a function of one i
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:  # a process has in memory only what its contestant needs
+    import torch
+
+    from trainer.network import BayesianNetwork
 
 Image = npt.NDArray[np.uint8]  # [1, H, W, 3]
 Run = Callable[[Image], object]
@@ -82,11 +89,9 @@ def bake_plain(setting: Setting, path: Path, *, batch: int = 1, precision: str =
 
 def onnxruntime(path: Path, workers: int, threads: int) -> Run:
     """A graph in ONNX Runtime, set up as the scorer does it; exclude nothing."""
-    from queue import SimpleQueue
-
     from scorer.runtimes.cpu import open_session
 
-    free: SimpleQueue = SimpleQueue()
+    free: SimpleQueue[Any] = SimpleQueue()
     sessions = [open_session(path, threads) for _ in range(workers)]
     for session in sessions:
         free.put(session)
@@ -128,9 +133,7 @@ def openvino(path: Path, workers: int, precision: str) -> Run:
             "INFERENCE_NUM_THREADS": workers,
         },
     )
-    from queue import SimpleQueue
-
-    free: SimpleQueue = SimpleQueue()
+    free: SimpleQueue[Any] = SimpleQueue()
     for _ in range(workers):
         free.put(compiled.create_infer_request())
 
@@ -215,7 +218,7 @@ def baal(setting: Setting) -> Run:
     return run
 
 
-def _balentacq(p, top_k):  # type: ignore[no-untyped-def]
+def _balentacq(p: "torch.Tensor", top_k: int) -> "torch.Tensor":
     """Best values of 1 / BalEnt for probabilities p [m, 1, C, H, W], straight from the paper."""
     import torch
 
@@ -235,7 +238,8 @@ def _balentacq(p, top_k):  # type: ignore[no-untyped-def]
     return score.flatten(1).topk(top_k).values
 
 
-def network_of(setting: Setting):  # type: ignore[no-untyped-def]
+def network_of(setting: Setting) -> "BayesianNetwork":
+    """The network of a setting, the same weights in every call."""
     import torch
 
     from trainer import networks
