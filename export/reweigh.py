@@ -74,6 +74,13 @@ def _trunk(network: BayesianNetwork) -> dict[str, Tensor]:
     return {_TRUNK + name: one for name, one in tensors.items() if not _is_classifier(name)}
 
 
+def learned_tensors(network: Scorable) -> set[str]:
+    """The tensors in front of the features that training changes; none where all of them may."""
+    if not isinstance(network, BayesianNetwork) or not isinstance(network.trunk, PixelHead):
+        return set()
+    return _learned(network)
+
+
 def _learned(network: BayesianNetwork) -> set[str]:
     """Those of them that are not the backbone's: the head, and the units of its channels."""
     names = network.state_dict()

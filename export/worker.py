@@ -7,13 +7,17 @@ from time import monotonic
 from onnx import ModelProto
 
 from export.graph import GraphOptions, bake, contract_for, earlier, save
+from export.halves import halves
+from scorer.files import replacing_path
 from scorer.labels import Labels, learned
 from scorer.labels.answered import Answered
 from scorer.labels.learned import Doubt, Learned
+from scorer.runtimes.kept import halves_of
 from trainer.live.audit import Audit, measure
 from trainer.live.doubts import Doubts
 from trainer.live.home import Home
 from trainer.live.learner import Learner, can_learn
+from trainer.network import Scorable
 
 OnDoubts = Callable[[Sequence[Doubt]], None]
 
@@ -102,7 +106,7 @@ class Worker:
         fitted = monotonic()
         contract = contract_for(network, card, _OPTIONS)
         self._like = bake(network, contract, self._like)
-        save(self._like, self.home.graph)
+        self._save(network)
         exported = monotonic()
         audit = self._audited(random)
         return Learned(
@@ -113,7 +117,18 @@ class Worker:
             exported=round(exported - fitted, 3),
             audit=None if audit is None else asdict(audit),
             confirmed=confirmed,
+            graph=contract.sha256,
         )
+
+    def _save(self, network: Scorable) -> None:
+        """The graph, and before it the halves of it that the service may use in its place."""
+        parts = halves(self._like, network)
+        for part, path in zip(parts or (), halves_of(self.home.graph), strict=False):
+            content = part.SerializeToString(deterministic=True)
+            if not path.is_file() or path.read_bytes() != content:
+                with replacing_path(path) as temporary:
+                    temporary.write_bytes(content)
+        save(self._like, self.home.graph)
 
     def _doubt(self) -> None:
         if self._newest is not None:

@@ -32,7 +32,8 @@ class Annotator:
     acknowledged: list[float] = field(default_factory=list)  # seconds until an answer was received
     sources: list[str] = field(default_factory=list)
     images: set[str] = field(default_factory=set)
-    graphs: dict[str, int] = field(default_factory=dict)  # the first answer to each graph
+    answered: list[tuple[int, float]] = field(default_factory=list)  # row of the store, and when
+    questions: list[tuple[str, float]] = field(default_factory=list)  # graph that asked, and when
     waited: int = 0  # times that there was no question
 
     def answer(self) -> None:
@@ -41,6 +42,7 @@ class Annotator:
             self.waited += 1
             time.sleep(ASK_AGAIN_S)
         one = queue[0]
+        self.questions.append((one["graph"], time.monotonic()))
         with Image.open((self.masks / one["image"]).with_suffix(".png")) as mask:
             value = int(np.asarray(mask)[one["row"], one["col"]])
         is_known = value < len(self.classes)
@@ -51,11 +53,11 @@ class Annotator:
             "annotator": "annotator", "seconds": 1.0, "request": uuid.uuid4().hex,
         }  # fmt: skip
         begin = time.perf_counter()
-        self.ask("/v1/labels", body)
+        received = self.ask("/v1/labels", body)
+        self.answered.append((received["id"], time.monotonic()))
         self.acknowledged.append(time.perf_counter() - begin)
         self.sources.append(one["source"])
         self.images.add(one["image"])
-        self.graphs.setdefault(one["graph"], len(self.acknowledged))
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -64,6 +66,15 @@ class Annotator:
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
+
+    def until_known(self) -> list[float]:
+        """Seconds from each answer to the first question by a model that has learned from it."""
+        rows = {one["graph"]: one["rows"] for one in self.ask("/v1/curve")}
+        found = []
+        for row, when in self.answered:
+            later = (at for graph, at in self.questions if at > when and rows.get(graph, -1) >= row)
+            found += [at - when for at in [next(later, None)] if at is not None]
+        return found
 
     def told(self, seconds: float) -> dict[str, object]:
         """In milliseconds, but for the seconds."""
@@ -76,7 +87,8 @@ class Annotator:
             "receipt_median_ms": round(float(np.median(received)), 1),
             "receipt_p95_ms": round(float(np.percentile(received, 95)), 1),
             "receipt_max_ms": round(float(received.max()), 1),
-            "graphs": len(self.graphs),
+            "graphs": len({graph for graph, _ in self.questions}),
+            "known_median_s": round(float(np.median(self.until_known() or [np.nan])), 1),
             "waited": self.waited,
         }
 

@@ -67,6 +67,7 @@ COMMANDS = (
     "scorer bench",
     "scorer labels export",
     "scorer labels import",
+    "scorer labels summary",
 )
 
 

@@ -23,7 +23,7 @@ class Learned:
     """A model. rows: of the store that it has seen; labels, images: that it learned from.
     gathered_and_fitted, exported: seconds. audit: what random pixels say of it, as
     trainer/live/audit.py has it; None without any. confirmed: of the last first guesses, the share
-    that annotators confirmed; None before there were enough.
+    that annotators confirmed; None before there were enough. graph: the hash of its contract.
     """
 
     rows: int
@@ -33,6 +33,7 @@ class Learned:
     exported: float
     audit: dict[str, Any] | None = None
     confirmed: float | None = None
+    graph: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

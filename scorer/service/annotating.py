@@ -103,7 +103,7 @@ def _add_state(app: FastAPI, annotation: Annotation) -> None:
         }
 
     @app.get("/v1/curve", tags=_ANNOTATION)
-    def curve() -> list[dict[str, float | None]]:
+    def curve() -> list[dict[str, float | str | None]]:
         """A point per model of a live session: how good it is, over the labels it learned from."""
         return annotation.progress.curve()
 

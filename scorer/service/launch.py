@@ -19,6 +19,7 @@ from scorer.ranking.messages import warn_of_neighbours
 from scorer.runtimes import choose, open_graph
 from scorer.runtimes.base import Runtime
 from scorer.runtimes.blank import Blank, is_blank
+from scorer.runtimes.kept import Features, open_halves
 from scorer.service import address, app
 from scorer.service.annotation import Annotation
 from scorer.service.connection import Connection
@@ -27,6 +28,8 @@ from scorer.service.inbox import Inbox
 from scorer.service.instance_lock import instance_lock
 from scorer.service.scoring import Scoring
 from scorer.service.served import Served
+
+_KEPT_BYTES = 500_000_000  # of what a frozen backbone has seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +61,14 @@ class ServeOptions:
     def opened(self) -> Served:
         """The graph, which can be opened again; nothing in its place while there is none."""
         needs_no_graph = self.classes is not None or self.new_classes
+        features, workers = Features(_KEPT_BYTES), self.threads or cores()
 
         def reopen() -> Runtime:
             if needs_no_graph and not self.graph.exists():
-                return Blank(self.classes or (), self.size, workers=self.threads or cores())
-            return self.open(self.graph)
+                return Blank(self.classes or (), self.size, workers=workers)
+            is_cpu = choose(self.runtime, self.precision, self.graph) == "cpu"
+            halves = open_halves(self.graph, features, workers=workers) if is_cpu else None
+            return halves or self.open(self.graph)
 
         return Served(reopen)
 

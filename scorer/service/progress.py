@@ -61,12 +61,19 @@ class Progress:
         change = trend(self.models)
         return asdict(found) | {"trend": change and asdict(change)}
 
-    def curve(self) -> list[dict[str, float | None]]:
-        """A point per model, thinned: labels, accuracy and miou with their intervals, confirmed."""
+    def curve(self) -> list[dict[str, float | str | None]]:
+        """A point per model, thinned: rows, labels, accuracy and miou with their intervals, the
+        share of confirmed guesses, the graph.
+        """
         models = self.models
         names = [f"{name}{end}" for name in ("accuracy", "miou") for end in ("", "_low", "_high")]
         return [
-            {"labels": one.labels, "confirmed": one.confirmed}
+            {
+                "rows": one.rows,
+                "labels": one.labels,
+                "confirmed": one.confirmed,
+                "graph": one.graph,
+            }
             | {name: _measured(one).get(name) for name in names}
             for one in models[:: -(-len(models) // _POINTS) or 1]
         ]

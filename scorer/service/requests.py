@@ -10,6 +10,7 @@ from fastapi import FastAPI, File, HTTPException, Query, Request, Response, Uplo
 from pydantic import Field
 
 from scorer.errors import BadImage
+from scorer.runtimes.blank import is_blank
 from scorer.selection.spacing import AUTO
 from scorer.service import inference
 from scorer.service.guard import GRAPH, Limits
@@ -117,8 +118,9 @@ def _add_inference(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
         return Response()
 
     async def ready() -> Response:
-        """The graph is warm."""
-        return Response(status_code=200 if served.ready else 503)
+        """The graph is warm, and scores by a model."""
+        is_ready = served.ready and not is_blank(served.runtime.contract)
+        return Response(status_code=200 if is_ready else 503)
 
     async def model() -> dict[str, Any]:
         """The graph's inputs and outputs."""

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from scorer.errors import BadInput, Failure
-from scorer.service.scoring import Busy
+from scorer.service.scoring import Busy, NoModel
 
 
 def error_response(
@@ -28,6 +28,7 @@ def add(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_refused)
     app.exception_handler(Failure)(_failed)
     app.exception_handler(Busy)(_busy)
+    app.exception_handler(NoModel)(_no_model)
 
 
 async def _not_understood(request: Request, error: Exception) -> Response:
@@ -54,3 +55,7 @@ async def _failed(request: Request, error: Exception) -> Response:
 async def _busy(request: Request, error: Exception) -> Response:
     assert isinstance(error, Busy)
     return error_response(request.url.path, 429, str(error), {"Retry-After": str(error.seconds)})
+
+
+async def _no_model(request: Request, error: Exception) -> Response:
+    return error_response(request.url.path, 503, str(error), {"Retry-After": "10"})

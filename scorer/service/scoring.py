@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from scorer.contract import Contract
 from scorer.runtimes.base import Runtime, Scores
+from scorer.runtimes.blank import is_blank
 from scorer.service.served import Served
 
 
@@ -54,6 +55,13 @@ class Busy(Exception):
         self.seconds = seconds
 
 
+class NoModel(Exception):
+    """Random pixels are asked for until there is a model: nothing can be scored."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no model yet")
+
+
 @dataclass
 class _Job:
     work: Submission
@@ -89,7 +97,9 @@ class Scoring:
         return self._taken
 
     def submit(self, works: Sequence[Submission]) -> "list[Future[Scored]]":
-        """Take all or, raising Busy, none."""
+        """Take all or, raising Busy or NoModel, none."""
+        if is_blank(self.served.runtime.contract):
+            raise NoModel
         images = sum(work.images for work in works)
         with self._room:
             if self._taken and self._taken + images > self.waiting:

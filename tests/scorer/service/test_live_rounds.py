@@ -182,3 +182,17 @@ def test_an_annotator_may_answer_a_pixel_that_was_not_asked(folder: Path, tiny: 
         undone = client.post("/v1/undo", json={"annotator": "ann", "request": "u"}).json()
         assert undone == {"undone": True, "query": None}, "nobody had asked for it"
         assert client.post("/v1/labels", json=free | {"request": "h"}).status_code == 201
+
+
+def test_without_a_model_nothing_is_scored_on_request(folder: Path, tiny: Graph) -> None:
+    annotation = live(folder, tiny())
+    with answering(annotation) as client:
+        until(lambda: client.get("/health/ready").status_code == 200)
+        files = [("images", ("a.png", (folder / "images" / "00.png").read_bytes()))]
+        refused = client.post("/v1/rank", files=files)
+        assert (refused.status_code, refused.json()) == (503, {"detail": "there is no model yet"})
+        assert client.get("/v2/health/ready").status_code == 503
+        (folder / "scorer.onnx").write_bytes(tiny().read_bytes())
+        assert annotation.rounds.reload()
+        assert client.get("/v2/health/ready").status_code == 200
+        assert client.post("/v1/rank?n=1&min_distance=0", files=files).status_code == 200

@@ -61,7 +61,8 @@ def test_the_file_is_read_again_when_it_has_grown(tmp_path: Path) -> None:
     assert (state["labels"], state["audit"], state["trend"]) == (130, None, None)
     assert progress.curve()[0]["accuracy"] == 0.5
     assert progress.curve()[1] == {
-        "labels": 130, "confirmed": 0.7, "accuracy": None, "accuracy_low": None,
+        "rows": 130, "labels": 130, "confirmed": 0.7, "graph": "", "accuracy": None,
+        "accuracy_low": None,
         "accuracy_high": None, "miou": None, "miou_low": None, "miou_high": None,
     }  # fmt: skip
     os.truncate(path, 0)

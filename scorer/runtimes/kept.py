@@ -1,0 +1,115 @@
+"""ONNX Runtime on the CPU with a graph in two halves: what the first sees of an image is kept.
+
+A frozen backbone is most of the work, and sees the same in a photograph whatever was learned since
+(export/halves.py).
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scorer.contract import IMAGE, METADATA_KEY
+from scorer.errors import BadGraph
+from scorer.runtimes.base import Scores, asked, fed, read_contract
+from scorer.runtimes.cpu import open_session
+
+Maps = dict[str, npt.NDArray[np.float32]]
+
+
+class Features:
+    """What backbones have seen, up to `most_bytes`, the least lately asked for first out; for any
+    thread.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes, self.bytes = most_bytes, 0
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[bytes, Maps] = OrderedDict()
+
+    def get(self, key: bytes) -> Maps | None:
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
+
+    def keep(self, key: bytes, maps: Maps) -> None:
+        with self._lock:
+            if key in self._kept:
+                return
+            self._kept[key] = maps
+            self.bytes += _size(maps)
+            while self.bytes > self.most_bytes:
+                _, gone = self._kept.popitem(last=False)
+                self.bytes -= _size(gone)
+
+
+class KeptFeatures:
+    """A scoring graph in two halves, for `workers` threads; scores are those of the whole graph."""
+
+    name = "cpu float32"
+
+    def __init__(self, graph: Path, features: Features, *, workers: int) -> None:
+        front, behind = halves_of(graph)
+        self._digest, self._features = hashlib.sha256(front.read_bytes()).digest(), features
+        sessions = [(open_session(front), open_session(behind)) for _ in range(workers)]
+        metadata = sessions[0][1].get_modelmeta().custom_metadata_map
+        self.contract, self.workers = read_contract(metadata.get(METADATA_KEY), behind), workers
+        self._free: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
+        for pair in sessions:
+            self._free.put(pair)
+
+    def run(
+        self,
+        image: npt.NDArray[np.uint8],
+        exclude: npt.NDArray[np.uint8],
+        noise: npt.NDArray[np.float32] | None = None,
+        *,
+        want_map: bool = False,
+    ) -> Scores:
+        feeds = fed(self.contract, image, exclude, noise)
+        front, behind = self._free.get()
+        try:
+            alone = []
+            for index in range(len(image)):
+                one = {name: values[index : index + 1] for name, values in feeds.items()}
+                maps = self._seen(front, one.pop(IMAGE))
+                alone.append(behind.run(asked(want_map), maps | one))
+        finally:
+            self._free.put((front, behind))
+        return Scores(*(np.concatenate(parts) for parts in zip(*alone, strict=True)))
+
+    def _seen(self, front: Any, image: npt.NDArray[np.uint8]) -> Maps:
+        key = hashlib.sha256(self._digest + image.tobytes()).digest()
+        found = self._features.get(key)
+        if found is None:
+            names = [entry.name for entry in front.get_outputs()]
+            found = dict(zip(names, front.run(names, {IMAGE: image}), strict=True))
+            self._features.keep(key, found)
+        return found
+
+
+def halves_of(graph: Path) -> tuple[Path, Path]:
+    """Where the halves of a graph lie: scorer.onnx → scorer.front.onnx, scorer.behind.onnx."""
+    return graph.with_suffix(".front.onnx"), graph.with_suffix(".behind.onnx")
+
+
+def open_halves(graph: Path, features: Features, *, workers: int) -> KeptFeatures | None:
+    """The halves that lie beside a graph; None where there are none, or those of another graph."""
+    if not all(path.is_file() for path in halves_of(graph)):
+        return None
+    try:
+        opened = KeptFeatures(graph, features, workers=workers)
+    except BadGraph:
+        return None
+    return opened if opened.contract.to_json().encode() in graph.read_bytes() else None
+
+
+def _size(maps: Maps) -> int:
+    return sum(values.nbytes for values in maps.values())
