@@ -13,6 +13,8 @@ from scorer.console import Program, Size, progress, say
 from scorer.contract import ACQUISITIONS, PRECISIONS, STRIDES, Contract
 from scorer.errors import BadInput
 from scorer.files import check_writable
+from scorer.images.preprocessing import LAYOUTS
+from scorer.plain import CLASS_MAP, OUTPUTS
 
 if TYPE_CHECKING:
     from export.source import Source
@@ -104,11 +106,25 @@ def main() -> None:
     help="Let the graph give the uncertainty map, which spacing, --overlay and the page need.",
 )
 @click.option(
+    "--plain",
+    is_flag=True,
+    help="Write the network alone, for applications and scorer segment: no passes, no scores.",
+)
+@click.option(
+    "--result",
+    type=click.Choice(OUTPUTS),
+    help=f"With --plain: what the graph gives for every pixel.  [default: {OUTPUTS[0]}]",
+)
+@click.option(
+    "--image-layout",
+    "image_layout",
+    type=click.Choice(LAYOUTS),
+    help="With --plain: order of the axes of the image, which is uint8 RGB.  [default: nhwc]",
+)
+@click.option(
     "--out",
     type=options.FILE,
-    default="scorer.onnx",
-    show_default=True,
-    help="File that the graph is written to.",
+    help="File that the graph is written to.  [default: scorer.onnx; with --plain network.onnx]",
 )
 def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     model: Path,
@@ -123,12 +139,16 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     top_k: int,
     mask_seed: int,
     with_map: bool,
-    out: Path,
+    plain: bool,
+    result: str | None,
+    image_layout: str | None,
+    out: Path | None,
 ) -> None:
     """Bake a model, its dropout passes and an acquisition into one ONNX graph.
 
     With --from, the model is any segmentation network in an ONNX file: its last linear layer is
-    found, and what is behind it is replaced by the scoring head.
+    found, and what is behind it is replaced by the scoring head. With --plain, the graph is the
+    network alone, from an image to the classes of its pixels.
 
     \b
     Examples:
@@ -139,14 +159,20 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export onnx --target gpu --precision fp16
       python -m export onnx --from segformer.onnx --classes config.json
       python -m export onnx --from unet.onnx --size 512x512 --preset unit
+      python -m export onnx --plain --result probabilities
     """
     needs_onnx()
     from export.graph import GraphOptions, bake, contract_for, earlier, save  # noqa: PLC0415
 
+    _check_plain(plain)
+    out = out or Path("network.onnx" if plain else "scorer.onnx")
     if out.exists() and out.resolve() == (model if source is None else source.path).resolve():
         raise BadInput(f"--out {out} would write over the network", remedy="choose another name")
     check_writable(out)
     built, card = _opened(model, network, source, size)
+    if plain:
+        _write_plain(built, card, out, size, result, image_layout, precision)
+        return
     wanted = GraphOptions(
         passes=passes,
         acquisition=acquisition,
@@ -168,6 +194,53 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
 
 for command in (verify_command, tensorrt_command, triton_command):
     main.add_command(command)
+
+
+_OF_SCORES = ("passes", "acquisition", "stride", "target", "top_k", "mask_seed", "with_map")
+_OF_PLAIN = ("result", "image_layout")
+
+
+def _check_plain(plain: bool) -> None:
+    """Refuse options that would have no effect."""
+    context = click.get_current_context()
+    names = _OF_SCORES if plain else _OF_PLAIN
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if option.name in names and source is click.core.ParameterSource.COMMANDLINE:
+            what = "a plain network has no scores" if plain else "give it with --plain"
+            raise click.UsageError(f"{option.opts[0]} is of no effect: {what}")
+
+
+def _write_plain(
+    network: "Scorable",
+    card: "Card",
+    out: Path,
+    size: tuple[int, int] | None,
+    result: str | None,
+    layout: str | None,
+    precision: str | None,
+) -> None:
+    """The network alone."""
+    from export.graph import save  # noqa: PLC0415
+    from export.plain import PlainOptions, bake, contract_for  # noqa: PLC0415
+
+    wanted = PlainOptions(
+        size=size,
+        output=result or OUTPUTS[0],
+        layout=layout or LAYOUTS[1],
+        precision=None if precision is None else _PRECISIONS[precision],
+    )
+    contract = contract_for(network, card, wanted)
+    with progress("graphs") as bar:
+        bar.add_task(f"tracing {card.network}", total=None)
+        graph = bake(network, contract)
+    save(graph, out)
+    then = "" if contract.output == CLASS_MAP else f"; next: scorer segment --network {out}"
+    say(
+        f"wrote {out}: {contract.network} at {contract.height}x{contract.width}, "
+        f"{len(contract.classes)} classes, {out.stat().st_size / 1e6:.1f} MB{then}",
+        style="green",
+    )
 
 
 def _tell_written(out: Path, contract: "Contract", card: "Card", target: str) -> None:

@@ -53,7 +53,7 @@ def contract_for(network: Scorable, card: Card, options: GraphOptions) -> Contra
     """The contract that a graph baked with these options fulfils."""
     height, width = options.size or card.size
     foreign = isinstance(network, ForeignNetwork)
-    features = _features(network, (height, width))[1:]
+    features = features_of(network, (height, width))[1:]
     stride = options.stride or tiling.coarsest(
         features, (height, width), align_corners=network.align_corners, top_k=options.top_k
     )
@@ -97,7 +97,7 @@ def contract_for(network: Scorable, card: Card, options: GraphOptions) -> Contra
         network=card.network,
         output=network.head.output if isinstance(network, ForeignNetwork) else "",
         align_corners=network.align_corners,
-        precision=_precision(network, options.precision),
+        precision=precision_of(network, options.precision),
         preprocessing=network.preprocessing,
         weights_sha256=network.sha256,
         versions={"balentacq": __version__, "torch": torch.__version__, "onnx": onnx.__version__},
@@ -125,7 +125,7 @@ def bake(network: Scorable, contract: Contract, like: ModelProto | None = None) 
     The same network, contract and versions give the same bytes. like: an earlier graph, which is
     given the weights of the network in place of a trace where its structure is the same.
     """
-    features = _features(network, contract.grid)
+    features = features_of(network, contract.grid)
     raster = tiling.raster(contract.layout, features[1:], contract.map)
     behind = reference(network, contract, raster).tail
     known = None if like is None else reweighed(like, network, behind, contract)
@@ -179,7 +179,8 @@ def save(model: ModelProto, path: Path) -> None:
         temporary.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def _precision(network: Scorable, asked: str | None) -> str:
+def precision_of(network: Scorable, asked: str | None) -> str:
+    """The precision that is asked for, or the network's own. Raises BadInput."""
     own = network.precision
     if asked in (None, own):
         return own
@@ -191,7 +192,7 @@ def _precision(network: Scorable, asked: str | None) -> str:
     return asked
 
 
-def _features(network: Scorable, grid: tuple[int, int]) -> tuple[int, int, int]:
+def features_of(network: Scorable, grid: tuple[int, int]) -> tuple[int, int, int]:
     """Channels, height and width of the features of an image."""
     with torch.inference_mode():
         channels, height, width = network.features(torch.zeros(1, *grid, 3, dtype=torch.uint8))[

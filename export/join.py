@@ -5,6 +5,7 @@ from onnx import ModelProto
 
 from export import nodes
 from scorer.contract import FEATURES, IMAGE, METADATA_KEY, Contract
+from scorer.plain import PlainContract
 
 # TensorRT's parser and older runtimes read it; onnx writes a newer one by default.
 IR_VERSION = 10
@@ -12,10 +13,16 @@ PREFIX = "scoring/"  # of every tensor behind the features
 _BATCH = "B"
 
 
-def join(trunk: ModelProto, tail: ModelProto, contract: Contract) -> ModelProto:
+def join(
+    trunk: ModelProto,
+    tail: ModelProto,
+    contract: Contract | PlainContract,
+    key: str = METADATA_KEY,
+) -> ModelProto:
     """One graph: `trunk` makes FEATURES out of IMAGE, `tail` the outputs out of FEATURES.
 
-    The trunk keeps its nodes, initializers and their names. Both must be of one opset.
+    The trunk keeps its nodes, initializers and their names. Both must be of one opset. key: under
+    which the graph carries its contract.
     """
     public = {IMAGE, FEATURES, *contract.inputs, *contract.outputs}
     taken = public - {IMAGE, FEATURES}
@@ -42,7 +49,7 @@ def join(trunk: ModelProto, tail: ModelProto, contract: Contract) -> ModelProto:
     least = onnx.helper.find_min_ir_version_for(list(model.opset_import), True)
     model.ir_version = max(IR_VERSION, least)
     graph.name = "scoring"
-    onnx.helper.set_model_props(model, {METADATA_KEY: contract.to_json()})
+    onnx.helper.set_model_props(model, {key: contract.to_json()})
     return model
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from export import nodes
 from scorer.contract import BEST, EXCLUDE, FEATURES, IMAGE, MAPS, NOISE, Contract
+from scorer.plain import PlainContract
 from trainer.graph.scoring import ScoringTail
 from trainer.network import BayesianNetwork
 
@@ -27,13 +28,13 @@ class _Trunk(nn.Module):
         return self.network.features(image)
 
 
-def trunk(network: BayesianNetwork, contract: Contract, opset: int) -> ModelProto:
+def trunk(network: BayesianNetwork, contract: Contract | PlainContract, opset: int) -> ModelProto:
     """IMAGE to FEATURES."""
     # Two images: the exporter would take a batch of one for a constant.
     image = torch.zeros(2, *contract.grid, 3, dtype=torch.uint8)
     if contract.precision != network.precision:
         network = network.halved(contract.precision)
-    model = _exported(_Trunk(network).eval(), {IMAGE: image}, [FEATURES], opset)
+    model = traced(_Trunk(network).eval(), {IMAGE: image}, [FEATURES], opset)
     _ask_the_cast(model)
     if contract.precision == "bfloat16":
         _round_weights(model)
@@ -50,7 +51,7 @@ def tail(
     }
     if contract.stochastic:
         inputs[NOISE] = torch.full((2, *contract.map), 0.5)
-    model = _exported(module.eval(), inputs, [*BEST, *MAPS], opset)
+    model = traced(module.eval(), inputs, [*BEST, *MAPS], opset)
     if not contract.has_map:
         del model.graph.output[-len(MAPS) :]
     return model
@@ -80,9 +81,10 @@ def _round_weights(model: ModelProto) -> None:
     del model.graph.value_info[:]  # where they were float32
 
 
-def _exported(
+def traced(
     module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], opset: int
 ) -> ModelProto:
+    """A module as a graph, with any batch; inputs are examples with a batch of 2, by name."""
     batch = torch.export.Dim("B", min=1, max=4096)
     with _quiet(), torch.no_grad():
         program: Any = torch.onnx.export(

@@ -17,6 +17,7 @@ from scorer.ranking.cli import rank_command
 from scorer.runtimes import AUTO, NAMES, choose, doctor, examine, open_graph, sidecar
 from scorer.runtimes import options as runtime_options
 from scorer.runtimes.base import check_file
+from scorer.segmentation.cli import segment_command
 from scorer.service.cli import serve_command
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def main() -> None:
 
 main.add_command(rank_command)
 main.add_command(serve_command)
+main.add_command(segment_command)
 
 
 @main.command("inspect")

@@ -41,11 +41,11 @@ class Annotator:
         self.page.fill("#name", name)
         self.page.press("#name", "Enter")
 
-    def add_classes(self) -> None:
-        """Type all classes into the page."""
-        self.page.fill("#class-name", ", ".join(self.classes))
+    def add_classes(self, names: list[str]) -> None:
+        """Type classes into the page."""
+        self.page.fill("#class-name", ", ".join(names))
         self.page.press("#class-name", "Enter")
-        self.page.wait_for_selector(f"#classes button:has-text('{self.classes[-1]}')")
+        self.page.wait_for_selector(f"#classes button:has-text('{names[-1]}')")
 
     def where(self, before: str = "") -> str:
         """Where the pixel lies that is asked, once it is another than before."""
@@ -116,7 +116,7 @@ def film(folder: Path, answers: int, shots: Path, pause: float) -> list[Path]:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         annotator = Annotator(page, folder / "masks", [name for name in classes if name])
         annotator.begin(address)
-        annotator.add_classes()
+        annotator.add_classes(annotator.classes)
         where = ""
         for number in range(answers + 1):
             where = annotator.where(where)

@@ -62,6 +62,7 @@ COMMANDS = (
     "python -m export triton",
     "scorer rank",
     "scorer serve",
+    "scorer segment",
     "scorer inspect",
     "scorer doctor",
     "scorer bench",

@@ -14,10 +14,10 @@ from scorer.runtimes import choose, open_graph
 
 if TYPE_CHECKING:
     from scorer.pools import Pool
-    from scorer.ranking.executors import Executor
+    from scorer.ranking.executors import Divided, Executor
     from scorer.ranking.job import RankOptions, Run
     from scorer.ranking.observer import Observer
-    from scorer.ranking.shard import Criteria, Shards
+    from scorer.ranking.shard import Criteria
     from scorer.ranking.work import Work
     from scorer.runtimes.base import Runtime
 
@@ -129,7 +129,7 @@ class Request:
         from scorer.ranking.executors.ray import Cluster  # noqa: PLC0415
 
         name = choose(self.runtime, self.precision, self.graph)
-        work: Callable[[Shards], Work] = partial(_work, request=self, runtime=name)
+        work: Callable[[Divided], Work] = partial(_work, request=self, runtime=name)
         if self.executor == "processes":
             return Processes(self.workers, work)
         if self.executor == "ray":
@@ -137,9 +137,12 @@ class Request:
         return threads.run
 
 
-def _work(shards: "Shards", *, request: Request, runtime: str) -> "Work":
+def _work(shards: "Divided", *, request: Request, runtime: str) -> "Work":
     """With paths that hold in another folder, too."""
+    from scorer.ranking.shard import Shards  # noqa: PLC0415
     from scorer.ranking.work import Work  # noqa: PLC0415
+
+    assert isinstance(shards, Shards)
 
     criteria = shards.criteria
     return Work(

@@ -65,6 +65,11 @@ class Shards:
             want_map=criteria.want_map,
         )
 
+    @property
+    def workers(self) -> int:
+        """How many shards are scored at a time in a process."""
+        return self.runtime.workers
+
     def score(
         self,
         shard: int,

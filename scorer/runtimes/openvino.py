@@ -32,22 +32,22 @@ class OpenVino:
 
     def __init__(self, path: Path, *, workers: int, precision: str = "float32") -> None:
         check_file(path)
-        core = _core()
-        if precision == "bfloat16" and "BF16" not in _capabilities(core):
+        device = core()
+        if precision == "bfloat16" and "BF16" not in _capabilities(device):
             raise BadInput("this processor has no bfloat16", remedy="choose --precision float32")
         try:
-            model = core.read_model(path)
+            model = device.read_model(path)
         except Exception as error:  # OpenVINO raises RuntimeError and its own kinds
             raise cannot_open(path, error) from error
-        self.contract = read_contract(_metadata(model), path)
+        self.contract = read_contract(metadata(model, METADATA_KEY), path)
         check_tensors(self.contract, _shapes(model.inputs), _shapes(model.outputs), path)
         model.reshape({entry: [1, *entry.get_partial_shape()[1:]] for entry in model.inputs})
         threads = {"NUM_STREAMS": workers, "INFERENCE_NUM_THREADS": workers}
         hint = {"INFERENCE_PRECISION_HINT": _HINTS[precision]}
         trunk, tail = _halves(model)
         try:
-            self._trunk = core.compile_model(trunk, "CPU", threads | hint)
-            self._tail = core.compile_model(
+            self._trunk = device.compile_model(trunk, "CPU", threads | hint)
+            self._tail = device.compile_model(
                 tail, "CPU", threads | {"INFERENCE_PRECISION_HINT": "f32"}
             )
         except Exception as error:
@@ -93,7 +93,7 @@ class OpenVino:
 def examine() -> Installed:
     """OpenVINO as it is installed; bfloat16 where the processor computes in it."""
     version = _package().__version__.partition("-")[0]
-    halved = "BF16" in _capabilities(_core())
+    halved = "BF16" in _capabilities(core())
     return Installed(f"openvino {version}", ("float32", "bfloat16") if halved else ("float32",))
 
 
@@ -108,17 +108,18 @@ def _package() -> Any:
     return openvino
 
 
-def _core() -> Any:
+def core() -> Any:
+    """OpenVINO's own object, which reads and compiles. Raises MissingDependency."""
     return _package().Core()
 
 
-def _capabilities(core: Any) -> list[str]:
-    return list(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+def _capabilities(device: Any) -> list[str]:
+    return list(device.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
-def _metadata(model: Any) -> str | None:
-    """OpenVINO keeps an ONNX file's metadata under "framework"."""
-    key = ["framework", METADATA_KEY]
+def metadata(model: Any, name: str) -> str | None:
+    """What an ONNX file says under a name; OpenVINO keeps it under "framework"."""
+    key = ["framework", name]
     return str(model.get_rt_info(key).value) if model.has_rt_info(key) else None
 
 

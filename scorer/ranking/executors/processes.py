@@ -12,13 +12,11 @@ from itertools import islice
 
 from scorer.errors import Failure
 from scorer.processes import end_with_parent
-from scorer.ranking.executors import threads
-from scorer.ranking.shard import Shards
-from scorer.ranking.work import Work
+from scorer.ranking.executors import Divided, Portable, threads
 
 _MOST_DEATHS = 20  # one after the other, without a shard that was finished between them
 _Scored = tuple[list[int], int]
-_opened: Shards | Failure  # in a worker
+_opened: Divided | Failure  # in a worker
 
 
 @dataclass(frozen=True)
@@ -26,10 +24,10 @@ class Processes:
     """The engine. A worker that dies is replaced, and its shard is scored again."""
 
     count: int
-    work: Callable[[Shards], Work]
+    work: Callable[[Divided], Portable]
 
     def __call__(
-        self, shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]
+        self, shards: Divided, missing: Sequence[int], on_images: Callable[[int], None]
     ) -> None:
         work, left, deaths = self.work(shards), list(missing), 0
         while left:
@@ -50,7 +48,7 @@ class Processes:
                         remedy="is there memory enough? try fewer --workers or --threads",
                     ) from error
 
-    def _round(self, work: Work, missing: Sequence[int]) -> Iterator[_Scored]:
+    def _round(self, work: Portable, missing: Sequence[int]) -> Iterator[_Scored]:
         """Shards, one for every thread, and how many images they have, as they are finished."""
         context, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
         starts, pending = iter(range(0, len(missing), work.workers)), set[Future[_Scored]]()
@@ -76,7 +74,7 @@ class Processes:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(work: Work, parent: int) -> None:
+def _begin(work: Portable, parent: int) -> None:
     global _opened  # noqa: PLW0603  # the one thing that a worker keeps
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver
     end_with_parent()

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scorer.errors import BadInput, Failure, MissingDependency
-from scorer.ranking.executors import threads
-from scorer.ranking.shard import Shards
-from scorer.ranking.work import Work
+from scorer.ranking.executors import Divided, Portable, threads
 
 _BLOCKS = 4096  # of shards: Ray plans them all at the start
 
@@ -21,13 +19,13 @@ class Cluster:
     out than actors ask for.
     """
 
-    work: Callable[[Shards], Work]
+    work: Callable[[Divided], Portable]
     address: str | None = None
     actors: int = 2
     gpus: float = 0
 
     def __call__(
-        self, shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]
+        self, shards: Divided, missing: Sequence[int], on_images: Callable[[int], None]
     ) -> None:
         if not missing:
             return
@@ -74,7 +72,7 @@ class Cluster:
                 remedy="give it fewer --threads or --gpus",
             )
 
-    def _scored(self, ray: Any, work: Work, missing: Sequence[int]) -> Any:
+    def _scored(self, ray: Any, work: Portable, missing: Sequence[int]) -> Any:
         numbers = ray.data.from_items(
             [{"shard": shard} for shard in missing], override_num_blocks=min(len(missing), _BLOCKS)
         )
@@ -92,7 +90,7 @@ class Cluster:
 class Actor:
     """Holds a graph; scores the shards that Ray gives it, each in a thread."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Portable) -> None:
         self._shards = work.open()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from scorer.ranking.shard import Shards
+from scorer.ranking.executors import Divided
 from scorer.selection.prefetch import prefetch
 
 
@@ -14,7 +14,7 @@ class _Stopped(Exception):
     """Somebody else failed, or Ctrl-C was pressed."""
 
 
-def run(shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]) -> None:
+def run(shards: Divided, missing: Sequence[int], on_images: Callable[[int], None]) -> None:
     """The engine of one process. What ends it is raised once no thread works any more."""
     one, stop = threading.Lock(), threading.Event()
     failed: list[BaseException] = []
@@ -36,9 +36,9 @@ def run(shards: Shards, missing: Sequence[int], on_images: Callable[[int], None]
             stop.set()  # at once: those that wait must not begin
             raise
 
-    with ThreadPoolExecutor(shards.runtime.workers) as pool:
+    with ThreadPoolExecutor(shards.workers) as pool:
         try:
-            for _ in prefetch(pool, score, missing, 2 * shards.runtime.workers):
+            for _ in prefetch(pool, score, missing, 2 * shards.workers):
                 pass
         except Exception:  # perhaps of a shard that was stopped by the one that failed first
             raise failed[0] from None

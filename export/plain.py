@@ -1,0 +1,105 @@
+"""The network alone as a graph, for applications: image in, class map or probabilities out."""
+
+from dataclasses import dataclass
+
+import onnx
+import torch
+from jaxtyping import Float, UInt8
+from onnx import ModelProto, helper
+from torch import Tensor, nn
+
+from export import trace
+from export.grafting import ForeignNetwork
+from export.graph import OPSETS, features_of, precision_of
+from export.join import join, opset
+from scorer import __version__
+from scorer.contract import FEATURES, IMAGE
+from scorer.plain import CLASS_MAP, METADATA_KEY, PROBABILITIES, PlainContract
+from trainer.model import Card
+from trainer.network import BayesianNetwork, Scorable, upsample
+
+_PACKED = "image_nhwc"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainOptions:
+    """size: of the input (height, width); None: that of training. output, layout: as of a
+    PlainContract. precision: of the network; None: its own.
+    """
+
+    size: tuple[int, int] | None = None
+    output: str = CLASS_MAP
+    layout: str = "nhwc"
+    precision: str | None = None
+
+
+class PlainTail(nn.Module):
+    """Features to what the graph gives: the classifier without dropout, enlarged to the input."""
+
+    def __init__(self, network: Scorable, size: tuple[int, int], output: str) -> None:
+        super().__init__()
+        self.classifier, self.size, self.output = network.classifier, size, output
+        self.align_corners = network.align_corners
+
+    def forward(
+        self, features: Float[Tensor, "B K h w"]
+    ) -> Float[Tensor, "B C H W"] | UInt8[Tensor, "B H W"]:
+        scores = upsample(self.classifier(features), self.size, align_corners=self.align_corners)
+        if self.output == PROBABILITIES:
+            return scores.softmax(1)
+        return scores.argmax(1).to(torch.uint8)
+
+
+def contract_for(network: Scorable, card: Card, options: PlainOptions) -> PlainContract:
+    """The description that a graph with these options carries. Raises BadInput."""
+    height, width = options.size or card.size
+    return PlainContract(
+        network=card.network,
+        height=height,
+        width=width,
+        classes=card.classes,
+        colours=card.colours,
+        output=options.output,
+        layout=options.layout,
+        precision=precision_of(network, options.precision),
+        preprocessing=network.preprocessing,
+        weights_sha256=network.sha256,
+        versions={"balentacq": __version__, "torch": torch.__version__, "onnx": onnx.__version__},
+    )
+
+
+def bake(network: Scorable, contract: PlainContract) -> ModelProto:
+    """Trace the network; the same network, contract and versions give the same bytes."""
+    if isinstance(network, ForeignNetwork):
+        trunk = network.trunk()
+    else:
+        assert isinstance(network, BayesianNetwork), "a network of this project or somebody's file"
+        trunk = trace.trunk(network, contract, OPSETS[contract.precision])
+    behind = PlainTail(network, contract.grid, contract.output).eval()
+    features = torch.zeros(2, *features_of(network, contract.grid))
+    tail = trace.traced(behind, {FEATURES: features}, [contract.output], opset(trunk))
+    model = join(trunk, tail, contract, METADATA_KEY)
+    model.graph.name = "network"
+    if contract.layout == "nchw":
+        _take_channels_first(model)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _take_channels_first(model: ModelProto) -> None:
+    """The input becomes [B, 3, H, W], and is turned as the first thing."""
+    graph = model.graph
+    for node in graph.node:
+        for index, name in enumerate(node.input):
+            if name == IMAGE:
+                node.input[index] = _PACKED
+    entry = next(one for one in graph.input if one.name == IMAGE)
+    batch, height, width, channels = (
+        dim.dim_param or dim.dim_value for dim in entry.type.tensor_type.shape.dim
+    )
+    turned = helper.make_tensor_value_info(
+        IMAGE, entry.type.tensor_type.elem_type, [batch, channels, height, width]
+    )
+    entry.CopyFrom(turned)
+    node = helper.make_node("Transpose", [IMAGE], [_PACKED], name="turn", perm=[0, 2, 3, 1])
+    graph.node.insert(0, node)

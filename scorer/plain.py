@@ -1,0 +1,95 @@
+"""What a plain network promises: an image in, its classes or their probabilities out.
+
+No dropout passes and no acquisition: what an application deploys, and what `scorer segment` runs.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from scorer.contract import IMAGE, PRECISIONS
+from scorer.errors import BadGraph
+from scorer.images.preprocessing import LAYOUTS, Preprocessing
+
+VERSION = 1
+METADATA_KEY = "balentacq.network"
+CLASS_MAP, PROBABILITIES = OUTPUTS = ("class_map", "probabilities")
+_REMEDY = "the file was edited or is of another version: export it again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainContract:
+    """Written by the exporter, read back from the file that is opened.
+
+    The input `image` is uint8 [B, height, width, 3] or, with the layout "nchw", [B, 3, height,
+    width], RGB. output: "class_map", uint8 [B, height, width], or "probabilities", float32 [B, C,
+    height, width]. preprocessing: what the graph itself does to the image. An image of another size
+    is scaled by one factor to fit, and begins in the upper left corner; the rest is 0.
+    """
+
+    network: str
+    height: int
+    width: int
+    classes: tuple[str, ...]
+    colours: tuple[tuple[int, int, int], ...]
+    output: str
+    layout: str
+    precision: str
+    preprocessing: Preprocessing
+    weights_sha256: str
+    versions: dict[str, str] = field(default_factory=dict)
+    version: int = VERSION
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (IMAGE,)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return (self.output,)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        return self.height, self.width
+
+    def to_json(self) -> str:
+        """Canonical JSON, so that equal contracts are equal bytes."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @classmethod
+    def from_json(cls, text: str, *, source: str) -> Self:
+        """Read a contract. Raises BadGraph; `source` names the file."""
+        try:
+            values: dict[str, Any] = json.loads(text)
+            if set(values) != {entry.name for entry in fields(cls)} or values["version"] != VERSION:
+                raise ValueError(f"version {values.get('version')}")
+            values["classes"] = tuple(values["classes"])
+            values["colours"] = tuple(tuple(colour) for colour in values["colours"])
+            given = values["preprocessing"]
+            triples = {name: tuple(given[name]) for name in ("mean", "std")}
+            values["preprocessing"] = Preprocessing(**given | triples)
+            contract = cls(**values)
+            contract._check()
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadGraph(
+                f"{source}: the description of its network cannot be read ({error})", remedy=_REMEDY
+            ) from error
+        return contract
+
+    def _check(self) -> None:
+        checks = {
+            "size": self.height > 0 and self.width > 0,
+            "classes": len(self.classes) > 1 and all(isinstance(n, str) for n in self.classes),
+            "colours": len(self.colours) == len(self.classes)
+            and all(len(colour) == 3 for colour in self.colours),
+            "output": self.output in OUTPUTS,
+            "layout": self.layout in LAYOUTS,
+            "precision": self.precision in (*PRECISIONS, "int8"),
+        }
+        if wrong := [name for name, right in checks.items() if not right]:
+            raise ValueError(f"{wrong[0]} is out of range")

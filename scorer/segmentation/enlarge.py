@@ -1,0 +1,81 @@
+"""Class scores on a grid, enlarged to an image of any size: its classes, and how sure they are.
+
+Bilinear, pixel centres at i + 0.5, as PyTorch's interpolate with align_corners=False.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Scores = npt.NDArray[np.float32]  # [C, h, w]
+_AT_ONCE = 4_000_000  # values
+
+
+class _Axis(NamedTuple):
+    """Of each pixel of the image: the two pixels of the grid around it, and the second's weight."""
+
+    first: npt.NDArray[np.intp]
+    second: npt.NDArray[np.intp]
+    weight: npt.NDArray[np.float32]
+
+
+def classes(scores: Scores, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """The class of the largest enlarged score, the first of equal ones, uint8 [height, width].
+
+    Where the four pixels around agree, so does everything between them: only the others are
+    computed.
+    """
+    rows, cols = _axes(scores, size)
+    best = scores.argmax(0).astype(np.uint8)
+    corners = [best[y][:, x] for y in (rows.first, rows.second) for x in (cols.first, cols.second)]
+    label: npt.NDArray[np.uint8] = corners[0].copy()
+    unlike = np.logical_or.reduce([one != label for one in corners[1:]])
+    places = np.nonzero(unlike)
+    step = max(1, _AT_ONCE // len(scores))
+    for start in range(0, len(places[0]), step):
+        y, x = (axis[start : start + step] for axis in places)
+        label[y, x] = _at(scores, rows, cols, y, x).argmax(0)
+    return label
+
+
+def confidence(
+    scores: Scores, label: npt.NDArray[np.uint8], size: tuple[int, int]
+) -> npt.NDArray[np.float32]:
+    """The probability of the class of every pixel, float32 [height, width]: the softmax of the
+    enlarged scores, a band of rows at a time.
+    """
+    rows, cols = _axes(scores, size)
+    found = np.empty(size, np.float32)
+    step = max(1, _AT_ONCE // (len(scores) * size[1]))
+    for start in range(0, size[0], step):
+        first, second, weight = (values[start : start + step] for values in rows)
+        tall = scores[:, first] * (1 - weight[:, None]) + scores[:, second] * weight[:, None]
+        wide = tall[:, :, cols.first] * (1 - cols.weight) + tall[:, :, cols.second] * cols.weight
+        wide = np.exp(wide - wide.max(0))
+        chosen = label[start : start + step][None].astype(np.intp)
+        found[start : start + step] = np.take_along_axis(wide, chosen, 0)[0] / wide.sum(0)
+    return found
+
+
+def _at(
+    scores: Scores, rows: _Axis, cols: _Axis, y: npt.NDArray[np.intp], x: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float32]:
+    """Enlarged scores at pixels (y, x) of the image, [C, N]."""
+    down, right = rows.weight[y], cols.weight[x]
+    upper = scores[:, rows.first[y], cols.first[x]] * (1 - right)
+    upper += scores[:, rows.first[y], cols.second[x]] * right
+    lower = scores[:, rows.second[y], cols.first[x]] * (1 - right)
+    lower += scores[:, rows.second[y], cols.second[x]] * right
+    mixed: npt.NDArray[np.float32] = upper * (1 - down) + lower * down
+    return mixed
+
+
+def _axes(scores: Scores, size: tuple[int, int]) -> tuple[_Axis, _Axis]:
+    return _axis(scores.shape[1], size[0]), _axis(scores.shape[2], size[1])
+
+
+def _axis(there: int, wanted: int) -> _Axis:
+    place = np.maximum((np.arange(wanted) + 0.5) * (there / wanted) - 0.5, 0)
+    first = np.minimum(place.astype(np.intp), there - 1)
+    return _Axis(first, np.minimum(first + 1, there - 1), (place - first).astype(np.float32))

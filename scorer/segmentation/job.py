@@ -1,0 +1,153 @@
+"""A pool into a folder of masks: what is missing is segmented, and the rest is kept."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scorer.errors import BadInput, BadPool
+from scorer.files import cannot_write, replacing
+from scorer.pools import Pool
+from scorer.ranking import manifest
+from scorer.ranking.executors import Executor, threads
+from scorer.ranking.observer import Observer
+from scorer.segmentation import part
+from scorer.segmentation.network import PlainNetwork
+from scorer.segmentation.part import Done
+from scorer.segmentation.shards import Segments, Wanted
+from scorer.selection.exclusion import mask_name
+
+SHARD = 64  # images
+TABLE = "masks.csv"
+_COLUMNS = ("image", "mask", "height", "width", "reason", "detail")
+_EXAMPLES = 3  # of a reason
+
+
+@dataclass(frozen=True)
+class Job:
+    """Segment `pool` into wanted.places. resume: keep what holds."""
+
+    network: PlainNetwork
+    pool: Pool
+    wanted: Wanted
+    shard: int = SHARD
+    resume: bool = True
+    observer: Observer = field(default_factory=Observer)
+    executor: Executor = threads.run
+
+    @property
+    def folder(self) -> Path:
+        """Of the manifest and the parts, beside that of the masks."""
+        masks = self.wanted.places.masks
+        return masks.with_name(f"{masks.name}.parts")
+
+
+@dataclass
+class Outcome:
+    """images: of the pool; kept: of them by an earlier run. reasons: why images were skipped, with
+    some of each.
+    """
+
+    images: int = 0
+    kept: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[Done]] = field(default_factory=dict)
+
+    @property
+    def skipped(self) -> int:
+        return self.reasons.total()
+
+    def count(self, done: Done) -> None:
+        self.images += 1
+        if done.reason:
+            self.reasons[done.reason] += 1
+            few = self.examples.setdefault(done.reason, [])
+            if len(few) < _EXAMPLES:
+                few.append(done)
+
+
+def run(job: Job) -> Outcome:
+    """Cut at any moment, the same call goes on, and ends in the same bytes.
+
+    Raises BadPool where no image at all could be segmented, BadInput for two images that would have
+    one mask, CannotWrite.
+    """
+    with cannot_write(job.folder):
+        job.folder.mkdir(parents=True, exist_ok=True)
+        if not job.resume:
+            for found in job.folder.glob("part-*.json"):
+                found.unlink()
+    manifest.write(job.folder, job.pool, shard=job.shard, on_image=job.observer.listed)
+    segments = Segments(job.network, job.pool, job.folder, job.wanted)
+    _check_masks(segments)
+    outcome = Outcome(kept=_segmented(job, segments))
+    _write_table(job, segments, outcome)
+    if outcome.skipped == outcome.images:
+        first = next(iter(outcome.examples.values()))[0]
+        raise BadPool(
+            f"none of the {outcome.images} images of {job.pool.where} could be segmented; "
+            f"{first.image}: {first.reason}"
+        )
+    return outcome
+
+
+def _segmented(job: Job, segments: Segments) -> int:
+    """Segment the shards whose parts do not hold; how many images the others have."""
+    shards = range(segments.manifest.shards)
+    changed = {number: segments.changed(number) for number in shards}
+    missing = [number for number in shards if changed[number] is not None]
+    stale = dict(Counter(filter(None, changed.values())))
+    sizes = {number: len(segments.manifest.read(number)) for number in shards}
+    kept = sum(sizes.values()) - sum(sizes[number] for number in missing)
+    job.observer.begun(sum(sizes.values()), stale)
+    job.observer.scored(kept)
+    done = kept
+
+    def on_images(count: int) -> None:
+        nonlocal done
+        done += count
+        job.observer.scored(done)
+
+    if missing:
+        job.executor(segments, missing, on_images)
+    return kept
+
+
+def _check_masks(segments: Segments) -> None:
+    """Refuse images whose masks would have the same name: a.jpg and a.png."""
+    seen: set[int] = set()
+    for name in segments.manifest.names():
+        key = hash(mask_name(name))
+        if key in seen:
+            raise BadInput(
+                f"{name}: another image of the pool would have the same mask, {mask_name(name)}",
+                remedy="rename one of the two, or segment them as two pools",
+            )
+        seen.add(key)
+
+
+def _write_table(job: Job, segments: Segments, outcome: Outcome) -> None:
+    """A row for every image."""
+    with replacing(job.wanted.places.masks / TABLE) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for done in _all_done(segments):
+            outcome.count(done)
+            writer.writerow(_row(done))
+
+
+def _all_done(segments: Segments) -> Iterator[Done]:
+    for number in range(segments.manifest.shards):
+        found = part.read(segments.folder, number)
+        if found is None:
+            raise BadInput(
+                f"{part.path(segments.folder, number)} is gone, or damaged",
+                remedy="give the same command again",
+            )
+        yield from found[1]
+
+
+def _row(done: Done) -> Sequence[object]:
+    mask = "" if done.reason else mask_name(done.image)
+    return done.image, mask, done.height, done.width, done.reason, done.detail

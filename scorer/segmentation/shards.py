@@ -1,0 +1,115 @@
+"""The unit of work: the images of one shard of a pool, segmented into their masks."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scorer import provenance
+from scorer.errors import BadGraph, BadImage
+from scorer.pools import Entry, Pool, check_name
+from scorer.ranking.manifest import Manifest
+from scorer.ranking.part import digest
+from scorer.segmentation import part, pictures
+from scorer.segmentation.network import PlainNetwork, open_network
+from scorer.segmentation.part import Done
+from scorer.segmentation.pictures import Places
+from scorer.segmentation.segmenter import segment
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """places: where the files go. least: the confidence below which a pixel is not known."""
+
+    places: Places
+    least: float = 0.0
+
+    def absolute(self) -> "Wanted":
+        """With paths that hold in another folder, too."""
+        return Wanted(self.places.absolute(), self.least)
+
+
+class Segments:
+    """The shards of a pool that is listed in `folder`, where their parts go; for any thread."""
+
+    def __init__(self, network: PlainNetwork, pool: Pool, folder: Path, wanted: Wanted) -> None:
+        self.network, self.pool, self.folder, self.wanted = network, pool, folder, wanted
+        self.manifest, self.workers = Manifest(folder), network.workers
+
+    def score(
+        self,
+        shard: int,
+        on_image: Callable[[], None] = lambda: None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """Write the masks of a shard, then its part; an image that cannot be used is a row of it.
+        Raises CannotWrite.
+        """
+        entries, done = self.manifest.read(shard), []
+        for entry in entries:
+            done.append(self._one(entry, stop))
+            if len(done) < len(entries):
+                on_image()
+        part.write(self.folder, shard, self._stamp(entries), done)
+        on_image()
+
+    def changed(self, shard: int) -> str | None:
+        """Why the part of a shard does not hold: "" where there is none, or what has changed."""
+        found, entries = part.read(self.folder, shard), self.manifest.read(shard)
+        if found is None or part.may_pass(found[1]):
+            return ""
+        if found[0] != self._stamp(entries):
+            return "networks, options, images or versions"
+        return None if all(self._is_there(one) for one in found[1]) else "masks"
+
+    def _one(self, entry: Entry, stop: threading.Event | None) -> Done:
+        places = self.wanted.places
+        try:
+            check_name(entry.name)
+            source = self.pool.read(entry, stop)
+            found = segment(
+                self.network,
+                source,
+                least=self.wanted.least,
+                want_confidence=places.confidence is not None,
+            )
+            pictures.write(places, entry.name, source, found, self.network.contract.colours)
+        except BadImage as error:
+            return Done(entry.name, reason=error.reason, detail=error.detail)
+        return Done(entry.name, *found.label.shape)
+
+    def _is_there(self, done: Done) -> bool:
+        """Whether the files of an image are, if it has any."""
+        paths = self.wanted.places.all_of(done.image) if not done.reason else []
+        return all(path.is_file() for path in paths)
+
+    def _stamp(self, entries: list[Entry]) -> str:
+        """A hash of all that the masks depend on."""
+        places = self.wanted.places
+        options = (self.wanted.least, places.confidence is None, places.overlay is None)
+        images = [(*entry,) for entry in entries]
+        decoding, computing = provenance.decoding(), provenance.computing(self.network.name)
+        return digest([self.network.contract.sha256, options, images, decoding, computing])
+
+
+@dataclass(frozen=True)
+class Segmenting:
+    """What another process needs to segment shards of a pool; small, and the same for all."""
+
+    graph: Path
+    runtime: str
+    workers: int
+    sha256: str
+    pool: Pool
+    folder: Path
+    wanted: Wanted
+
+    def open(self) -> Segments:
+        """The shards, ready to be segmented in this process."""
+        network = open_network(self.runtime, self.graph, workers=self.workers)
+        if network.contract.sha256 != self.sha256:
+            raise BadGraph(
+                f"{self.graph} is another network than the one that this began with",
+                remedy="give the same command again",
+            )
+        return Segments(network, self.pool, self.folder, self.wanted)

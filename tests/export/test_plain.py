@@ -1,0 +1,120 @@
+"""The network alone as a graph: what PyTorch says of the same images."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+from click.testing import CliRunner
+
+from export import plain
+from export.cli import onnx_command
+from export.graph import save
+from export.plain import PlainOptions
+from scorer.plain import CLASS_MAP, METADATA_KEY, PROBABILITIES, PlainContract
+from trainer import model, networks
+from trainer.model import Card
+from trainer.network import BayesianNetwork, upsample
+
+SIZE, CLASSES = (64, 96), ("sky", "road", "car")
+Array = np.ndarray  # type: ignore[type-arg]
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def network(name: str = networks.NAMES[0]) -> tuple[BayesianNetwork, Card]:
+    torch.manual_seed(0)
+    made = networks.build(name, len(CLASSES), rate=0.2, kind="channel").eval()
+    card = Card(
+        network=name, dropout=0.2, dropout_kind="channel", classes=CLASSES,
+        colours=((255, 0, 0), (0, 255, 0), (0, 0, 255)), height=SIZE[0], width=SIZE[1],
+        pretrained="none", training={},
+    )  # fmt: skip
+    return made, card
+
+
+def images(count: int = 3) -> Array:
+    return np.random.default_rng(0).integers(0, 256, (count, *SIZE, 3), np.uint8)
+
+
+def truth(made: BayesianNetwork, given: Array) -> Array:
+    """Probabilities as PyTorch has them."""
+    with torch.inference_mode():
+        scores = upsample(made(torch.from_numpy(given)), SIZE)
+    found: Array = scores.softmax(1).numpy()
+    return found
+
+
+def run(path: Path, given: Array) -> Array:
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"image": given})
+    return found
+
+
+def write(path: Path, made: BayesianNetwork, card: Card, **options: object) -> PlainContract:
+    contract = plain.contract_for(made, card, PlainOptions(**options))  # type: ignore[arg-type]
+    save(plain.bake(made, contract), path)
+    return contract
+
+
+@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
+@pytest.mark.parametrize("name", [networks.NAMES[0], "deeplabv3plus-mobilenetv2"])
+def test_it_computes_what_the_network_does(name: str, layout: str, tmp_path: Path) -> None:
+    made, card = network(name)
+    given, path = images(), tmp_path / "network.onnx"
+    fed = given if layout == "nhwc" else given.transpose(0, 3, 1, 2)
+    expected = truth(made, given)
+    write(path, made, card, output=PROBABILITIES, layout=layout)
+    found = run(path, fed)
+    assert (found.dtype, found.shape) == (np.float32, (3, len(CLASSES), *SIZE))
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+    np.testing.assert_allclose(run(path, fed[:1]), expected[:1], atol=2e-5)
+    write(path, made, card, output=CLASS_MAP, layout=layout)
+    label = run(path, fed)
+    assert (label.dtype, label.shape) == (np.uint8, (3, *SIZE))
+    best, second = -np.sort(-expected, axis=1)[:, :2].transpose(1, 0, 2, 3)
+    clear = best - second > 1e-4
+    np.testing.assert_array_equal(label[clear], expected.argmax(1)[clear])
+
+
+def test_half_precision_is_near(tmp_path: Path) -> None:
+    made, card = network()
+    contract = write(tmp_path / "a.onnx", made, card, output=PROBABILITIES, precision="float16")
+    assert contract.precision == "float16"
+    found = run(tmp_path / "a.onnx", images())
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, truth(made, images()), atol=0.02)
+
+
+def test_the_graph_describes_itself(tmp_path: Path) -> None:
+    made, card = network()
+    contract = write(tmp_path / "network.onnx", made, card, size=(96, 128))
+    graph = onnx.load(tmp_path / "network.onnx")
+    texts = {one.key: one.value for one in graph.metadata_props}
+    assert PlainContract.from_json(texts[METADATA_KEY], source="x") == contract
+    found = json.loads(texts[METADATA_KEY])
+    assert (found["height"], found["width"], found["classes"]) == (96, 128, list(CLASSES))
+    assert graph.graph.input[0].name == "image"
+    other = plain.bake(made, contract)
+    assert (
+        other.SerializeToString(deterministic=True) == (tmp_path / "network.onnx").read_bytes()
+    ), "the same network gives the same bytes"
+
+
+def test_the_command_writes_it_and_refuses_what_has_no_effect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model.save(tmp_path / "model.safetensors", *network())
+    invoke = CliRunner().invoke
+    done = invoke(onnx_command, ["--plain", "--result", "probabilities"])
+    assert done.exit_code == 0, done.output
+    assert run(tmp_path / "network.onnx", images(1)).shape == (1, len(CLASSES), *SIZE)
+    refused = invoke(onnx_command, ["--plain", "--mc", "5"])
+    assert refused.exit_code == 2
+    assert "--mc is of no effect: a plain network has no scores" in refused.output
+    refused = invoke(onnx_command, ["--image-layout", "nchw"])
+    assert "--image-layout is of no effect: give it with --plain" in refused.output

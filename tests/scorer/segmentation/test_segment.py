@@ -1,0 +1,190 @@
+"""A pool into masks: what evaluate measures, resumed after kills, one bad image is a row."""
+
+import csv
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trees
+from click.testing import CliRunner
+from PIL import Image
+
+import trainer
+from export import plain
+from export.graph import save
+from export.plain import PlainOptions
+from scorer.errors import BadGraph, BadInput, BadPool
+from scorer.plain import CLASS_MAP, PROBABILITIES
+from scorer.segmentation.cli import segment_command
+from scorer.segmentation.network import open_network
+from trainer import model
+
+SIZE, IMAGES = (64, 96), 6
+Array = np.ndarray  # type: ignore[type-arg]
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photographs with masks, a model that has learned them a little, its plain network."""
+    folder = tmp_path_factory.mktemp("segment")
+    trees.folders(folder, images=IMAGES, val=0, size=(72, 100))
+    trainer.fit(
+        folder / "dataset.toml", out=folder / "model.safetensors", steps=60, pixels=20, keep=0.0,
+        size=SIZE,
+    )  # fmt: skip
+    network, card = model.load(folder / "model.safetensors")
+    for name, output in (("network.onnx", PROBABILITIES), ("classes.onnx", CLASS_MAP)):
+        contract = plain.contract_for(network, card, PlainOptions(output=output))
+        save(plain.bake(network, contract), folder / name)
+    return folder
+
+
+@pytest.fixture
+def home(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(made / "images", tmp_path / "images")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def segment(made: Path, *more: str, code: int = 0) -> str:
+    done = CliRunner().invoke(
+        segment_command, ["--network", str(made / "network.onnx"), *more], standalone_mode=False
+    )
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert (done.return_value or 0) == code, done.output
+    return done.output
+
+
+def masks(folder: Path) -> dict[str, Array]:
+    return {path.name: np.asarray(Image.open(path)) for path in sorted(folder.rglob("*.png"))}
+
+
+@pytest.mark.parametrize("runtime", ["cpu", "openvino"])
+def test_the_masks_are_what_evaluate_measures(made: Path, home: Path, runtime: str) -> None:
+    segment(made, "--runtime", runtime)
+    _, card = model.load(made / "model.safetensors")
+    measured = trainer.evaluate(made / "model.safetensors", made / "dataset.toml", split="train")
+    hits, unions = np.zeros(len(card.classes)), np.zeros(len(card.classes))
+    for name, mask in masks(home / "masks").items():
+        truth = np.asarray(Image.open(made / "masks" / name))
+        known = truth != 255
+        for index in range(len(card.classes)):
+            one, other = (mask == index) & known, truth == index
+            hits[index] += (one & other).sum()
+            unions[index] += (one | other).sum()
+    np.testing.assert_allclose(hits / unions, measured.iou, atol=2e-3)
+    assert len(masks(home / "masks")) == IMAGES
+    with Image.open(home / "masks" / "toy_00.png") as picture:
+        assert (picture.mode, picture.size) == ("P", (100, 72))
+        palette = picture.getpalette() or []
+    assert tuple(palette[3:6]) == card.colours[1]
+
+
+def test_the_same_command_keeps_what_holds_and_segments_the_rest(made: Path, home: Path) -> None:
+    segment(made, "--shard", "2")
+    before = masks(home / "masks")
+    (home / "masks" / "toy_03.png").unlink()
+    Image.fromarray(255 - np.asarray(Image.open(home / "images" / "toy_00.png"))).save(
+        home / "images" / "toy_00.png"
+    )
+    times = {path.name: path.stat().st_mtime_ns for path in (home / "masks").glob("*.png")}
+    told = segment(made, "--shard", "2")
+    assert "2 of the images were segmented by an earlier run" in told
+    after = masks(home / "masks")
+    assert not np.array_equal(after["toy_00.png"], before["toy_00.png"])
+    np.testing.assert_array_equal(after["toy_03.png"], before["toy_03.png"])
+    for name in ("toy_04.png", "toy_05.png"):
+        assert (home / "masks" / name).stat().st_mtime_ns == times[name]
+    assert "segmented by an earlier run" not in segment(made, "--shard", "2", "--no-resume")
+
+
+def test_one_bad_image_is_a_row(made: Path, home: Path) -> None:
+    (home / "images" / "bad.jpg").write_bytes(b"no image")
+    told = segment(made, code=4)
+    assert "1 images skipped: not an image" in told
+    with (home / "masks" / "masks.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == IMAGES + 1
+    assert rows[0] == {
+        "image": "bad.jpg", "mask": "", "height": "", "width": "", "reason": "not an image",
+        "detail": rows[0]["detail"],
+    }  # fmt: skip
+    assert (rows[1]["mask"], rows[1]["height"], rows[1]["width"]) == ("toy_00.png", "72", "100")
+
+
+def test_pixels_that_are_not_sure_get_no_class(made: Path, home: Path) -> None:
+    segment(made, "--confidence", "sure", "--out", "all", "--overlay", "pictures")
+    segment(made, "--least-confidence", "0.6", "--out", "few")
+    for name, whole in masks(home / "all").items():
+        level = np.asarray(Image.open(home / "sure" / name)) / 255
+        few = np.asarray(Image.open(home / "few" / name))
+        assert 0 < (few == 255).mean() < 1
+        assert (few[level > 0.61] == whole[level > 0.61]).all()
+        assert (few[level < 0.59] == 255).all()
+        with Image.open((home / "pictures" / name).with_suffix(".jpg")) as picture:
+            assert picture.size == (100, 72)
+
+
+def test_processes_write_the_same_masks(made: Path, home: Path) -> None:
+    segment(made, "--out", "one")
+    segment(made, "--out", "two", "--executor", "processes", "--shard", "2")
+    one, two = ({p.name: p.read_bytes() for p in (home / n).iterdir()} for n in ("one", "two"))
+    assert one == two
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system kills otherwise")
+def test_killed_again_and_again_it_ends_in_the_same_bytes(made: Path, home: Path) -> None:
+    for number in range(30):
+        shutil.copy(
+            home / "images" / f"toy_0{number % IMAGES}.png", home / "images" / f"{number}.png"
+        )
+    segment(made, "--out", "undisturbed")
+    command = [
+        sys.executable, "-m", "scorer", "segment", "--network", str(made / "network.onnx"),
+        "--shard", "3", "--threads", "1",
+    ]  # fmt: skip
+    for _ in range(3):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        found, end = len(list((home / "masks").glob("*.png"))), time.monotonic() + 60
+        while len(list((home / "masks").glob("*.png"))) < found + 4:
+            assert time.monotonic() < end
+            if process.poll() is not None:
+                break
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    segment(made, "--shard", "3")
+    one, other = (
+        {path.name: path.read_bytes() for path in (home / name).iterdir() if path.name[0] != "."}
+        for name in ("undisturbed", "masks")
+    )
+    assert one == other
+
+
+def test_what_cannot_be_segmented_is_refused(made: Path, home: Path) -> None:
+    with pytest.raises(BadGraph, match="class map"):
+        open_network("auto", made / "classes.onnx", workers=1)
+    with pytest.raises(BadGraph, match="does not exist"):
+        open_network("auto", made / "nothing.onnx", workers=1)
+    shutil.copy(home / "images" / "toy_00.png", home / "images" / "toy_00.jpg")
+    with pytest.raises(BadInput, match=r"another image .* the same mask, toy_00\.png"):
+        segment(made)
+    for path in (home / "images").iterdir():
+        path.unlink()
+    (home / "images" / "bad.jpg").write_bytes(b"no image")
+    with pytest.raises(BadPool, match="none of the 1 images"):
+        segment(made)
+
+
+def test_a_scoring_graph_is_no_plain_network(made: Path, home: Path, tiny: object) -> None:
+    graph = tiny()  # type: ignore[operator]
+    with pytest.raises(BadGraph, match="no plain network"):
+        open_network("auto", graph, workers=1)
