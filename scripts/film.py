@@ -130,6 +130,8 @@ def film(folder: Path, answers: int, shots: Path, pause: float) -> list[Path]:
         page.wait_for_selector("#models:not([hidden])", timeout=120_000)
         page.click("#models summary")
         page.wait_for_selector("#curve svg")
+        page.locator("#by-class").scroll_into_view_if_needed()
+        taken.append(_shot(page, shots / "end.png"))
         for width in (1280, 1600, 420):
             page.set_viewport_size({"width": width, "height": 800})
             page.wait_for_timeout(500)
