@@ -28,14 +28,16 @@ from scorer.labels import learned, store  # noqa: E402
 from scorer.labels.answered import Answered  # noqa: E402
 from scorer.labels.learned import Doubt, Learned, write_doubts  # noqa: E402
 from scorer.labels.store import Reader  # noqa: E402
+from scorer.options import TOKEN  # noqa: E402
 from trainer import dataset  # noqa: E402
 from trainer.dataset import Dataset  # noqa: E402
 from trainer.live.home import Home, begin, extend  # noqa: E402
 from trainer.live.learner import Learner  # noqa: E402
-from trainer.live.remote import TOKEN, RemoteStore  # noqa: E402
+from trainer.live.remote import Refused, RemoteStore  # noqa: E402
 from trainer.recipe import HeadRecipe  # noqa: E402
 
 _LOOK_S = 0.1
+_POLL_S = 0.5  # between two requests to a service
 _LATER_S = 1.0  # after a failure
 _NICE = 10
 _NAMING_S = 3.0  # whoever names a class may name another
@@ -59,6 +61,12 @@ def _opened(path: Path) -> Iterator[Reader]:
         yield opened
 
 
+def _newest(home: Home) -> Learned | None:
+    """The model whose graph is there."""
+    models = learned.read(home.log)
+    return models[-1] if models and home.graph.exists() else None
+
+
 class Process:
     """The loop. service: where models go beside the folder, if it is on another machine; a line on
     stdout for each.
@@ -73,7 +81,8 @@ class Process:
         self._worker: Worker | None = None
         self._names: Sequence[str] = ()
         self._named = monotonic()  # when they were last others
-        self._unpublished: Learned | None = None
+        # A model that was killed on its way to the service.
+        self._unpublished = _newest(home)
 
     def run(self, opened: Answered) -> None:
         """Until the process is ended."""
@@ -81,10 +90,12 @@ class Process:
             try:
                 if self._follow(opened.reread_classes()):
                     self._look(opened)
+            except Refused:
+                raise
             except Failure as error:
                 say(f"no new model: {error}", style="yellow")
                 sleep(_LATER_S)
-            sleep(_LOOK_S)
+            sleep(_LOOK_S if self.service is None else _POLL_S)
 
     def close(self) -> None:
         """Close the learner."""

@@ -132,8 +132,9 @@ class Worker:
 
     def _doubt(self) -> None:
         if self._newest is not None:
-            self._on_doubts(self._doubts.decide(self._newest))
-            self._doubted, self._newest = self._newest.labelled, None
+            labels, self._newest = self._newest, None
+            self._doubted = labels.labelled
+            self._on_doubts(self._doubts.decide(labels))
 
     def _audited(self, labels: Labels) -> Audit | None:
         truth, predicted = self.learner.predict(labels)

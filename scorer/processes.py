@@ -1,10 +1,13 @@
-"""Processes that end with the one that started them."""
+"""Processes that end with the one that started them, and threads that let others go first."""
 
 import ctypes
+import os
 import signal
 import sys
+import threading
 
 _SET_PARENT_DEATH_SIGNAL = 1  # prctl(2)
+_NICE = 10
 
 
 def end_with_parent() -> None:
@@ -14,3 +17,9 @@ def end_with_parent() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def yield_to_others() -> None:
+    """On Linux, this thread and those that it starts get a core only where no others want it."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

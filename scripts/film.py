@@ -71,8 +71,8 @@ class Annotator:
             self.page.keyboard.press("?")
             return
         buttons = self.page.locator("#classes button")
-        names = [text.split("\n")[-1] for text in buttons.all_inner_texts()]
-        buttons.nth(next(i for i, name in enumerate(names) if name.endswith(label))).click()
+        names = buttons.evaluate_all("all => all.map((one) => one.lastChild.textContent)")
+        buttons.nth(names.index(label)).click()
 
 
 @contextmanager

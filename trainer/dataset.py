@@ -43,6 +43,11 @@ def read(path: Path) -> Dataset:
         raise BadDataset(f"{path}: {error}", remedy=error.remedy or _REMEDY) from error
 
 
+def is_extensible(path: Path) -> bool:
+    """Whether the classes of a dataset.toml are its own, and not those of a published layout."""
+    return str(tomllib.loads(path.read_text("utf-8-sig")).get("layout", "folders")) == "folders"
+
+
 def _dataset(table: Mapping[str, Any], folder: Path) -> Dataset:
     _known(table, {"version", "layout", "root", "size", "classes", "train", "val"}, "dataset")
     if table.get("version") != VERSION:

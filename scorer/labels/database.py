@@ -5,16 +5,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from scorer.errors import BadInput, BadLabels, CannotWrite
-from scorer.labels.answer import ANSWERS, ASKED, UNLABELED
+from scorer.errors import BadLabels, CannotWrite
+from scorer.labels import class_name
+from scorer.labels.answer import ASKED
 
 _APPLICATION = 0x42414C45  # "BALE", in the header of the file
 _VERSION = 3
 # Columns that an older store lacks until it is opened to write: the version that brought them, and
 # what an older one says in their place.
 _ADDED = {"source": (2, f"'{ASKED}'"), "guess": (3, "''"), "reviews": (3, "NULL")}
-_MOST_CLASSES = 255  # of masks of bytes, with 255 for what is not labelled
-_LONGEST = 100  # name of a class
 _WAIT_S = 30.0
 _SCHEMA = """
 CREATE TABLE classes (position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
@@ -133,15 +132,7 @@ def classes_in(connection: sqlite3.Connection, path: Path) -> tuple[str, ...]:
 def add_class(connection: sqlite3.Connection, path: Path, name: str) -> None:
     """Add a class behind the others. Raises BadInput for a name that could not be told apart."""
     names = classes_in(connection, path)
-    same = next((one for one in names if one.casefold() == name.casefold()), None)
-    if same is not None:
-        raise BadInput(f"there is a class {same} already")
-    if len(names) == _MOST_CLASSES:
-        raise BadInput(f"there are {_MOST_CLASSES} classes, and no more can be added")
-    if name in (UNLABELED, *ANSWERS[1:]):
-        raise BadInput(f"{name} is an answer without a class; choose another name")
-    if not 1 <= len(name) <= _LONGEST or not name.isprintable() or name != name.strip():
-        raise BadInput(f"a class has a name of 1 to {_LONGEST} letters, in one line")
+    class_name.check(name, names)
     _insert(connection, len(names), [name])
 
 

@@ -151,7 +151,12 @@ class Store(Reader):
 
     def knows(self, request: str) -> bool:
         """Whether this request has its answer."""
-        return bool(self._all("SELECT 1 FROM answers WHERE request = ?", request))
+        return self.received(request) is not None
+
+    def received(self, request: str) -> tuple[int, Answer] | None:
+        """The answer of a request, with its number."""
+        found = self._all(self._select("answers", "id") + " WHERE request = ?", request)
+        return (int(str(found[0][-1])), _answer(found[0][:-1])) if found else None
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:

@@ -6,7 +6,6 @@ A frozen backbone is most of the work, and sees the same in a photograph whateve
 
 import hashlib
 import threading
-from collections import OrderedDict
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -23,31 +22,28 @@ Maps = dict[str, npt.NDArray[np.float32]]
 
 
 class Features:
-    """What backbones have seen, up to `most_bytes`, the least lately asked for first out; for any
-    thread.
+    """What backbones have seen, up to `most_bytes`; for any thread.
+
+    A full one keeps what it has: photographs are asked about in turn, and the one that was seen
+    longest ago is the next.
     """
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes, self.bytes = most_bytes, 0
         self._lock = threading.Lock()
-        self._kept: OrderedDict[bytes, Maps] = OrderedDict()
+        self._kept: dict[bytes, Maps] = {}
 
     def get(self, key: bytes) -> Maps | None:
-        with self._lock:
-            found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
-            return found
+        """The maps of an image, if they are kept."""
+        return self._kept.get(key)
 
     def keep(self, key: bytes, maps: Maps) -> None:
+        """Keep the maps of an image, if there is room."""
+        size = sum(values.nbytes for values in maps.values())
         with self._lock:
-            if key in self._kept:
-                return
-            self._kept[key] = maps
-            self.bytes += _size(maps)
-            while self.bytes > self.most_bytes:
-                _, gone = self._kept.popitem(last=False)
-                self.bytes -= _size(gone)
+            if key not in self._kept and self.bytes + size <= self.most_bytes:
+                self._kept[key] = maps
+                self.bytes += size
 
 
 class KeptFeatures:
@@ -109,7 +105,3 @@ def open_halves(graph: Path, features: Features, *, workers: int) -> KeptFeature
     except BadGraph:
         return None
     return opened if opened.contract.to_json().encode() in graph.read_bytes() else None
-
-
-def _size(maps: Maps) -> int:
-    return sum(values.nbytes for values in maps.values())

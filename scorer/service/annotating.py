@@ -24,6 +24,8 @@ _PICTURE_CODES: dict[int | str, dict[str, Any]] = {
     404: {"description": "No such image in the pool, or it cannot be shown."}
 }
 
+_SAME = ("image", "row", "col", "answer", "class_name", "annotator")
+
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Annotator = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Text = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -96,6 +98,8 @@ def _add_state(app: FastAPI, annotation: Annotation) -> None:
             "network": contract.network,
             "guesses_right": annotation.guesses.right,
             "learned": annotation.progress.state(),
+            "answers": annotation.store.length(),
+            "just_in_time": rounds.ahead is not None,
             "second_looks": len(annotation.second_looks.open()),
             "pixels_left": pixels,
             "images_left": images,
@@ -123,6 +127,8 @@ def _add_answers(app: FastAPI, annotation: Annotation) -> None:
             raise HTTPException(422, "a class goes with the answer label, and with no other")
         if request.class_name is not None and request.class_name not in annotation.store.classes:
             raise HTTPException(422, "no such class")
+        if (number := _received(annotation, request)) is not None:
+            return {"id": number}
         query = annotation.queue.find((request.image, request.row, request.col))
         if query is None and request.free:
             query = _free(annotation, request)
@@ -173,6 +179,17 @@ def _shown(annotation: Annotation, query: Query) -> dict[str, Any]:
     is_again = query.reviews is not None
     is_offered = is_again or (annotation.guesses.offered and query.source != AUDIT)
     return asdict(query) | ({} if is_offered else {"guess": "", "guesses": ()})
+
+
+def _received(annotation: Annotation, request: AnswerRequest) -> int | None:
+    """The number of an answer that is sent again, because its receipt was lost."""
+    found = annotation.store.received(request.request)
+    if found is None:
+        return None
+    number, answer = found
+    if any(getattr(answer, name) != getattr(request, name) for name in _SAME):
+        raise HTTPException(400, "this request was another answer")
+    return number
 
 
 def _free(annotation: Annotation, request: AnswerRequest) -> Query:

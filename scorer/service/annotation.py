@@ -54,7 +54,7 @@ class Annotation:
         self.queue = self.rounds.queue
         self.progress = Progress(store.path.with_name(learned.LOG))
         self.second_looks = SecondLooks(store, self.queue)
-        self.guesses = Guesses(trusted=ahead is None)
+        self.guesses = Guesses(trusted=ahead is None and not store.grows)
         self.answers = Answers(self.pool, self.queue, store, self.guesses)
         self.pictures = Pictures(self.pool, served, seed=seed)
 

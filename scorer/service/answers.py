@@ -61,7 +61,9 @@ class Answers:
             if taken.source == FREE or taken.reviews is not None:  # nobody had asked for it
                 self._queue.forget(taken.pixel)
                 return taken, None
-            query = self._queue.find(taken.pixel) or _asked(taken)
+            query = self._queue.find(taken.pixel)
+            if query is None or query.reviews is not None:  # it is asked now whether it was right
+                query = _asked(taken)
             if not again:  # it may have been answered since
                 self._queue.reopen(query, annotator)
             return taken, query

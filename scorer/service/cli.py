@@ -28,7 +28,8 @@ from scorer.runtimes import options as runtime_options
     default="127.0.0.1",
     show_default=True,
     help="Network address to listen on. Any address but that of this machine itself "
-    "requires a token, which is printed.",
+    "requires a token, which is printed: the value of the environment variable BALENTACQ_TOKEN, or "
+    "a new one.",
 )
 @click.option(
     "--port",
@@ -80,6 +81,14 @@ from scorer.runtimes import options as runtime_options
     "--learner",
     is_flag=True,
     help="Take graphs from a process that learns on another machine: trainer live --service.",
+)
+@click.option(
+    "--keep-features",
+    type=click.IntRange(0),
+    default=500,
+    show_default=True,
+    help="Megabytes of memory for what a frozen backbone sees of the photographs, so that a later "
+    "graph of trainer live costs its head alone.",
 )
 @click.option(
     "--size",

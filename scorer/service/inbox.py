@@ -1,5 +1,6 @@
 """Where a process that learns on another machine puts its graphs."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ class Inbox:
     """The file that is served. open_: opens a graph, or raises BadGraph."""
 
     def __init__(self, path: Path, open_: Callable[[Path], Runtime]) -> None:
-        self.path, self._open = path, open_
+        self.path, self._open, self._one = path, open_, threading.Lock()
 
     def put(self, content: bytes, store: Store) -> None:
         """A graph in place of the one before, which stays where this one cannot be used. Raises
@@ -22,6 +23,6 @@ class Inbox:
         """
         if not content:
             raise BadGraph("an empty file is no graph")
-        with replacing_path(self.path) as temporary:
+        with self._one, replacing_path(self.path) as temporary:
             temporary.write_bytes(content)
             check_classes(self._open(temporary).contract, store)

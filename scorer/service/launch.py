@@ -1,6 +1,7 @@
 """The service from its start to its end: what it listens to, serves, and leaves behind."""
 
 import math
+import os
 import secrets
 import signal
 import threading
@@ -14,6 +15,7 @@ import uvicorn
 from scorer.console import cores, say
 from scorer.errors import BadInput, Failure
 from scorer.labels.store import SUFFIX, Store
+from scorer.options import TOKEN
 from scorer.pools import Index, list_pool
 from scorer.ranking.messages import warn_of_neighbours
 from scorer.runtimes import choose, open_graph
@@ -28,8 +30,6 @@ from scorer.service.inbox import Inbox
 from scorer.service.instance_lock import instance_lock
 from scorer.service.scoring import Scoring
 from scorer.service.served import Served
-
-_KEPT_BYTES = 500_000_000  # of what a frozen backbone has seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,7 @@ class ServeOptions:
     classes: tuple[str, ...] | None
     new_classes: bool
     learner: bool
+    keep_features: int
     size: tuple[int, int]
     ahead: int | None
     audit: float
@@ -61,7 +62,7 @@ class ServeOptions:
     def opened(self) -> Served:
         """The graph, which can be opened again; nothing in its place while there is none."""
         needs_no_graph = self.classes is not None or self.new_classes
-        features, workers = Features(_KEPT_BYTES), self.threads or cores()
+        features, workers = Features(self.keep_features * 1_000_000), self.threads or cores()
 
         def reopen() -> Runtime:
             if needs_no_graph and not self.graph.exists():
@@ -123,7 +124,8 @@ def _confined(where: str) -> Index:
 
 def _run(options: ServeOptions, annotation: Annotation, listening: socket) -> None:
     """Answer requests until a signal ends it."""
-    token = None if is_loopback(options.host) else secrets.token_urlsafe()
+    own = os.environ.get(TOKEN) or secrets.token_urlsafe()
+    token = None if is_loopback(options.host) else own
     scoring = Scoring(annotation.served, waiting=options.waiting, batch=options.batch)
     limits = Limits(upload=options.max_upload * 1_000_000, seconds=options.time_limit)
     inbox = Inbox(options.graph, options.open) if options.learner else None

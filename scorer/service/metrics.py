@@ -1,6 +1,7 @@
 """What a service measures of itself, for Prometheus."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -17,11 +18,23 @@ _AUDITED = {
     "audit_accuracy_low": ("Lower end of the 95 % interval.", "accuracy_low"),
     "audit_accuracy_high": ("Upper end of the 95 % interval.", "accuracy_high"),
     "audit_miou": ("Mean intersection over union of their classes.", "miou"),
+    "audit_miou_low": ("Lower end of its 95 % interval.", "miou_low"),
+    "audit_miou_high": ("Upper end of its 95 % interval.", "miou_high"),
 }
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"balentacq_{name}", text, value=value)
+
+
+def _audited(audit: Mapping[str, Any]) -> Iterator[Metric]:
+    for name, (text, key) in _AUDITED.items():
+        yield _gauge(name, text, audit[key])
+    text = "Share of the random pixels of a class at which the newest model is right."
+    by_class = GaugeMetricFamily("balentacq_audit_class_accuracy", text, labels=["class"])
+    for name, (_, accuracy) in audit.get("by_class", {}).items():
+        by_class.add_metric([name], accuracy)
+    yield by_class
 
 
 class _Counts(Collector):
@@ -49,9 +62,8 @@ class _Models(Collector):
         if newest.confirmed is not None:
             text = "Share of the last first guesses that annotators confirmed."
             yield _gauge("guesses_confirmed", text, newest.confirmed)
-        for name, (text, key) in _AUDITED.items():
-            if newest.audit is not None:
-                yield _gauge(name, text, newest.audit[key])
+        if newest.audit is not None:
+            yield from _audited(newest.audit)
 
 
 class Metrics:

@@ -10,21 +10,21 @@ from scorer.labels.learned import FEWEST, Learned
 
 _STEP = 100  # labels, over which it is said what they brought
 _SETTLED = 200  # labels, over which nothing has moved
-_MODELS, _PIXELS = 5, 30  # the fewest that can say so
+_MODELS, _NARROW = 5, 0.15  # the fewest that can say so, with an interval not wider than this
 _POINTS = 400  # of a curve
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
     """What the last `labels` brought: differences of the accuracy and of the mean intersection over
-    union of the audits. settled: the accuracy of the newest lies in the interval of every model of
-    the last 200 labels, and theirs in its own.
+    union of the audits. settled: over so many labels, the accuracy of the newest lies in the
+    interval of every model, and theirs in its own, which is narrow; or None.
     """
 
     labels: int
     accuracy: float
     miou: float
-    settled: bool
+    settled: int | None
 
 
 class Progress:
@@ -93,7 +93,7 @@ def trend(models: list[Learned]) -> Trend | None:
         labels=newest.labels - before[-1].labels,
         accuracy=now["accuracy"] - then["accuracy"],
         miou=now["miou"] - then["miou"],
-        settled=_is_settled(measured),
+        settled=_SETTLED if _is_settled(measured) else None,
     )
 
 
@@ -101,7 +101,9 @@ def _is_settled(models: list[Learned]) -> bool:
     newest = models[-1]
     late = [one for one in models[:-1] if one.labels >= newest.labels - _SETTLED]
     spans = models[0].labels <= newest.labels - _SETTLED
-    if not spans or len(late) < _MODELS or _measured(newest)["pixels"] < _PIXELS:
+    now = _measured(newest)
+    is_narrow = now["accuracy_high"] - now["accuracy_low"] <= _NARROW
+    if not spans or len(late) < _MODELS or not is_narrow:
         return False
     return all(_inside(newest, one) and _inside(one, newest) for one in late)
 

@@ -103,8 +103,8 @@ class Queue:
     def clear(self) -> None:
         """Ask for nothing any more; what somebody has before them can still be answered.
 
-        Of what an annotator holds, only the first stays theirs: the others are asked by whoever
-        fills the queue next.
+        Of what an annotator holds, only the first stays theirs, and what they look at again: the
+        others are asked by whoever fills the queue next.
         """
         with self._lock:
             self._images.clear()
@@ -112,7 +112,8 @@ class Queue:
             first: dict[str, Key] = {}
             for pixel, lease in self._leases.items():
                 first.setdefault(lease.annotator, pixel)
-            self._leases = {pixel: self._leases[pixel] for pixel in first.values()}
+            kept = {*first.values(), *(p for p in self._leases if self._known[p].reviews)}
+            self._leases = {pixel: one for pixel, one in self._leases.items() if pixel in kept}
 
     def next(self, annotator: str, count: int) -> list[Query]:
         """Up to `count` pixels for an annotator, those first that they already have."""
@@ -170,10 +171,11 @@ class Queue:
             self._put([query])
 
     def is_open(self, pixel: Key) -> bool:
-        """Whether a pixel is asked for."""
+        """Whether a pixel is asked for, or somebody has it."""
         with self._lock:
             image = self._images.get(pixel[0])
-            return image is not None and any(one.pixel == pixel for one in image.open)
+            asked = image is not None and any(one.pixel == pixel for one in image.open)
+            return asked or not self._is_free(pixel, self._clock())
 
     def asks_about(self, image: str) -> bool:
         """Whether a pixel of an image is asked for."""

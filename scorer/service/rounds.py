@@ -11,6 +11,7 @@ from scorer.console import say
 from scorer.labels.answer import ASKED, AUDIT, Answer
 from scorer.labels.store import Store
 from scorer.pools import Index, Pool
+from scorer.processes import yield_to_others
 from scorer.runtimes.base import Runtime
 from scorer.runtimes.blank import is_blank
 from scorer.selection.noise import uniform
@@ -135,6 +136,7 @@ class Rounds:
         """Ask for n pixels of every image, of which some were answered in this round before;
         without a model, or just in time, ask for more until another graph comes.
         """
+        yield_to_others()
         try:
             for turn in itertools.count():
                 self._ask(runtime, pool, number, answered if turn == 0 else {}, turn, stop)

@@ -15,7 +15,7 @@ from scorer.labels.learned import Doubt
 from scorer.service.annotation import Annotation
 from scorer.service.inbox import Inbox
 
-UPLOADS = frozenset({"/v1/graph"})
+UPLOADS = frozenset({"/v1/graph", "/v1/doubts"})
 _LEARNING: list[Any] = ["learning elsewhere"]  # tags
 _CODES: dict[int | str, dict[str, Any]] = {
     403: {"description": "The service was started without --learner."}
@@ -43,7 +43,7 @@ class DoubtRequest(BaseModel):
 
 class DoubtsRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    doubts: Annotated[list[DoubtRequest], Field(max_length=200)]
+    doubts: Annotated[list[DoubtRequest], Field(max_length=learned.MOST_DOUBTS)]
 
 
 def add(app: FastAPI, annotation: Annotation, inbox: Inbox | None) -> None:
@@ -68,7 +68,8 @@ def add(app: FastAPI, annotation: Annotation, inbox: Inbox | None) -> None:
     @app.put("/v1/graph", status_code=201, tags=_LEARNING, responses=_CODES)
     async def graph(request: Request) -> dict[str, str]:
         """Serve the scoring graph in the body from now on."""
-        content, into = await request.body(), open_inbox()
+        into = open_inbox()
+        content = await request.body()
         try:
             await to_thread.run_sync(into.put, content, store)
             await to_thread.run_sync(annotation.rounds.reload)

@@ -13,6 +13,7 @@ test("an empty screen says why it is empty", () => {
   assert.equal(why({ pixels_left: 2 }), "Others have the pixels that are left.");
   assert.equal(why({ pixels_left: 0 }), "All pixels are answered.");
   assert.equal(why({ classes: ["sky"], grows: true }), "Name at least two classes, below.");
+  assert.equal(why({ just_in_time: true }), "The next pixels are being chosen …");
 });
 
 test("the progress says what is left, and how far the ranking is while it lasts", () => {
@@ -22,6 +23,12 @@ test("the progress says what is left, and how far the ranking is while it lasts"
     progress(state({ ...left, pool_ranked: false, ranked: 5 }), 0),
     "7 pixels of 4 images left, 0 in the last minute, 5 of 9 images ranked",
   );
+});
+
+test("in a live session the progress is what was answered", () => {
+  const live = { just_in_time: true, answers: 12, grows: true };
+  assert.equal(progress(state(live), 3), "12 answers, 3 in the last minute");
+  assert.equal(progress(state({ ...live, classes: ["sky"] }), 3), "Name at least two classes, below.");
 });
 
 test("a receipt names the answer", () => {

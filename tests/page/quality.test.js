@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { geometry, hint, quality } from "../../scorer/service/page/quality.js";
 
-const audit = { pixels: 40, accuracy: 0.8, accuracy_low: 0.654, accuracy_high: 0.895 };
+const audit = { pixels: 40, accuracy: 0.8, accuracy_low: 0.654, accuracy_high: 0.895, miou: 0.5, miou_low: 0.4, miou_high: 0.6 };
 const learned = (changes) => ({ labels: 57, audit: null, confirmed: null, trend: null, ...changes });
 
 test("the quality of a model has its interval", () => {
@@ -16,16 +16,16 @@ test("the quality of a model has its interval", () => {
   );
   assert.equal(
     quality(learned({ audit, confirmed: 0.71 })),
-    "The newest model has learned from 57 labels; it is right at 80 % (65 % to 90 %) of 40 random pixels."
-      + " 71 % of its last guesses were confirmed.",
+    "The newest model has learned from 57 labels; it is right at 80 % (65 % to 90 %) of 40 random pixels,"
+      + " mean IoU 50 % (40 % to 60 %). Its guess was the answer at 71 % of the last questions.",
   );
 });
 
 test("the hint says what the last labels brought, and when to stop", () => {
-  const trend = { labels: 104, accuracy: 0.0123, miou: -0.02, settled: false };
+  const trend = { labels: 104, accuracy: 0.0123, miou: -0.02, settled: null };
   assert.equal(hint(learned()), "");
   assert.match(hint(learned({ trend })), /^The last 104 labels brought \+1\.2 points of accuracy and −2\.0 of mean IoU\.$/);
-  assert.match(hint(learned({ trend: { ...trend, settled: true } })), /you may stop\.$/);
+  assert.match(hint(learned({ trend: { ...trend, settled: 200 } })), /For 200 labels .*: you may stop\.$/);
 });
 
 test("the curve passes over what nothing has measured, and its interval is closed", () => {

@@ -7,7 +7,7 @@ export const query = (image, row = 1, col = 2) => ({ image, row, col, guesses: [
 export const state = (changes = {}) => ({
   classes: ["sky", "road"], colours: ["#4682b4", "#804080"], has_map: true, started: "1", graph: "g", images: 9,
   ranked: 9, failure: null, pixels_left: 9, images_left: 9, pool_ranked: true,
-  learned: null, grows: false, second_looks: 0, ...changes,
+  learned: null, grows: false, second_looks: 0, answers: 0, just_in_time: false, ...changes,
 });
 
 /** An answer of HTTP with a JSON body. */

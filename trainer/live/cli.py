@@ -62,6 +62,12 @@ from trainer.options import needs, needs_torch
     "never learns from them.",
 )
 @click.option(
+    "--whole-pool",
+    is_flag=True,
+    help="Rank the whole pool with every model, best photographs first, in place of choosing a few "
+    "pixels ahead. There are no random pixels that measure the model then.",
+)
+@click.option(
     "--service",
     "remote",
     metavar="URL",
@@ -70,7 +76,7 @@ from trainer.options import needs, needs_torch
 )
 @click.option(
     "--token",
-    envvar="BALENTACQ_TOKEN",
+    envvar=options.TOKEN,
     help="Token of that service, as it was printed.  [environment: BALENTACQ_TOKEN]",
 )
 @click.option(
@@ -104,11 +110,10 @@ def live_command(
     from scorer.pools import list_pool  # noqa: PLC0415
     from trainer.detect import suggested_size  # noqa: PLC0415
     from trainer.live.home import Home, prepare  # noqa: PLC0415
-    from trainer.live.remote import TOKEN  # noqa: PLC0415
     from trainer.live.session import Session, SessionOptions  # noqa: PLC0415
 
     if token is not None:
-        os.environ[TOKEN] = token  # for the process that learns
+        os.environ[options.TOKEN] = token  # for the process that learns
     home = Home(out)
     found = prepare(home, where, classes)
     if found is None:

@@ -3,52 +3,57 @@
 from collections.abc import Set as AbstractSet
 
 from scorer.labels import Click, Labels
-from scorer.labels.learned import Doubt
+from scorer.labels.learned import MOST_DOUBTS, Doubt
 from trainer.live.learner import Learner, can_learn
 
 Pixel = tuple[str, int, int]  # image, row, col
 
 _SUSPECTED, _DOUBTED = 0.5, 0.9  # probability of another class
-_MOST = 0.2  # of the labels: a model that contradicts more has learned too little to say so
+_MOST = 0.2  # of the labels, that are left out at a time
 
 
 class Doubts:
     """Suspects are what a model contradicts before it has learned it, or even after; one more fit,
-    without all of them, decides.
+    without the most suspicious of them, decides.
     """
 
     def __init__(self, learner: Learner) -> None:
         self.learner = learner
-        self._suspects: set[Pixel] = set()
+        self._suspects: dict[Pixel, float] = {}  # and the probability of another class
         self._learned: set[Pixel] = set()
 
     def suspect(self, labels: Labels) -> None:
         """Judge the labels that the network of now has not learned from."""
         if self._learned:
-            self._suspects |= self._contradicted(without(labels, self._learned))
+            self._judge(without(labels, self._learned))
 
     def learned(self, labels: Labels) -> None:
         """The network of now has learned from these."""
         self._learned = pixels(labels)
 
     def decide(self, labels: Labels) -> list[Doubt]:
-        """Fit without the suspects, which are judged by that model alone; the surest come first.
+        """Fit without the suspects, which are judged by that model alone; the surest come first. It
+        clears those that it does not contradict.
 
         The learner's network is that model afterwards.
         """
         there = pixels(labels)
-        self._suspects = (self._suspects | self._contradicted(labels)) & there
-        rest = without(labels, self._suspects)
-        is_able = can_learn(rest, 1) and len(self._suspects) <= _MOST * len(there)
-        if not self._suspects or not is_able:
+        self._judge(labels)
+        order = sorted(there & self._suspects.keys(), key=lambda one: -self._suspects[one])
+        left_out = set(order[: int(_MOST * len(there))])
+        rest = without(labels, left_out)
+        if not left_out or not can_learn(rest, 1):
             return []
         self.learner.fit(rest)
-        self._learned = there - self._suspects
-        found = self._judged(without(labels, there - self._suspects), _DOUBTED)
-        return sorted(found, key=lambda one: -one.probability)
+        self._learned = there - left_out
+        found = self._judged(without(labels, self._learned), _SUSPECTED)
+        waiting = {one: self._suspects[one] for one in order[len(left_out) :]}
+        self._suspects = waiting | {one.pixel: one.probability for one in found}
+        doubts = [one for one in found if one.probability >= _DOUBTED]
+        return sorted(doubts, key=lambda one: -one.probability)[:MOST_DOUBTS]
 
-    def _contradicted(self, labels: Labels) -> set[Pixel]:
-        return {one.pixel for one in self._judged(labels, _SUSPECTED)}
+    def _judge(self, labels: Labels) -> None:
+        self._suspects |= {one.pixel: one.probability for one in self._judged(labels, _SUSPECTED)}
 
     def _judged(self, labels: Labels, least: float) -> list[Doubt]:
         names = self.learner.dataset.classes.names

@@ -11,7 +11,7 @@ import tomlkit
 from scorer.errors import BadDataset, BadInput
 from scorer.files import check_writable, replacing
 from scorer.images.colours import default_colours, hexadecimal
-from scorer.labels import learned
+from scorer.labels import learned, store
 from scorer.pools import list_pool
 from trainer import dataset
 from trainer.dataset import Dataset
@@ -106,7 +106,7 @@ def begin(home: Home, where: str, classes: Sequence[str]) -> Dataset:
     colours = [hexadecimal(one) for one in default_colours(len(classes))]
     text = _TOML.format(
         size=suggested_size(list_pool(where)),
-        images=json.dumps(_place(where)),
+        images=json.dumps(_place(where), ensure_ascii=False),
         names=json.dumps(list(classes), ensure_ascii=False),
         colours=json.dumps(colours),
     )
@@ -122,15 +122,34 @@ def extend(home: Home, classes: Sequence[str]) -> Dataset:
     """
     table = tomlkit.parse(home.dataset.read_text("utf-8-sig"))
     own: Any = table["classes"]
-    colours = default_colours(len(classes))
-    for index in range(len(own["names"]), len(classes)):
-        own["names"].append(classes[index])
+    for name in classes[len(own["names"]) :]:
+        own["names"].append(name)
         if "colours" in own:
-            own["colours"].append(hexadecimal(colours[index]))
+            own["colours"].append(_another(own["colours"]))
     with replacing(home.dataset) as file:
         file.write(tomlkit.dumps(table))
     _write_classes(home, classes)
     return dataset.read(home.dataset)
+
+
+def can_extend(home: Home) -> bool:
+    """Whether classes can be added: those of a published layout are fixed."""
+    return not home.dataset.exists() or dataset.is_extensible(home.dataset)
+
+
+def settle(home: Home) -> None:
+    """After a session, dataset.toml has the classes that were added last. Raises BadLabels."""
+    if home.dataset.exists() and home.labels.exists():
+        names = store.classes_of(home.labels)
+        if len(names) > len(dataset.read(home.dataset).classes.names):
+            extend(home, names)
+
+
+def _another(colours: Sequence[str]) -> str:
+    """The first of our own that is not among these."""
+    taken = {one.lower() for one in colours}
+    ours = (hexadecimal(one) for one in default_colours(len(colours) + 1))
+    return next(one for one in ours if one not in taken)
 
 
 def _write_classes(home: Home, names: Sequence[str]) -> None:

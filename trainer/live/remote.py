@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,18 @@ from scorer.labels.answer import Answer
 from scorer.labels.answered import Answered
 from scorer.labels.learned import Doubt, Learned
 
-TOKEN = "BALENTACQ_TOKEN"  # noqa: S105  # of the environment: others can read a command line
 _WAIT_S = 60.0
-_REFUSED = (401, 403, 404)  # no second request mends that
+_REFUSED = (401, 403, 404)
+
+
+class Refused(BadInput):
+    """The service is there, and does not take part: no second request mends that."""
 
 
 class RemoteStore(Answered):
     """The answers that a service has. token: what it printed when it started, or None.
 
-    Raises BadInput for a service that does not take part, Failure for one that stays away.
+    Its methods raise Refused, or Failure while the service stays away.
     """
 
     def __init__(self, address: str, token: str | None = None) -> None:
@@ -30,7 +34,6 @@ class RemoteStore(Answered):
         self.address, self._token = address.rstrip("/"), token
         self._rows, self._standing = -1, list[Answer]()
         self.classes: tuple[str, ...] = ()
-        self.length()
 
     def length(self) -> int:
         """How many rows the store has now; with others than before, all answers are read again."""
@@ -72,12 +75,12 @@ class RemoteStore(Answered):
         except urllib.error.HTTPError as error:
             reason = _reason(error)
             if error.code in _REFUSED:
-                raise BadInput(
+                raise Refused(
                     f"{self.address} refuses: {reason}",
                     remedy="start it with scorer serve --learner, and give its --token",
                 ) from error
             raise Failure(f"{self.address} refuses: {reason}") from error
-        except (OSError, ValueError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             raise Failure(f"{self.address} does not answer: {error}") from error
 
 

@@ -1,6 +1,8 @@
 """A live session: the service and the process that learns, started again should one of them die."""
 
 import json
+import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -13,8 +15,9 @@ from typing import Any
 from scorer.console import say
 from scorer.errors import Failure
 from scorer.labels.learned import FEWEST
+from scorer.options import TOKEN
 from scorer.processes import end_with_parent
-from trainer.live.home import Home
+from trainer.live.home import Home, can_extend, settle
 
 _LOOK_S = 0.2
 _SHORT_S = 5.0  # a process that ends sooner has not run
@@ -25,7 +28,7 @@ _MOST = 5  # times in a row
 class SessionOptions:
     """host, port: of the service; n: pixels of a photograph in a row; every, pause, steps: of the
     process that learns (export/live.py). remote: the address of a service on another machine, which
-    takes the place of one here.
+    takes the place of one here. whole_pool: every model ranks all photographs.
     """
 
     where: str
@@ -38,6 +41,7 @@ class SessionOptions:
     every: int
     pause: float
     steps: int
+    whole_pool: bool = False
     remote: str | None = None
 
 
@@ -52,6 +56,8 @@ class Session:
 
     def run(self) -> None:
         """Keep both alive until Ctrl-C or SIGTERM. Raises Failure where one cannot be kept so."""
+        if self._service is not None:  # pages stay open over its restarts
+            os.environ.setdefault(TOKEN, secrets.token_urlsafe())
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
@@ -63,6 +69,8 @@ class Session:
         finally:
             for process in filter(None, (self._learner, self._service)):
                 process.end()
+            if self._service is not None:
+                settle(self.home)
 
     def _hear(self, line: str) -> None:
         """A new graph: the service takes it over."""
@@ -86,14 +94,22 @@ class Session:
         return [
             sys.executable, "-m", "scorer", "serve", "--pool", one.where,
             "--labels", str(self.home.labels), "--graph", str(self.home.graph),
-            *self._classes(), "--new-classes", "--size", f"{height}x{width}",
+            *self._classes(), "--size", f"{height}x{width}",
             "--host", one.host, "--port", str(one.port), "--n", str(one.n),
-            "--ahead", str(one.ahead), "--audit", str(one.audit), "--threads", "1",
+            *self._choosing(), "--threads", "1",
         ]  # fmt: skip
+
+    def _choosing(self) -> Sequence[str]:
+        """Just in time, with random pixels in between; or the whole pool with every model."""
+        one = self.options
+        if one.whole_pool:
+            return []
+        return ["--ahead", str(one.ahead), "--audit", str(one.audit)]
 
     def _classes(self) -> Sequence[str]:
         """None where they are still to be named in the page."""
-        return ["--classes", str(self.home.classes)] if self.home.classes.exists() else []
+        names = ["--classes", str(self.home.classes)] if self.home.classes.exists() else []
+        return [*names, *["--new-classes"] * can_extend(self.home)]
 
     def _learning(self) -> Sequence[str]:
         one = self.options

@@ -54,13 +54,15 @@ export class Additions {
 
   /** Adds the classes in the field, and gives the keys back to the answers. */
   async #addClasses() {
-    const names = namesIn(this.#field.value);
     this.#field.blur();
-    for (const name of names) {
-      await this.#service.send("/v1/classes", { name });
-      this.#field.value = "";
+    try {
+      for (let names = namesIn(this.#field.value); names.length; names = names.slice(1)) {
+        await this.#service.send("/v1/classes", { name: names[0] });
+        this.#field.value = names.slice(1).join(", ");
+      }
+    } finally {
+      await this.#events.changed();
     }
-    await this.#events.changed();
   }
 }
 

@@ -23,13 +23,15 @@ const FIRST_PAUSE_MS = 300; // after the first attempt; each further pause is tw
  * by_class: how many pixels of a class there are, and the share at which the model is right.
  * @typedef {{
  *   pixels: number, accuracy: number, accuracy_low: number, accuracy_high: number,
+ *   miou: number, miou_low: number, miou_high: number,
  *   by_class?: Record<string, [number, number]>,
  * }} Audit
  */
 
 /**
- * What the last labels brought, as differences of shares. settled: nothing has moved for long.
- * @typedef {{ labels: number, accuracy: number, miou: number, settled: boolean }} Trend
+ * What the last labels brought, as differences of shares. settled: for so many labels no change was
+ * larger than chance, or null.
+ * @typedef {{ labels: number, accuracy: number, miou: number, settled: number | null }} Trend
  */
 
 /**
@@ -43,11 +45,12 @@ const FIRST_PAUSE_MS = 300; // after the first attempt; each further pause is tw
 /**
  * What the service says of itself. colours: one for each class, as "#rrggbb". started: when the
  * service was started. failure: why the ranking has stopped, or null. grows: classes
- * can be added. second_looks: how many answers can be looked at again.
+ * can be added. second_looks: how many answers can be looked at again. just_in_time: the
+ * queue holds the next few pixels alone.
  * @typedef {{
  *   classes: string[], colours: string[], has_map: boolean, started: string, graph: string, images: number,
  *   ranked: number, failure: string | null, pixels_left: number, images_left: number,
- *   pool_ranked: boolean, grows: boolean, second_looks: number,
+ *   pool_ranked: boolean, grows: boolean, second_looks: number, answers: number, just_in_time: boolean,
  *   learned: Learned | null,
  * }} State
  */

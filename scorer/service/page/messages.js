@@ -63,12 +63,13 @@ export function clearError() {
 /**
  * The reason why there is no pixel to answer.
  *
- * @param {Pick<State, "classes" | "grows" | "failure" | "pool_ranked" | "pixels_left">} state
+ * @param {Pick<State, "classes" | "grows" | "failure" | "pool_ranked" | "pixels_left" | "just_in_time">} state
  * @returns {string}
  */
 export function whyNothing(state) {
   if (state.classes.length < 2 && state.grows) return "Name at least two classes, below.";
   if (state.failure) return "The ranking has stopped.";
+  if (state.just_in_time) return "The next pixels are being chosen …";
   if (!state.pool_ranked) return "The pool is being ranked …";
   return state.pixels_left ? "Others have the pixels that are left." : "All pixels are answered.";
 }
@@ -90,13 +91,16 @@ export function place(query) {
 /**
  * The progress of the annotation and of the ranking.
  *
- * @param {Pick<State, "pixels_left" | "images_left" | "pool_ranked" | "learned" | "ranked" | "images">} state
+ * @param {Pick<State, "pixels_left" | "images_left" | "pool_ranked" | "ranked" | "images" | "classes" | "grows" |
+ *   "just_in_time" | "answers">} state
  * @param {number} lastMinute the number of answers in the last minute
  * @returns {string}
  */
 export function progress(state, lastMinute) {
+  if (state.grows && state.classes.length < 2) return "Name at least two classes, below.";
+  if (state.just_in_time) return `${state.answers} answers, ${lastMinute} in the last minute`;
   const left = `${state.pixels_left} pixels of ${state.images_left} images left`;
-  const ranked = state.pool_ranked || state.learned ? "" : `, ${state.ranked} of ${state.images} images ranked`;
+  const ranked = state.pool_ranked ? "" : `, ${state.ranked} of ${state.images} images ranked`;
   return `${left}, ${lastMinute} in the last minute${ranked}`;
 }
 

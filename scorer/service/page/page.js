@@ -209,7 +209,8 @@ class Page {
     const now = Date.now();
     const isShown = this.#current.shown !== null;
     if (!this.#queue.annotator) return; // the page still asks for a name
-    if (!isDue({ now, active, filled: this.#queue.filled, isShown })) return;
+    const isLive = this.#queue.state.grows || this.#queue.state.learned !== null;
+    if (!isDue({ now, active, filled: this.#queue.filled, isShown, isLive })) return;
     this.#queue.filled = now; // so that this refill is not begun again while it lasts
     this.#next().catch(failed);
   }

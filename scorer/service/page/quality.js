@@ -79,10 +79,11 @@ export class Quality {
  */
 export function quality({ labels, audit, confirmed }) {
   const model = `The newest model has learned from ${labels} labels`;
-  const guesses = confirmed === null ? "" : ` ${percent(confirmed)} of its last guesses were confirmed.`;
+  const guesses = confirmed === null ? "" : ` Its guess was the answer at ${percent(confirmed)} of the last questions.`;
   if (!audit || audit.pixels < FEWEST) return `${model}.${guesses}`;
   const interval = `${percent(audit.accuracy_low)} to ${percent(audit.accuracy_high)}`;
-  return `${model}; it is right at ${percent(audit.accuracy)} (${interval}) of ${audit.pixels} random pixels.${guesses}`;
+  const miou = `mean IoU ${percent(audit.miou)} (${percent(audit.miou_low)} to ${percent(audit.miou_high)})`;
+  return `${model}; it is right at ${percent(audit.accuracy)} (${interval}) of ${audit.pixels} random pixels, ${miou}.${guesses}`;
 }
 
 /**
@@ -95,7 +96,7 @@ export function hint({ trend }) {
   if (!trend) return "";
   const points = (/** @type {number} */ share) => `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)}`;
   const brought = `The last ${trend.labels} labels brought ${points(trend.accuracy)} points of accuracy and ${points(trend.miou)} of mean IoU.`;
-  return trend.settled ? `${brought} Nothing has moved beyond chance for 200 labels: you may stop.` : brought;
+  return trend.settled ? `${brought} For ${trend.settled} labels no change was larger than chance: you may stop.` : brought;
 }
 
 /**

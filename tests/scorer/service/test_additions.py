@@ -131,6 +131,68 @@ def test_a_doubt_is_shown_on_request_with_both_answers_and_mended(doubted: Annot
         assert client.get("/v1/state").json()["second_looks"] == 1, "it may be looked at again"
 
 
+def test_to_undo_while_an_answer_is_looked_at_asks_the_question_again(doubted: Annotation) -> None:
+    sky, road = doubted.store.classes[:2]
+    with answering(doubted) as client:
+        (first,) = asked(client)
+        answer(client, first, sky)
+        doubt(doubted, first, sky, road)
+        client.post("/v1/second-look", json={"annotator": "ann"})
+        assert asked(client)[0]["reviews"] is not None
+        undone = client.post("/v1/undo", json={"annotator": "ann", "request": "back"}).json()
+        assert undone["query"]["reviews"] is None
+        again = asked(client)[0]
+        assert (again["image"], again["row"], again["reviews"]) == (
+            first["image"], first["row"], None
+        )  # fmt: skip
+        answer(client, again, road)
+        standing = list(doubted.store.standing())
+    assert [(one.class_name, one.reviews) for one in standing] == [(road, None)]
+
+
+def test_a_new_model_leaves_second_looks_where_they_are(doubted: Annotation, tiny: Graph) -> None:
+    sky, road = doubted.store.classes[:2]
+    with answering(doubted) as client:
+        answered = []
+        for _ in range(4):
+            answered.append(asked(client)[0])
+            answer(client, answered[-1], sky)
+        doubts = [
+            Doubt(
+                image=one["image"], row=one["row"], col=one["col"], given=sky, predicted=road,
+                probability=0.95,
+            )
+            for one in answered
+        ]  # fmt: skip
+        learned.write_doubts(doubted.store.path.with_name(learned.DOUBTS), doubts)
+        assert client.post("/v1/second-look", json={"annotator": "ann"}).json() == {"shown": 4}
+        (doubted.store.path.parent / "scorer.onnx").write_bytes(tiny("entropy").read_bytes())
+        assert doubted.rounds.reload()
+        shown = client.get("/v1/queue?annotator=ann&count=20").json()
+    assert sum(one["reviews"] is not None for one in shown) == 4
+
+
+def test_an_answer_that_is_sent_again_after_a_restart_is_received(
+    folder: Path, tiny: Graph
+) -> None:
+    (folder / "scorer.onnx").write_bytes(tiny().read_bytes())
+    first = live(folder, tiny())
+    with answering(first) as client:
+        (query,) = asked(client)
+        place = {key: query[key] for key in ("image", "row", "col")}
+        name = first.store.classes[0]
+        body = place | {
+            "answer": "label", "class_name": name, "annotator": "ann", "seconds": 1.0,
+            "request": "once",
+        }  # fmt: skip
+        number = client.post("/v1/labels", json=body).json()["id"]
+    with answering(live(folder, tiny())) as client:
+        again = client.post("/v1/labels", json=body)
+        assert (again.status_code, again.json()) == (201, {"id": number})
+        other = client.post("/v1/labels", json=body | {"annotator": "bob"})
+        assert other.status_code == 400
+
+
 def test_a_confirmed_answer_is_not_shown_again(doubted: Annotation) -> None:
     sky, road = doubted.store.classes[:2]
     with answering(doubted) as client:
@@ -211,7 +273,8 @@ def test_two_annotators_never_have_the_same_pixel(doubted: Annotation, tiny: Gra
 
 
 def test_the_newest_model_is_in_the_metrics(doubted: Annotation) -> None:
-    audit = {"pixels": 12, "accuracy": 0.5, "accuracy_low": 0.2, "accuracy_high": 0.8, "miou": 0.4}
+    audit = {"pixels": 12, "accuracy": 0.5, "accuracy_low": 0.2, "accuracy_high": 0.8, "miou": 0.4,
+         "miou_low": 0.1, "miou_high": 0.7}  # fmt: skip
     model = learned.Learned(
         rows=30, labels=25, images=9, gathered_and_fitted=1.5, exported=0.5, audit=audit,
         confirmed=0.6,

@@ -10,7 +10,7 @@ from scorer.labels.learned import Learned
 from scorer.service.progress import Progress, trend
 
 
-def model(labels: int, accuracy: float, *, pixels: int = 40, half: float = 0.1) -> Learned:
+def model(labels: int, accuracy: float, *, pixels: int = 40, half: float = 0.07) -> Learned:
     audit = {
         "pixels": pixels, "accuracy": accuracy, "accuracy_low": accuracy - half,
         "accuracy_high": accuracy + half, "miou": accuracy / 2, "miou_low": 0.0, "miou_high": 1.0,
@@ -37,12 +37,12 @@ def test_it_has_settled_when_no_model_leaves_another_ones_interval() -> None:
     still = [model(20 + 40 * step, 0.8 + 0.01 * (step % 2)) for step in range(8)]
     found = trend(still)
     assert found is not None
-    assert found.settled
+    assert found.settled == 200
     for other in (
-        [*still[:4], model(190, 0.65), *still[5:]],  # one that was worse
+        [*still[:4], model(190, 0.7), *still[5:]],  # one that was worse
         still[3:],  # too short
         [model(20, 0.8), *still[-3:]],  # too few models
-        [*still[:-1], model(300, 0.8, pixels=29)],
+        [*still[:-1], model(300, 0.8, half=0.08)],  # its interval is wide
         [*still[:-1], model(300, 0.8, half=0.005)],  # its interval has become small
     ):
         found = trend(other)

@@ -1,5 +1,6 @@
 """The folder of a live session: begun from a pool and names, continued from itself."""
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 import trees
 
 from scorer.errors import BadDataset, BadInput
+from scorer.labels.store import Store
 from trainer import dataset
-from trainer.live.home import Home, begin, extend, prepare
+from trainer.live.home import Home, begin, can_extend, extend, prepare, settle
 
 NAMES = ("sky", "road, wet", 'a "b"')
 
@@ -85,3 +87,33 @@ def test_classes_that_were_added_go_into_the_file_and_all_else_stays(
     assert home.dataset.read_text("utf-8").endswith("# mine\n")
     assert home.classes.read_text("utf-8").splitlines() == list(NAMES)
     assert prepare(home, None, NAMES[:2]) == found, "the command of before goes on"
+
+
+def test_a_colour_of_an_added_class_is_none_that_somebody_has_chosen(
+    pool: Path, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "session")
+    begin(home, str(pool), NAMES[:2])
+    text = home.dataset.read_text("utf-8").replace("#008000", "#808000")  # that of a third class
+    home.dataset.write_text(text, "utf-8")
+    assert len(set(extend(home, NAMES).classes.colours)) == 3
+
+
+def test_a_place_may_have_any_name(pool: Path, tmp_path: Path) -> None:
+    there = pool.rename(tmp_path / 'my "📷" pool')
+    home = Home(tmp_path / "session")
+    begin(home, str(there), NAMES)
+    assert dataset.read(home.dataset).train.images.where == there.as_posix()
+
+
+def test_after_a_session_the_file_has_the_classes_of_the_store(pool: Path, tmp_path: Path) -> None:
+    home = Home(tmp_path / "session")
+    settle(home)
+    begin(home, str(pool), NAMES[:2])
+    with closing(Store(home.labels, NAMES[:2], grows=True)) as store:
+        store.add_class(NAMES[2])
+    settle(home)
+    assert dataset.read(home.dataset).classes.names == NAMES
+    assert can_extend(home)
+    home.dataset.write_text('version = 1\nlayout = "camvid"\n')
+    assert not can_extend(home)

@@ -20,7 +20,7 @@ from scorer.service import app
 from scorer.service.annotation import Annotation
 from scorer.service.inbox import Inbox
 from scorer.service.scoring import Scoring
-from trainer.live.remote import RemoteStore
+from trainer.live.remote import Refused, RemoteStore
 
 uvicorn = pytest.importorskip("uvicorn", reason="pip install 'balentacq[serve]'")
 
@@ -130,15 +130,15 @@ def test_a_graph_of_other_classes_is_refused(
 
 def test_nobody_teaches_without_being_asked_to(annotation: Annotation) -> None:
     with listening(annotation, takes=False) as address:
-        with pytest.raises(BadInput, match="without --learner"):
-            RemoteStore(address, SECRET)
-        with pytest.raises(BadInput, match="needs its token"):
-            RemoteStore(address, "other")
+        with pytest.raises(Refused, match="without --learner"):
+            RemoteStore(address, SECRET).length()
+        with pytest.raises(Refused, match="needs its token"):
+            RemoteStore(address, "other").length()
 
 
 def test_a_service_that_is_away_is_named() -> None:
     with pytest.raises(Failure, match="does not answer"):
-        RemoteStore("http://127.0.0.1:9", SECRET)
+        RemoteStore("http://127.0.0.1:9", SECRET).length()
     for address in ("file:///etc/passwd", "first:8000"):
         with pytest.raises(BadInput, match="no address"):
             RemoteStore(address)

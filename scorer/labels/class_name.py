@@ -1,0 +1,22 @@
+"""What a class may be called, whoever names it."""
+
+from collections.abc import Sequence
+
+from scorer.errors import BadInput
+from scorer.labels.answer import ANSWERS, UNLABELED
+
+MOST = 255  # classes: masks are bytes, and 255 is what is not labelled
+_LONGEST = 100
+
+
+def check(name: str, before: Sequence[str]) -> None:
+    """Raise BadInput for a name that could not be told apart from those before, or kept."""
+    same = next((one for one in before if one.casefold() == name.casefold()), None)
+    if same is not None:
+        raise BadInput(f"there is a class {same} already")
+    if len(before) >= MOST:
+        raise BadInput(f"there are {MOST} classes, and no more can be added")
+    if name in (UNLABELED, *ANSWERS[1:]):
+        raise BadInput(f"{name} is an answer without a class; choose another name")
+    if not 1 <= len(name) <= _LONGEST or not name.isprintable() or name != name.strip():
+        raise BadInput(f"{name[:_LONGEST]!r}: a class has a name of 1 to {_LONGEST} letters")
