@@ -79,6 +79,12 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
     help="Number of pixels to draw at random from each mask where there is no labels "
     "file.  [default: 5]",
 )
+@click.option(
+    "--with-audits",
+    "audits",
+    is_flag=True,
+    help="Learn from the answers, too, that measured the models of a live session: at its end.",
+)
 @options.training
 @options.seed
 @click.option(
@@ -90,8 +96,8 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
 )
 @options.resume
 def fit_command(
-    data: Path, labels: Path | None, pixels: int | None, seed: int, out: Path, resume: bool,
-    **settings: Any,
+    data: Path, labels: Path | None, pixels: int | None, audits: bool, seed: int, out: Path,
+    resume: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """Train on sparse labels and write ONE file with the model and its configuration.
 
@@ -105,6 +111,7 @@ def fit_command(
     Examples:
       trainer fit
       trainer fit --labels labels.db
+      trainer fit --labels labels.db --with-audits
       trainer fit --labels labels.db --finetune 6
       trainer fit --preset camvid --network deeplabv3plus-mobilenetv2
       trainer fit --network fpn-resnet50 --weights resnet50-11ad3fa6.pth
@@ -112,7 +119,9 @@ def fit_command(
     """
     needs_torch()
     size = settings.pop("size")
-    chosen = fit_options(settings, seed=seed, labels=labels, pixels=pixels, resume=resume)
+    chosen = fit_options(
+        settings, seed=seed, labels=labels, pixels=pixels, audits=audits, resume=resume
+    )
     _train(data, out, size, chosen, f"python -m export onnx --mc 20{_model_words(out, chosen)}")
 
 

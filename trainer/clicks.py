@@ -23,9 +23,9 @@ Points = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 
 
-def read(path: Path, dataset: Dataset) -> Labels:
-    """Labels made by people, for the images of the training split."""
-    labels = label_files.read(path, dataset.classes.names)
+def read(path: Path, dataset: Dataset, *, audits: bool = False) -> Labels:
+    """Labels made by people, for the images of the training split. audits: as label_files.read."""
+    labels = label_files.read(path, dataset.classes.names, audits=audits)
     names = set(dataset.train.images.names)
     if strangers := [name for name in labels.clicks if name not in names]:
         where = dataset.train.images.where

@@ -28,7 +28,7 @@ def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listen
     """The clicked pixels; those drawn from masks are kept in `labels_path(out)`."""
     path = options.labels or dataset.train.labels
     if path is not None:
-        found = clicks.read(path, dataset)
+        found = clicks.read(path, dataset, audits=options.audits)
         listener.tell(f"{found.labelled} labels of {len(found.clicks)} images from {path}")
         if unsaid := len(found) - found.labelled:
             listener.tell(

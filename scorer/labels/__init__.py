@@ -11,10 +11,11 @@ from scorer.labels.csv_file import write
 __all__ = ["Click", "Labels", "read", "write"]
 
 
-def read(path: Path, classes: Sequence[str]) -> Labels:
+def read(path: Path, classes: Sequence[str], *, audits: bool = False) -> Labels:
     """Read a labels file, .csv or .db; what cannot be understood is refused and named.
 
-    classes: the names, in the order of the indices that the clicks get.
+    classes: the names, in the order of the indices that the clicks get. audits: with the classes of
+    answers that measure a model, which else are clicks without one.
     """
     kind = path.suffix.lower()
     if kind not in {".csv", store.SUFFIX}:
@@ -22,4 +23,6 @@ def read(path: Path, classes: Sequence[str]) -> Labels:
             f"{path}: labels are read from .csv and {store.SUFFIX} files only",
             remedy="import labels of other formats with: scorer labels import",
         )
-    return csv_file.read(path, classes) if kind == ".csv" else store.read(path, classes)
+    return (
+        csv_file.read(path, classes) if kind == ".csv" else store.read(path, classes, audits=audits)
+    )

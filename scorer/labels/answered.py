@@ -27,15 +27,15 @@ class Answered(ABC):
     def reread_classes(self) -> tuple[str, ...]:
         """The classes as they are now: annotators may have added some."""
 
-    def labels(self) -> Labels:
+    def labels(self, *, audits: bool = False) -> Labels:
         """For training and ranking: unsure is a click without a label, a skipped pixel is none.
 
-        An answer that measures the model is one without a label, too: it is not learned from.
+        An answer that measures the model is one without a label, too, unless `audits` are learned.
         """
         clicks: dict[str, list[Click]] = defaultdict(list)
         for one in self.standing():
             if one.answer != "skip":
-                is_known = one.class_name is not None and one.source != AUDIT
+                is_known = one.class_name is not None and (audits or one.source != AUDIT)
                 label = self.classes.index(one.class_name or "") if is_known else None
                 clicks[one.image].append(Click(one.row, one.col, label))
         return Labels(dict(clicks))

@@ -180,10 +180,10 @@ def reading(path: Path, classes: Sequence[str]) -> Iterator[Reader]:
         yield Reader(path, classes, connection)
 
 
-def read(path: Path, classes: Sequence[str]) -> Labels:
+def read(path: Path, classes: Sequence[str], *, audits: bool = False) -> Labels:
     """The labels of a store that is there, in the indices of `classes`."""
     with reading(path, classes) as store:
-        return store.labels()
+        return store.labels(audits=audits)
 
 
 def _insert(connection: sqlite3.Connection, answer: Answer) -> tuple[int, bool]:

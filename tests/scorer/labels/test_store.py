@@ -252,9 +252,10 @@ def test_an_answer_that_measures_the_model_is_asked_but_not_learned_from(path: P
         store.add(answer(1, source="audit"))
         store.add(answer(2, source="free", class_name="sky"))
         store.add(answer(3))
-        labels, audit = store.labels(), store.audit()
+        labels, audit, both = store.labels(), store.audit(), store.labels(audits=True)
     assert [(one.row, one.label) for one in labels.of("a.jpg")] == [(1, None), (2, 0), (3, 1)]
     assert [(one.row, one.label) for one in audit.of("a.jpg")] == [(1, 1)]
+    assert [(one.row, one.label) for one in both.of("a.jpg")] == [(1, 1), (2, 0), (3, 1)]
 
 
 @pytest.mark.parametrize("version", [1, 2])
