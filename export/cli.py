@@ -17,6 +17,7 @@ from scorer.images.preprocessing import LAYOUTS
 from scorer.plain import CLASS_MAP, OUTPUTS
 
 if TYPE_CHECKING:
+    from export.graph import GraphOptions
     from export.source import Source
     from trainer.model import Card
     from trainer.network import Scorable
@@ -162,7 +163,7 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export onnx --plain --result probabilities
     """
     needs_onnx()
-    from export.graph import GraphOptions, bake, contract_for, earlier, save  # noqa: PLC0415
+    from export.graph import GraphOptions  # noqa: PLC0415
 
     _check_plain(plain)
     out = out or Path("network.onnx" if plain else "scorer.onnx")
@@ -184,16 +185,23 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         mask_seed=mask_seed,
         with_map=with_map,
     )
-    contract = contract_for(built, card, wanted)
-    with progress("graphs") as bar:
-        bar.add_task(f"tracing {passes} passes of {card.network}", total=None)
-        graph = bake(built, contract, earlier(out))
-    save(graph, out)
-    _tell_written(out, contract, card, target)
+    _write_scores(built, card, out, wanted)
 
 
 for command in (verify_command, tensorrt_command, triton_command):
     main.add_command(command)
+
+
+def _write_scores(network: "Scorable", card: "Card", out: Path, wanted: "GraphOptions") -> None:
+    """The scoring graph."""
+    from export.graph import bake, contract_for, earlier, save  # noqa: PLC0415
+
+    contract = contract_for(network, card, wanted)
+    with progress("graphs") as bar:
+        bar.add_task(f"tracing {wanted.passes} passes of {card.network}", total=None)
+        graph = bake(network, contract, earlier(out))
+    save(graph, out)
+    _tell_written(out, contract, card, wanted.target)
 
 
 _OF_SCORES = ("passes", "acquisition", "stride", "target", "top_k", "mask_seed", "with_map")

@@ -12,6 +12,7 @@ import trees
 from PIL import Image
 
 import trainer
+from scorer.labels import store
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 film = pytest.importorskip("film")
@@ -49,6 +50,11 @@ def test_an_annotator_goes_from_nothing_to_a_model_in_one_page(streets: Path) ->
     before = measured(first, streets, classes)
     after = measured(streets / "session" / "model.safetensors", streets, [*classes, last])
     assert len(after.iou) == len(before.iou) + 1, "the class that was added has its output"
+    with store.reading(path := streets / "session" / "labels.db", store.classes_of(path)) as opened:
+        rows = list(opened.standing())
+    assert {one.source for one in rows} == {"asked", "audit", "free"}
+    assert sum(one.annotator == "bob" for one in rows) == 5
+    assert len({one.pixel for one in rows}) == len(rows)
     assert after.accuracy >= before.accuracy + LEAST_GAIN, (before, after)
     audit = json.loads(lines[-1])["audit"]
     assert audit["pixels"] >= 15
@@ -94,12 +100,38 @@ def label(
             where = annotator.where(where)
             annotator.answer(annotator.truth(where))
             page.wait_for_timeout(300)
+            if number == PIXELS // 3:
+                where = _free(annotator, annotator.where(where))
             if not first.exists() and (streets / "session" / "model.safetensors").exists():
                 shutil.copy(streets / "session" / "model.safetensors", first)
         page.wait_for_timeout(20_000)  # the last answers are learned from
         assert "right at" in page.inner_text("#quality")
+        _second_annotator(browser, address, annotator)
         browser.close()
     return slow, failed
+
+
+def _free(annotator: "film.Annotator", where: str) -> str:
+    """A pixel of one's own, in the middle of the photograph, in place of the question."""
+    page = annotator.page
+    page.dblclick("#photograph")
+    page.wait_for_function("document.querySelector('#where').innerText.includes('your own pixel')")
+    own = page.inner_text("#where")
+    annotator.answer(annotator.truth(own))
+    assert annotator.where(own) == where, "the question comes back"
+    return own
+
+
+def _second_annotator(browser: "sync_api.Browser", address: str, first: "film.Annotator") -> None:
+    """In another window, with another name: other pixels."""
+    bob = film.Annotator(browser.new_page(), first.masks, first.classes)
+    bob.begin(address, "bob")
+    where = ""
+    for _ in range(5):
+        where = bob.where(where)
+        assert where != first.page.inner_text("#where")
+        bob.answer(bob.truth(where))
+    bob.page.wait_for_timeout(1000)
 
 
 def _note(request: "sync_api.Request", slow: list[tuple[str, float]]) -> None:
