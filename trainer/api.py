@@ -11,13 +11,16 @@ wait_quietly()  # before PyTorch is loaded
 
 from scorer.errors import BadDataset, BadInput  # noqa: E402
 from trainer import dataset, job, model  # noqa: E402
+from trainer.dataset import Dataset  # noqa: E402
 from trainer.evaluation import Evaluation  # noqa: E402
 from trainer.evaluation import evaluate as measure  # noqa: E402
+from trainer.mask_evaluation import evaluate_masks as measure_masks  # noqa: E402
 from trainer.model import Card  # noqa: E402
 from trainer.network import BayesianNetwork  # noqa: E402
 from trainer.pytorch import device  # noqa: E402
 from trainer.screen import Screen  # noqa: E402
 from trainer.settings import defaults, fit_options  # noqa: E402
+from trainer.split import Split  # noqa: E402
 
 Location = str | Path
 
@@ -93,9 +96,7 @@ def evaluate(
     built, card = load(path, network=network)
     built.to(device())
     described = dataset.read(Path(data))
-    part = described.val if split == "val" else described.train
-    if part is None:
-        raise BadDataset(f"{data} has no [val]", remedy="add one, or use --split train")
+    part = _part(described, split, data)
     if described.classes.names != card.classes:
         raise BadDataset(
             f"{data} has other classes than {path}: {', '.join(card.classes)}",
@@ -103,3 +104,26 @@ def evaluate(
         )
     total = len(part.images)
     return measure(built, part, described.classes, card.size, lambda done: on_image(done, total))
+
+
+def evaluate_masks(
+    folder: Location,
+    data: Location = "dataset.toml",
+    *,
+    split: str = "val",
+    on_image: Callable[[int, int], None] = lambda *_: None,
+) -> Evaluation:
+    """The same of a folder of masks with class indices, such as scorer segment writes. A pixel of
+    255 has no class, and is wrong. Raises BadDataset.
+    """
+    described = dataset.read(Path(data))
+    part = _part(described, split, data)
+    total = len(part.images)
+    return measure_masks(Path(folder), part, described.classes, lambda done: on_image(done, total))
+
+
+def _part(described: Dataset, split: str, data: Location) -> Split:
+    part = described.val if split == "val" else described.train
+    if part is None:
+        raise BadDataset(f"{data} has no [val]", remedy="add one, or use --split train")
+    return part

@@ -196,9 +196,14 @@ main.add_command(live_command)
     show_default=True,
     help="Split of the dataset to measure on.",
 )
+@click.option(
+    "--masks",
+    type=options.FILE,
+    help="Folder of masks to measure in place of a model, such as scorer segment writes.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON on stdout.")
 def evaluate_command(
-    data: Path, model: Path, network: str | None, split: str, as_json: bool
+    data: Path, model: Path, network: str | None, split: str, masks: Path | None, as_json: bool
 ) -> None:
     """Print intersection over union per class, and their mean.
 
@@ -206,22 +211,25 @@ def evaluate_command(
     Examples:
       trainer evaluate
       trainer evaluate --model other.safetensors --split train --json
+      trainer evaluate --masks masks
     """
     needs_torch()
-    from trainer.api import evaluate, load  # noqa: PLC0415
+    from trainer import dataset  # noqa: PLC0415
+    from trainer.api import evaluate, evaluate_masks  # noqa: PLC0415
 
     with progress("images") as bar:
         task = bar.add_task("evaluating", total=None)
-        evaluation = evaluate(
-            model,
-            data,
-            split=split,
-            network=network,
-            on_image=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+
+        def on_image(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        if masks is not None:
+            evaluation = evaluate_masks(masks, data, split=split, on_image=on_image)
+        else:
+            evaluation = evaluate(model, data, split=split, network=network, on_image=on_image)
     for name, reason in evaluation.skipped:
         say(f"skipped {name}: {reason}", style="yellow")
-    _print(evaluation, load(model, network=network)[1].classes, as_json)
+    _print(evaluation, dataset.read(data).classes.names, as_json)
 
 
 def _print(evaluation: "Evaluation", classes: tuple[str, ...], as_json: bool) -> None:

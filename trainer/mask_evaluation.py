@@ -1,0 +1,71 @@
+"""How good masks are that somebody has written, such as those of scorer segment."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from scorer.errors import BadDataset, BadImage
+from trainer import masks
+from trainer.classes import Classes
+from trainer.evaluation import Evaluation
+from trainer.masks import IGNORE
+from trainer.split import Split
+
+
+def evaluate_masks(
+    folder: Path,
+    split: Split,
+    classes: Classes,
+    on_image: Callable[[int], None] = lambda _: None,
+) -> Evaluation:
+    """Intersection over union per class, over all pixels of the split whose truth is known.
+
+    folder: masks of class indices, named as those of the split. A pixel that is IGNORE there has no
+    class, and is wrong. A mask that is missing or of another size is skipped, and counted.
+    """
+    if split.masks is None:
+        raise BadDataset("the split has no masks to compare with", remedy="add masks to [val]")
+    count = len(classes)
+    matrix, skipped = np.zeros((count, count + 1), np.int64), list[tuple[str, str]]()
+    for done, name in enumerate(split.images.names, start=1):
+        try:
+            matrix += _counted(folder, split, classes, name)
+        except BadImage as error:
+            skipped.append((name, str(error)))
+        on_image(done)
+    if not matrix.sum():
+        reason = f": {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
+        raise BadDataset(
+            f"no mask in {folder} could be compared{reason}",
+            remedy="masks are named as those of the split: the image's name with .png",
+        )
+    hits = matrix[:, :count].diagonal()
+    union = matrix.sum(1) + matrix[:, :count].sum(0) - hits
+    with np.errstate(invalid="ignore"):
+        iou = tuple((hits / union).tolist())
+    images = len(split.images) - len(skipped)
+    return Evaluation(iou, float(hits.sum() / matrix.sum()), images, skipped)
+
+
+def _counted(folder: Path, split: Split, classes: Classes, name: str) -> np.ndarray:
+    """Pixels by true and predicted class; the last column is for those without one."""
+    path = split.mask(name)
+    assert path is not None
+    truth = masks.read(path, classes, split.ids)
+    found = masks.pixels(folder / split.mask_name(name))
+    if found.shape != truth.shape:
+        raise BadImage("mask of another size", f"{found.shape}, the truth {truth.shape}")
+    known = truth != IGNORE
+    count = len(classes)
+    strange = (found >= count) & (found != IGNORE)
+    if strange.any():
+        raise BadDataset(
+            f"{folder / split.mask_name(name)} holds the value {found[strange][0]}, but there are "
+            f"{count} classes",
+            remedy="give the dataset.toml of the classes that these masks are of",
+        )
+    predicted = np.minimum(found[known], count).astype(np.int64)
+    flat = np.bincount(truth[known].astype(np.int64) * (count + 1) + predicted,
+                       minlength=count * (count + 1))  # fmt: skip
+    return flat.reshape(count, count + 1)
