@@ -9,7 +9,6 @@ import trees
 import trainer
 from scorer.errors import BadDataset
 
-
 SIDE = 32
 EACH = 2 * (SIDE - 1) * SIDE // 2  # pixels of a class whose truth is known, in both images
 
