@@ -58,6 +58,21 @@ if TYPE_CHECKING:
     help="Folder for pictures: the classes over the photograph, as JPEG.",
 )
 @click.option(
+    "--tiles/--no-tiles",
+    "tiled",
+    default=True,
+    show_default=True,
+    help="See images with a side of more than four times that of the network's input in "
+    "overlapping tiles at their own resolution, and do not scale them.",
+)
+@click.option(
+    "--max-megapixels",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Largest image; larger ones are skipped, and named.",
+)
+@click.option(
     "--runtime",
     type=click.Choice(("auto", "cpu", "openvino")),
     default="auto",
@@ -103,6 +118,8 @@ def segment_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     least: float,
     confidence: Path | None,
     overlay: Path | None,
+    tiled: bool,
+    max_megapixels: int,
     runtime: str,
     threads: int | None,
     executor: str,
@@ -125,11 +142,13 @@ def segment_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     from scorer.segmentation.job import Job, run  # noqa: PLC0415  # pyarrow takes a while
     from scorer.segmentation.network import open_network  # noqa: PLC0415
     from scorer.segmentation.pictures import Places  # noqa: PLC0415
+    from scorer.segmentation.segmenter import Manner  # noqa: PLC0415
     from scorer.segmentation.shards import Wanted  # noqa: PLC0415
 
     mine = (threads or cores()) if executor == "threads" else 1
     network, pool = open_network(runtime, graph, workers=mine), open_pool(where)
-    wanted = Wanted(Places(out, confidence, overlay), least)
+    manner = Manner(least, confidence is not None, tiled, max_megapixels * 1_000_000)
+    wanted = Wanted(Places(out, confidence, overlay), manner)
     begin = monotonic()
     with progress("images") as bar:
         job = Job(

@@ -14,18 +14,17 @@ from scorer.runtimes import cpu, openvino
 from scorer.runtimes.base import cannot_open, check_file
 
 NAMES = ("cpu", "openvino")
-_LEAST = np.finfo(np.float32).tiny  # of a probability, whose logarithm is taken
 
 
 class PlainNetwork(Protocol):
-    """`workers` calls of `scores` may go on at a time; one image at a time, on one core."""
+    """`workers` calls of `probabilities` may go on at a time, each of one image, on one core."""
 
     name: str
     contract: PlainContract
     workers: int
 
-    def scores(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """The logarithms of the class probabilities of an image [H, W, 3], float32 [C, H, W]."""
+    def probabilities(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Of every class at every pixel of an image [H, W, 3], float32 [C, H, W]."""
         ...
 
 
@@ -43,13 +42,14 @@ class OnnxNetwork:
         for session in sessions:
             self._free.put(session)
 
-    def scores(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def probabilities(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         session = self._free.get()
         try:
             (found,) = session.run([PROBABILITIES], {IMAGE: _laid_out(image, self.contract)})
         finally:
             self._free.put(session)
-        return _logarithm(found)
+        probabilities: npt.NDArray[np.float32] = found[0]
+        return probabilities
 
 
 class OpenVinoNetwork:
@@ -79,15 +79,18 @@ class OpenVinoNetwork:
         self._free: SimpleQueue[Any] = SimpleQueue()
         for _ in range(workers):
             self._free.put(compiled.create_infer_request())
-        self.scores(np.zeros((*self.contract.grid, 3), np.uint8))  # from here, as openvino.py says
+        self.probabilities(
+            np.zeros((*self.contract.grid, 3), np.uint8)
+        )  # from here, as openvino.py says
 
-    def scores(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def probabilities(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         request = self._free.get()
         try:
             found = request.infer({IMAGE: _laid_out(image, self.contract)})[PROBABILITIES].copy()
         finally:
             self._free.put(request)
-        return _logarithm(found)
+        probabilities: npt.NDArray[np.float32] = found[0]
+        return probabilities
 
 
 def open_network(name: str, path: Path, *, workers: int) -> PlainNetwork:
@@ -117,8 +120,3 @@ def _contract(text: str | None, path: Path) -> PlainContract:
 def _laid_out(image: npt.NDArray[np.uint8], contract: PlainContract) -> npt.NDArray[np.uint8]:
     packed = image[None]
     return packed if contract.layout == "nhwc" else packed.transpose(0, 3, 1, 2).copy()
-
-
-def _logarithm(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    found: npt.NDArray[np.float32] = np.log(np.maximum(probabilities[0], _LEAST))
-    return found

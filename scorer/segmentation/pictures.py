@@ -50,10 +50,10 @@ def write(
     _keep(next(paths), mask(found.label, colours), "PNG")
     if places.confidence is not None:
         assert found.confidence is not None
-        levels = np.round(255 * found.confidence).astype(np.uint8)
-        _keep(next(paths), Image.fromarray(levels), "PNG")
+        _keep(next(paths), Image.fromarray(found.confidence), "PNG")
     if places.overlay is not None:
-        _keep(next(paths), overlay(load_full(source), found.label, colours), "JPEG")
+        photograph = load_full(source, max_pixels=found.label.size)
+        _keep(next(paths), overlay(photograph, found.label, colours), "JPEG")
 
 
 def mask(label: npt.NDArray[np.uint8], colours: Sequence[Colour]) -> Image.Image:

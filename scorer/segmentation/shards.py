@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorer import provenance
@@ -14,19 +14,19 @@ from scorer.segmentation import part, pictures
 from scorer.segmentation.network import PlainNetwork, open_network
 from scorer.segmentation.part import Done
 from scorer.segmentation.pictures import Places
-from scorer.segmentation.segmenter import segment
+from scorer.segmentation.segmenter import Manner, segment
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """places: where the files go. least: the confidence below which a pixel is not known."""
+    """places: where the files go. manner: how they are made."""
 
     places: Places
-    least: float = 0.0
+    manner: Manner = field(default_factory=Manner)
 
     def absolute(self) -> "Wanted":
         """With paths that hold in another folder, too."""
-        return Wanted(self.places.absolute(), self.least)
+        return Wanted(self.places.absolute(), self.manner)
 
 
 class Segments:
@@ -67,12 +67,7 @@ class Segments:
         try:
             check_name(entry.name)
             source = self.pool.read(entry, stop)
-            found = segment(
-                self.network,
-                source,
-                least=self.wanted.least,
-                want_confidence=places.confidence is not None,
-            )
+            found = segment(self.network, source, self.wanted.manner)
             pictures.write(places, entry.name, source, found, self.network.contract.colours)
         except BadImage as error:
             return Done(entry.name, reason=error.reason, detail=error.detail)
@@ -86,7 +81,7 @@ class Segments:
     def _stamp(self, entries: list[Entry]) -> str:
         """A hash of all that the masks depend on."""
         places = self.wanted.places
-        options = (self.wanted.least, places.confidence is None, places.overlay is None)
+        options = (self.wanted.manner, places.confidence is None, places.overlay is None)
         images = [(*entry,) for entry in entries]
         decoding, computing = provenance.decoding(), provenance.computing(self.network.name)
         return digest([self.network.contract.sha256, options, images, decoding, computing])

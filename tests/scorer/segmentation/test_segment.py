@@ -20,6 +20,7 @@ from export.graph import save
 from export.plain import PlainOptions
 from scorer.errors import BadGraph, BadInput, BadPool
 from scorer.plain import CLASS_MAP, PROBABILITIES
+from scorer.segmentation import tiles
 from scorer.segmentation.cli import segment_command
 from scorer.segmentation.network import open_network
 from trainer import model
@@ -176,6 +177,33 @@ def test_what_cannot_be_segmented_is_refused(made: Path, home: Path) -> None:
     (home / "images" / "bad.jpg").write_bytes(b"no image")
     with pytest.raises(BadPool, match="none of the 1 images"):
         segment(made)
+
+
+def test_a_large_photograph_is_seen_in_tiles_without_seams(made: Path, home: Path) -> None:
+    """Between the pixels along the borders of tiles the class changes as often as elsewhere."""
+    with Image.open(home / "images" / "toy_00.png") as small:
+        large = small.resize((960, 640), Image.Resampling.BICUBIC)
+    for path in (home / "images").iterdir():
+        path.unlink()
+    large.save(home / "images" / "large.png")
+    segment(made, "--confidence", "sure")
+    label = masks(home / "masks")["large.png"]
+    assert label.shape == (640, 960)
+    for axis, tile in ((0, SIZE[0]), (1, SIZE[1])):
+        changes = (np.diff(label.astype(int), axis=axis) != 0).mean(1 - axis)
+        found = tiles.spans(label.shape[axis], tile)
+        borders = sorted({one.start for one in found[1:]} | {one.stop for one in found[:-1]})
+        along = np.zeros(len(changes), bool)
+        along[[one - 1 for one in borders]] = True
+        assert along.sum() > 10
+        assert changes[along].mean() <= 1.5 * changes[~along].mean() + 0.002
+    segment(made, "--no-tiles", "--out", "scaled")
+    assert (masks(home / "scaled")["large.png"] != label).mean() > 0.05, "it was seen at its size"
+
+
+def test_an_image_that_is_too_large_is_a_row(made: Path, home: Path) -> None:
+    Image.new("RGB", (1001, 1000)).save(home / "images" / "large.png")
+    assert "1 images skipped: too large" in segment(made, "--max-megapixels", "1", code=4)
 
 
 def test_a_scoring_graph_is_no_plain_network(made: Path, home: Path, tiny: object) -> None:
