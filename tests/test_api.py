@@ -78,6 +78,21 @@ def test_every_block_of_the_page_runs(
     assert "3 of the images were ranked by an earlier run" in capsys.readouterr().err
 
 
+def test_the_lines_that_run_a_plain_network(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from export.cli import main as export_main
+
+    monkeypatch.chdir(home)
+    with pytest.raises(SystemExit):
+        export_main(["onnx", "--plain", "--result", "probabilities"])
+    (block,) = BLOCK.findall((ROOT / "docs" / "segment.md").read_text("utf-8"))
+    exec(block, {})
+    counts = eval(capsys.readouterr().out.splitlines()[-1])
+    assert sum(counts.values()) == 64 * 96
+    assert "road" in counts
+
+
 def test_rank_writes_what_the_command_writes(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
