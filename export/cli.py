@@ -14,7 +14,7 @@ from scorer.contract import ACQUISITIONS, PRECISIONS, STRIDES, Contract
 from scorer.errors import BadInput
 from scorer.files import check_writable
 from scorer.images.preprocessing import LAYOUTS
-from scorer.plain import CLASS_MAP, OUTPUTS
+from scorer.plain import INT8, OUTPUTS
 
 if TYPE_CHECKING:
     from export.graph import GraphOptions
@@ -78,9 +78,9 @@ def main() -> None:
 )
 @click.option(
     "--precision",
-    type=click.Choice(tuple(_PRECISIONS)),
+    type=click.Choice((*_PRECISIONS, INT8)),
     help="Precision of the network in the graph; the scores behind it are always computed "
-    "in fp32.  [default: that of the network]",
+    "in fp32. int8 only with --plain.  [default: that of the network]",
 )
 @click.option(
     "--top",
@@ -123,6 +123,13 @@ def main() -> None:
     help="With --plain: order of the axes of the image, which is uint8 RGB.  [default: nhwc]",
 )
 @click.option(
+    "--calibrate",
+    metavar="PLACE",
+    default="images",
+    show_default=True,
+    help="With --precision int8: pool whose first 100 images give the ranges of the values.",
+)
+@click.option(
     "--out",
     type=options.FILE,
     help="File that the graph is written to.  [default: scorer.onnx; with --plain network.onnx]",
@@ -143,6 +150,7 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     plain: bool,
     result: str | None,
     image_layout: str | None,
+    calibrate: str,
     out: Path | None,
 ) -> None:
     """Bake a model, its dropout passes and an acquisition into one ONNX graph.
@@ -161,18 +169,30 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export onnx --from segformer.onnx --classes config.json
       python -m export onnx --from unet.onnx --size 512x512 --preset unit
       python -m export onnx --plain --result probabilities
+      python -m export onnx --plain --precision int8 --calibrate ./images
     """
     needs_onnx()
     from export.graph import GraphOptions  # noqa: PLC0415
 
     _check_plain(plain)
+    if precision == INT8 and not plain:
+        raise click.UsageError("--precision int8: dropout passes need more; give it with --plain")
     out = out or Path("network.onnx" if plain else "scorer.onnx")
     if out.exists() and out.resolve() == (model if source is None else source.path).resolve():
         raise BadInput(f"--out {out} would write over the network", remedy="choose another name")
     check_writable(out)
     built, card = _opened(model, network, source, size)
     if plain:
-        _write_plain(built, card, out, size, result, image_layout, precision)
+        from export.plain_cli import PlainWish, write  # noqa: PLC0415
+
+        wish = PlainWish(
+            size=size,
+            output=result or OUTPUTS[0],
+            layout=image_layout or LAYOUTS[1],
+            precision=precision and _PRECISIONS.get(precision),
+            calibrate=calibrate if precision == INT8 else None,
+        )
+        write(built, card, out, wish)
         return
     wanted = GraphOptions(
         passes=passes,
@@ -205,7 +225,7 @@ def _write_scores(network: "Scorable", card: "Card", out: Path, wanted: "GraphOp
 
 
 _OF_SCORES = ("passes", "acquisition", "stride", "target", "top_k", "mask_seed", "with_map")
-_OF_PLAIN = ("result", "image_layout")
+_OF_PLAIN = ("result", "image_layout", "calibrate")
 
 
 def _check_plain(plain: bool) -> None:
@@ -217,38 +237,6 @@ def _check_plain(plain: bool) -> None:
         if option.name in names and source is click.core.ParameterSource.COMMANDLINE:
             what = "a plain network has no scores" if plain else "give it with --plain"
             raise click.UsageError(f"{option.opts[0]} is of no effect: {what}")
-
-
-def _write_plain(
-    network: "Scorable",
-    card: "Card",
-    out: Path,
-    size: tuple[int, int] | None,
-    result: str | None,
-    layout: str | None,
-    precision: str | None,
-) -> None:
-    """The network alone."""
-    from export.graph import save  # noqa: PLC0415
-    from export.plain import PlainOptions, bake, contract_for  # noqa: PLC0415
-
-    wanted = PlainOptions(
-        size=size,
-        output=result or OUTPUTS[0],
-        layout=layout or LAYOUTS[1],
-        precision=None if precision is None else _PRECISIONS[precision],
-    )
-    contract = contract_for(network, card, wanted)
-    with progress("graphs") as bar:
-        bar.add_task(f"tracing {card.network}", total=None)
-        graph = bake(network, contract)
-    save(graph, out)
-    then = "" if contract.output == CLASS_MAP else f"; next: scorer segment --network {out}"
-    say(
-        f"wrote {out}: {contract.network} at {contract.height}x{contract.width}, "
-        f"{len(contract.classes)} classes, {out.stat().st_size / 1e6:.1f} MB{then}",
-        style="green",
-    )
 
 
 def _tell_written(out: Path, contract: "Contract", card: "Card", target: str) -> None:

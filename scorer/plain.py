@@ -14,6 +14,7 @@ from scorer.images.preprocessing import LAYOUTS, Preprocessing
 
 VERSION = 1
 METADATA_KEY = "balentacq.network"
+INT8 = "int8"
 CLASS_MAP, PROBABILITIES = OUTPUTS = ("class_map", "probabilities")
 _REMEDY = "the file was edited or is of another version: export it again"
 
@@ -89,7 +90,7 @@ class PlainContract:
             and all(len(colour) == 3 for colour in self.colours),
             "output": self.output in OUTPUTS,
             "layout": self.layout in LAYOUTS,
-            "precision": self.precision in (*PRECISIONS, "int8"),
+            "precision": self.precision in (*PRECISIONS, INT8),
         }
         if wrong := [name for name, right in checks.items() if not right]:
             raise ValueError(f"{wrong[0]} is out of range")

@@ -1,6 +1,7 @@
 """The network alone as a graph: what PyTorch says of the same images."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,16 @@ import onnxruntime as ort
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 
 from export import plain
 from export.cli import onnx_command
 from export.graph import save
 from export.plain import PlainOptions
-from scorer.plain import CLASS_MAP, METADATA_KEY, PROBABILITIES, PlainContract
+from export.quantise import quantised
+from scorer.errors import BadPool
+from scorer.plain import CLASS_MAP, INT8, METADATA_KEY, PROBABILITIES, PlainContract
+from scorer.pools import open_pool
 from trainer import model, networks
 from trainer.model import Card
 from trainer.network import BayesianNetwork, upsample
@@ -89,6 +94,36 @@ def test_half_precision_is_near(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, truth(made, images()), atol=0.02)
 
 
+@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
+def test_eight_bits_are_smaller_and_mostly_agree(layout: str, tmp_path: Path) -> None:
+    made, card = network()
+    contract = write(tmp_path / "whole.onnx", made, card, output=PROBABILITIES, layout=layout)
+    for index, pixels in enumerate(images(4)):
+        (tmp_path / "pool").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "pool" / f"{index}.png")
+    (tmp_path / "pool" / "bad.jpg").write_bytes(b"none")
+    small = quantised(
+        onnx.load(tmp_path / "whole.onnx"), replace(contract, precision=INT8),
+        open_pool(str(tmp_path / "pool")),
+    )  # fmt: skip
+    save(small, tmp_path / "small.onnx")
+    whole, less = (tmp_path / f"{name}.onnx" for name in ("whole", "small"))
+    assert less.stat().st_size < whole.stat().st_size / 2
+    texts = {one.key: one.value for one in small.metadata_props}
+    assert PlainContract.from_json(texts[METADATA_KEY], source="x").precision == INT8
+    fed = images(4) if layout == "nhwc" else images(4).transpose(0, 3, 1, 2)
+    assert np.abs(run(less, fed) - run(whole, fed)).mean() < 0.05
+
+
+def test_without_a_photograph_nothing_is_calibrated(tmp_path: Path) -> None:
+    made, card = network()
+    contract = write(tmp_path / "whole.onnx", made, card)
+    (tmp_path / "pool").mkdir()
+    (tmp_path / "pool" / "bad.jpg").write_bytes(b"none")
+    with pytest.raises(BadPool, match="no image of"):
+        quantised(onnx.load(tmp_path / "whole.onnx"), contract, open_pool(str(tmp_path / "pool")))
+
+
 def test_the_graph_describes_itself(tmp_path: Path) -> None:
     made, card = network()
     contract = write(tmp_path / "network.onnx", made, card, size=(96, 128))
@@ -116,5 +151,7 @@ def test_the_command_writes_it_and_refuses_what_has_no_effect(
     refused = invoke(onnx_command, ["--plain", "--mc", "5"])
     assert refused.exit_code == 2
     assert "--mc is of no effect: a plain network has no scores" in refused.output
+    refused = invoke(onnx_command, ["--precision", "int8"])
+    assert "give it with --plain" in refused.output
     refused = invoke(onnx_command, ["--image-layout", "nchw"])
     assert "--image-layout is of no effect: give it with --plain" in refused.output

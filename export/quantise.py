@@ -1,0 +1,97 @@
+"""A plain network in int8: ONNX Runtime's static quantisation, calibrated on photographs."""
+
+import tempfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import ModelProto
+
+from scorer.contract import IMAGE
+from scorer.errors import BadImage, BadPool, MissingDependency
+from scorer.images.photograph import load
+from scorer.plain import METADATA_KEY, PlainContract
+from scorer.pools import Pool
+
+# What is multiplied: the sums, the enlarging and the softmax behind stay in float32.
+_OPERATORS = ["Conv", "MatMul", "Gemm"]
+
+
+def quantised(
+    model: ModelProto, contract: PlainContract, pool: Pool, images: int = 100
+) -> ModelProto:
+    """The same network, its backbone with weights and activations of 8 bits, whose ranges are those
+    of the first `images` of a pool. contract: of the result. Raises BadPool where none of them can
+    be read.
+    """
+    quantization = _package()
+    with tempfile.TemporaryDirectory() as place:
+        whole, ready, small = (Path(place) / f"{name}.onnx" for name in ("whole", "ready", "small"))
+        whole.write_bytes(model.SerializeToString())
+        quantization.shape_inference.quant_pre_process(whole, ready, skip_symbolic_shape=True)
+        quantization.quantize_static(
+            ready,
+            small,
+            _reader(quantization, pool, contract, images),
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=_OPERATORS,
+            nodes_to_exclude=_behind(onnx.load(ready)),
+            calibrate_method=quantization.CalibrationMethod.Percentile,
+            per_channel=True,
+            weight_type=quantization.QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+        )
+        made = onnx.load(small)
+    onnx.helper.set_model_props(made, {METADATA_KEY: contract.to_json()})
+    onnx.checker.check_model(made)
+    return made
+
+
+def _behind(model: ModelProto) -> list[str]:
+    """The nodes behind the backbone, which stay in float32: a head on standardised features loses
+    most by rounding, and is little work.
+    """
+    found = [node for node in model.graph.node if node.op_type in _OPERATORS]
+    return [node.name for node in found if not any("backbone" in name for name in node.input)]
+
+
+def _reader(quantization: Any, pool: Pool, contract: PlainContract, images: int) -> Any:
+    """Photographs, one at a time, as the network takes them."""
+    photographs = _photographs(pool, contract, images)
+    first = next(photographs, None)
+    if first is None:
+        raise BadPool(f"no image of {pool.where} can be read", remedy="choose another --calibrate")
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.waiting = [first]
+
+        def get_next(self) -> dict[str, Any] | None:
+            return self.waiting.pop() if self.waiting else next(photographs, None)
+
+    return Reader()
+
+
+def _photographs(
+    pool: Pool, contract: PlainContract, images: int
+) -> Iterator[dict[str, np.ndarray]]:
+    for entry in islice(pool.entries(), images):
+        try:
+            pixels = load(pool.read(entry), contract.grid).pixels[None]
+        except BadImage:
+            continue
+        yield {IMAGE: pixels if contract.layout == "nhwc" else pixels.transpose(0, 3, 1, 2)}
+
+
+def _package() -> Any:
+    try:
+        import onnxruntime.quantization  # noqa: PLC0415
+        import onnxruntime.quantization.shape_inference  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingDependency(
+            "int8 needs ONNX Runtime", remedy="pip install 'balentacq[cpu,export]'"
+        ) from error
+    return onnxruntime.quantization
