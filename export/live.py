@@ -21,9 +21,10 @@ from scorer.console import wait_quietly
 
 wait_quietly()  # before PyTorch is loaded
 
+from export.engine import contract_in  # noqa: E402
 from export.worker import Pace, Worker  # noqa: E402
 from scorer.console import Program, say  # noqa: E402
-from scorer.errors import BadLabels, Failure  # noqa: E402
+from scorer.errors import BadGraph, BadLabels, Failure  # noqa: E402
 from scorer.labels import learned, store  # noqa: E402
 from scorer.labels.answered import Answered  # noqa: E402
 from scorer.labels.learned import Doubt, Learned, write_doubts  # noqa: E402
@@ -62,9 +63,15 @@ def _opened(path: Path) -> Iterator[Reader]:
 
 
 def _newest(home: Home) -> Learned | None:
-    """The model whose graph is there."""
+    """The model whose graph is there, if it is this session's."""
     models = learned.read(home.log)
-    return models[-1] if models and home.graph.exists() else None
+    if not models or not home.graph.exists():
+        return None
+    try:
+        is_ours = contract_in(home.graph).sha256 == models[-1].graph
+    except BadGraph:
+        return None
+    return models[-1] if is_ours else None
 
 
 class Process:

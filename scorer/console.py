@@ -123,7 +123,7 @@ class Program(click.Group):
             sys.exit(super().main(args, standalone_mode=False, **extra))
         except click.exceptions.Abort:
             say(
-                "interrupted; trainer fit, trainer simulate and scorer rank continue when "
+                "interrupted; trainer fit and simulate, scorer rank and segment continue when "
                 "the same command is given again",
                 style="yellow",
             )

@@ -70,7 +70,8 @@ class _Classes(click.ParamType):  # type: ignore[type-arg]  # generic in newer v
             self.fail(f"{value} cannot be read: {error}", param, ctx)
         names = tuple(name for name in map(str.strip, lines) if name)
         if len(names) < 2:
-            self.fail(f"{value!r}: expected at least two names", param, ctx)
+            missing = "" if _is_file(value) else ", or the path of a file that exists"
+            self.fail(f"{value!r}: expected at least two names{missing}", param, ctx)
         try:
             for index, name in enumerate(names):
                 class_name.check(name, names[:index])

@@ -90,7 +90,7 @@ def _predict(
     """Classes predicted and true, or why there are none."""
     path = split.mask(name)
     if path is None:
-        raise BadDataset("the split has no masks to compare with", remedy="add masks to [val]")
+        raise BadDataset("the split has no masks to compare with", remedy="add masks to it")
     try:
         truth = torch.from_numpy(masks.read(path, classes, split.ids))
         found, geometry = features.of(split.images.image(name))

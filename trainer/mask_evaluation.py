@@ -25,7 +25,7 @@ def evaluate_masks(
     class, and is wrong. A mask that is missing or of another size is skipped, and counted.
     """
     if split.masks is None:
-        raise BadDataset("the split has no masks to compare with", remedy="add masks to [val]")
+        raise BadDataset("the split has no masks to compare with", remedy="add masks to it")
     count = len(classes)
     matrix, skipped = np.zeros((count, count + 1), np.int64), list[tuple[str, str]]()
     for done, name in enumerate(split.images.names, start=1):

@@ -95,6 +95,9 @@ def to_rgb(image: Image.Image) -> Image.Image:
         raise BadImage("unsupported pixels", f"mode {image.mode} has no defined white")
     if image.mode in _SIXTEEN_BIT:
         image = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
+    if image.mode == "RGB":
+        image.load()  # a copy would take as much memory again
+        return image
     return image.convert("RGB")
 
 

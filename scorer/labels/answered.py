@@ -33,10 +33,12 @@ class Answered(ABC):
         An answer that measures the model is one without a label, too, unless `audits` are learned.
         """
         clicks: dict[str, list[Click]] = defaultdict(list)
+        # A class that was added this very moment is not among them yet.
+        index = {name: position for position, name in enumerate(self.classes)}
         for one in self.standing():
             if one.answer != "skip":
-                is_known = one.class_name is not None and (audits or one.source != AUDIT)
-                label = self.classes.index(one.class_name or "") if is_known else None
+                is_learned = audits or one.source != AUDIT
+                label = index.get(one.class_name or "") if is_learned else None
                 clicks[one.image].append(Click(one.row, one.col, label))
         return Labels(dict(clicks))
 
@@ -44,7 +46,7 @@ class Answered(ABC):
         """Those of random pixels that were asked to measure the model."""
         clicks: dict[str, list[Click]] = defaultdict(list)
         for one in self.standing():
-            if one.source == AUDIT and one.class_name is not None:
+            if one.source == AUDIT and one.class_name in self.classes:
                 label = self.classes.index(one.class_name)
                 clicks[one.image].append(Click(one.row, one.col, label))
         return Labels(dict(clicks))

@@ -69,6 +69,13 @@ class Reader(Answered):
         assert isinstance(count, int)
         return count
 
+    def count(self) -> int:
+        """How many answers were not taken back."""
+        ((found,),) = self._all(
+            "SELECT COUNT(*) - 2 * COALESCE(SUM(answer = 'undo'), 0) FROM answers"
+        )
+        return int(str(found))
+
     def find(self, pixel: tuple[str, int, int]) -> tuple[int, Answer] | None:
         """The answer to a pixel (image, row, col) that stands, with its number."""
         where = " WHERE image = ? AND row = ? AND col = ?"

@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=options.FILE,
-    default="masks",
+    default="segmented",
     show_default=True,
-    help="Folder of the masks: a PNG of every image, at its own size, with class indices.",
+    help="Folder of the masks: a PNG of every image, at its own size, with class indices. A folder "
+    "with other files in it is refused.",
 )
 @click.option(
     "--least-confidence",
@@ -135,9 +136,9 @@ def segment_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     \b
     Examples:
       python -m export onnx --plain --result probabilities
-      scorer segment --pool ./images --out masks
-      scorer segment --pool ./images --out masks --least-confidence 0.5 --overlay pictures
-      trainer evaluate --masks masks
+      scorer segment --pool ./images
+      scorer segment --pool ./images --out sure --least-confidence 0.5 --overlay pictures
+      trainer evaluate --masks segmented
     """
     from scorer.segmentation.job import Job, run  # noqa: PLC0415  # pyarrow takes a while
     from scorer.segmentation.network import open_network  # noqa: PLC0415

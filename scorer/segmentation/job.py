@@ -73,6 +73,7 @@ def run(job: Job) -> Outcome:
     Raises BadPool where no image at all could be segmented, BadInput for two images that would have
     one mask, CannotWrite.
     """
+    _check_folders(job)
     with cannot_write(job.folder):
         job.folder.mkdir(parents=True, exist_ok=True)
         if not job.resume:
@@ -90,6 +91,19 @@ def run(job: Job) -> Outcome:
             f"{first.image}: {first.reason}"
         )
     return outcome
+
+
+def _check_folders(job: Job) -> None:
+    """Refuse to write among somebody's files: masks that people have made look like these."""
+    if (job.folder / manifest.NAME).is_file():
+        return
+    places = job.wanted.places
+    for folder in filter(None, (places.masks, places.confidence, places.overlay)):
+        if folder.is_dir() and any(folder.iterdir()):
+            raise BadInput(
+                f"{folder} is a folder with files in it that this command has not written",
+                remedy="choose another folder, or remove it",
+            )
 
 
 def _segmented(job: Job, segments: Segments) -> int:

@@ -11,9 +11,10 @@ from scorer.contract import IMAGE
 from scorer.errors import BadGraph, BadInput
 from scorer.plain import METADATA_KEY, PROBABILITIES, PlainContract
 from scorer.runtimes import cpu, openvino
-from scorer.runtimes.base import cannot_open, check_file
+from scorer.runtimes.base import cannot_open
 
 NAMES = ("cpu", "openvino")
+_REMEDY = "make one with: python -m export onnx --plain --result probabilities"
 
 
 class PlainNetwork(Protocol):
@@ -34,7 +35,6 @@ class OnnxNetwork:
     name = "cpu float32"
 
     def __init__(self, path: Path, *, workers: int) -> None:
-        check_file(path)
         sessions = [cpu.open_session(path) for _ in range(workers)]
         metadata = sessions[0].get_modelmeta().custom_metadata_map
         self.contract, self.workers = _contract(metadata.get(METADATA_KEY), path), workers
@@ -58,7 +58,6 @@ class OpenVinoNetwork:
     name = "openvino float32"
 
     def __init__(self, path: Path, *, workers: int) -> None:
-        check_file(path)
         device = openvino.core()
         try:
             model = device.read_model(path)
@@ -95,6 +94,8 @@ class OpenVinoNetwork:
 
 def open_network(name: str, path: Path, *, workers: int) -> PlainNetwork:
     """In the runtime of a name; "auto" takes ONNX Runtime. Raises BadGraph, MissingDependency."""
+    if not path.is_file():
+        raise BadGraph(f"{path} does not exist", remedy=_REMEDY)
     if name == "openvino":
         return OpenVinoNetwork(path, workers=workers)
     if name not in ("auto", "cpu"):
@@ -106,7 +107,7 @@ def _contract(text: str | None, path: Path) -> PlainContract:
     if text is None:
         raise BadGraph(
             f"{path} is no plain network: it carries no {METADATA_KEY}",
-            remedy="make one with: python -m export onnx --plain --result probabilities",
+            remedy=_REMEDY,
         )
     contract = PlainContract.from_json(text, source=str(path))
     if contract.output != PROBABILITIES:

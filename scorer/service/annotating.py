@@ -98,7 +98,7 @@ def _add_state(app: FastAPI, annotation: Annotation) -> None:
             "network": contract.network,
             "guesses_right": annotation.guesses.right,
             "learned": annotation.progress.state(),
-            "answers": annotation.store.length(),
+            "answers": annotation.store.count(),
             "just_in_time": rounds.ahead is not None,
             "second_looks": len(annotation.second_looks.open()),
             "pixels_left": pixels,

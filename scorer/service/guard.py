@@ -129,7 +129,10 @@ class Guard:
         if foreign or (origin is not None and _host_of(origin) != host):
             return 403, "another page may not ask"
         if self.token is not None and not _has_token(request, self.token):
-            return 401, "this service needs its token: it was printed when it started"
+            return (
+                401,
+                "the token is missing or wrong: the service printed it when it started",
+            )
         return None
 
     def _too_much(self, request: Request) -> tuple[int, str] | None:

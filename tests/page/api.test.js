@@ -33,7 +33,8 @@ test("a request without a body is a GET, and one with a body a POST of JSON", as
 
 for (const [body, message] of [
   ['{"detail": "this pixel is answered"}', "this pixel is answered"],
-  ['{"detail": [{"loc": "row"}]}', '[{"loc":"row"}]'],
+  ['{"detail": [{"loc": ["row"], "msg": "too long"}, {"msg": "no text"}]}', "too long; no text"],
+  ['{"detail": {"loc": "row"}}', '{"loc":"row"}'],
   ["<html>", "<html>"],
   ["x".repeat(500), "x".repeat(200)],
   ["", "the service says 409"],

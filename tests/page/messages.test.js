@@ -27,7 +27,9 @@ test("the progress says what is left, and how far the ranking is while it lasts"
 
 test("in a live session the progress is what was answered", () => {
   const live = { just_in_time: true, answers: 12, grows: true };
-  assert.equal(progress(state(live), 3), "12 answers, 3 in the last minute");
+  const first = "; from 20 labels of two classes on there is a model";
+  assert.equal(progress(state(live), 3), `12 answers, 3 in the last minute${first}`);
+  assert.equal(progress(state({ ...live, learned: {} }), 3), "12 answers, 3 in the last minute");
   assert.equal(progress(state({ ...live, classes: ["sky"] }), 3), "Name at least two classes, below.");
 });
 

@@ -125,4 +125,5 @@ def live_command(
         say(f"{len(images)} photographs, classes {', '.join(found.classes.names)}")
     Session(home, SessionOptions(where=where or images.where, size=size, **given)).run()
     labels = "" if given["remote"] else f"labels are in {home.labels}, "
-    say(f"{labels}the last model is in {home.model}")
+    model = f"the last model is in {home.model}" if home.model.exists() else "there is no model yet"
+    say(f"{labels}{model}")

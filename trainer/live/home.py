@@ -84,7 +84,10 @@ def prepare(home: Home, where: str | None, classes: tuple[str, ...] | None) -> D
                 f"{home.dataset} does not exist",
                 remedy="begin with --pool ./images, and perhaps --classes road,building,sky",
             )
-        return None if classes is None else begin(home, where, classes)
+        if classes is None:
+            _check_classes(home)
+            return None
+        return begin(home, where, classes)
     found = dataset.read(home.dataset)
     there, names = found.train.images.where, found.classes.names
     if where is not None and _place(where) != _place(there):
@@ -130,6 +133,15 @@ def extend(home: Home, classes: Sequence[str]) -> Dataset:
         file.write(tomlkit.dumps(table))
     _write_classes(home, classes)
     return dataset.read(home.dataset)
+
+
+def _check_classes(home: Home) -> None:
+    """Refuse a session whose classes are to be named in the page, where somebody has named some."""
+    if home.classes.exists():
+        raise BadInput(
+            f"{home.classes} is there: is it the classes of this session?",
+            remedy=f"begin with --classes {home.classes}, or choose another --out",
+        )
 
 
 def can_extend(home: Home) -> bool:

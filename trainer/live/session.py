@@ -14,6 +14,7 @@ from typing import Any
 
 from scorer.console import say
 from scorer.errors import Failure
+from scorer.labels import learned
 from scorer.labels.learned import FEWEST
 from scorer.options import TOKEN
 from scorer.processes import end_with_parent
@@ -50,7 +51,7 @@ class Session:
 
     def __init__(self, home: Home, options: SessionOptions) -> None:
         self.home, self.options = home, options
-        self.models = 0
+        self.models = len(learned.read(home.log))
         self._service = None if options.remote else _Kept("the service", self._serving())
         self._learner = _Kept("the process that learns", self._learning(), self._hear)
 
@@ -75,17 +76,17 @@ class Session:
     def _hear(self, line: str) -> None:
         """A new graph: the service takes it over."""
         try:
-            learned = json.loads(line)
-            seconds = learned["gathered_and_fitted"] + learned["exported"]
+            model = json.loads(line)
+            seconds = model["gathered_and_fitted"] + model["exported"]
             text = (
-                f"{learned['labels']} labels of {learned['images']} photographs, "
-                f"{seconds:.1f} s{_measured(learned['audit'])}"
+                f"{model['labels']} labels of {model['images']} photographs, "
+                f"{seconds:.1f} s{_measured(model['audit'])}"
             )
         except (ValueError, KeyError, TypeError):
             say(line.rstrip())
             return
         self.models += 1
-        say(f"model {self.models}: {text}", **learned)
+        say(f"model {self.models}: {text}", **model)
         if self._service is not None:
             self._service.signal(signal.SIGHUP)
 
@@ -108,7 +109,7 @@ class Session:
 
     def _classes(self) -> Sequence[str]:
         """None where they are still to be named in the page."""
-        names = ["--classes", str(self.home.classes)] if self.home.classes.exists() else []
+        names = ["--classes", str(self.home.classes)] if self.home.dataset.exists() else []
         return [*names, *["--new-classes"] * can_extend(self.home)]
 
     def _learning(self) -> Sequence[str]:

@@ -18,8 +18,8 @@ export class Additions {
    * @param {Pick<Service, "send">} service
    * @param {() => State} state what the service says of itself now
    * @param {() => string} annotator the name of the annotator
-   * @param {{ changed: () => Promise<void>, failed: (error: unknown) => void }} events changed:
-   *   called after each, when the service has another state or another queue
+   * @param {{ begun: () => void, changed: () => Promise<void>, failed: (error: unknown) => void }} events
+   *   begun: called before each; changed: after each, when the service has another state or queue
    */
   constructor(service, state, annotator, events) {
     this.#service = service;
@@ -55,6 +55,7 @@ export class Additions {
   /** Adds the classes in the field, and gives the keys back to the answers. */
   async #addClasses() {
     this.#field.blur();
+    this.#events.begun();
     try {
       for (let names = namesIn(this.#field.value); names.length; names = names.slice(1)) {
         await this.#service.send("/v1/classes", { name: names[0] });

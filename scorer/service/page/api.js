@@ -172,7 +172,9 @@ export function uniqueName() {
 function reason(text) {
   try {
     const { detail } = JSON.parse(text);
-    return typeof detail === "string" ? detail : JSON.stringify(detail);
+    if (typeof detail === "string") return detail;
+    if (Array.isArray(detail)) return detail.map(({ msg }) => msg).join("; ");
+    return JSON.stringify(detail);
   } catch {
     return text.slice(0, 200);
   }

@@ -92,13 +92,14 @@ export function place(query) {
  * The progress of the annotation and of the ranking.
  *
  * @param {Pick<State, "pixels_left" | "images_left" | "pool_ranked" | "ranked" | "images" | "classes" | "grows" |
- *   "just_in_time" | "answers">} state
+ *   "just_in_time" | "answers" | "learned">} state
  * @param {number} lastMinute the number of answers in the last minute
  * @returns {string}
  */
 export function progress(state, lastMinute) {
   if (state.grows && state.classes.length < 2) return "Name at least two classes, below.";
-  if (state.just_in_time) return `${state.answers} answers, ${lastMinute} in the last minute`;
+  const first = state.grows && !state.learned ? "; from 20 labels of two classes on there is a model" : "";
+  if (state.just_in_time) return `${state.answers} answers, ${lastMinute} in the last minute${first}`;
   const left = `${state.pixels_left} pixels of ${state.images_left} images left`;
   const ranked = state.pool_ranked ? "" : `, ${state.ranked} of ${state.images} images ranked`;
   return `${left}, ${lastMinute} in the last minute${ranked}`;

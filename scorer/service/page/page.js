@@ -63,7 +63,7 @@ class Page {
     this.#buttons = new Buttons(stateOfNow, () => shown()?.query, act);
     this.#quality = new Quality(service, stateOfNow, failed);
     this.#additions = new Additions(service, stateOfNow, () => this.#queue.annotator, {
-      changed: () => this.#next(), failed,
+      begun: () => messages.clearError(), changed: () => this.#next(), failed,
     });
   }
 

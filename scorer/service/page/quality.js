@@ -62,7 +62,8 @@ export class Quality {
 
   #fillTable() {
     const { classes, learned } = this.#state();
-    const found = learned?.audit?.by_class ?? {};
+    const audit = learned?.audit;
+    const found = audit && audit.pixels >= FEWEST ? audit.by_class ?? {} : {};
     const rows = classes.flatMap((name) => {
       const [pixels, accuracy] = found[name] ?? [0, 0];
       return pixels ? [row(name, `${pixels}`, percent(accuracy))] : [];
@@ -80,7 +81,9 @@ export class Quality {
 export function quality({ labels, audit, confirmed }) {
   const model = `The newest model has learned from ${labels} labels`;
   const guesses = confirmed === null ? "" : ` Its guess was the answer at ${percent(confirmed)} of the last questions.`;
-  if (!audit || audit.pixels < FEWEST) return `${model}.${guesses}`;
+  if (!audit || audit.pixels < FEWEST) {
+    return `${model}; how good it is shows from ${FEWEST} random pixels on, of which there are ${audit?.pixels ?? 0}.${guesses}`;
+  }
   const interval = `${percent(audit.accuracy_low)} to ${percent(audit.accuracy_high)}`;
   const miou = `mean IoU ${percent(audit.miou)} (${percent(audit.miou_low)} to ${percent(audit.miou_high)})`;
   return `${model}; it is right at ${percent(audit.accuracy)} (${interval}) of ${audit.pixels} random pixels, ${miou}.${guesses}`;

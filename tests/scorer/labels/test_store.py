@@ -337,3 +337,24 @@ def test_the_share_of_confirmed_guesses_counts_questions_of_a_model_alone(path: 
         assert store.confirmed() is None
         store.add(answer(12, guess="sky", class_name="road"))
         assert store.confirmed() == 0.6
+
+
+def test_the_count_is_of_answers_that_were_not_taken_back(path: Path) -> None:
+    with closing(Store(path, CLASSES, grows=True)) as store:
+        assert store.count() == 0
+        for row in range(4):
+            store.add(answer(row))
+        store.undo("ann", time="t", request="one")
+        store.undo("ann", time="t", request="two")
+        assert (store.count(), store.length()) == (2, 6)
+
+
+def test_a_class_that_was_added_this_moment_is_not_learned_yet(path: Path) -> None:
+    with closing(Store(path, CLASSES, grows=True)) as store:
+        store.add_class("tree")
+        with labels.store.reading(path, (*CLASSES, "tree")) as reader:
+            reader.classes = CLASSES  # as they were read before
+            store.add(answer(1, class_name="tree"))
+            store.add(answer(2, class_name="tree", source="audit"))
+            assert [one.label for one in reader.labels().of("a.jpg")] == [None, None]
+            assert not reader.audit().clicks

@@ -73,11 +73,11 @@ def test_the_masks_are_what_evaluate_measures(made: Path, home: Path, runtime: s
     segment(made, "--runtime", runtime)
     _, card = model.load(made / "model.safetensors")
     measured = trainer.evaluate(made / "model.safetensors", made / "dataset.toml", split="train")
-    found = trainer.evaluate_masks("masks", made / "dataset.toml", split="train")
+    found = trainer.evaluate_masks("segmented", made / "dataset.toml", split="train")
     np.testing.assert_allclose(found.iou, measured.iou, atol=2e-4)
     assert found.accuracy == pytest.approx(measured.accuracy, abs=2e-4)
-    assert len(masks(home / "masks")) == IMAGES
-    with Image.open(home / "masks" / "toy_00.png") as picture:
+    assert len(masks(home / "segmented")) == IMAGES
+    with Image.open(home / "segmented" / "toy_00.png") as picture:
         assert (picture.mode, picture.size) == ("P", (100, 72))
         palette = picture.getpalette() or []
     assert tuple(palette[3:6]) == card.colours[1]
@@ -85,19 +85,19 @@ def test_the_masks_are_what_evaluate_measures(made: Path, home: Path, runtime: s
 
 def test_the_same_command_keeps_what_holds_and_segments_the_rest(made: Path, home: Path) -> None:
     segment(made, "--shard", "2")
-    before = masks(home / "masks")
-    (home / "masks" / "toy_03.png").unlink()
+    before = masks(home / "segmented")
+    (home / "segmented" / "toy_03.png").unlink()
     Image.fromarray(255 - np.asarray(Image.open(home / "images" / "toy_00.png"))).save(
         home / "images" / "toy_00.png"
     )
-    times = {path.name: path.stat().st_mtime_ns for path in (home / "masks").glob("*.png")}
+    times = {path.name: path.stat().st_mtime_ns for path in (home / "segmented").glob("*.png")}
     told = segment(made, "--shard", "2")
     assert "2 of the images were segmented by an earlier run" in told
-    after = masks(home / "masks")
+    after = masks(home / "segmented")
     assert not np.array_equal(after["toy_00.png"], before["toy_00.png"])
     np.testing.assert_array_equal(after["toy_03.png"], before["toy_03.png"])
     for name in ("toy_04.png", "toy_05.png"):
-        assert (home / "masks" / name).stat().st_mtime_ns == times[name]
+        assert (home / "segmented" / name).stat().st_mtime_ns == times[name]
     assert "segmented by an earlier run" not in segment(made, "--shard", "2", "--no-resume")
 
 
@@ -105,7 +105,7 @@ def test_one_bad_image_is_a_row(made: Path, home: Path) -> None:
     (home / "images" / "bad.jpg").write_bytes(b"no image")
     told = segment(made, code=4)
     assert "1 images skipped: not an image" in told
-    with (home / "masks" / "masks.csv").open() as file:
+    with (home / "segmented" / "masks.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == IMAGES + 1
     assert rows[0] == {
@@ -148,8 +148,8 @@ def test_killed_again_and_again_it_ends_in_the_same_bytes(made: Path, home: Path
     ]  # fmt: skip
     for _ in range(3):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        found, end = len(list((home / "masks").glob("*.png"))), time.monotonic() + 60
-        while len(list((home / "masks").glob("*.png"))) < found + 4:
+        found, end = len(list((home / "segmented").glob("*.png"))), time.monotonic() + 60
+        while len(list((home / "segmented").glob("*.png"))) < found + 4:
             assert time.monotonic() < end
             if process.poll() is not None:
                 break
@@ -159,7 +159,7 @@ def test_killed_again_and_again_it_ends_in_the_same_bytes(made: Path, home: Path
     segment(made, "--shard", "3")
     one, other = (
         {path.name: path.read_bytes() for path in (home / name).iterdir() if path.name[0] != "."}
-        for name in ("undisturbed", "masks")
+        for name in ("undisturbed", "segmented")
     )
     assert one == other
 
@@ -187,7 +187,7 @@ def test_a_large_photograph_is_seen_in_tiles_without_seams(made: Path, home: Pat
         path.unlink()
     large.save(home / "images" / "large.png")
     segment(made, "--confidence", "sure")
-    label = masks(home / "masks")["large.png"]
+    label = masks(home / "segmented")["large.png"]
     assert label.shape == (640, 960)
     for axis, tile in ((0, SIZE[0]), (1, SIZE[1])):
         changes = (np.diff(label.astype(int), axis=axis) != 0).mean(1 - axis)
@@ -204,6 +204,17 @@ def test_a_large_photograph_is_seen_in_tiles_without_seams(made: Path, home: Pat
 def test_an_image_that_is_too_large_is_a_row(made: Path, home: Path) -> None:
     Image.new("RGB", (1001, 1000)).save(home / "images" / "large.png")
     assert "1 images skipped: too large" in segment(made, "--max-megapixels", "1", code=4)
+
+
+def test_masks_that_people_have_made_are_not_written_over(made: Path, home: Path) -> None:
+    shutil.copytree(made / "masks", home / "mine")
+    before = {path.name: path.read_bytes() for path in (home / "mine").iterdir()}
+    for option in ("--out", "--confidence", "--overlay"):
+        with pytest.raises(BadInput, match="mine is a folder with files in it"):
+            segment(made, option, "mine")
+    assert {path.name: path.read_bytes() for path in (home / "mine").iterdir()} == before
+    segment(made)
+    segment(made)  # its own folder is
 
 
 def test_a_scoring_graph_is_no_plain_network(made: Path, home: Path, tiny: object) -> None:

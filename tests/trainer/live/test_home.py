@@ -117,3 +117,13 @@ def test_after_a_session_the_file_has_the_classes_of_the_store(pool: Path, tmp_p
     assert can_extend(home)
     home.dataset.write_text('version = 1\nlayout = "camvid"\n')
     assert not can_extend(home)
+
+
+def test_names_that_somebody_has_written_are_not_passed_over(pool: Path, tmp_path: Path) -> None:
+    home = Home(tmp_path / "session")
+    home.folder.mkdir()
+    home.classes.write_text("sky\nroad\n")
+    with pytest.raises(BadInput, match=r"classes\.txt is there") as caught:
+        prepare(home, str(pool), None)
+    assert "--classes" in caught.value.remedy
+    assert home.classes.read_text() == "sky\nroad\n"

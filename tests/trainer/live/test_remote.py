@@ -132,7 +132,7 @@ def test_nobody_teaches_without_being_asked_to(annotation: Annotation) -> None:
     with listening(annotation, takes=False) as address:
         with pytest.raises(Refused, match="without --learner"):
             RemoteStore(address, SECRET).length()
-        with pytest.raises(Refused, match="needs its token"):
+        with pytest.raises(Refused, match="token is missing or wrong"):
             RemoteStore(address, "other").length()
 
 
