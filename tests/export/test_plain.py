@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from export import plain
-from export.cli import onnx_command
+from export.cli import main
 from export.graph import save
 from export.plain import PlainOptions
 from export.quantise import quantised
@@ -145,13 +145,13 @@ def test_the_command_writes_it_and_refuses_what_has_no_effect(
     monkeypatch.chdir(tmp_path)
     model.save(tmp_path / "model.safetensors", *network())
     invoke = CliRunner().invoke
-    done = invoke(onnx_command, ["--plain", "--result", "probabilities"])
+    done = invoke(main, ["onnx", "--plain", "--result", "probabilities"])
     assert done.exit_code == 0, done.output
     assert run(tmp_path / "network.onnx", images(1)).shape == (1, len(CLASSES), *SIZE)
-    refused = invoke(onnx_command, ["--plain", "--mc", "5"])
+    refused = invoke(main, ["onnx", "--plain", "--mc", "5"])
     assert refused.exit_code == 2
     assert "--mc is of no effect: a plain network has no scores" in refused.output
-    refused = invoke(onnx_command, ["--precision", "int8"])
+    refused = invoke(main, ["onnx", "--precision", "int8"])
     assert "give it with --plain" in refused.output
-    refused = invoke(onnx_command, ["--image-layout", "nchw"])
+    refused = invoke(main, ["onnx", "--image-layout", "nchw"])
     assert "--image-layout is of no effect: give it with --plain" in refused.output

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from scorer.exchange.cli import labels_group
+from scorer.cli import main
 from scorer.labels.answer import Answer
 from scorer.labels.store import Store
 from scorer.labels.summary import Annotator, summarise
@@ -54,15 +54,15 @@ def test_it_counts_what_was_not_taken_back(path: Path) -> None:
 
 def test_the_command_says_it_to_people_and_to_programs(path: Path) -> None:
     run = CliRunner().invoke
-    told = run(labels_group, ["summary", "--labels", str(path)])
+    told = run(main, ["labels", "summary", "--labels", str(path)])
     assert "seen by several annotators: 2 pixels, the same class for 1 (50%)" in told.stdout
     assert "bob: 2 answers (2 classes, 0 unsure, 0 skipped), 1.5 s each (median)" in told.stdout
-    written = run(labels_group, ["summary", "--labels", str(path), "--json"])
+    written = run(main, ["labels", "summary", "--labels", str(path), "--json"])
     assert json.loads(written.stdout)["mended"] == 1
 
 
 def test_an_empty_store_has_a_summary(tmp_path: Path) -> None:
     Store(tmp_path / "labels.db", CLASSES).close()
-    told = CliRunner().invoke(labels_group, ["summary", "--labels", str(tmp_path / "labels.db")])
+    told = CliRunner().invoke(main, ["labels", "summary", "--labels", str(tmp_path / "labels.db")])
     assert told.exit_code == 0
     assert told.stdout.startswith("0 answers about 0 images")

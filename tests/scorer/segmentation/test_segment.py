@@ -1,27 +1,28 @@
 """A pool into masks: what evaluate measures, resumed after kills, one bad image is a row."""
 
 import csv
+import io
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import numpy as np
 import pytest
 import trees
-from click.testing import CliRunner
 from PIL import Image
 
 import trainer
 from export import plain
 from export.graph import save
 from export.plain import PlainOptions
-from scorer.errors import BadGraph, BadInput, BadPool
+from scorer.cli import main
+from scorer.errors import BadGraph, BadInput, BadPool, Failure
 from scorer.plain import CLASS_MAP, PROBABILITIES
 from scorer.segmentation import tiles
-from scorer.segmentation.cli import segment_command
 from scorer.segmentation.network import open_network
 from trainer import model
 
@@ -55,13 +56,13 @@ def home(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def segment(made: Path, *more: str, code: int = 0) -> str:
-    done = CliRunner().invoke(
-        segment_command, ["--network", str(made / "network.onnx"), *more], standalone_mode=False
-    )
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert (done.return_value or 0) == code, done.output
-    return done.output
+    """Run the command; what it says. Raises what ends it."""
+    with redirect_stderr(io.StringIO()) as said, pytest.raises(SystemExit) as ended:
+        main(["segment", "--network", str(made / "network.onnx"), *more])
+    if isinstance(ended.value.__context__, Failure):
+        raise ended.value.__context__
+    assert (ended.value.code or 0) == code, said.getvalue()
+    return said.getvalue()
 
 
 def masks(folder: Path) -> dict[str, Array]:
