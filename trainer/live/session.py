@@ -22,7 +22,7 @@ from trainer.live.home import Home, can_extend, settle
 
 _LOOK_S = 0.2
 _SHORT_S = 5.0  # a process that ends sooner has not run
-_MOST = 5  # times in a row
+_MOST, _MOST_KILLS = 5, 20  # times in a row, by itself and by others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,8 @@ class _Kept:
             if code is None:
                 return
             self._failures = self._failures + 1 if monotonic() - self._began < _SHORT_S else 0
-            if self._failures == _MOST or code in (2, 3, 5):  # what no second start mends
+            most = _MOST_KILLS if code < 0 else _MOST
+            if self._failures >= most or code in (2, 3, 5):  # what no second start mends
                 raise Failure(
                     f"{self._name} ended with exit code {code}",
                     remedy="its own message is above",
