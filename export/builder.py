@@ -226,7 +226,7 @@ def _capability(trt: Any, name: str) -> Any:
         return trt.ComputeCapability.CURRENT
     if name.upper() not in known:
         raise BadInput(
-            f"--gpu {name}: this TensorRT-RTX builds for none such",
+            f"--gpu {name}: this TensorRT-RTX does not support that GPU architecture",
             remedy=f"choose one of {', '.join(sorted(known)).lower()}, or current",
         )
     return getattr(trt.ComputeCapability, name.upper())

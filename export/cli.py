@@ -1,7 +1,7 @@
 """The command line of the exporter."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +17,6 @@ from scorer.images.preprocessing import LAYOUTS
 from scorer.plain import INT8, OUTPUTS
 
 if TYPE_CHECKING:
-    from export.graph import GraphOptions
     from export.source import Source
     from trainer.model import Card
     from trainer.network import Scorable
@@ -134,24 +133,15 @@ def main() -> None:
     type=options.FILE,
     help="File that the graph is written to.  [default: scorer.onnx; with --plain network.onnx]",
 )
-def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
+def onnx_command(  # what both kinds of graphs are made of
     model: Path,
     network: str | None,
     source: "Source | None",
-    passes: int,
-    acquisition: str,
     size: tuple[int, int] | None,
-    stride: str,
-    target: str,
     precision: str | None,
-    top_k: int,
-    mask_seed: int,
-    with_map: bool,
     plain: bool,
-    result: str | None,
-    image_layout: str | None,
-    calibrate: str,
     out: Path | None,
+    **others: Any,
 ) -> None:
     """Bake a model, its dropout passes and an acquisition into one ONNX graph.
 
@@ -172,50 +162,39 @@ def onnx_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export onnx --plain --precision int8 --calibrate ./images
     """
     needs_onnx()
-    from export.graph import GraphOptions  # noqa: PLC0415
-
-    _check_plain(plain)
-    if precision == INT8 and not plain:
-        raise click.UsageError("--precision int8: dropout passes need more; give it with --plain")
+    _check_plain(plain, precision)
     out = out or Path("network.onnx" if plain else "scorer.onnx")
     if out.exists() and out.resolve() == (model if source is None else source.path).resolve():
         raise BadInput(f"--out {out} would write over the network", remedy="choose another name")
     check_writable(out)
     built, card = _opened(model, network, source, size)
     if plain:
-        from export.plain_cli import PlainWish, write  # noqa: PLC0415
-
-        wish = PlainWish(
-            size=size,
-            output=result or OUTPUTS[0],
-            layout=image_layout or LAYOUTS[1],
-            precision=precision and _PRECISIONS.get(precision),
-            calibrate=calibrate if precision == INT8 else None,
-        )
-        write(built, card, out, wish)
-        return
-    wanted = GraphOptions(
-        passes=passes,
-        acquisition=acquisition,
-        size=size,
-        stride=None if stride == "auto" else int(stride),
-        target=target,
-        precision=None if precision is None else _PRECISIONS[precision],
-        top_k=top_k,
-        mask_seed=mask_seed,
-        with_map=with_map,
-    )
-    _write_scores(built, card, out, wanted)
+        _write_plain(built, card, out, size, precision, **others)
+    else:
+        _write_scores(built, card, out, size, precision, **others)
 
 
 for command in (verify_command, tensorrt_command, triton_command):
     main.add_command(command)
 
 
-def _write_scores(network: "Scorable", card: "Card", out: Path, wanted: "GraphOptions") -> None:
+def _write_scores(
+    network: "Scorable",
+    card: "Card",
+    out: Path,
+    size: tuple[int, int] | None,
+    precision: str | None,
+    **others: Any,
+) -> None:
     """The scoring graph."""
-    from export.graph import bake, contract_for, earlier, save  # noqa: PLC0415
+    from export.graph import GraphOptions, bake, contract_for, earlier, save  # noqa: PLC0415
 
+    wanted = GraphOptions(
+        size=size,
+        precision=None if precision is None else _PRECISIONS[precision],
+        stride=None if others["stride"] == "auto" else int(others["stride"]),
+        **{name: others[name] for name in _OF_SCORES if name != "stride"},
+    )
     contract = contract_for(network, card, wanted)
     with progress("graphs") as bar:
         bar.add_task(f"tracing {wanted.passes} passes of {card.network}", total=None)
@@ -224,12 +203,35 @@ def _write_scores(network: "Scorable", card: "Card", out: Path, wanted: "GraphOp
     _tell_written(out, contract, card, wanted.target)
 
 
+def _write_plain(
+    network: "Scorable",
+    card: "Card",
+    out: Path,
+    size: tuple[int, int] | None,
+    precision: str | None,
+    **others: Any,
+) -> None:
+    """The network alone."""
+    from export.plain_cli import PlainWish, write  # noqa: PLC0415
+
+    wish = PlainWish(
+        size=size,
+        output=others["result"] or OUTPUTS[0],
+        layout=others["image_layout"] or LAYOUTS[1],
+        precision=precision and _PRECISIONS.get(precision),
+        calibrate=others["calibrate"] if precision == INT8 else None,
+    )
+    write(network, card, out, wish)
+
+
 _OF_SCORES = ("passes", "acquisition", "stride", "target", "top_k", "mask_seed", "with_map")
 _OF_PLAIN = ("result", "image_layout", "calibrate")
 
 
-def _check_plain(plain: bool) -> None:
+def _check_plain(plain: bool, precision: str | None) -> None:
     """Refuse options that would have no effect."""
+    if precision == INT8 and not plain:
+        raise click.UsageError("--precision int8: dropout passes need more; give it with --plain")
     context = click.get_current_context()
     names = _OF_SCORES if plain else _OF_PLAIN
     for option in context.command.params:

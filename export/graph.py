@@ -187,7 +187,7 @@ def precision_of(network: Scorable, asked: str | None) -> str:
     if isinstance(network, ForeignNetwork):
         raise BadInput(
             f"--precision {asked}: {network.foreign.path} is a network in {own}",
-            remedy="halve it where it was made, and export that; a file is not converted here",
+            remedy="convert the network in its own framework, and export it again",
         )
     return asked
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -85,35 +85,48 @@ def rank(  # noqa: PLR0913  # as many as scorer rank has options
     return Results(found, runtime.contract, index)
 
 
-def divide(
+def divide(  # noqa: PLR0913  # as many as scorer rank has options
     graph: Location,
     pool: Location,
     out: Location,
     *,
+    n: int = 5,
+    labels: Labels | Location | None = None,
+    min_distance: float | None = AUTO,
+    exclude: Location | None = None,
+    seed: int = 0,
+    batch: int = 1,
     shard: int = 64,
     listed: bool = False,
     runtime: str = "auto",
     precision: str = "float32",
     threads: int = 1,
-    **criteria: Any,
 ) -> "Work":
     """List a pool into the folder of a ranking, for whatever scheduler hands out its shards.
 
     Any process that sees the same files calls score(numbers) of what this returns, which is small
     when pickled; scorer rank with the same options then puts the parts of `out` together. listed:
-    another process has listed the pool, and its list is taken. criteria: those of
-    scorer.ranking.shard.Criteria, n=5, labels=Labels. Raises as rank does.
+    another process has listed the pool, and its list is taken. The other arguments, and what is
+    raised, are those of rank.
     """
-    from scorer.ranking.job import RankOptions, Run, list_only, listed_before  # noqa: PLC0415  # pyarrow
-    from scorer.ranking.shard import Criteria  # noqa: PLC0415
+    from scorer.ranking.job import RankOptions, Run, list_only, listed_before  # noqa: PLC0415
+    from scorer.ranking.shard import Criteria  # noqa: PLC0415  # pyarrow
     from scorer.ranking.work import Work  # noqa: PLC0415
 
     path = Path(graph).absolute()
     opened = open_graph(path, runtime=runtime, precision=precision, threads=threads)
-    found = open_pool(str(pool)).absolute()
-    run = Run(
-        opened, found, Path(out).absolute(), RankOptions(criteria=Criteria(**criteria), shard=shard)
+    if isinstance(labels, str | Path):
+        labels = read_labels(labels, opened.contract.classes)
+    criteria = Criteria(
+        n=n,
+        distance=min_distance,
+        seed=seed,
+        labels=labels,
+        exclude=None if exclude is None else Path(exclude).absolute(),
+        batch=batch,
     )
+    found = open_pool(str(pool)).absolute()
+    run = Run(opened, found, Path(out).absolute(), RankOptions(criteria=criteria, shard=shard))
     if listed:
         listed_before(run)
     else:
@@ -126,7 +139,7 @@ def divide(
         sha256=opened.contract.sha256,
         pool=found,
         folder=run.folder,
-        criteria=run.options.criteria,
+        criteria=criteria,
     )
 
 
@@ -179,8 +192,12 @@ class Results(Iterator[Ranked | Skipped]):
         """The same into a .csv, .jsonl or .parquet file. Raises CannotWrite, BadInput."""
         table.write(Path(path), self.rows())
 
-    def picture(self, result: Ranked) -> Image.Image:
-        """The photograph with its chosen pixels, beside its uncertainty map; needs maps=True."""
+    def picture(self, result: Ranked | Skipped) -> Image.Image:
+        """The photograph with its chosen pixels, beside its uncertainty map; needs maps=True.
+        Raises BadInput for an image that was skipped.
+        """
+        if isinstance(result, Skipped):
+            raise BadInput(f"{result.image} was skipped: {result.reason}", remedy="take the next")
         if result.map is None:
             raise BadInput("this result has no map", remedy="give rank maps=True")
         photograph = load_full(self.pool.image(result.image))

@@ -37,8 +37,8 @@ min_distance = click.option(
     "derives it from the image size and n: a quarter of the side of the square that "
     "each of the n pixels would have to itself, or half of that side where fewer than "
     "0.1 % of the pixels have a BalEnt of 0 or more; half as much to pixels that are "
-    "labelled already; no distance for random, margin and powerbald, whose choice "
-    "chance spreads. 0 is the rule of the paper: no distance.",
+    "labelled already; no distance for random, margin and powerbald, which choose "
+    "at random. 0 is the rule of the paper: no distance.",
 )
 seed = click.option(
     "--seed",

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import export
@@ -107,7 +108,33 @@ def test_a_picture_needs_a_map(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(home)
     results = scorer.rank()
     with pytest.raises(scorer.BadInput, match="no map"):
-        results.picture(next(results))  # type: ignore[arg-type]
+        results.picture(next(results))
+    with pytest.raises(scorer.BadInput, match=r"bad\.jpg was skipped: corrupt"):
+        results.picture(scorer.Skipped("bad.jpg", "corrupt"))
+
+
+def test_divide_takes_what_rank_takes(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    criteria: dict[str, Any] = {
+        "n": 2,
+        "min_distance": 3.0,
+        "labels": "model.labels.csv",
+        "seed": 4,
+    }
+    work = scorer.divide("scorer.onnx", "images", tmp_path / "parts", shard=2, **criteria)
+    work.score(range(work.parts))
+    options = ["--n", "2", "--min-distance", "3", "--labels", labels, "--seed", "4"]
+    with pytest.raises(SystemExit) as ended:
+        main(["rank", "--out", str(tmp_path / "parts"), "--shard", "2", *options])
+    assert ended.value.code == 0
+    scorer.rank(**criteria).write(tmp_path / "one.parquet")
+    both = [pd.read_parquet(tmp_path / name) for name in ("parts", "one.parquet")]
+    columns = ["image", "row", "col", "rank"]
+    assert both[0][columns].values.tolist() == both[1][columns].values.tolist()
+    with pytest.raises(scorer.BadInput, match="no split 'test'"):
+        trainer.evaluate(split="test")
 
 
 def test_fit_refuses_a_setting_that_it_has_not(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,9 @@ def evaluate_masks(
 
 
 def _part(described: Dataset, split: str, data: Location) -> Split:
+    if split not in ("val", "train"):
+        raise BadInput(f"there is no split {split!r}", remedy='choose "val" or "train"')
     part = described.val if split == "val" else described.train
     if part is None:
-        raise BadDataset(f"{data} has no [val]", remedy="add one, or use --split train")
+        raise BadDataset(f"{data} has no [val]", remedy="add one, or choose the split train")
     return part

@@ -20,8 +20,8 @@ from trainer.settings import fit_options
 from trainer.simulation.cli import simulate_command
 
 if TYPE_CHECKING:
-    from trainer import job
     from trainer.evaluation import Evaluation
+    from trainer.fit_options import FitOptions
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,7 +83,7 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
     "--with-audits",
     "audits",
     is_flag=True,
-    help="Learn from the answers, too, that measured the models of a live session: at its end.",
+    help="Also train on the audit answers of a live session. Use it when the session has ended.",
 )
 @options.training
 @options.seed
@@ -152,7 +152,7 @@ def supervised_command(data: Path, seed: int, out: Path, resume: bool, **setting
 
 
 def _train(
-    data: Path, out: Path, size: tuple[int, int] | None, chosen: "job.FitOptions", following: str
+    data: Path, out: Path, size: tuple[int, int] | None, chosen: "FitOptions", following: str
 ) -> None:
     from trainer import dataset, job  # noqa: PLC0415
 
@@ -164,7 +164,7 @@ def _train(
     say(f"wrote {out}; next: {following}", style="green")
 
 
-def _model_words(out: Path, chosen: "job.FitOptions") -> str:
+def _model_words(out: Path, chosen: "FitOptions") -> str:
     """What a command must be told to find this model."""
     words = "" if out.name == "model.safetensors" else f" --model {out}"
     return words + (f" --network {chosen.network}" if ":" in chosen.network else "")

@@ -12,7 +12,8 @@ from trainer import clicks
 from trainer.dataset import Dataset
 
 if TYPE_CHECKING:
-    from trainer.job import FitOptions, Listener
+    from trainer.fit_options import FitOptions
+    from trainer.listener import Listener
 
 # Of whole masks a head learns from so many random pixels, of one and of all together: its layers
 # are 1x1, and neighbours teach it the same.

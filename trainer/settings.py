@@ -11,7 +11,7 @@ from trainer.options import AUTO, HEAD, HEADS, OF_BOTH, OF_WHOLE, WHOLE, trainin
 from trainer.recipe import PIXELS, STATISTICS, HeadRecipe, Recipe, finetuning, recipe
 
 if TYPE_CHECKING:
-    from trainer.job import FitOptions
+    from trainer.fit_options import FitOptions
 
 _PAPER = WHOLE[1:]
 
@@ -26,7 +26,7 @@ def fit_options(
     settings: Mapping[str, Any], *, seed: int, pixels: int | None = None, **others: Any
 ) -> "FitOptions":
     """The options of a training job; what `settings` leaves open is the preset's."""
-    from trainer.job import FitOptions  # noqa: PLC0415
+    from trainer.fit_options import FitOptions  # noqa: PLC0415
 
     network, preset = settings["network"], settings["preset"]
     if network == AUTO:

@@ -24,7 +24,7 @@ from trainer.sample import Masked, Sample, Samples
 from trainer.threads import idle, threads
 
 if TYPE_CHECKING:
-    from trainer.job import Listener
+    from trainer.listener import Listener
 
 _TOLD = 50  # times in a run that the steps of a head are shown
 

@@ -40,7 +40,7 @@ class Preprocessing:
         factor = 255.0 if not of_bytes else 1.0
         own = max(std) > 1 or (of_bytes and set(std) == {1.0})
         if not all(0 <= factor * value <= 255 for value in mean):
-            raise ValueError(f"a mean of {mean} is none of pixels")
+            raise ValueError(f"a mean of {mean} is not a mean of pixel values")
         return cls(mean=_times(mean, factor), std=_times(std, 1.0 if own else 255.0), **others)
 
 

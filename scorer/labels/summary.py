@@ -40,18 +40,19 @@ class Summary:
 
 def summarise(answers: Iterable[tuple[int, Answer]]) -> Summary:
     """Of answers with their numbers, in the order in which they were given; none was taken back."""
-    given = dict(answers)
-    standing = {one.pixel: one for one in given.values()}
-    again = [one for one in given.values() if one.reviews in given]
-    several = [classes for classes in _by_annotator(given.values()).values() if len(classes) > 1]
+    by_number = dict(answers)
+    every = list(by_number.values())
+    standing = {one.pixel: one for one in every}
+    again = [one for one in every if one.reviews in by_number]
+    several = [classes for classes in _by_annotator(every).values() if len(classes) > 1]
     return Summary(
-        answers=len(given),
-        images=len({one.image for one in given.values()}),
-        annotators=_annotators(given.values()),
+        answers=len(every),
+        images=len({one.image for one in every}),
+        annotators=_annotators(every),
         by_class=dict(Counter(one.class_name for one in standing.values() if one.class_name)),
         by_source=dict(Counter(one.source for one in standing.values())),
         looked_again=len(again),
-        mended=sum(one.class_name != given[one.reviews or 0].class_name for one in again),
+        mended=sum(one.class_name != by_number[one.reviews or 0].class_name for one in again),
         seen_by_several=len(several),
         agreed=sum(len(set(classes.values())) == 1 for classes in several),
     )

@@ -97,7 +97,7 @@ def _tell_share(share: float) -> None:
         say(sentence, nonnegative=share)
         return
     say(
-        f"{sentence}: along that level BalEntAcq chooses, and there is little of it. Either the "
+        f"{sentence}: BalEntAcq chooses near that level, and few pixels are. Either the "
         "network has not converged (train it for more steps, on more labels), or it has few doubts "
         "left (measure it: trainer evaluate)",
         style="yellow",

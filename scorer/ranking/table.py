@@ -50,7 +50,7 @@ def check_suffix(path: Path, option: str = "--out") -> None:
     if path.suffix.lower() not in _WRITERS:
         raise BadInput(
             f"{path}: a ranking is written as {', '.join(_WRITERS)}",
-            remedy=f"choose a name that ends so with {option}",
+            remedy=f"choose a name with one of these suffixes for {option}",
         )
 
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     type=Number(0, 1),
     default=0.0,
     show_default=True,
-    help="Probability below which a pixel gets no class, but 255.",
+    help="Minimum probability of the class; pixels below it get the value 255.",
 )
 @click.option(
     "--confidence",
@@ -142,14 +142,14 @@ def segment_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     """
     from scorer.segmentation.job import Job, run  # noqa: PLC0415  # pyarrow takes a while
     from scorer.segmentation.network import open_network  # noqa: PLC0415
-    from scorer.segmentation.pictures import Places  # noqa: PLC0415
+    from scorer.segmentation.pictures import Folders  # noqa: PLC0415
     from scorer.segmentation.segmenter import Manner  # noqa: PLC0415
     from scorer.segmentation.shards import Wanted  # noqa: PLC0415
 
     mine = (threads or cores()) if executor == "threads" else 1
     network, pool = open_network(runtime, graph, workers=mine), open_pool(where)
     manner = Manner(least, confidence is not None, tiled, max_megapixels * 1_000_000)
-    wanted = Wanted(Places(out, confidence, overlay), manner)
+    wanted = Wanted(Folders(out, confidence, overlay), manner)
     begin = monotonic()
     with progress("images") as bar:
         job = Job(

@@ -26,7 +26,7 @@ _EXAMPLES = 3  # of a reason
 
 @dataclass(frozen=True)
 class Job:
-    """Segment `pool` into wanted.places. resume: keep what holds."""
+    """Segment `pool` into wanted.folders. resume: keep what holds."""
 
     network: PlainNetwork
     pool: Pool
@@ -39,7 +39,7 @@ class Job:
     @property
     def folder(self) -> Path:
         """Of the manifest and the parts, beside that of the masks."""
-        masks = self.wanted.places.masks
+        masks = self.wanted.folders.masks
         return masks.with_name(f"{masks.name}.parts")
 
 
@@ -97,8 +97,8 @@ def _check_folders(job: Job) -> None:
     """Refuse to write among somebody's files: masks that people have made look like these."""
     if (job.folder / manifest.NAME).is_file():
         return
-    places = job.wanted.places
-    for folder in filter(None, (places.masks, places.confidence, places.overlay)):
+    folders = job.wanted.folders
+    for folder in filter(None, (folders.masks, folders.confidence, folders.overlay)):
         if folder.is_dir() and any(folder.iterdir()):
             raise BadInput(
                 f"{folder} is a folder with files in it that this command has not written",
@@ -143,7 +143,7 @@ def _check_masks(segments: Segments) -> None:
 
 def _write_table(job: Job, segments: Segments, outcome: Outcome) -> None:
     """A row for every image."""
-    with replacing(job.wanted.places.masks / TABLE) as file:
+    with replacing(job.wanted.folders.masks / TABLE) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
         for done in _all_done(segments):

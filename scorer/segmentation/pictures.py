@@ -19,17 +19,17 @@ _OPACITY = 0.5
 
 
 @dataclass(frozen=True)
-class Places:
+class Folders:
     """Folders: of the masks, and if they are wanted of the confidences and of the overlays."""
 
     masks: Path
     confidence: Path | None = None
     overlay: Path | None = None
 
-    def absolute(self) -> "Places":
+    def absolute(self) -> "Folders":
         """That hold in another folder, too."""
         others = (self.confidence, self.overlay)
-        return Places(self.masks.absolute(), *(one and one.absolute() for one in others))
+        return Folders(self.masks.absolute(), *(one and one.absolute() for one in others))
 
     def mask(self, image: str) -> Path:
         """Where the mask of an image goes: the same path, with .png."""
@@ -43,15 +43,15 @@ class Places:
 
 
 def write(
-    places: Places, image: str, source: Encoded, found: Segmented, colours: Sequence[Colour]
+    folders: Folders, image: str, source: Encoded, found: Segmented, colours: Sequence[Colour]
 ) -> None:
     """All files of an image, each of which appears whole or not at all. Raises CannotWrite."""
-    paths = iter(places.all_of(image))
+    paths = iter(folders.all_of(image))
     _keep(next(paths), mask(found.label, colours), "PNG")
-    if places.confidence is not None:
+    if folders.confidence is not None:
         assert found.confidence is not None
         _keep(next(paths), Image.fromarray(found.confidence), "PNG")
-    if places.overlay is not None:
+    if folders.overlay is not None:
         photograph = load_full(source, max_pixels=found.label.size)
         _keep(next(paths), overlay(photograph, found.label, colours), "JPEG")
 

@@ -13,20 +13,20 @@ from scorer.ranking.part import digest
 from scorer.segmentation import part, pictures
 from scorer.segmentation.network import PlainNetwork, open_network
 from scorer.segmentation.part import Done
-from scorer.segmentation.pictures import Places
+from scorer.segmentation.pictures import Folders
 from scorer.segmentation.segmenter import Manner, segment
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """places: where the files go. manner: how they are made."""
+    """folders: where the files go. manner: how they are made."""
 
-    places: Places
+    folders: Folders
     manner: Manner = field(default_factory=Manner)
 
     def absolute(self) -> "Wanted":
         """With paths that hold in another folder, too."""
-        return Wanted(self.places.absolute(), self.manner)
+        return Wanted(self.folders.absolute(), self.manner)
 
 
 class Segments:
@@ -63,25 +63,25 @@ class Segments:
         return None if all(self._is_there(one) for one in found[1]) else "masks"
 
     def _one(self, entry: Entry, stop: threading.Event | None) -> Done:
-        places = self.wanted.places
+        folders = self.wanted.folders
         try:
             check_name(entry.name)
             source = self.pool.read(entry, stop)
             found = segment(self.network, source, self.wanted.manner)
-            pictures.write(places, entry.name, source, found, self.network.contract.colours)
+            pictures.write(folders, entry.name, source, found, self.network.contract.colours)
         except BadImage as error:
             return Done(entry.name, reason=error.reason, detail=error.detail)
         return Done(entry.name, *found.label.shape)
 
     def _is_there(self, done: Done) -> bool:
         """Whether the files of an image are, if it has any."""
-        paths = self.wanted.places.all_of(done.image) if not done.reason else []
+        paths = self.wanted.folders.all_of(done.image) if not done.reason else []
         return all(path.is_file() for path in paths)
 
     def _stamp(self, entries: list[Entry]) -> str:
         """A hash of all that the masks depend on."""
-        places = self.wanted.places
-        options = (self.wanted.manner, places.confidence is None, places.overlay is None)
+        folders = self.wanted.folders
+        options = (self.wanted.manner, folders.confidence is None, folders.overlay is None)
         images = [(*entry,) for entry in entries]
         decoding, computing = provenance.decoding(), provenance.computing(self.network.name)
         return digest([self.network.contract.sha256, options, images, decoding, computing])

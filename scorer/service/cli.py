@@ -87,8 +87,8 @@ from scorer.runtimes import options as runtime_options
     type=click.IntRange(0),
     default=500,
     show_default=True,
-    help="Megabytes of memory for what a frozen backbone sees of the photographs, so that a later "
-    "graph of trainer live costs its head alone.",
+    help="Memory for cached features of a frozen backbone, in megabytes. With them, a new graph of "
+    "trainer live only computes its head.",
 )
 @click.option(
     "--size",

@@ -22,6 +22,7 @@ from scorer.runtimes.cpu import OnnxRuntime
 from scorer.selection.result import Ranked
 from scorer.selection.select import rank
 from trainer import dataset, job, model, networks
+from trainer.fit_options import FitOptions
 from trainer.network import BayesianNetwork, upsample
 from trainer.recipe import HeadRecipe
 
@@ -43,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = HeadRecipe(steps=60, batch=32)
     for name in NAMES:
         given = str(root / "vit/model.safetensors") if name == networks.VIT else "auto"
-        options = job.FitOptions(network=name, weights=given, recipe=recipe)
+        options = FitOptions(network=name, weights=given, recipe=recipe)
         job.train(found, root / f"{name}.safetensors", options, Heard())
     return root
 

@@ -14,19 +14,21 @@ from scorer import labels as label_files
 from scorer.errors import BadDataset, BadInput, BadLabels
 from trainer import dataset, job, lesson, model, teach
 from trainer.dataset import Dataset
+from trainer.fit_options import FitOptions
+from trainer.listener import Listener
 from trainer.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 RECIPE = Recipe(epochs=1, batch=2, seed=3, precision="32-true")
-OPTIONS = job.FitOptions(network="deeplabv3plus-efficientnet-lite0", recipe=RECIPE, weights="none")
+OPTIONS = FitOptions(network="deeplabv3plus-efficientnet-lite0", recipe=RECIPE, weights="none")
 
 
 def toy(root: Path, *, images: int = 4, val: int = 0) -> Dataset:
     return dataset.read(trees.folders(root, images=images, val=val, size=(32, 32)) / "dataset.toml")
 
 
-def train(found: Dataset, out: Path, options: job.FitOptions = OPTIONS) -> Heard:
+def train(found: Dataset, out: Path, options: FitOptions = OPTIONS) -> Heard:
     heard = Heard()
     job.train(found, out, options, heard)
     return heard
@@ -100,7 +102,7 @@ def test_two_runs_with_one_seed_write_the_same_bytes(tmp_path: Path) -> None:
     assert lesson.labels_path(outs[0]).read_bytes() == lesson.labels_path(outs[1]).read_bytes()
 
 
-def stopped(found: Dataset, out: Path, options: job.FitOptions) -> None:
+def stopped(found: Dataset, out: Path, options: FitOptions) -> None:
     with pytest.raises(KeyboardInterrupt):
         job.train(found, out, options, Heard(stop_after=1))
     assert out.with_name(f"{out.name}.partial").is_file()
@@ -126,8 +128,8 @@ def test_a_dropout_that_is_no_rate_is_refused_at_birth(rate: float) -> None:
 
 
 def test_a_listener_is_known_by_what_it_hears() -> None:
-    assert isinstance(Heard(), job.Listener)
-    assert not isinstance(print, job.Listener)
+    assert isinstance(Heard(), Listener)
+    assert not isinstance(print, Listener)
 
 
 TWO = replace(OPTIONS, recipe=replace(RECIPE, epochs=2))

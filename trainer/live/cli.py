@@ -30,21 +30,21 @@ from trainer.options import needs, needs_torch
     type=click.IntRange(1),
     default=10,
     show_default=True,
-    help="Number of answers after which the model is fitted again.",
+    help="Number of answers after which the model is trained again.",
 )
 @click.option(
     "--pause",
     type=Number(0.1, 3600),
     default=2.0,
     show_default=True,
-    help="Seconds without an answer after which it is fitted to what was answered since.",
+    help="Seconds without an answer after which the model is trained on the new answers.",
 )
 @click.option(
     "--steps",
     type=click.IntRange(10),
     default=500,
     show_default=True,
-    help="Number of batches that the head learns from each time.",
+    help="Number of training steps of each model.",
 )
 @click.option(
     "--ahead",
@@ -118,7 +118,8 @@ def live_command(
     found = prepare(home, where, classes)
     if found is None:
         assert where is not None
-        images, size = list_pool(where), parse_size(suggested_size(list_pool(where)))
+        images = list_pool(where)
+        size = parse_size(suggested_size(images))
         say(f"{len(images)} photographs; their classes are named in the page")
     else:
         images, size = found.train.images, found.size

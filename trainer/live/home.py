@@ -139,7 +139,7 @@ def _check_classes(home: Home) -> None:
     """Refuse a session whose classes are to be named in the page, where somebody has named some."""
     if home.classes.exists():
         raise BadInput(
-            f"{home.classes} is there: is it the classes of this session?",
+            f"{home.classes} exists already, although no classes are given with --classes",
             remedy=f"begin with --classes {home.classes}, or choose another --out",
         )
 

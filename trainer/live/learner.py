@@ -14,12 +14,13 @@ from scorer.labels import Click, Labels
 from trainer import model, networks, weights
 from trainer.clicks import Indices, with_class
 from trainer.dataset import Dataset
+from trainer.fit_options import KEPT_GB
 from trainer.hypercolumns import fit
 from trainer.hypercolumns.album import Album
 from trainer.hypercolumns.cache import Cache, Vectors
 from trainer.hypercolumns.pixels import Pixels, gather
 from trainer.hypercolumns.view import PLAIN, VIEWS
-from trainer.job import KEPT_GB, features_path
+from trainer.job import features_path
 from trainer.model import Card
 from trainer.network import BayesianNetwork
 from trainer.networks.pixelhead import PixelHead

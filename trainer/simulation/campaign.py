@@ -22,6 +22,7 @@ from trainer import clicks, job
 from trainer.dataset import Dataset
 from trainer.evaluation import Evaluation
 from trainer.hypercolumns.cache import Cache
+from trainer.listener import Listener
 from trainer.recipe import HeadRecipe
 from trainer.simulation import look, oracle, result, summary
 from trainer.simulation.commands import in_graph
@@ -31,7 +32,7 @@ from trainer.simulation.result import START, Result, folder_of
 
 
 @runtime_checkable
-class CampaignListener(job.Listener, Protocol):
+class CampaignListener(Listener, Protocol):
     """Who hears of a campaign: of every training in it, and of its rounds."""
 
     def begin(self, where: str) -> None: ...

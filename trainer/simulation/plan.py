@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from scorer.selection.spacing import AUTO
-from trainer import job
 from trainer.dataset import Dataset
+from trainer.fit_options import FitOptions
 from trainer.split import Split
 
 SHARED = ("n", "budget", "distance", "passes", "stride")  # of a plan and of its questions
@@ -37,7 +37,7 @@ class Plan:
     most_labels: int | None = None
     target: float | None = None
     patience: int | None = None
-    training: job.FitOptions = field(default_factory=job.FitOptions)
+    training: FitOptions = field(default_factory=FitOptions)
 
 
 def identity(dataset: Dataset, plan: Plan) -> dict[str, Any]:

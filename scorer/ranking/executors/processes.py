@@ -21,7 +21,7 @@ _opened: Divided | Failure  # in a worker
 
 @dataclass(frozen=True)
 class Processes:
-    """The engine. A worker that dies is replaced, and its shard is scored again."""
+    """The executor. A worker that dies is replaced, and its shard is scored again."""
 
     count: int
     work: Callable[[Divided], Portable]

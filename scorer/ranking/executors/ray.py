@@ -13,7 +13,7 @@ _BLOCKS = 4096  # of shards: Ray plans them all at the start
 
 @dataclass(frozen=True)
 class Cluster:
-    """The engine. `actors` of `gpus` graphics cards (a fraction shares one) and a core per thread.
+    """The executor. `actors` of `gpus` graphics cards (a fraction: shared) and a core per thread.
 
     Ray Data starts again what dies and gives its shards to another actor; no more shards are handed
     out than actors ask for.

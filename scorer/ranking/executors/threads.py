@@ -15,7 +15,7 @@ class _Stopped(Exception):
 
 
 def run(shards: Divided, missing: Sequence[int], on_images: Callable[[int], None]) -> None:
-    """The engine of one process. What ends it is raised once no thread works any more."""
+    """The executor of one process. What ends it is raised once no thread works any more."""
     one, stop = threading.Lock(), threading.Event()
     failed: list[BaseException] = []
 

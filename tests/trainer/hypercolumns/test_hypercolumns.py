@@ -27,6 +27,7 @@ from scorer.labels import Click, Labels
 from trainer import clicks, dataset, job, model, networks, weights
 from trainer.dataset import Dataset
 from trainer.evaluation import evaluate
+from trainer.fit_options import FitOptions
 from trainer.hypercolumns import album as album_module
 from trainer.hypercolumns.album import Album
 from trainer.hypercolumns.cache import Cache, Kept
@@ -41,7 +42,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 NAME = "pixelhead-efficientnet-lite0"
 SIZE = (48, 64)
-OPTIONS = job.FitOptions(network=NAME, recipe=HeadRecipe(steps=30, batch=32, seed=3), pixels=4)
+OPTIONS = FitOptions(network=NAME, recipe=HeadRecipe(steps=30, batch=32, seed=3), pixels=4)
 GB = 10**9
 
 

@@ -123,7 +123,7 @@ def test_names_that_somebody_has_written_are_not_passed_over(pool: Path, tmp_pat
     home = Home(tmp_path / "session")
     home.folder.mkdir()
     home.classes.write_text("sky\nroad\n")
-    with pytest.raises(BadInput, match=r"classes\.txt is there") as caught:
+    with pytest.raises(BadInput, match=r"classes\.txt exists already") as caught:
         prepare(home, str(pool), None)
     assert "--classes" in caught.value.remedy
     assert home.classes.read_text() == "sky\nroad\n"

@@ -26,6 +26,7 @@ from scorer.selection.exclusion import Exclusion
 from scorer.selection.noise import uniform
 from trainer import dataset, job, model
 from trainer.dataset import Dataset
+from trainer.fit_options import FitOptions
 from trainer.pytorch import PyTorch
 from trainer.recipe import Recipe
 from trainer.simulation import campaign, commands, look, plots
@@ -41,9 +42,7 @@ PLAN = Plan(
     n=2,
     passes=3,
     scorer="torch",
-    training=job.FitOptions(
-        network="deeplabv3plus-efficientnet-lite0", weights="none", recipe=RECIPE
-    ),
+    training=FitOptions(network="deeplabv3plus-efficientnet-lite0", weights="none", recipe=RECIPE),
 )
 
 

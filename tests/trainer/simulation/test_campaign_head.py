@@ -15,7 +15,8 @@ import pytest
 import trees
 from listeners import Silent
 
-from trainer import dataset, job
+from trainer import dataset
+from trainer.fit_options import FitOptions
 from trainer.hypercolumns import album
 from trainer.hypercolumns.maps import Maps, see
 from trainer.recipe import HeadRecipe
@@ -30,7 +31,7 @@ PLAN = Plan(
     n=2,
     passes=3,
     stride=2,
-    training=job.FitOptions(recipe=HeadRecipe(steps=20, batch=16)),
+    training=FitOptions(recipe=HeadRecipe(steps=20, batch=16)),
 )
 
 

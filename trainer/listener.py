@@ -1,0 +1,16 @@
+"""Who is told of a training as it goes on."""
+
+from typing import Protocol, runtime_checkable
+
+from trainer.loop import Progress
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """Who hears of the training as it goes on."""
+
+    def tell(self, message: str, *, warning: bool = False) -> None: ...
+    def show(self, what: str, done: int, total: int) -> None: ...
+    def start(self, epochs: int, done: int) -> None: ...
+    def step(self, progress: Progress) -> None: ...
+    def epoch(self, progress: Progress, miou: float | None) -> None: ...
