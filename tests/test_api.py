@@ -117,12 +117,8 @@ def test_divide_takes_what_rank_takes(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(home)
-    criteria: dict[str, Any] = {
-        "n": 2,
-        "min_distance": 3.0,
-        "labels": "model.labels.csv",
-        "seed": 4,
-    }
+    labels = "model.labels.csv"
+    criteria: dict[str, Any] = {"n": 2, "min_distance": 3.0, "labels": labels, "seed": 4}
     work = scorer.divide("scorer.onnx", "images", tmp_path / "parts", shard=2, **criteria)
     work.score(range(work.parts))
     options = ["--n", "2", "--min-distance", "3", "--labels", labels, "--seed", "4"]
