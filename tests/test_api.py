@@ -200,6 +200,7 @@ def test_the_recipe_for_slurm_scores_the_pool(
         scorer.divide("scorer.onnx", "images", into, shard=2, listed=True)
 
 
+@pytest.mark.slow
 def test_the_recipe_for_ray_scores_the_pool(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

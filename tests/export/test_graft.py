@@ -186,6 +186,7 @@ def test_the_networks_part_of_the_file_is_unchanged(name: str, grafted: Grafted)
             assert numpy_helper.to_array(kept[tensor]).tobytes() == values.tobytes()
 
 
+@pytest.mark.slow
 def test_more_passes_grow_the_graph_by_the_classifier_only(grafted: Grafted, folder: Path) -> None:
     exported, _ = grafted("fcn")
     sizes = []

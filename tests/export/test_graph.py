@@ -120,6 +120,7 @@ def test_a_graph_without_a_map_has_no_such_output(baked) -> None:  # type: ignor
     assert not contract.has_map
 
 
+@pytest.mark.slow
 def test_the_graph_serves_another_size_than_that_of_training(baked) -> None:  # type: ignore[no-untyped-def]
     runtime = OnnxRuntime(baked(size=(50, 70)), workers=1)
     got = runtime.run(np.zeros((1, 50, 70, 3), np.uint8), np.zeros((1, 50, 70), np.uint8))

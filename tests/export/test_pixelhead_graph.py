@@ -102,6 +102,7 @@ class Whole(nn.Module):
         return upsample(self.network.classifier(features), (64, 96))
 
 
+@pytest.mark.slow
 def test_grafted_it_gives_the_map_that_it_gives_baked(folder: Path, tmp_path: Path) -> None:
     path, network = baked(folder, NAMES[0])
     exported = zoo.export(

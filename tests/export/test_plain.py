@@ -65,8 +65,15 @@ def write(path: Path, made: BayesianNetwork, card: Card, **options: object) -> P
     return contract
 
 
-@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
-@pytest.mark.parametrize("name", [networks.NAMES[0], "deeplabv3plus-mobilenetv2"])
+@pytest.mark.parametrize(
+    ("name", "layout"),
+    [
+        (networks.NAMES[0], "nhwc"),
+        ("deeplabv3plus-mobilenetv2", "nchw"),
+        pytest.param(networks.NAMES[0], "nchw", marks=pytest.mark.slow),
+        pytest.param("deeplabv3plus-mobilenetv2", "nhwc", marks=pytest.mark.slow),
+    ],
+)
 def test_it_computes_what_the_network_does(name: str, layout: str, tmp_path: Path) -> None:
     made, card = network(name)
     given, path = images(), tmp_path / "network.onnx"
@@ -94,7 +101,7 @@ def test_half_precision_is_near(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, truth(made, images()), atol=0.02)
 
 
-@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
+@pytest.mark.parametrize("layout", ["nchw", pytest.param("nhwc", marks=pytest.mark.slow)])
 def test_eight_bits_are_smaller_and_mostly_agree(layout: str, tmp_path: Path) -> None:
     made, card = network()
     contract = write(tmp_path / "whole.onnx", made, card, output=PROBABILITIES, layout=layout)

@@ -62,6 +62,7 @@ def test_a_second_graph_is_the_next_version(tiny: Graph, tmp_path: Path) -> None
     assert parsed(tmp_path).instance_group[0].kind == model_config_pb2.ModelInstanceGroup.KIND_CPU
 
 
+@pytest.mark.slow
 def test_bfloat16_is_not_served_on_a_cpu(baked: Graph, tmp_path: Path) -> None:
     graph = baked(precision="bfloat16")
     with pytest.raises(BadInput, match="does not compute on a CPU"):

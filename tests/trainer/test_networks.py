@@ -401,6 +401,7 @@ def test_resnet50_has_torchvisions_names_and_shapes() -> None:
 
 
 @torch.inference_mode()
+@pytest.mark.slow
 def test_resnet50_computes_what_an_undilated_one_does_at_every_second_place() -> None:
     """Beside the implementation in transformers: strides replaced by dilation leave every second
     (in the last stage every fourth) place as it was.

@@ -441,7 +441,11 @@ def started(root: Path, out: Path, epochs: int) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, INTERRUPTED)]
+    ("number", "code"),
+    [
+        pytest.param(signal.SIGKILL, -signal.SIGKILL, marks=pytest.mark.slow),
+        (signal.SIGINT, INTERRUPTED),
+    ],
 )
 def test_an_interrupted_fit_goes_on_to_the_same_bytes(
     tree: Path,

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import photographs
 import pytest
@@ -197,7 +196,7 @@ def test_nobody_waits_for_a_server_once_the_run_has_failed() -> None:
     from scorer.ranking.executors import threads
 
     class Two:
-        runtime = SimpleNamespace(workers=2)
+        workers = 2
 
         def score(self, shard: int, on_image: Callable[[], None], stop: threading.Event) -> None:
             if shard == 1:
@@ -245,7 +244,7 @@ def test_threads_tell_what_failed_not_who_was_stopped_by_it() -> None:
     from scorer.ranking.executors import threads
 
     class Two:
-        runtime = SimpleNamespace(workers=2)
+        workers = 2
 
         def score(self, shard: int, on_image: Callable[[], None], stop: threading.Event) -> None:
             if shard == 1:

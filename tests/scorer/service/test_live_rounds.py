@@ -77,11 +77,12 @@ def test_no_more_is_chosen_than_somebody_will_see_soon(folder: Path, tiny: Graph
 def test_the_newest_graph_asks_next_and_what_is_shown_stays(folder: Path, tiny: Graph) -> None:
     annotation = live(folder, tiny())
     with answering(annotation) as client:
+        until(lambda: annotation.queue.free() >= 3)
         before = asked(client, 3)
         answer(client, before[0], "road")
         (folder / "scorer.onnx").write_bytes(tiny("entropy").read_bytes())
         assert annotation.rounds.reload()
-        until(lambda: annotation.queue.left()[0] >= 2)
+        until(lambda: annotation.queue.free() >= 2)
         after = asked(client, 3)
         assert after[0]["graph"] == before[1]["graph"], "the one that is on the page"
         graph = client.get("/v1/state").json()["graph"]

@@ -264,6 +264,7 @@ def test_tritons_own_client_gets_what_the_graph_gives(server: Server, graph: Pat
     client.close()
 
 
+@pytest.mark.slow
 def test_no_request_of_its_own_description_breaks_it(server: Server, tmp_path: Path) -> None:
     pytest.importorskip("schemathesis", reason="pip install schemathesis")
     command = [

@@ -192,6 +192,7 @@ def test_killed_in_the_middle_of_a_round_it_ends_with_the_same_table(
 @pytest.mark.parametrize(
     "acquisition", ["balentacq", pytest.param("powerbald", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_the_graph_and_pytorch_choose_the_same_pixels_up_to_regret(
     acquisition: str, toy: Dataset, done: tuple[Path, list[Result]], tmp_path: Path
 ) -> None:
@@ -302,6 +303,7 @@ def test_other_masks_are_another_campaign(toy: Dataset, tmp_path: Path) -> None:
         campaign.simulate(toy, tmp_path, plan, Silent())
 
 
+@pytest.mark.slow
 def test_plots_are_drawn(toy: Dataset, done: tuple[Path, list[Result]], tmp_path: Path) -> None:
     out, results = done
     supervised = tmp_path / "supervised.safetensors"

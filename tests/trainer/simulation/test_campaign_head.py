@@ -79,6 +79,7 @@ def test_every_photograph_is_looked_at_once(
     assert [Path(one).name for one in models] == ["round-2", "round-2", "round-0"]
 
 
+@pytest.mark.slow
 def test_two_runs_in_one_folder_do_not_disturb_each_other(
     data: Path, whole: Path, tmp_path: Path
 ) -> None:
