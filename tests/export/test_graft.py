@@ -211,6 +211,7 @@ def test_the_contract_says_where_the_network_came_from(grafted: Grafted) -> None
     assert exported.path.name == contract.network
 
 
+@pytest.mark.slow
 def test_the_same_graft_gives_the_same_bytes(grafted: Grafted, folder: Path) -> None:
     exported, _ = grafted("fpn")
     outs = [folder / "one.onnx", folder / "other.onnx"]

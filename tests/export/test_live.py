@@ -112,6 +112,7 @@ def test_what_is_learned_depends_on_the_labels_alone(home: Home, tmp_path: Path)
     )
 
 
+@pytest.mark.slow
 def test_a_failure_is_said_and_the_next_labels_are_learned(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,7 +63,7 @@ def baked(folder: Path, name: str, **options: object) -> tuple[Path, BayesianNet
 @pytest.mark.parametrize(
     ("name", "stride"),
     [
-        (NAMES[0], 1),
+        pytest.param(NAMES[0], 1, marks=pytest.mark.slow),
         pytest.param(NAMES[0], 2, marks=pytest.mark.slow),
         (NAMES[0], 4),
         pytest.param(networks.VIT, 1, marks=pytest.mark.slow),

@@ -53,6 +53,7 @@ def undisturbed(samples: list[Sample]) -> str:
     return fitted(samples)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_the_loss_falls_and_the_toy_is_learned(tmp_path: Path) -> None:
     found = dataset.read(trees.folders(tmp_path, images=8, val=2) / "dataset.toml")

@@ -256,7 +256,11 @@ def test_threads_tell_what_failed_not_who_was_stopped_by_it() -> None:
         threads.run(Two(), [0, 1], lambda _: None)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("engine", [(), *ENGINES], ids=["threads", "processes", "ray"])
+@pytest.mark.parametrize(
+    "engine",
+    [(), ENGINES[0], pytest.param(ENGINES[1], marks=pytest.mark.slow)],
+    ids=["threads", "processes", "ray"],
+)
 def test_a_part_that_cannot_be_written_is_told_by_every_engine(
     engine: tuple[str, str], home: Path
 ) -> None:
