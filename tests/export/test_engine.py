@@ -41,8 +41,8 @@ VARIANTS = [
     ("balentacq", {"with_map": False}),
     *((acquisition, {"target": "cpu"}) for acquisition in ACQUISITIONS),
 ]
-# The layout for CPUs is not built on a GPU, and strides change sizes alone: what they have in common
-# with the others is enough.
+# The layout for CPUs is not built on a GPU, and strides change sizes alone: what they have in
+# common with the others is enough.
 CASES = [
     pytest.param(*one, marks=[pytest.mark.slow] * is_rare)
     for one in VARIANTS
