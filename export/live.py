@@ -21,10 +21,9 @@ from scorer.console import wait_quietly
 
 wait_quietly()  # before PyTorch is loaded
 
-from export.engine import contract_in  # noqa: E402
-from export.worker import Pace, Worker  # noqa: E402
+from export.worker import Pace, Worker, newest  # noqa: E402
 from scorer.console import Program, say  # noqa: E402
-from scorer.errors import BadGraph, BadLabels, Failure  # noqa: E402
+from scorer.errors import BadLabels, Failure  # noqa: E402
 from scorer.labels import learned, store  # noqa: E402
 from scorer.labels.answered import Answered  # noqa: E402
 from scorer.labels.learned import Doubt, Learned, write_doubts  # noqa: E402
@@ -62,18 +61,6 @@ def _opened(path: Path) -> Iterator[Reader]:
         yield opened
 
 
-def _newest(home: Home) -> Learned | None:
-    """The model whose graph is there, if it is this session's."""
-    models = learned.read(home.log)
-    if not models or not home.graph.exists():
-        return None
-    try:
-        is_ours = contract_in(home.graph).sha256 == models[-1].graph
-    except BadGraph:
-        return None
-    return models[-1] if is_ours else None
-
-
 class Process:
     """The loop. service: where models go beside the folder, if it is on another machine; a line on
     stdout for each.
@@ -89,7 +76,7 @@ class Process:
         self._names: Sequence[str] = ()
         self._named = monotonic()  # when they were last others
         # A model that was killed on its way to the service.
-        self._unpublished = _newest(home)
+        self._unpublished = newest(home)
 
     def run(self, opened: Answered) -> None:
         """Until the process is ended."""
@@ -168,7 +155,7 @@ class Process:
 @click.option("--every", type=click.IntRange(1), default=10, show_default=True)
 @click.option("--pause", type=click.FloatRange(0.1), default=2.0, show_default=True)
 @click.option("--steps", type=click.IntRange(10), default=500, show_default=True)
-def main(  # as many as it has options
+def main(
     folder: Path, where: str | None, service: str | None, every: int, pause: float, steps: int
 ) -> None:
     """Learn from labels.db of a live session, or from a service, again and again."""

@@ -6,8 +6,10 @@ from time import monotonic
 
 from onnx import ModelProto
 
+from export.engine import contract_in
 from export.graph import GraphOptions, bake, contract_for, earlier, save
 from export.halves import halves
+from scorer.errors import BadGraph
 from scorer.files import replacing_path
 from scorer.labels import Labels, learned
 from scorer.labels.answered import Answered
@@ -47,7 +49,8 @@ class Worker:
     ) -> None:
         self.home, self.learner, self.pace, self._on_doubts = home, learner, pace, on_doubts
         self._like, self._doubts = self._structure(), Doubts(learner)
-        self._rows, self._learned = 0, _rows_learned(home)  # of the store: seen, and learned from
+        before = newest(home)
+        self._rows, self._learned = 0, before.rows if before else 0  # seen, and learned from
         self._since = monotonic()  # the last row
         # What the newest model learned from, until that is looked at again.
         self._newest: Labels | None = None
@@ -141,7 +144,13 @@ class Worker:
         return measure(truth, predicted, self.learner.dataset.classes.names) if len(truth) else None
 
 
-def _rows_learned(home: Home) -> int:
-    """What the graph that is there has learned from, by the log of the session."""
+def newest(home: Home) -> Learned | None:
+    """The model whose graph is there, if it is this session's, by its log."""
     models = learned.read(home.log)
-    return models[-1].rows if models and home.graph.exists() else 0
+    if not models or not home.graph.exists():
+        return None
+    try:
+        is_ours = contract_in(home.graph).sha256 == models[-1].graph
+    except BadGraph:
+        return None
+    return models[-1] if is_ours else None

@@ -3,12 +3,15 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Generic, TypeVar
 
 from scorer.errors import CannotWrite
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -41,6 +44,29 @@ def replacing(path: Path) -> Iterator[IO[str]]:
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
         yield file
+
+
+class Watched(Generic[T]):
+    """What a small file says, read again when it has changed; for any thread. read: of a path, also
+    where no file is.
+    """
+
+    def __init__(self, path: Path, read: Callable[[Path], T]) -> None:
+        self._path, self._read, self._lock = path, read, threading.Lock()
+        self._kept: tuple[object, T] | None = None
+
+    @property
+    def value(self) -> T:
+        """As it is now."""
+        try:
+            status = self._path.stat()
+            mark: object = (status.st_mtime_ns, status.st_size)
+        except OSError:
+            mark = None
+        with self._lock:
+            if self._kept is None or self._kept[0] != mark:
+                self._kept = mark, self._read(self._path)
+            return self._kept[1]
 
 
 def check_writable(path: Path) -> None:

@@ -49,6 +49,14 @@ seed = click.option(
 )
 
 
+resume = click.option(
+    "--resume/--no-resume",
+    default=True,
+    show_default=True,
+    help="Continue an interrupted run of the same command, or begin anew.",
+)
+
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 

@@ -72,13 +72,14 @@ def evaluate(
             f"no image of {split.images.where} could be evaluated{reason}",
             remedy="[val] needs images with masks that hold class indices",
         )
-    return _summary(matrix, images, skipped)
+    return summary(matrix, images, skipped)
 
 
-def _summary(matrix: Tensor, images: int, skipped: list[tuple[str, str]]) -> Evaluation:
+def summary(matrix: Tensor, images: int, skipped: list[tuple[str, str]]) -> Evaluation:
+    """Of pixels by true and predicted class [C, C]; [C, C + 1] with those that have no class."""
     matrix = matrix.double()
     hits = matrix.diagonal()
-    union = matrix.sum(0) + matrix.sum(1) - hits
+    union = matrix.sum(0)[: len(matrix)] + matrix.sum(1) - hits
     accuracy = float(hits.sum() / matrix.sum().clamp(min=1))
     return Evaluation(tuple((hits / union).tolist()), accuracy, images, skipped)
 

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from scorer.errors import BadDataset, BadImage
 from trainer import masks
 from trainer.classes import Classes
-from trainer.evaluation import Evaluation
+from trainer.evaluation import Evaluation, summary
 from trainer.masks import IGNORE
 from trainer.split import Split
 
@@ -40,12 +41,8 @@ def evaluate_masks(
             f"no mask in {folder} could be compared{reason}",
             remedy="masks are named as those of the split: the image's name with .png",
         )
-    hits = matrix[:, :count].diagonal()
-    union = matrix.sum(1) + matrix[:, :count].sum(0) - hits
-    with np.errstate(invalid="ignore"):
-        iou = tuple((hits / union).tolist())
     images = len(split.images) - len(skipped)
-    return Evaluation(iou, float(hits.sum() / matrix.sum()), images, skipped)
+    return summary(torch.from_numpy(matrix), images, skipped)
 
 
 def _counted(folder: Path, split: Split, classes: Classes, name: str) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from scorer import options
 from scorer.console import Number, Size
 from scorer.errors import MissingDependency
 from trainer.recipe import (
@@ -70,12 +71,7 @@ seed = click.option(
     show_default=True,
     help="Seed of all random numbers of training.",
 )
-resume = click.option(
-    "--resume/--no-resume",
-    default=True,
-    show_default=True,
-    help="Continue an interrupted run of the same command, or begin anew.",
-)
+resume = options.resume
 
 
 def _setting(name: str, kind: Any, text: str = "") -> Decorator:

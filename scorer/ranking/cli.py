@@ -16,7 +16,7 @@ from scorer.ranking import table
 from scorer.ranking.compare import Standing
 from scorer.ranking.image_table import WAYS
 from scorer.ranking.messages import (
-    RankingProgress,
+    PoolProgress,
     describe,
     describe_executor,
     tell,
@@ -165,12 +165,7 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
     "from the I-th on, list only lists the pool. The same command without --task "
     "scores what is missing and writes the ranking.",
 )
-@click.option(
-    "--resume/--no-resume",
-    default=True,
-    show_default=True,
-    help="Continue an interrupted run of the same command, or begin anew.",
-)
+@options.resume
 @click.option("--json", "as_json", is_flag=True, help="Print the ranking as JSON lines, too.")
 def rank_command(**given: Any) -> int:
     """Choose the n most informative pixels of every image of a pool.
@@ -211,7 +206,7 @@ def _rank(request: Request, runtime: Runtime) -> int:
 
     begin, pool = monotonic(), open_pool(request.where)
     with progress("images") as bar:
-        observer = RankingProgress(bar, *_headline(request, runtime, pool.where))
+        observer = PoolProgress(bar, "ranking", "scored", *_headline(request, runtime, pool.where))
         summary = rank_to_file(request.run(runtime, pool, observer))
     tell(summary, request.out, request.overlay, seconds=monotonic() - begin)
     return summary.skipped
@@ -223,7 +218,7 @@ def _score_slice(request: Request, runtime: Runtime) -> int:
 
     pool = open_pool(request.where)
     with progress("images") as bar:
-        observer = RankingProgress(bar, *_headline(request, runtime, pool.where))
+        observer = PoolProgress(bar, "ranking", "scored", *_headline(request, runtime, pool.where))
         run = request.run(runtime, pool, observer)
         if isinstance(request.task, tuple):
             count, done = job.score_slice(run, request.task), "scored"

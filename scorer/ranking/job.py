@@ -1,7 +1,7 @@
 """A ranking from a pool to its file: listed, scored shard by shard, put together at the end."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -13,6 +13,7 @@ from scorer.ranking import checks, image_table, manifest, parts, report, table
 from scorer.ranking.executors import Executor, threads
 from scorer.ranking.observer import Observer
 from scorer.ranking.part import RUNTIMES
+from scorer.ranking.remaining import Remaining
 from scorer.ranking.shard import Criteria, Shards
 from scorer.ranking.summary import Summary, summarise
 from scorer.runtimes.base import Runtime
@@ -167,9 +168,8 @@ def _listed(run: Run) -> tuple[Shards, int]:
 
 def _scored(run: Run, shards: Shards, numbers: Sequence[int]) -> int:
     """Score those of some shards whose parts do not hold; how many images the others have."""
-    changed = {number: shards.changed(number) for number in numbers}
-    missing = [number for number in numbers if changed[number] is not None]
-    stale = {word: list(changed.values()).count(word) for word in filter(None, changed.values())}
+    remaining = Remaining.of(shards, numbers)
+    missing, stale = remaining.missing, remaining.stale
     if run.options.any_runtime and stale.get(RUNTIMES):
         if len(missing) > stale[RUNTIMES]:
             raise BadInput(
@@ -178,28 +178,12 @@ def _scored(run: Run, shards: Shards, numbers: Sequence[int]) -> int:
                 remedy="continue with that runtime on a machine that has it (--runtime), or "
                 "begin anew with --no-resume",
             )
-        missing = []
+        missing.clear()
         run.observer.assembled(stale.pop(RUNTIMES))
-    sizes = {number: len(shards.manifest.read(number)) for number in numbers}
-    kept = sum(sizes.values()) - sum(sizes[number] for number in missing)
-    run.observer.begun(sum(sizes.values()), stale)
-    run.observer.scored(kept)
     if missing:
         parts.begin(shards.folder)
-        run.executor(shards, missing, _counted(run.observer, kept))
-    return kept
-
-
-def _counted(observer: Observer, kept: int) -> Callable[[int], None]:
-    """Adds up how many images are done."""
-    done = kept
-
-    def on_images(count: int) -> None:
-        nonlocal done
-        done += count
-        observer.scored(done)
-
-    return on_images
+    remaining.run(run.executor, run.observer)
+    return remaining.kept
 
 
 def _counted_again(run: Run, shards: Shards) -> Summary:

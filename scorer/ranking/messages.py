@@ -15,22 +15,26 @@ if TYPE_CHECKING:
     from scorer.ranking.summary import Summary
 
 
-class RankingProgress(Observer):
-    """Shows how far a job is."""
+class PoolProgress(Observer):
+    """Shows how far a job on a pool is. doing, done: words for it, such as ranking and scored;
+    what, more: lines about it.
+    """
 
-    def __init__(self, bar: "Progress", what: str, who: str) -> None:
-        self._bar, self._what, self._who = bar, what, who
+    def __init__(self, bar: "Progress", doing: str, done: str, what: str, *more: str) -> None:
+        self._bar, self._doing, self._done, self._what, self._more = bar, doing, done, what, more
         self._task = bar.add_task("listing", total=None)
 
     def listed(self, images: int) -> None:
         self._bar.update(self._task, completed=images)
 
     def begun(self, images: int, stale: Mapping[str, int]) -> None:
-        self._bar.update(self._task, description="ranking", total=images, completed=0)
+        self._bar.update(self._task, description=self._doing, total=images, completed=0)
         say(f"{images} images {self._what}", images=images)
-        say(self._who)
+        for line in self._more:
+            say(line)
         for what, count in stale.items():
-            say(f"{count} parts are of other {what}: scored again", parts=count, changed=what)
+            text = f"{count} parts are of other {what}: {self._done} again"
+            say(text, parts=count, changed=what)
 
     def assembled(self, parts: int) -> None:
         say(f"{parts} parts are of another runtime: they are used as they are", parts=parts)

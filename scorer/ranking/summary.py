@@ -1,28 +1,25 @@
 """What a ranking did with the images of its pool."""
 
 import csv
-from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scorer.files import replacing
 from scorer.ranking.part import Counts
 from scorer.ranking.shard import Shards
+from scorer.ranking.skips import Skips
 from scorer.selection.result import Skipped
-
-_NAMED_PER_REASON = 3
 
 
 @dataclass
-class Summary:
+class Summary(Skips):
     """Every image of the pool is counted in `ranked` or, by its reason, in `reasons`.
 
     kept: done by an earlier run; asked: images in the ranking; short: images with fewer than n
     pixels left; passing: skipped for what may have passed when the same command is given again;
-    strangers: labelled images that are not in the pool; examples: some skipped images
-    of every reason. measured, nonnegative: as in part.Counts.
+    strangers: labelled images that are not in the pool. measured, nonnegative: as in part.Counts.
     """
 
     images: int = 0
@@ -35,12 +32,6 @@ class Summary:
     measured: int = 0
     nonnegative: float = 0.0
     strangers: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[Skipped]] = field(default_factory=dict)
-
-    @property
-    def skipped(self) -> int:
-        return self.reasons.total()
 
     @property
     def share(self) -> float | None:
@@ -51,15 +42,6 @@ class Summary:
         """Those of a part."""
         for name, count in vars(counts).items():
             setattr(self, name, getattr(self, name) + count)
-
-    def skip(self, one: Skipped) -> None:
-        self.reasons[one.reason] += 1
-        named = self.examples.setdefault(one.reason, [])
-        if len(named) < _NAMED_PER_REASON:
-            named.append(one)
-
-    def tally(self) -> str:
-        return ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
 
     def as_dict(self) -> dict[str, Any]:
         """For programs. Of the ranking, not of the run: the same whether it was cut or not."""

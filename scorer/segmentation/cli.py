@@ -1,6 +1,5 @@
 """scorer segment: a pool and a plain network into masks, from the command line."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -11,11 +10,9 @@ from scorer import options
 from scorer.console import Number, cores, progress, say
 from scorer.errors import SOME_SKIPPED
 from scorer.pools import open_pool
-from scorer.ranking.observer import Observer
+from scorer.ranking.messages import PoolProgress
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from scorer.ranking.executors import Executor
     from scorer.segmentation.job import Outcome
     from scorer.segmentation.network import PlainNetwork
@@ -106,12 +103,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Number of images of a part: what an interruption costs at most, for each thread.",
 )
-@click.option(
-    "--resume/--no-resume",
-    default=True,
-    show_default=True,
-    help="Continue an interrupted run of the same command, or begin anew.",
-)
+@options.resume
 def segment_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     where: str,
     graph: Path,
@@ -152,33 +144,11 @@ def segment_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     wanted = Wanted(Folders(out, confidence, overlay), manner)
     begin = monotonic()
     with progress("images") as bar:
-        job = Job(
-            network, pool, wanted, shard, resume, _Shown(bar, f"in {where}, {network.name}"),
-            _executor(executor, workers, threads or 1, graph, runtime),
-        )  # fmt: skip
-        outcome = run(job)
+        observer = PoolProgress(bar, "segmenting", "segmented", f"in {where}, {network.name}")
+        done_by = _executor(executor, workers, threads or 1, graph, runtime)
+        outcome = run(Job(network, pool, wanted, shard, resume, observer, done_by))
     _tell(outcome, out, network, monotonic() - begin)
     return SOME_SKIPPED if outcome.skipped else 0
-
-
-class _Shown(Observer):
-    """Shows how far a job is."""
-
-    def __init__(self, bar: "Progress", what: str) -> None:
-        self._bar, self._what = bar, what
-        self._task = bar.add_task("listing", total=None)
-
-    def listed(self, images: int) -> None:
-        self._bar.update(self._task, completed=images)
-
-    def begun(self, images: int, stale: Mapping[str, int]) -> None:
-        self._bar.update(self._task, description="segmenting", total=images, completed=0)
-        say(f"{images} images {self._what}", images=images)
-        for what, count in stale.items():
-            say(f"{count} parts are of other {what}: segmented again", parts=count, changed=what)
-
-    def scored(self, images: int) -> None:
-        self._bar.update(self._task, completed=images)
 
 
 def _executor(name: str, workers: int, threads: int, graph: Path, runtime: str) -> "Executor":

@@ -1,7 +1,7 @@
 """A pool into a folder of masks: what is missing is segmented, and the rest is kept."""
 
 import csv
-from collections import Counter
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +12,19 @@ from scorer.pools import Pool
 from scorer.ranking import manifest
 from scorer.ranking.executors import Executor, threads
 from scorer.ranking.observer import Observer
+from scorer.ranking.remaining import Remaining
+from scorer.ranking.skips import Skips
 from scorer.segmentation import part
 from scorer.segmentation.network import PlainNetwork
 from scorer.segmentation.part import Done
 from scorer.segmentation.shards import Segments, Wanted
 from scorer.selection.exclusion import mask_name
+from scorer.selection.result import Skipped
 
 SHARD = 64  # images
 TABLE = "masks.csv"
+_FOLDERS = "_folders.json"
 _COLUMNS = ("image", "mask", "height", "width", "reason", "detail")
-_EXAMPLES = 3  # of a reason
 
 
 @dataclass(frozen=True)
@@ -44,27 +47,11 @@ class Job:
 
 
 @dataclass
-class Outcome:
-    """images: of the pool; kept: of them by an earlier run. reasons: why images were skipped, with
-    some of each.
-    """
+class Outcome(Skips):
+    """images: of the pool; kept: of them by an earlier run."""
 
     images: int = 0
     kept: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[Done]] = field(default_factory=dict)
-
-    @property
-    def skipped(self) -> int:
-        return self.reasons.total()
-
-    def count(self, done: Done) -> None:
-        self.images += 1
-        if done.reason:
-            self.reasons[done.reason] += 1
-            few = self.examples.setdefault(done.reason, [])
-            if len(few) < _EXAMPLES:
-                few.append(done)
 
 
 def run(job: Job) -> Outcome:
@@ -73,7 +60,7 @@ def run(job: Job) -> Outcome:
     Raises BadPool where no image at all could be segmented, BadInput for two images that would have
     one mask, CannotWrite.
     """
-    _check_folders(job)
+    _take_folders(job)
     with cannot_write(job.folder):
         job.folder.mkdir(parents=True, exist_ok=True)
         if not job.resume:
@@ -82,50 +69,37 @@ def run(job: Job) -> Outcome:
     manifest.write(job.folder, job.pool, shard=job.shard, on_image=job.observer.listed)
     segments = Segments(job.network, job.pool, job.folder, job.wanted)
     _check_masks(segments)
-    outcome = Outcome(kept=_segmented(job, segments))
+    remaining = Remaining.of(segments, range(segments.manifest.shards))
+    remaining.run(job.executor, job.observer)
+    outcome = Outcome(kept=remaining.kept)
     _write_table(job, segments, outcome)
     if outcome.skipped == outcome.images:
         first = next(iter(outcome.examples.values()))[0]
         raise BadPool(
             f"none of the {outcome.images} images of {job.pool.where} could be segmented; "
-            f"{first.image}: {first.reason}"
+            f"{first.image}: {first.reason}",
+            remedy=f"each is named with its reason in {job.wanted.folders.masks / TABLE}",
         )
     return outcome
 
 
-def _check_folders(job: Job) -> None:
-    """Refuse to write among somebody's files: masks that people have made look like these."""
-    if (job.folder / manifest.NAME).is_file():
-        return
-    folders = job.wanted.folders
-    for folder in filter(None, (folders.masks, folders.confidence, folders.overlay)):
-        if folder.is_dir() and any(folder.iterdir()):
+def _take_folders(job: Job) -> None:
+    """Refuse to write among somebody's files: masks that people have made look like these. Which
+    folders are this pool's own is kept beside its parts.
+    """
+    kept = job.folder / _FOLDERS
+    own = set(json.loads(kept.read_text("utf-8"))) if kept.is_file() else set()
+    folders = job.wanted.folders.absolute()
+    wanted = filter(None, (folders.masks, folders.confidence, folders.overlay))
+    for folder in wanted:
+        if str(folder) not in own and folder.is_dir() and any(folder.iterdir()):
             raise BadInput(
                 f"{folder} is a folder with files in it that this command has not written",
                 remedy="choose another folder, or remove it",
             )
-
-
-def _segmented(job: Job, segments: Segments) -> int:
-    """Segment the shards whose parts do not hold; how many images the others have."""
-    shards = range(segments.manifest.shards)
-    changed = {number: segments.changed(number) for number in shards}
-    missing = [number for number in shards if changed[number] is not None]
-    stale = dict(Counter(filter(None, changed.values())))
-    sizes = {number: len(segments.manifest.read(number)) for number in shards}
-    kept = sum(sizes.values()) - sum(sizes[number] for number in missing)
-    job.observer.begun(sum(sizes.values()), stale)
-    job.observer.scored(kept)
-    done = kept
-
-    def on_images(count: int) -> None:
-        nonlocal done
-        done += count
-        job.observer.scored(done)
-
-    if missing:
-        job.executor(segments, missing, on_images)
-    return kept
+        own.add(str(folder))
+    with replacing(kept) as file:
+        file.write(json.dumps(sorted(own)))
 
 
 def _check_masks(segments: Segments) -> None:
@@ -147,7 +121,9 @@ def _write_table(job: Job, segments: Segments, outcome: Outcome) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
         for done in _all_done(segments):
-            outcome.count(done)
+            outcome.images += 1
+            if done.reason:
+                outcome.skip(Skipped(done.image, done.reason, done.detail))
             writer.writerow(_row(done))
 
 

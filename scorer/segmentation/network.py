@@ -78,9 +78,8 @@ class OpenVinoNetwork:
         self._free: SimpleQueue[Any] = SimpleQueue()
         for _ in range(workers):
             self._free.put(compiled.create_infer_request())
-        self.probabilities(
-            np.zeros((*self.contract.grid, 3), np.uint8)
-        )  # from here, as openvino.py says
+        blank = np.zeros((*self.contract.grid, 3), np.uint8)
+        self.probabilities(blank)  # once from here, as openvino.py says
 
     def probabilities(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         request = self._free.get()
@@ -113,7 +112,7 @@ def _contract(text: str | None, path: Path) -> PlainContract:
     if contract.output != PROBABILITIES:
         raise BadGraph(
             f"{path} gives a class map, and masks of other sizes need the probabilities",
-            remedy="export it with: python -m export onnx --plain --result probabilities",
+            remedy=_REMEDY,
         )
     return contract
 

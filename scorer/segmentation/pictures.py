@@ -1,6 +1,5 @@
 """What is written of a segmented image: its mask, how sure it is, and a picture for people."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from scorer.images.colours import Colour
 from scorer.images.photograph import Encoded, load_full
 from scorer.segmentation.segmenter import UNKNOWN, Segmented
 from scorer.selection.exclusion import mask_name
+from scorer.selection.overlay import encoded
 
 _OPACITY = 0.5
 
@@ -31,29 +31,32 @@ class Folders:
         others = (self.confidence, self.overlay)
         return Folders(self.masks.absolute(), *(one and one.absolute() for one in others))
 
-    def mask(self, image: str) -> Path:
-        """Where the mask of an image goes: the same path, with .png."""
-        return self.masks / mask_name(image)
-
-    def all_of(self, image: str) -> list[Path]:
-        """Every file of an image."""
-        more = [folder / mask_name(image) for folder in (self.confidence,) if folder is not None]
-        drawn = [self.overlay / mask_name(image)] if self.overlay is not None else []
-        return [self.mask(image), *more, *(path.with_suffix(".jpg") for path in drawn)]
+    def of(self, image: str) -> dict[str, Path]:
+        """The files of an image, by what they are: its path, with another suffix."""
+        path = Path(mask_name(image))
+        wanted = {
+            "mask": self.masks / path,
+            "confidence": self.confidence and self.confidence / path,
+            "overlay": self.overlay and self.overlay / path.with_suffix(".jpg"),
+        }
+        return {kind: found for kind, found in wanted.items() if found is not None}
 
 
 def write(
     folders: Folders, image: str, source: Encoded, found: Segmented, colours: Sequence[Colour]
 ) -> None:
     """All files of an image, each of which appears whole or not at all. Raises CannotWrite."""
-    paths = iter(folders.all_of(image))
-    _keep(next(paths), mask(found.label, colours), "PNG")
-    if folders.confidence is not None:
-        assert found.confidence is not None
-        _keep(next(paths), Image.fromarray(found.confidence), "PNG")
-    if folders.overlay is not None:
-        photograph = load_full(source, max_pixels=found.label.size)
-        _keep(next(paths), overlay(photograph, found.label, colours), "JPEG")
+    for kind, path in folders.of(image).items():
+        if kind == "overlay":
+            photograph = load_full(source, max_pixels=found.label.size)
+            content = encoded(overlay(photograph, found.label, colours), "JPEG")
+        elif kind == "confidence":
+            assert found.confidence is not None
+            content = encoded(Image.fromarray(found.confidence), "PNG")
+        else:
+            content = encoded(mask(found.label, colours), "PNG")
+        with replacing_path(path) as temporary:
+            temporary.write_bytes(content)
 
 
 def mask(label: npt.NDArray[np.uint8], colours: Sequence[Colour]) -> Image.Image:
@@ -71,10 +74,3 @@ def overlay(
 ) -> Image.Image:
     """The classes over the photograph."""
     return Image.blend(photograph, mask(label, colours).convert("RGB"), _OPACITY)
-
-
-def _keep(path: Path, picture: Image.Image, kind: str) -> None:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind)
-    with replacing_path(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())

@@ -75,8 +75,8 @@ class Segments:
 
     def _is_there(self, done: Done) -> bool:
         """Whether the files of an image are, if it has any."""
-        paths = self.wanted.folders.all_of(done.image) if not done.reason else []
-        return all(path.is_file() for path in paths)
+        files = self.wanted.folders.of(done.image) if not done.reason else {}
+        return all(path.is_file() for path in files.values())
 
     def _stamp(self, entries: list[Entry]) -> str:
         """A hash of all that the masks depend on."""

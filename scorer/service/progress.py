@@ -1,10 +1,10 @@
 """How a live session gets on: its models so far, what the last labels brought, when to stop."""
 
-import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from scorer.files import Watched
 from scorer.labels import learned
 from scorer.labels.learned import FEWEST, Learned
 
@@ -31,22 +31,12 @@ class Progress:
     """The models of live.jsonl, which is read again when it has changed; for any thread."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, threading.Lock()
-        self._mark: tuple[int, int] | None = None
-        self._models: list[Learned] = []
+        self._file = Watched(path, learned.read)
 
     @property
     def models(self) -> list[Learned]:
         """All models so far, oldest first."""
-        try:
-            status = self._path.stat()
-        except OSError:
-            return []
-        with self._lock:
-            mark = (status.st_mtime_ns, status.st_size)
-            if mark != self._mark:
-                self._models, self._mark = learned.read(self._path), mark
-            return self._models
+        return self._file.value
 
     @property
     def newest(self) -> Learned | None:

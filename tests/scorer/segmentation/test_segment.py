@@ -216,6 +216,11 @@ def test_masks_that_people_have_made_are_not_written_over(made: Path, home: Path
     assert {path.name: path.read_bytes() for path in (home / "mine").iterdir()} == before
     segment(made)
     segment(made)  # its own folder is
+    with pytest.raises(BadInput, match="mine is a folder with files in it"):
+        segment(made, "--confidence", "mine")
+    segment(made, "--confidence", "sure")
+    segment(made, "--confidence", "sure")
+    assert {path.name: path.read_bytes() for path in (home / "mine").iterdir()} == before
 
 
 def test_a_scoring_graph_is_no_plain_network(made: Path, home: Path, tiny: object) -> None:

@@ -97,6 +97,15 @@ def doubt(annotation: Annotation, query: dict[str, Any], given: str, predicted: 
     return found
 
 
+def doubtful(client: TestClient, annotation: Annotation) -> dict[str, Any]:
+    """A question that was answered with the first class, which a model says is the second."""
+    (query,) = asked(client)
+    given, predicted = annotation.store.classes[:2]
+    answer(client, query, given)
+    doubt(annotation, query, given, predicted)
+    return query
+
+
 @pytest.fixture
 def doubted(folder: Path, tiny: Graph) -> Annotation:
     (folder / "scorer.onnx").write_bytes(tiny().read_bytes())
@@ -132,11 +141,9 @@ def test_a_doubt_is_shown_on_request_with_both_answers_and_mended(doubted: Annot
 
 
 def test_to_undo_while_an_answer_is_looked_at_asks_the_question_again(doubted: Annotation) -> None:
-    sky, road = doubted.store.classes[:2]
+    road = doubted.store.classes[1]
     with answering(doubted) as client:
-        (first,) = asked(client)
-        answer(client, first, sky)
-        doubt(doubted, first, sky, road)
+        first = doubtful(client, doubted)
         client.post("/v1/second-look", json={"annotator": "ann"})
         assert asked(client)[0]["reviews"] is not None
         undone = client.post("/v1/undo", json={"annotator": "ann", "request": "back"}).json()
@@ -196,9 +203,7 @@ def test_an_answer_that_is_sent_again_after_a_restart_is_received(
 def test_a_confirmed_answer_is_not_shown_again(doubted: Annotation) -> None:
     sky, road = doubted.store.classes[:2]
     with answering(doubted) as client:
-        (first,) = asked(client)
-        answer(client, first, sky)
-        doubt(doubted, first, sky, road)
+        first = doubtful(client, doubted)
         client.post("/v1/second-look", json={"annotator": "ann"})
         answer(client, asked(client)[0], sky)
         doubt(doubted, first, sky, road)  # a later model doubts it, too
@@ -207,11 +212,9 @@ def test_a_confirmed_answer_is_not_shown_again(doubted: Annotation) -> None:
 
 
 def test_a_doubt_is_shown_at_the_end_of_a_photograph_now_and_then(doubted: Annotation) -> None:
-    sky, road = doubted.store.classes[:2]
+    sky = doubted.store.classes[0]
     with answering(doubted) as client:
-        (first,) = asked(client)
-        answer(client, first, sky)
-        doubt(doubted, first, sky, road)
+        doubtful(client, doubted)
         reviews = []
         for _ in range(40):
             query = asked(client)[0]
