@@ -244,7 +244,7 @@ def _check_plain(plain: bool, precision: str | None) -> None:
 def _tell_written(out: Path, contract: "Contract", card: "Card", target: str) -> None:
     if card.dropout_kind != "channel":
         say("trained with elementwise dropout; the passes of a graph drop whole channels")
-    if target == "cpu" and contract.layout == "whole":
+    if target == "cpu" and contract.raster == "whole":
         say("this classifier is scored in one piece, slower and with more memory")
     other = "" if out.name == "scorer.onnx" else f" --graph {out}"
     say(

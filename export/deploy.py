@@ -239,7 +239,7 @@ def _check_refit() -> None:
 def _tell(built: Sidecar, out: Path) -> None:
     layers = ", ".join(f"{count} {kind}" for kind, count in built.precisions.items())
     say(f"layers by type: {layers}; batches of {', '.join(map(str, built.batch))}")
-    if built.contract.layout in ("strips", "bands"):
+    if built.contract.raster in ("strips", "bands"):
         say("the graph is laid out for a CPU: with --target gpu it would be faster", style="yellow")
     say(
         f"wrote {out} for {built.gpu}, {out.stat().st_size / 1e6:.1f} MB; "

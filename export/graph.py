@@ -86,7 +86,7 @@ def contract_for(network: Scorable, card: Card, options: GraphOptions) -> Contra
         top_k=options.top_k,
         has_map=options.with_map,
         stride=stride,
-        layout=tiling.choose(
+        raster=tiling.choose(
             network.classifier,
             features,
             (height // stride, width // stride),
@@ -126,7 +126,7 @@ def bake(network: Scorable, contract: Contract, like: ModelProto | None = None) 
     given the weights of the network in place of a trace where its structure is the same.
     """
     features = features_of(network, contract.grid)
-    raster = tiling.raster(contract.layout, features[1:], contract.map)
+    raster = tiling.raster(contract.raster, features[1:], contract.map)
     behind = reference(network, contract, raster).tail
     known = None if like is None else reweighed(like, network, behind, contract)
     return _traced(network, behind, features, contract) if known is None else known

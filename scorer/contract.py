@@ -13,7 +13,7 @@ from typing import Any, Self
 from scorer.errors import BadGraph
 from scorer.images.preprocessing import AS_IT_IS, Preprocessing
 
-VERSION = 6
+VERSION = 7
 METADATA_KEY = "balentacq.contract"
 _REMEDY = "the file was edited or is of another version: export it again"
 
@@ -30,7 +30,7 @@ BEST, MAPS = (SCORE, PIXEL, LABEL), (MAP, SEGMENTATION, SCORE_MAP)
 FEATURES = "features"  # the seam inside: what the dropout and the classifier see
 
 STRIDES = (1, 2, 4)
-LAYOUTS = ("strips", "bands", "whole", "coarse")
+RASTERS = ("strips", "bands", "whole", "coarse")
 PRECISIONS = ("float32", "float16", "bfloat16")
 # Where the network came from: trained here, or somebody's ONNX file that the head was grafted onto.
 ORIGINS = ("trainer", "onnx")
@@ -91,7 +91,7 @@ class Contract:
     network: str
     weights_sha256: str
     stride: int = 1
-    layout: str = "whole"
+    raster: str = "whole"
     origin: str = ORIGINS[0]
     output: str = ""
     align_corners: bool = False
@@ -212,7 +212,7 @@ class Contract:
             "size": self.height > 0 and self.width > 0,
             "dropout": 0 < self.dropout < 1,
             "stride": self.stride in STRIDES,
-            "layout": self.layout in LAYOUTS,
+            "raster": self.raster in RASTERS,
             "origin": self.origin in ORIGINS,
             "precision": self.precision in PRECISIONS,
             "top_k": 0 < self.top_k <= math.prod(self.map),

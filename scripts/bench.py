@@ -141,7 +141,7 @@ def _field(setting: Setting, folder: Path) -> Iterator[Contestant]:
         )
     whole = _file(folder, setting, "whole")
     yield Contestant(
-        "this graph, layout whole, ONNX Runtime", partial(contestants.onnxruntime, whole)
+        "this graph, raster whole, ONNX Runtime", partial(contestants.onnxruntime, whole)
     )
     yield from _in_openvino(setting, folder)
     yield from _usual(setting)
@@ -153,7 +153,7 @@ def _in_openvino(setting: Setting, folder: Path) -> Iterator[Contestant]:
             ("bare network", "plain"),
             ("this graph", "strips"),
             ("this graph, stride 4", "stride4"),
-            ("this graph, layout whole", "whole"),
+            ("this graph, raster whole", "whole"),
         ):
             if precision == "float32" or kind != "whole":
                 make = partial(_openvino, _file(folder, setting, kind), precision)

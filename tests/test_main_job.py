@@ -118,7 +118,7 @@ def test_the_graph_is_verified_against_pytorch(runtime: str, precision: str, wor
     assert f"runtime {runtime} {precision}" in done.stderr
 
 
-LAYOUTS = {
+RASTERS = {
     "strips": (),
     "stride 2": ("--stride", "2"),
     "stride 4": ("--stride", "4"),
@@ -128,13 +128,13 @@ LAYOUTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("raster", RASTERS)
 @pytest.mark.parametrize("acquisition", ACQUISITIONS)
 def test_every_acquisition_layout_and_stride_is_verified_in_every_runtime(
-    acquisition: str, layout: str, work: Path
+    acquisition: str, raster: str, work: Path
 ) -> None:
     out = ("--out", "each.onnx")
-    run("export", "onnx", "--acquisition", acquisition, *LAYOUTS[layout], *out, folder=work)
+    run("export", "onnx", "--acquisition", acquisition, *RASTERS[raster], *out, folder=work)
     verified = 0
     for runtime in ON_CPU:
         for precision in examine(runtime).precisions:

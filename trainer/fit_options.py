@@ -39,7 +39,13 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         if not 0 < self.dropout < 1:
-            raise BadInput(f"dropout is {self.dropout}, expected a number between 0 and 1")
+            raise BadInput(
+                f"dropout is {self.dropout}, expected a number between 0 and 1",
+                remedy="choose such a number, or leave it away for the default",
+            )
         frozen = self.network.startswith(networks.HEAD)
         if frozen != isinstance(self.recipe, HeadRecipe) or (self.finetune and not frozen):
-            raise BadInput(f"{self.network} does not learn by a {type(self.recipe).__name__}")
+            raise BadInput(
+                f"{self.network} does not learn by a {type(self.recipe).__name__}",
+                remedy="HeadRecipe is for the networks pixelhead, Recipe for all others",
+            )

@@ -43,7 +43,7 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("epochs", "lr", "backbone_lr_factor", "power"):
             if not 0 < getattr(self, name) < math.inf:
-                raise BadInput(f"{name} is {getattr(self, name)}, expected a positive number")
+                raise _wrong(self, name, "a positive number")
         for name, most in (
             ("weight_decay", math.inf),
             ("momentum", 1),
@@ -51,24 +51,26 @@ class Recipe:
             ("steps", 2**53),
         ):
             if not 0 <= getattr(self, name) <= most or math.isinf(getattr(self, name)):
-                raise BadInput(f"{name} is {getattr(self, name)}, expected 0 to {most}")
+                raise _wrong(self, name, f"0 to {most}")
         for name, known in (
             ("optimiser", OPTIMISERS),
             ("schedule", SCHEDULES),
             ("augment_labels", LABELS),
         ):
             if getattr(self, name) not in known:
-                raise BadInput(f"{name} is {getattr(self, name)!r}, expected one of {known}")
+                raise _wrong(self, name, f"one of {known}")
         if self.devices < 1 or self.batch % self.devices:
             raise BadInput(
-                f"{self.devices} devices cannot share a batch of {self.batch} images evenly"
+                f"{self.devices} devices cannot share a batch of {self.batch} images evenly",
+                remedy="choose a multiple of the number of devices as --batch",
             )
         if self.batch < 2 * self.devices:
             raise BadInput(
-                f"batch is {self.batch}, BatchNorm needs at least 2 images on each device"
+                f"batch is {self.batch}, BatchNorm needs at least 2 images on each device",
+                remedy=f"choose --batch {2 * self.devices} or more",
             )
         if not 0 <= self.seed < 2**32:
-            raise BadInput(f"seed is {self.seed}, expected 0 to {2**32 - 1}")
+            raise _wrong(self, "seed", f"0 to {2**32 - 1}")
 
     def for_images(self, images: int) -> "Recipe":
         """With as many epochs as so many images need for `steps`."""
@@ -104,7 +106,7 @@ class HeadRecipe:
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "lr"):
             if not 0 < getattr(self, name) < math.inf:
-                raise BadInput(f"{name} is {getattr(self, name)}, expected a positive number")
+                raise _wrong(self, name, "a positive number")
         for name, least, most in (
             ("steps", 10, math.inf),  # in fewer the rate never rises
             ("weight_decay", 0, math.inf),
@@ -113,7 +115,15 @@ class HeadRecipe:
             ("seed", 0, 2**32 - 1),
         ):
             if not least <= getattr(self, name) <= most or math.isinf(getattr(self, name)):
-                raise BadInput(f"{name} is {getattr(self, name)}, expected {least} to {most}")
+                raise _wrong(self, name, f"{least} to {most}")
+
+
+def _wrong(recipe: Recipe | HeadRecipe, name: str, expected: str) -> BadInput:
+    value = getattr(recipe, name)
+    return BadInput(
+        f"{name} is {value!r}, expected {expected}",
+        remedy="choose such a value, or leave it away for the default",
+    )
 
 
 # Shin et al. 2021, their code's settings; 100 epochs as in Didari et al. 2024. ADE20K is not in the

@@ -169,13 +169,19 @@ def named(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.IntegrityError as error:
-        raise BadLabels(f"{path} does not take this answer: {error}") from error
+        raise BadLabels(
+            f"{path} does not take this answer: {error}",
+            remedy="give a class of the label store and a pixel of the image",
+        ) from error
     except sqlite3.OperationalError as error:
         raise _failed(path, error) from error
     except sqlite3.DatabaseError as error:
         raise BadLabels(f"{path} is not a label store: {error}", remedy="choose another") from error
     except OSError as error:
-        raise CannotWrite(f"cannot write {path}: {error.strerror or error}") from error
+        raise CannotWrite(
+            f"cannot write {path}: {error.strerror or error}",
+            remedy="free some space, or choose a file that may be written",
+        ) from error
 
 
 def _failed(path: Path, error: sqlite3.OperationalError) -> CannotWrite:

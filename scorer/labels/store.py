@@ -120,7 +120,10 @@ class Store(Reader):
     def add_class(self, name: str) -> None:
         """Add a class behind the others, on the disk when this returns. Raises BadInput."""
         if not self.grows:
-            raise BadInput("no classes can be added here: they are those of the graph")
+            raise BadInput(
+                "no classes can be added here: they are those of the graph",
+                remedy="start with trainer live, where annotators can add classes",
+            )
         with self._changing() as connection:
             add_class(connection, self.path, name)
             self.classes = classes_in(connection, self.path)

@@ -192,9 +192,13 @@ def filesystem(url: str) -> tuple[Any, str]:
     try:
         files, path = fsspec.core.url_to_fs(url, use_listings_cache=False, **_limits(kind))
     except ImportError as error:
-        raise MissingDependency(f"{kind}:// needs more: {error}") from error
+        raise MissingDependency(
+            f"{kind}:// needs a package: {error}", remedy="install the package that it names"
+        ) from error
     except ValueError as error:
-        raise BadPool(f"{url}: {error}", remedy="fsspec lists what it knows") from error
+        raise BadPool(
+            f"{url}: {error}", remedy="give an address of a kind that fsspec knows"
+        ) from error
     return files, path
 
 

@@ -55,13 +55,19 @@ class Tables(Packed):
                 for group in range(file.num_row_groups):
                     for row, name in enumerate(_names(file, group, identity, number)):
                         if name in seen:
-                            raise BadPool(f"{where} has two images called {name}")
+                            raise BadPool(
+                                f"{where} has two images called {name}",
+                                remedy="give every row a name of its own",
+                            )
                         seen.add(name)
                         location = json.dumps([path, column, group, row])
                         yield Entry(f"{path}/{name}", location, -1, self.mark(item))
                         number += 1
         except (pa.ArrowInvalid, OSError) as error:
-            raise BadPool(f"cannot read the table {where}: {error}") from error
+            raise BadPool(
+                f"cannot read the table {where}: {error}",
+                remedy="give a whole Parquet file that may be read",
+            ) from error
 
 
 def _names(file: pq.ParquetFile, group: int, identity: str | None, number: int) -> list[str]:

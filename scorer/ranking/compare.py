@@ -56,7 +56,9 @@ class Standing:
         except FileNotFoundError as error:
             raise BadInput(f"{path} does not exist", remedy="give an earlier ranking") from error
         except (KeyError, ValueError, TypeError) as error:
-            raise BadInput(f"{path} is not a ranking: {error}") from error
+            raise BadInput(
+                f"{path} is not a ranking: {error}", remedy="give a file that scorer rank wrote"
+            ) from error
         return cls(frozenset(pixels), best)
 
     def until(self, later: "Standing") -> Movement:

@@ -110,7 +110,10 @@ def write(
 ) -> None:
     """It appears whole or not at all; the same results give the same bytes. Raises CannotWrite."""
     if not folder.is_dir():  # it is not made again: whoever works there has ended
-        raise CannotWrite(f"cannot write {path(folder, shard)}: the folder is gone")
+        raise CannotWrite(
+            f"cannot write {path(folder, shard)}: the folder is gone",
+            remedy="do not remove it during a run; run the same command again",
+        )
     rows = [row for one in results for row in _rows(one, classes)]
     footer = {
         "format": _FORMAT, "rows": len(rows), "stamp": asdict(stamp),

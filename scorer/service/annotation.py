@@ -63,11 +63,14 @@ class Annotation:
         BadImage.
         """
         if image not in self.pool:
-            raise BadInput(f"{image!r} is not in the pool")
+            raise BadInput(f"{image!r} is not in the pool", remedy="choose an image of the pool")
         contract = self.rounds.runtime.contract
         geometry = Geometry(size(self.pool.image(image)), contract.grid)
         if not geometry.contains(row, col):
-            raise BadInput(f"row {row}, col {col} is not in {image}")
+            raise BadInput(
+                f"row {row}, col {col} is not in {image}",
+                remedy=f"its size is {geometry.image[0]}x{geometry.image[1]}, counted from 0",
+            )
         return Query(
             **Place.at(image, geometry, row, col).coordinates, rank=1, score=0.0, guess="",
             guesses=(), round=self.rounds.number, graph=contract.sha256, source=FREE,

@@ -22,7 +22,9 @@ class Inbox:
         BadGraph, CannotWrite.
         """
         if not content:
-            raise BadGraph("an empty file is no graph")
+            raise BadGraph(
+                "an empty file is no graph", remedy="send the content of a scorer.onnx as the body"
+            )
         with self._one, replacing_path(self.path) as temporary:
             temporary.write_bytes(content)
             check_classes(self._open(temporary).contract, store)

@@ -26,6 +26,7 @@ _TYPES = {"uint8": "UINT8", "int32": "INT32", "float32": "FP32"}
 _NUMPY = {name: np.dtype(kind).newbyteorder("<") for kind, name in _TYPES.items()}
 _MOST_IMAGES = 64
 _MOST_JSON = 8_000_000  # bytes; as Python's own numbers they take some thirty times as much
+_REMEDY = f"GET /v2/models/{MODEL} lists the tensors with their types and shapes"
 
 Text = Annotated[str, Field(max_length=200)]
 Parameters = dict[str, bool | int | float | str]
@@ -73,7 +74,9 @@ class Raw:
     def load(self, runtime: Runtime) -> Tensors:
         contract, given = runtime.contract, self.tensors
         if self.want_map and not contract.has_map:
-            raise BadInput("this graph gives no map")
+            raise BadInput(
+                "this graph gives no map", remedy="ask for the outputs of the graph alone"
+            )
         for name in (IMAGE, EXCLUDE, NOISE):
             found = _described(getattr(given, name))
             expected = None
@@ -81,7 +84,7 @@ class Raw:
                 kind, shape = _TYPES[contract.kinds[name]], contract.shapes[name]
                 expected = f"{kind} {[self.images, *shape]}"
             if found != expected:
-                raise BadInput(f"{name} is {found}, expected {expected}")
+                raise BadInput(f"{name} is {found}, expected {expected}", remedy=_REMEDY)
         return given
 
     def needs_maps(self, runtime: Runtime) -> bool:
@@ -122,26 +125,35 @@ def read(body: bytes, length: str | None) -> Raw:
     """A request's body; `length`: of its JSON, where tensors follow. Raises BadInput."""
     fits = length is None or (length.isdecimal() and len(length) < 12 and int(length) <= len(body))
     if not fits:
-        raise BadInput(f"{HEADER} does not fit the body")
+        raise BadInput(
+            f"{HEADER} does not fit the body", remedy="give the length of the JSON in bytes"
+        )
     end = len(body) if length is None else int(length)
     if end > _MOST_JSON:
-        raise BadInput(f"at most {_MOST_JSON} bytes of JSON: send the tensors as binary data")
+        raise BadInput(
+            f"the JSON has {end} bytes, at most {_MOST_JSON} are read",
+            remedy="send the tensors as binary data",
+        )
     try:
         inference = Inference.model_validate_json(body[:end])
     except ValidationError as error:
         wrong = error.errors(include_input=False, include_url=False)[0]
-        raise BadInput(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from error
+        raise BadInput(
+            f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}", remedy=_REMEDY
+        ) from error
     found: dict[str, npt.NDArray[Any]] = {}
     for one in inference.inputs:
         values, end = _tensor(one, body, end)
         found[one.name] = values
     if IMAGE not in found or len(found[IMAGE]) > _MOST_IMAGES:
-        raise BadInput(f"the tensor image has 1 to {_MOST_IMAGES} images")
+        raise BadInput(f"the tensor image has 1 to {_MOST_IMAGES} images", remedy=_REMEDY)
     images = len(found[IMAGE])
     if EXCLUDE not in found:
-        raise BadInput("the tensor exclude is missing: uint8, 1 where no pixel may be chosen")
+        raise BadInput(
+            "the tensor exclude is missing: uint8, 1 where no pixel may be chosen", remedy=_REMEDY
+        )
     if any(len(values) != images for values in found.values()):
-        raise BadInput("the tensors differ in their first axis")
+        raise BadInput("the tensors differ in their first axis", remedy=_REMEDY)
     return Raw(inference, Tensors(found[IMAGE], found[EXCLUDE], found.get(NOISE)))
 
 
@@ -153,7 +165,9 @@ def _tensor(one: Input, body: bytes, start: int) -> tuple[npt.NDArray[Any], int]
         return _of_numbers(one, kind, count), start
     end = start + count * kind.itemsize
     if one.data is not None or size != end - start or end > len(body):
-        raise BadInput(f"{one.name}: binary_data_size does not fit its shape and the body")
+        raise BadInput(
+            f"{one.name}: binary_data_size does not fit its shape and the body", remedy=_REMEDY
+        )
     values = np.frombuffer(body, kind, count, start).reshape(one.shape)
     return _finite(one, values), end
 
@@ -162,17 +176,19 @@ def _of_numbers(one: Input, kind: "np.dtype[Any]", count: int) -> npt.NDArray[An
     try:
         values = np.array(one.data, dtype=np.float64).ravel()
     except (ValueError, TypeError, OverflowError) as error:
-        raise BadInput(f"{one.name}: its data are not numbers of equal rows") from error
+        raise BadInput(
+            f"{one.name}: its data are not numbers of equal rows", remedy=_REMEDY
+        ) from error
     if len(values) != count or not np.isfinite(values).all():
-        raise BadInput(f"{one.name}: its data do not fit its shape")
+        raise BadInput(f"{one.name}: its data do not fit its shape", remedy=_REMEDY)
     if kind == np.uint8 and not ((values >= 0) & (values <= 255) & (values % 1 == 0)).all():
-        raise BadInput(f"{one.name}: its data are not whole numbers from 0 to 255")
+        raise BadInput(f"{one.name}: its data are not whole numbers from 0 to 255", remedy=_REMEDY)
     return _finite(one, values.astype(kind).reshape(one.shape))
 
 
 def _finite(one: Input, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if not np.isfinite(values).all():
-        raise BadInput(f"{one.name}: its data are not finite")
+        raise BadInput(f"{one.name}: its data are not finite", remedy=_REMEDY)
     return values
 
 

@@ -151,7 +151,7 @@ def _run(options: ServeOptions, annotation: Annotation, listening: socket) -> No
         scoring.stop()
         annotation.stop()
     if not server.started:
-        raise Failure("the service could not start; the log gives the reason")
+        raise Failure("the service could not start", remedy="the log above gives the reason")
 
 
 def _reload_on_hangup(annotation: Annotation) -> None:

@@ -36,7 +36,7 @@ class Pictures:
     def mark(self, name: str) -> str:
         """What changes when an image does."""
         if name not in self._pool:
-            raise BadInput(f"{name!r} is not in the pool")
+            raise BadInput(f"{name!r} is not in the pool", remedy="choose an image of the pool")
         entry = self._pool.now(self._pool.by_name[name])
         return hashlib.sha256(repr((self._where, *entry)).encode()).hexdigest()
 

@@ -250,7 +250,7 @@ def test_tensorrt_builds_it(name: str, grafted: Grafted, tmp_path: Path) -> None
         with pytest.raises(BadGraph, match="TensorRT does not take"):
             engine.build(graph, tmp_path / "scorer.engine", RTX)
         return
-    if engine.contract_in(graph).layout == "bands":  # a layout for CPUs
+    if engine.contract_in(graph).raster == "bands":  # a raster for CPUs
         graph = tmp_path / "gpu.onnx"
         run("onnx", "--from", str(exported.path), "--mc", "4", "--top", "16", "--target", "gpu",
             "--out", str(graph), *exported.options)  # fmt: skip

@@ -28,7 +28,7 @@ def coarsest(features: Size, size: Size, *, align_corners: bool, top_k: int) -> 
 def choose(
     classifier: nn.Conv2d, features: Size, size: Size, *, align_corners: bool, target: str
 ) -> str:
-    """One of scorer.contract.LAYOUTS, from features to a map of `size`; target: "cpu" or "gpu"."""
+    """One of scorer.contract.RASTERS, from features to a map of `size`; target: "cpu" or "gpu"."""
     if Coarse.fits(classifier, features, size) and not align_corners:
         return "coarse"
     if target == "gpu":
@@ -38,12 +38,12 @@ def choose(
     return "bands" if Bands.fits(classifier, features, size) else "whole"
 
 
-def raster(layout: str, features: Size, size: Size) -> Callable[..., nn.Module]:
-    """What makes a raster of that layout (trainer/graph/raster.py)."""
+def raster(kind: str, features: Size, size: Size) -> Callable[..., nn.Module]:
+    """What makes a raster of that kind (trainer/graph/raster.py)."""
     makers: dict[str, Callable[..., nn.Module]] = {
         "strips": Strips,
         "bands": partial(Bands, features=features),
         "whole": Whole,
         "coarse": partial(Coarse, factor=features[0] // size[0]),
     }
-    return makers[layout]
+    return makers[kind]

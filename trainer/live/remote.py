@@ -79,9 +79,14 @@ class RemoteStore(Answered):
                     f"{self.address} refuses: {reason}",
                     remedy="start it with scorer serve --learner, and give its --token",
                 ) from error
-            raise Failure(f"{self.address} refuses: {reason}") from error
+            raise Failure(
+                f"{self.address} refuses: {reason}", remedy="the log of that service says more"
+            ) from error
         except (OSError, HTTPException, ValueError) as error:
-            raise Failure(f"{self.address} does not answer: {error}") from error
+            raise Failure(
+                f"{self.address} does not answer: {error}",
+                remedy="start the service there, and see that its port can be reached from here",
+            ) from error
 
 
 def _reason(error: urllib.error.HTTPError) -> str:

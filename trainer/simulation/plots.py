@@ -48,7 +48,9 @@ def line_of(path: Path, dataset: Dataset, network: str) -> Line:
     model.load.
     """
     if dataset.val is None:
-        raise BadDataset("the dataset has no [val] to measure on")
+        raise BadDataset(
+            "the dataset has no [val] to measure on", remedy="add [val] to dataset.toml"
+        )
     built, card = model.load(path, network)
     if card.classes != dataset.classes.names or card.size != dataset.size:
         raise BadModel(
@@ -111,7 +113,9 @@ def _first_readable(split: Split, size: tuple[int, int]) -> Photograph:
     for name in split.images.names:
         with suppress(BadImage):
             return load(split.images.image(name), size)
-    raise BadDataset(f"no image of {split.images.where} can be read")
+    raise BadDataset(
+        f"no image of {split.images.where} can be read", remedy="trainer init tells what is wrong"
+    )
 
 
 def _wanted(runtime: PyTorch, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

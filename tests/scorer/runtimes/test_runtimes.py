@@ -25,7 +25,7 @@ from trainer.network import BayesianNetwork
 ON_CPU = tuple(runtimes.ON_CPU)
 Graph = Callable[..., Path]
 
-LAYOUTS: dict[str, dict[str, Any]] = {
+RASTERS: dict[str, dict[str, Any]] = {
     "stride 2": {"stride": 2},
     "stride 4": {"stride": 4},
     "whole": {"target": "gpu"},
@@ -55,17 +55,17 @@ def test_openvino_gives_pytorchs_pixels(
 
 
 @pytest.mark.parametrize("name", ON_CPU)
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("raster", RASTERS)
 @pytest.mark.parametrize("acquisition", ["balentacq", "powerbald"])
 def test_every_layout_and_stride_gives_pytorchs_pixels(
-    acquisition: str, layout: str, name: str, baked: Graph, network: BayesianNetwork, pool: Index
+    acquisition: str, raster: str, name: str, baked: Graph, network: BayesianNetwork, pool: Index
 ) -> None:
-    assert failures(name, baked(acquisition, **LAYOUTS[layout]), network, pool) == []
+    assert failures(name, baked(acquisition, **RASTERS[raster]), network, pool) == []
 
 
 def test_the_layout_is_in_the_contract(baked: Graph) -> None:
-    assert opened("cpu", baked()).contract.layout == "strips"
-    assert opened("cpu", baked(target="gpu")).contract.layout == "whole"
+    assert opened("cpu", baked()).contract.raster == "strips"
+    assert opened("cpu", baked(target="gpu")).contract.raster == "whole"
     assert opened("cpu", baked(stride=4)).contract.stride == 4
 
 

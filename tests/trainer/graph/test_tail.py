@@ -27,18 +27,18 @@ TARGETS = {"strips": "cpu", "whole": "gpu"}
 
 @pytest.fixture(scope="module")
 def tail() -> Tail:
-    """tail(classes, layout) → the part of a baked graph from the features to its outputs."""
+    """tail(classes, raster) → the part of a baked graph from the features to its outputs."""
     done: dict[tuple[int, str], ModelProto] = {}
 
-    def cut(classes: int, layout: str) -> ModelProto:
-        if (classes, layout) not in done:
-            done[classes, layout] = _tail(classes, layout)
-        return done[classes, layout]
+    def cut(classes: int, raster: str) -> ModelProto:
+        if (classes, raster) not in done:
+            done[classes, raster] = _tail(classes, raster)
+        return done[classes, raster]
 
     return cut
 
 
-def _tail(classes: int, layout: str) -> ModelProto:
+def _tail(classes: int, raster: str) -> ModelProto:
     card = Card(
         network="deeplabv3plus-mobilenetv2",
         dropout=features.RATE,
@@ -50,9 +50,9 @@ def _tail(classes: int, layout: str) -> ModelProto:
         pretrained="none",
     )
     network = card.build().eval()
-    options = GraphOptions(passes=features.PASSES, target=TARGETS[layout])
+    options = GraphOptions(passes=features.PASSES, target=TARGETS[raster])
     contract = contract_for(network, card, options)
-    assert contract.layout == layout
+    assert contract.raster == raster
     model = bake(network, contract)
     (wide,) = pass_weights(model, contract)
     wide.name, old = WEIGHTS, wide.name
@@ -115,11 +115,11 @@ LONG = {("all zero", 150)} | {one for one in features.CASES if "contrast" in one
 CASES = [pytest.param(*one, marks=[pytest.mark.slow] * (one in LONG)) for one in features.CASES]
 
 
-@pytest.mark.parametrize("layout", TARGETS)
+@pytest.mark.parametrize("raster", TARGETS)
 @pytest.mark.parametrize(("name", "classes"), CASES)
-def test_the_balent_map_is_the_oracles(name: str, classes: int, layout: str, tail: Tail) -> None:
+def test_the_balent_map_is_the_oracles(name: str, classes: int, raster: str, tail: Tail) -> None:
     case = features.make(name, classes)
-    got = run(tail(classes, layout), case)
+    got = run(tail(classes, raster), case)
     passes = case.probabilities()
     exact, floored = oracle.balent(passes), oracle.balent(passes, FLOOR)
     selectable = exact >= SELECTABLE
