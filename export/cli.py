@@ -129,6 +129,18 @@ def main() -> None:
     help="With --precision int8: pool whose first 100 images give the ranges of the values.",
 )
 @click.option(
+    "--data",
+    type=options.FILE,
+    default="dataset.toml",
+    show_default=True,
+    help="With --precision int8: dataset on whose [val] the mIoU that int8 costs is measured.",
+)
+@click.option(
+    "--any-size",
+    is_flag=True,
+    help="With --plain: take images of any size whose sides are multiples of 32.",
+)
+@click.option(
     "--out",
     type=options.FILE,
     help="File that the graph is written to.  [default: scorer.onnx; with --plain network.onnx]",
@@ -160,6 +172,7 @@ def onnx_command(  # what both kinds of graphs are made of
       python -m export onnx --from unet.onnx --size 512x512 --preset unit
       python -m export onnx --plain --result probabilities
       python -m export onnx --plain --precision int8 --calibrate ./images
+      python -m export onnx --plain --any-size
     """
     needs_onnx()
     _check_plain(plain, precision)
@@ -219,13 +232,15 @@ def _write_plain(
         output=others["result"] or OUTPUTS[0],
         layout=others["image_layout"] or LAYOUTS[1],
         precision=precision and _PRECISIONS.get(precision),
+        any_size=others["any_size"],
         calibrate=others["calibrate"] if precision == INT8 else None,
+        data=others["data"],
     )
     write(network, card, out, wish)
 
 
 _OF_SCORES = ("passes", "acquisition", "stride", "target", "top_k", "mask_seed", "with_map")
-_OF_PLAIN = ("result", "image_layout", "calibrate")
+_OF_PLAIN = ("result", "image_layout", "calibrate", "data", "any_size")
 
 
 def _check_plain(plain: bool, precision: str | None) -> None:

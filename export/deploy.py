@@ -1,4 +1,4 @@
-"""The command line that puts a scoring graph on a GPU or behind a server."""
+"""The command line that puts a graph on a GPU or behind a server."""
 
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ import click
 from export.options import needs_onnx
 from scorer import options
 from scorer.console import progress, say
+from scorer.contract import Contract
 from scorer.errors import BadInput
 from scorer.files import check_writable
 from scorer.runtimes import sidecar
@@ -111,7 +112,8 @@ def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     version_compatible: bool,
     hardware_compatible: bool,
 ) -> None:
-    """Build a TensorRT engine from a scoring graph, with a sidecar that says what it is.
+    """Build a TensorRT engine from a scoring graph or a plain network, with a sidecar that says
+    what it is.
 
     Precision is the graph's: python -m export onnx --target gpu --precision fp16.
 
@@ -121,6 +123,7 @@ def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export tensorrt scorer.onnx --batch 1:16:64 --refittable
       python -m export tensorrt next.onnx --refit scorer.engine --out next.engine
       python -m export tensorrt scorer.onnx --flavour rtx --gpu sm89
+      python -m export tensorrt network.onnx --out network.engine
     """
     needs_onnx()
     from export import builder, engine  # noqa: PLC0415
@@ -165,7 +168,9 @@ def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     show_default=True,
     help="Folder of the model repository; the graph becomes the next version of its model.",
 )
-@click.option("--name", default="scorer", show_default=True, help="Name of the model.")
+@click.option(
+    "--name", help="Name of the model.  [default: scorer, or network for a plain network]"
+)
 @click.option(
     "--batch",
     type=click.IntRange(1),
@@ -195,18 +200,25 @@ def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     help="Hardware that the server computes the model on.",
 )
 def triton_command(  # one parameter per option
-    graph: Path, repository: Path, name: str, batch: int, delay_us: int, instances: int, device: str
+    graph: Path,
+    repository: Path,
+    name: str | None,
+    batch: int,
+    delay_us: int,
+    instances: int,
+    device: str,
 ) -> None:
     """Write a model repository for NVIDIA's Triton Inference Server.
 
-    GRAPH is a scoring graph or a TensorRT engine. Batching, warm-up and instances are set; running
-    servers take a new version by themselves.
+    GRAPH is a scoring graph, a plain network or a TensorRT engine. Batching, warm-up and instances
+    are set; running servers take a new version by themselves.
 
     \b
     Examples:
       python -m export triton scorer.onnx --repository models
       python -m export triton scorer.engine --repository models --batch 32 --instances 2
       python -m export triton scorer.onnx --device cpu
+      python -m export triton network.onnx --name streets
       tritonserver --model-repository=$PWD/models
     """
     needs_onnx()
@@ -239,10 +251,11 @@ def _check_refit() -> None:
 def _tell(built: Sidecar, out: Path) -> None:
     layers = ", ".join(f"{count} {kind}" for kind, count in built.precisions.items())
     say(f"layers by type: {layers}; batches of {', '.join(map(str, built.batch))}")
-    if built.contract.raster in ("strips", "bands"):
+    scores = isinstance(built.contract, Contract)
+    if isinstance(built.contract, Contract) and built.contract.raster in ("strips", "bands"):
         say("the graph is laid out for a CPU: with --target gpu it would be faster", style="yellow")
+    then = f"rank --graph {out} --pool ./images --n 5" if scores else f"segment --network {out}"
     say(
-        f"wrote {out} for {built.gpu}, {out.stat().st_size / 1e6:.1f} MB; "
-        f"next: scorer rank --graph {out} --pool ./images --n 5",
+        f"wrote {out} for {built.gpu}, {out.stat().st_size / 1e6:.1f} MB; next: scorer {then}",
         style="green",
     )

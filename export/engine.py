@@ -1,25 +1,31 @@
-"""From a scoring graph to an engine of TensorRT or TensorRT-RTX, with its sidecar."""
+"""From a graph to an engine of TensorRT or TensorRT-RTX, with its sidecar."""
 
 from dataclasses import fields, replace
 from pathlib import Path
 
 from export.builder import EngineOptions, OnStep, compiled, error_log, loaded
-from scorer.contract import METADATA_KEY, Contract
+from scorer.contract import Contract
 from scorer.errors import BadGraph, BadInput
 from scorer.files import replacing_path
+from scorer.plain import PlainContract
 from scorer.runtimes import gpu, sidecar, tensorrt
-from scorer.runtimes.base import check_file, read_contract
+from scorer.runtimes.base import any_contract, check_file
 from scorer.runtimes.sidecar import Sidecar
 
 
 def build(
     graph: Path, out: Path, options: EngineOptions, on_step: OnStep = lambda *_: None
 ) -> Sidecar:
-    """Build the engine of a scoring graph and write it with its sidecar; raises as `compiled`.
+    """Build the engine of a graph and write it with its sidecar; raises as `compiled`.
 
     KeyboardInterrupt aborts the build, and nothing is written.
     """
     contract = contract_in(graph)
+    if isinstance(contract, PlainContract) and contract.multiple is not None:
+        raise BadInput(
+            f"{graph} takes images of any size, and an engine is built for one",
+            remedy="export it with --size, and without --any-size",
+        )
     plan = compiled(graph, options, on_step)
     built = Sidecar(
         contract=contract,
@@ -64,11 +70,10 @@ def refit(graph: Path, old: Path, out: Path) -> Sidecar:
     return built
 
 
-def contract_in(graph: Path) -> Contract:
-    """The contract of an ONNX graph."""
+def contract_in(graph: Path) -> Contract | PlainContract:
+    """The contract of an ONNX file: a scoring graph or a plain network."""
     check_file(graph)
-    texts = [entry.value for entry in loaded(graph).metadata_props if entry.key == METADATA_KEY]
-    return read_contract(texts[0] if texts else None, graph)
+    return any_contract({one.key: one.value for one in loaded(graph).metadata_props}, graph)
 
 
 def write(out: Path, data: bytes, built: Sidecar) -> None:
@@ -78,7 +83,7 @@ def write(out: Path, data: bytes, built: Sidecar) -> None:
             temporary.write_bytes(content)
 
 
-def _check_refits(contract: Contract, before: Sidecar, old: Path) -> None:
+def _check_refits(contract: Contract | PlainContract, before: Sidecar, old: Path) -> None:
     if not before.refittable:
         raise BadInput(
             f"{old} was built to keep its weights", remedy="build it with --refittable once"
@@ -86,7 +91,9 @@ def _check_refits(contract: Contract, before: Sidecar, old: Path) -> None:
     ignored = {"weights_sha256", "versions", "classes", "colours", "network", "mask_seed"}
     names = {entry.name for entry in fields(contract)} - ignored
     differing = [
-        name for name in sorted(names) if getattr(contract, name) != getattr(before.contract, name)
+        name
+        for name in sorted(names)
+        if getattr(contract, name) != getattr(before.contract, name, None)
     ]
     if differing:
         raise BadInput(

@@ -4,55 +4,43 @@ from dataclasses import dataclass
 
 import onnx
 import torch
-from jaxtyping import Float, UInt8
 from onnx import ModelProto, helper
-from torch import Tensor, nn
 
-from export import trace
+from export import any_size, trace
 from export.grafting import ForeignNetwork
 from export.graph import OPSETS, features_of, precision_of
 from export.join import join, opset
+from export.plain_tail import PlainTail
 from scorer import __version__
 from scorer.contract import FEATURES, IMAGE
-from scorer.plain import CLASS_MAP, METADATA_KEY, PROBABILITIES, PlainContract
+from scorer.errors import BadInput
+from scorer.plain import CLASS_MAP, METADATA_KEY, PlainContract
 from trainer.model import Card
-from trainer.network import BayesianNetwork, Scorable, upsample
+from trainer.network import BayesianNetwork, Scorable
 
 _PACKED = "image_nhwc"
+MULTIPLE = 32  # the largest stride of the networks: whole factors then enlarge every map
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlainOptions:
     """size: of the input (height, width); None: that of training. output, layout: as of a
-    PlainContract. precision: of the network; None: its own.
+    PlainContract. precision: of the network; None: its own. any_size: whether the graph takes
+    images of any size whose sides are multiples of MULTIPLE.
     """
 
     size: tuple[int, int] | None = None
     output: str = CLASS_MAP
     layout: str = "nhwc"
     precision: str | None = None
-
-
-class PlainTail(nn.Module):
-    """Features to what the graph gives: the classifier without dropout, enlarged to the input."""
-
-    def __init__(self, network: Scorable, size: tuple[int, int], output: str) -> None:
-        super().__init__()
-        self.classifier, self.size, self.output = network.classifier, size, output
-        self.align_corners = network.align_corners
-
-    def forward(
-        self, features: Float[Tensor, "B K h w"]
-    ) -> Float[Tensor, "B C H W"] | UInt8[Tensor, "B H W"]:
-        scores = upsample(self.classifier(features), self.size, align_corners=self.align_corners)
-        if self.output == PROBABILITIES:
-            return scores.softmax(1)
-        return scores.argmax(1).to(torch.uint8)
+    any_size: bool = False
 
 
 def contract_for(network: Scorable, card: Card, options: PlainOptions) -> PlainContract:
     """The description that a graph with these options carries. Raises BadInput."""
     height, width = options.size or card.size
+    if options.any_size:
+        height, width = (-(-side // MULTIPLE) * MULTIPLE for side in (height, width))
     return PlainContract(
         network=card.network,
         height=height,
@@ -63,6 +51,7 @@ def contract_for(network: Scorable, card: Card, options: PlainOptions) -> PlainC
         layout=options.layout,
         precision=precision_of(network, options.precision),
         preprocessing=network.preprocessing,
+        multiple=MULTIPLE if options.any_size else None,
         weights_sha256=network.sha256,
         versions={"balentacq": __version__, "torch": torch.__version__, "onnx": onnx.__version__},
     )
@@ -71,6 +60,11 @@ def contract_for(network: Scorable, card: Card, options: PlainOptions) -> PlainC
 def bake(network: Scorable, contract: PlainContract) -> ModelProto:
     """Trace the network; the same network, contract and versions give the same bytes."""
     if isinstance(network, ForeignNetwork):
+        if contract.multiple is not None:
+            raise BadInput(
+                f"--any-size: {network.foreign.path} is not a network of this project",
+                remedy="leave it away; that file itself may take images of any size",
+            )
         trunk = network.trunk()
     else:
         assert isinstance(network, BayesianNetwork), "a network of this project or somebody's file"
@@ -82,6 +76,9 @@ def bake(network: Scorable, contract: PlainContract) -> ModelProto:
     model.graph.name = "network"
     if contract.layout == "nchw":
         _take_channels_first(model)
+    if contract.multiple is not None:
+        any_size.free(model, contract)
+        any_size.check(model, network, contract)
     onnx.checker.check_model(model, full_check=True)
     return model
 

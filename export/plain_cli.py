@@ -1,23 +1,32 @@
 """export onnx --plain: the network alone, from the command line."""
 
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from onnx import ModelProto
+
+from export.cost import MOST, Cost, measure
 from export.graph import save
 from export.plain import PlainOptions, bake, contract_for
 from export.quantise import quantised
 from scorer.console import progress, say
 from scorer.plain import CLASS_MAP, INT8
 from scorer.pools import open_pool
+from scorer.segmentation.network import open_network
+from trainer.dataset import read
 from trainer.model import Card
 from trainer.network import Scorable
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlainWish(PlainOptions):
-    """calibrate: the pool that gives the ranges of int8, or None for another precision."""
+    """calibrate: the pool that gives the ranges of int8, or None for another precision. data: the
+    dataset.toml on whose [val] the cost of int8 is measured, if it is there.
+    """
 
     calibrate: str | None = None
+    data: Path = Path("dataset.toml")
 
 
 def write(network: Scorable, card: Card, out: Path, wanted: PlainWish) -> None:
@@ -25,11 +34,11 @@ def write(network: Scorable, card: Card, out: Path, wanted: PlainWish) -> None:
     contract = contract_for(network, card, wanted)
     with progress("graphs") as bar:
         task = bar.add_task(f"tracing {card.network}", total=None)
-        graph = bake(network, contract)
+        graph = whole = bake(network, contract)
         if wanted.calibrate is not None:
             bar.update(task, description=f"calibrating on {wanted.calibrate}")
             contract = replace(contract, precision=INT8)
-            graph = quantised(graph, contract, open_pool(wanted.calibrate))
+            graph = quantised(whole, contract, open_pool(wanted.calibrate))
     save(graph, out)
     then = "" if contract.output == CLASS_MAP else f"; next: scorer segment --network {out}"
     say(
@@ -38,5 +47,23 @@ def write(network: Scorable, card: Card, out: Path, wanted: PlainWish) -> None:
         f"{out.stat().st_size / 1e6:.1f} MB{then}",
         style="green",
     )
-    if contract.precision == INT8:
-        say("int8 costs accuracy: compare its masks with those of fp32 (trainer evaluate --masks)")
+    if wanted.calibrate is not None:
+        say(f"int8: {_cost(whole, graph, wanted)}")
+
+
+def _cost(whole: ModelProto, small: ModelProto, wanted: PlainWish) -> Cost:
+    assert wanted.calibrate is not None
+    dataset = read(wanted.data) if wanted.data.is_file() else None
+    with tempfile.TemporaryDirectory() as place, progress("images") as bar:
+        paths = [Path(place) / name for name in ("whole.onnx", "small.onnx")]
+        for path, graph in zip(paths, (whole, small), strict=True):
+            save(graph, path)
+        before, after = (open_network("cpu", path, workers=1) for path in paths)
+        task = bar.add_task("measuring what int8 costs", total=MOST)
+        return measure(
+            before,
+            after,
+            open_pool(wanted.calibrate),
+            dataset,
+            on_image=lambda done: bar.update(task, completed=done),
+        )

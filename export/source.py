@@ -12,6 +12,7 @@ from scorer.contract import ORIGINS, Contract
 from scorer.errors import BadGraph, BadInput, CannotGraft
 from scorer.images.colours import default_colours
 from scorer.images.preprocessing import PRESETS, Preprocessing, Triple
+from scorer.plain import PlainContract
 from trainer.model import Card
 
 
@@ -92,9 +93,9 @@ def open_network(source: Source, size: tuple[int, int] | None) -> tuple[ForeignN
     return network, card, origin
 
 
-def reopen(path: Path, contract: Contract) -> ForeignNetwork:
-    """The network that a grafted graph was made from, as its contract says."""
-    if contract.origin != ORIGINS[1]:
+def reopen(path: Path, contract: Contract | PlainContract) -> ForeignNetwork:
+    """The network that a grafted graph, or a plain one, was made from, as its contract says."""
+    if isinstance(contract, Contract) and contract.origin != ORIGINS[1]:
         raise BadInput(
             "the graph was made from a trained model, not from somebody's network",
             remedy="give the model with --model, and no --from",
@@ -109,6 +110,6 @@ def reopen(path: Path, contract: Contract) -> ForeignNetwork:
         foreign,
         preprocessing=contract.preprocessing,
         grid=contract.grid,
-        rate=contract.dropout,
-        output=contract.output,
+        rate=contract.dropout if isinstance(contract, Contract) else Source(path=path).dropout,
+        output=contract.output if isinstance(contract, Contract) else None,
     )

@@ -1,4 +1,4 @@
-"""A model repository of NVIDIA's Triton Inference Server around a scoring graph or an engine.
+"""A model repository of NVIDIA's Triton Inference Server around a graph or an engine.
 
 https://docs.nvidia.com/deeplearning/triton-inference-server (model repository, model configuration)
 """
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.engine import contract_in
-from scorer.contract import Contract
+from scorer.contract import IMAGE, Contract
 from scorer.errors import BadInput
 from scorer.files import replacing_path
+from scorer.plain import PlainContract
 from scorer.runtimes import sidecar
 from scorer.runtimes.base import check_file
 
@@ -24,19 +25,20 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
 
 @dataclass(frozen=True, kw_only=True)
 class RepositoryOptions:
-    """name: of the model. most: images at a time; delay_us: how long a request waits for others.
+    """name: of the model; None: "scorer" or "network". most: images at a time; delay_us: how long a
+    request waits for others.
 
     instances: copies of the model, on each GPU or on the CPU (device "gpu" or "cpu").
     """
 
-    name: str = "scorer"
+    name: str | None = None
     most: int = 32
     delay_us: int = 2000
     instances: int = 1
     device: str = "gpu"
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if self.name is not None and not _NAME.fullmatch(self.name):
             raise BadInput(
                 f"--name {self.name!r}: a model is a folder and a word in addresses",
                 remedy="letters, digits, _, - and . only",
@@ -48,7 +50,8 @@ def write(source: Path, repository: Path, options: RepositoryOptions) -> Path:
     check_file(source)
     is_engine = source.suffix == sidecar.SUFFIX
     contract, options = _contract(source, options, is_engine=is_engine)
-    model = repository / options.name
+    name = options.name or ("scorer" if isinstance(contract, Contract) else "network")
+    model = repository / name
     version = model / str(1 + max(_versions(model), default=0))
     config = model / "config.pbtxt"
     if config.exists() and not config.read_text(encoding="utf-8").startswith(_SET_BY_US):
@@ -62,16 +65,18 @@ def write(source: Path, repository: Path, options: RepositoryOptions) -> Path:
     with replacing_path(model / "labels.txt") as temporary:
         temporary.write_text("\n".join(contract.classes) + "\n", encoding="utf-8")
     with replacing_path(config) as temporary:
-        temporary.write_text(configuration(contract, options, is_engine=is_engine))
+        temporary.write_text(configuration(contract, name, options, is_engine=is_engine))
     return version
 
 
-def configuration(contract: Contract, options: RepositoryOptions, *, is_engine: bool) -> str:
+def configuration(
+    contract: Contract | PlainContract, name: str, options: RepositoryOptions, *, is_engine: bool
+) -> str:
     """The text of config.pbtxt."""
     platform = 'backend: "tensorrt"' if is_engine else 'backend: "onnxruntime"'
     where = {"gpu": "KIND_GPU", "cpu": "KIND_CPU"}[options.device]
     lines = [
-        f'name: "{options.name}"',
+        f'name: "{name}"',
         platform,
         f"max_batch_size: {options.most}",
         *(_tensor("input", contract, name) for name in contract.inputs),
@@ -84,16 +89,20 @@ def configuration(contract: Contract, options: RepositoryOptions, *, is_engine: 
     return _SET_BY_US + "\n".join(lines) + "\n"
 
 
-def _tensor(kind: str, contract: Contract, name: str) -> str:
-    dims = ", ".join(map(str, contract.shapes[name]))
+def _tensor(kind: str, contract: Contract | PlainContract, name: str) -> str:
+    shape = contract.shapes[name]
+    if isinstance(contract, PlainContract) and contract.multiple is not None:
+        first = 0 if name == IMAGE and contract.layout == "nhwc" else len(shape) - 2
+        shape = (*shape[:first], -1, -1, *shape[first + 2 :])
+    dims = ", ".join(map(str, shape))
     return f'{kind} [{{ name: "{name}" data_type: {_type(contract, name)} dims: [ {dims} ] }}]'
 
 
-def _type(contract: Contract, name: str) -> str:
+def _type(contract: Contract | PlainContract, name: str) -> str:
     return _KINDS[contract.kinds[name]]
 
 
-def _warmup(contract: Contract) -> str:
+def _warmup(contract: Contract | PlainContract) -> str:
     """A request of zeros, so that a server is ready only when the graph is."""
     inputs = " ".join(
         f'inputs {{ key: "{name}" value {{ data_type: {_type(contract, name)} '
@@ -105,7 +114,7 @@ def _warmup(contract: Contract) -> str:
 
 def _contract(
     source: Path, options: RepositoryOptions, *, is_engine: bool
-) -> tuple[Contract, RepositoryOptions]:
+) -> tuple[Contract | PlainContract, RepositoryOptions]:
     if not is_engine:
         contract = contract_in(source)
         if contract.precision == "bfloat16" and options.device == "cpu":

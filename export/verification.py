@@ -129,7 +129,7 @@ def verify(
     module = reference(network, contract)
     found: list[_Comparison] = []
     spread = None if path.suffix == SUFFIX else _spread(path, contract)
-    for photograph, name in _photographs(pool, contract, images, on_image):
+    for photograph, name in photographs(pool, contract.grid, images, on_image):
         found.append(_compare(module, runtime, photograph, name, tolerance.tie))
     if not found:
         raise BadPool(
@@ -158,14 +158,15 @@ class _Comparison:
     score_map: bool
 
 
-def _photographs(
-    pool: Index, contract: Contract, count: int, on_image: Callable[[int], None]
+def photographs(
+    pool: Index, grid: tuple[int, int], count: int, on_image: Callable[[int], None]
 ) -> Iterator[tuple[npt.NDArray[np.uint8], str]]:
+    """`count` of a pool, evenly, [1, *grid, 3] with their names; bad ones are passed over."""
     places = np.unique(np.linspace(0, len(pool) - 1, count).round().astype(int))
     for done, place in enumerate(places, start=1):
         with suppress(BadImage):
             name = pool.names[place]
-            yield load(pool.image(name), contract.grid).pixels[None], name
+            yield load(pool.image(name), grid).pixels[None], name
         on_image(done)
 
 

@@ -49,7 +49,7 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     onto (--from), on photographs.
 
     Fails (exit code 1) if the maps differ, if it selects pixels that the reference would not, or if
-    its passes are all the same.
+    its passes are all the same; a plain network, if it gives pixels other classes.
 
     \b
     Examples:
@@ -57,6 +57,7 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export verify --graph bald.onnx --pool ./images --images 20
       python -m export verify --runtime openvino --precision bfloat16
       python -m export verify --from segformer.onnx
+      python -m export verify --graph network.onnx
     """
     needs_onnx()
     from export.api import verify  # noqa: PLC0415
@@ -76,7 +77,8 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
             on_image=lambda done: bar.update(task, completed=done),
         )
     numbers = asdict(verdict)
-    del numbers["tolerance"], numbers["runtime"]
+    for name in ("tolerance", "tie", "runtime"):
+        numbers.pop(name, None)
     if as_json:
         click.echo(json.dumps(numbers | {"failures": verdict.failures}))
     else:

@@ -9,14 +9,13 @@ import click
 
 from scorer import __version__, options
 from scorer.console import Number, Program, cores, progress, say
-from scorer.contract import Contract
 from scorer.errors import MissingDependency
 from scorer.exchange.cli import labels_group
+from scorer.plain import described
 from scorer.pools import Index, list_pool
 from scorer.ranking.cli import rank_command
-from scorer.runtimes import AUTO, NAMES, choose, doctor, examine, open_graph, sidecar
+from scorer.runtimes import AUTO, NAMES, choose, contract_of, doctor, examine, sidecar
 from scorer.runtimes import options as runtime_options
-from scorer.runtimes.base import check_file
 from scorer.segmentation.cli import segment_command
 from scorer.service.cli import serve_command
 
@@ -40,24 +39,32 @@ main.add_command(segment_command)
 
 
 @main.command("inspect")
+@click.argument("place", metavar="[GRAPH]", type=options.FILE, required=False)
 @options.graph
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the contract as JSON, and nothing else."
 )
-def inspect_command(graph: Path, as_json: bool) -> None:
-    """Print the contract of a scoring graph: what it computes, and from what.
+def inspect_command(place: Path | None, graph: Path, as_json: bool) -> None:
+    """Print what a graph is: its contract, its inputs and its outputs.
+
+    GRAPH is a scoring graph, a plain network or a TensorRT engine; --graph is the same.
 
     \b
     Examples:
       scorer inspect
-      scorer inspect --graph scorer.onnx --json
+      scorer inspect network.onnx
+      scorer inspect scorer.engine --json
     """
-    contract = _contract(graph)
+    contract = contract_of(place or graph)
     if as_json:
         click.echo(contract.to_json())
         return
-    for name, value in contract.described():
+    for name, value in described(contract):
         click.echo(f"{name:<14} {value}")
+    for kind, names in (("input", contract.inputs), ("output", contract.outputs)):
+        for name in names:
+            shape = ", ".join(map(str, ("B", *contract.shapes[name])))
+            click.echo(f"{kind:<14} {name}: {contract.kinds[name]} [{shape}]")
 
 
 @main.command("doctor")
@@ -218,11 +225,3 @@ def _found(finding: doctor.Finding, chosen: str | None) -> str:
         return f"{finding.detail}: {finding.remedy}"
     auto = "; --runtime auto takes it" if finding.runtime == chosen else ""
     return f"{finding.detail}; precision {', '.join(finding.precisions)}{auto}"
-
-
-def _contract(graph: Path) -> Contract:
-    """Of a graph, which any runtime reads, or of an engine, whose sidecar has it."""
-    check_file(graph)
-    if graph.suffix == sidecar.SUFFIX:
-        return sidecar.read(graph, graph.read_bytes()).contract
-    return open_graph(choose("auto"), graph, workers=1).contract

@@ -166,16 +166,6 @@ class Contract:
     def sha256(self) -> str:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
-    def described(self) -> list[tuple[str, str]]:
-        """Name and value of every field, for people."""
-        values = asdict(self) | {
-            "classes": ", ".join(self.classes),
-            "colours": " ".join("#{:02x}{:02x}{:02x}".format(*colour) for colour in self.colours),
-            "preprocessing": ", ".join(f"{k} {v}" for k, v in asdict(self.preprocessing).items()),
-            "versions": ", ".join(f"{name} {value}" for name, value in self.versions.items()),
-        }
-        return [(name, str(value)) for name, value in (values | {"sha256": self.sha256}).items()]
-
     @classmethod
     def from_json(cls, text: str, *, source: str) -> Self:
         """Read a contract; refuses what this version does not know. `source` names the file."""

@@ -8,11 +8,11 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from scorer.contract import IMAGE, PRECISIONS
+from scorer.contract import IMAGE, PRECISIONS, Contract
 from scorer.errors import BadGraph
 from scorer.images.preprocessing import LAYOUTS, Preprocessing
 
-VERSION = 1
+VERSION = 2
 METADATA_KEY = "balentacq.network"
 INT8 = "int8"
 CLASS_MAP, PROBABILITIES = OUTPUTS = ("class_map", "probabilities")
@@ -27,6 +27,9 @@ class PlainContract:
     width], RGB. output: "class_map", uint8 [B, height, width], or "probabilities", float32 [B, C,
     height, width]. preprocessing: what the graph itself does to the image. An image of another size
     is scaled by one factor to fit, and begins in the upper left corner; the rest is 0.
+
+    multiple: of a graph that takes images of any size, what both sides must be multiples of; height
+    and width are then those of training. None: the size is fixed.
     """
 
     network: str
@@ -39,6 +42,7 @@ class PlainContract:
     precision: str
     preprocessing: Preprocessing
     weights_sha256: str
+    multiple: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
     version: int = VERSION
 
@@ -49,6 +53,18 @@ class PlainContract:
     @property
     def outputs(self) -> tuple[str, ...]:
         return (self.output,)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the input and the output, behind the batch."""
+        image = (*self.grid, 3) if self.layout == "nhwc" else (3, *self.grid)
+        found = self.grid if self.output == CLASS_MAP else (len(self.classes), *self.grid)
+        return {IMAGE: image, self.output: found}
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """NumPy's name for the type of the input and the output."""
+        return {IMAGE: "uint8", self.output: "uint8" if self.output == CLASS_MAP else "float32"}
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -88,9 +104,22 @@ class PlainContract:
             "classes": len(self.classes) > 1 and all(isinstance(n, str) for n in self.classes),
             "colours": len(self.colours) == len(self.classes)
             and all(len(colour) == 3 for colour in self.colours),
+            "multiple": self.multiple is None
+            or (self.multiple > 0 and not any(side % self.multiple for side in self.grid)),
             "output": self.output in OUTPUTS,
             "layout": self.layout in LAYOUTS,
             "precision": self.precision in (*PRECISIONS, INT8),
         }
         if wrong := [name for name, right in checks.items() if not right]:
             raise ValueError(f"{wrong[0]} is out of range")
+
+
+def described(contract: Contract | PlainContract) -> list[tuple[str, str]]:
+    """Name and value of every field of a contract, for people."""
+    values = asdict(contract) | {
+        "classes": ", ".join(contract.classes),
+        "colours": " ".join("#{:02x}{:02x}{:02x}".format(*colour) for colour in contract.colours),
+        "preprocessing": ", ".join(f"{k} {v}" for k, v in asdict(contract.preprocessing).items()),
+        "versions": ", ".join(f"{name} {value}" for name, value in contract.versions.items()),
+    }
+    return [(name, str(value)) for name, value in (values | {"sha256": contract.sha256}).items()]

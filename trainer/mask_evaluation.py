@@ -27,33 +27,50 @@ def evaluate_masks(
     """
     if split.masks is None:
         raise BadDataset("the split has no masks to compare with", remedy="add masks to it")
-    count = len(classes)
-    matrix, skipped = np.zeros((count, count + 1), np.int64), list[tuple[str, str]]()
+    confusion, skipped = Confusion(len(classes)), list[tuple[str, str]]()
     for done, name in enumerate(split.images.names, start=1):
         try:
-            matrix += _counted(folder, split, classes, name)
+            confusion.count(*_pair(folder, split, classes, name))
         except BadImage as error:
             skipped.append((name, str(error)))
         on_image(done)
-    if not matrix.sum():
+    if not confusion.matrix.sum():
         reason = f": {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
         raise BadDataset(
             f"no mask in {folder} could be compared{reason}",
             remedy="masks are named as those of the split: the image's name with .png",
         )
-    images = len(split.images) - len(skipped)
-    return summary(torch.from_numpy(matrix), images, skipped)
+    return confusion.evaluation(skipped)
 
 
-def _counted(folder: Path, split: Split, classes: Classes, name: str) -> np.ndarray:
-    """Pixels by true and predicted class; the last column is for those without one."""
+class Confusion:
+    """Pixels by true and predicted class, [C, C + 1]; the last column is for those without one."""
+
+    def __init__(self, classes: int) -> None:
+        self.images, self.matrix = 0, np.zeros((classes, classes + 1), np.int64)
+
+    def count(self, found: masks.Mask, truth: masks.Mask) -> None:
+        """Add an image: class indices, IGNORE where there is none. Both have its size."""
+        classes, known = len(self.matrix), truth != IGNORE
+        predicted = np.minimum(found[known], classes).astype(np.int64)
+        flat = truth[known].astype(np.int64) * (classes + 1) + predicted
+        counted = np.bincount(flat, minlength=self.matrix.size)
+        self.matrix += counted.reshape(self.matrix.shape)
+        self.images += 1
+
+    def evaluation(self, skipped: list[tuple[str, str]] | None = None) -> Evaluation:
+        """Of all that were counted."""
+        return summary(torch.from_numpy(self.matrix), self.images, skipped or [])
+
+
+def _pair(folder: Path, split: Split, classes: Classes, name: str) -> tuple[masks.Mask, masks.Mask]:
+    """The mask that was written for an image, and the truth. Raises BadImage, BadDataset."""
     path = split.mask(name)
     assert path is not None
     truth = masks.read(path, classes, split.ids)
     found = masks.pixels(folder / split.mask_name(name))
     if found.shape != truth.shape:
         raise BadImage("mask of another size", f"{found.shape}, the truth {truth.shape}")
-    known = truth != IGNORE
     count = len(classes)
     strange = (found >= count) & (found != IGNORE)
     if strange.any():
@@ -62,7 +79,4 @@ def _counted(folder: Path, split: Split, classes: Classes, name: str) -> np.ndar
             f"{count} classes",
             remedy="give the dataset.toml of the classes that these masks are of",
         )
-    predicted = np.minimum(found[known], count).astype(np.int64)
-    flat = np.bincount(truth[known].astype(np.int64) * (count + 1) + predicted,
-                       minlength=count * (count + 1))  # fmt: skip
-    return flat.reshape(count, count + 1)
+    return found.astype(np.uint8), truth

@@ -1,7 +1,6 @@
 """scorer rank: a pool and a graph into a ranking, from the command line."""
 
 import json
-import re
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -14,6 +13,8 @@ from scorer.errors import SOME_SKIPPED
 from scorer.pools import open_pool
 from scorer.ranking import table
 from scorer.ranking.compare import Standing
+from scorer.ranking.executors import options as executor_options
+from scorer.ranking.executors.options import LIST
 from scorer.ranking.image_table import WAYS
 from scorer.ranking.messages import (
     PoolProgress,
@@ -22,27 +23,9 @@ from scorer.ranking.messages import (
     tell,
     warn_of_neighbours,
 )
-from scorer.ranking.request import LIST, Request
+from scorer.ranking.request import Request
 from scorer.runtimes import options as runtime_options
 from scorer.runtimes.base import Runtime
-
-
-class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """I/N: the I-th, from 0, of N tasks; or "list"."""
-
-    name = "I/N"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int] | str:
-        if isinstance(value, tuple) or value == LIST:
-            return value  # type: ignore[no-any-return]
-        found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", value)
-        if not found or not int(found[1]) < int(found[2]):
-            self.fail(
-                f"{value!r}: write I/N with I from 0 to N - 1, such as 0/10, or {LIST}", param, ctx
-            )
-        return int(found[1]), int(found[2])
 
 
 @click.command("rank")
@@ -124,47 +107,12 @@ class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
 @runtime_options.runtime
 @runtime_options.precision
 @runtime_options.threads
-@click.option(
-    "--executor",
-    "--engine",
-    "executor",
-    type=click.Choice(("threads", "processes", "ray")),
-    default="threads",
-    show_default=True,
-    help="What does the work: threads of this process, several processes, or the actors of "
-    "a Ray cluster. --engine is the former name.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 4096),
-    default=2,
-    show_default=True,
-    help="Number of processes or actors. Each of them scores --threads images at the same "
-    "time, or one.",
-)
-@click.option("--address", help="Address of the Ray cluster.  [default: this machine alone]")
-@click.option(
-    "--gpus",
-    type=Number(0, 16),
-    default=0.0,
-    show_default=True,
-    help="Number of GPUs of each actor; with 0.5, two actors share one.",
-)
-@click.option(
-    "--shard",
-    type=click.IntRange(1, 65536),
-    default=64,
-    show_default=True,
-    help="Number of images in a part of the ranking: what a thread has to do again when it "
-    "is killed.",
-)
-@click.option(
-    "--task",
-    type=_Slice(),
-    help="Part of the work, for tasks of a cluster scheduler: I/N scores every N-th part "
-    "from the I-th on, list only lists the pool. The same command without --task "
-    "scores what is missing and writes the ranking.",
-)
+@executor_options.executor
+@executor_options.workers
+@executor_options.address
+@executor_options.gpus
+@executor_options.shard
+@executor_options.task
 @options.resume
 @click.option("--json", "as_json", is_flag=True, help="Print the ranking as JSON lines, too.")
 def rank_command(**given: Any) -> int:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from scorer.ranking.work import Work
     from scorer.runtimes.base import Runtime
 
-LIST = "list"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Request:

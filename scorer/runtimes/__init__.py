@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from scorer.contract import Contract
 from scorer.errors import BadInput, MissingDependency
-from scorer.runtimes import cpu, cuda, openvino, tensorrt
-from scorer.runtimes.base import Installed, Runtime
+from scorer.plain import PlainContract
+from scorer.runtimes import cpu, cuda, openvino, sidecar, tensorrt
+from scorer.runtimes.base import Installed, Runtime, any_contract, check_file
 from scorer.runtimes.sidecar import SUFFIX
 
 PRECISIONS = ("float32", "bfloat16")
@@ -104,6 +106,18 @@ def examine(name: str) -> Installed:
 def open_graph(name: str, path: Path, *, workers: int, precision: str = "float32") -> Runtime:
     """Open a scoring graph in a runtime, for so many calls at a time."""
     return KINDS[name].open(path, workers, precision)
+
+
+def contract_of(path: Path) -> Contract | PlainContract:
+    """Of a scoring graph or a plain network, which any runtime of a CPU reads, or of an engine,
+    whose sidecar has it. Raises BadGraph, MissingDependency.
+    """
+    check_file(path)
+    if path.suffix == SUFFIX:
+        return sidecar.read(path, path.read_bytes()).contract
+    on_cpu = next((name for name in ON_CPU if _installed(name)), "cpu")
+    metadata = openvino.metadata_of(path) if on_cpu == "openvino" else cpu.metadata_of(path)
+    return any_contract(metadata, path)
 
 
 def _installed(name: str) -> bool:

@@ -1,5 +1,6 @@
 """What every runtime that opens a scoring graph has in common."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -7,8 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from scorer import plain
 from scorer.contract import BEST, EXCLUDE, IMAGE, MAPS, METADATA_KEY, NOISE, SCORE, Contract
 from scorer.errors import BadGraph
+from scorer.plain import PlainContract
 from scorer.runtimes.sidecar import SUFFIX
 
 
@@ -36,6 +39,39 @@ class Installed:
 
     version: str
     precisions: tuple[str, ...]
+
+
+Feeds = Mapping[str, npt.NDArray[Any]]  # tensors by name, each [B, ...]
+
+
+class Described(Protocol):
+    """What the contract of any graph says of its tensors; shapes are those behind the batch."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]: ...
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
+    @property
+    def grid(self) -> tuple[int, int]: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def precision(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+class Session(Protocol):
+    """A graph that is ready to run, whatever its tensors mean. `workers` calls of `run` may go on
+    at a time, each from a thread of its own.
+    """
+
+    name: str
+    workers: int
+
+    def run(self, feeds: Feeds, wanted: Sequence[str]) -> list[npt.NDArray[Any]]:
+        """The wanted outputs of a batch, in that order."""
+        ...
 
 
 class Runtime(Protocol):
@@ -107,6 +143,13 @@ def read_contract(text: str | None, path: Path) -> Contract:
             remedy="make one with: python -m export onnx",
         )
     return Contract.from_json(text, source=str(path))
+
+
+def any_contract(metadata: Mapping[str, str], path: Path) -> Contract | PlainContract:
+    """The contract that a file carries, of a scoring graph or of a plain network."""
+    if plain.METADATA_KEY in metadata:
+        return PlainContract.from_json(metadata[plain.METADATA_KEY], source=str(path))
+    return read_contract(metadata.get(METADATA_KEY), path)
 
 
 Shape = tuple[object, ...]

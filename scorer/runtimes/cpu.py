@@ -1,5 +1,6 @@
 """ONNX Runtime on the CPU."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from scorer.contract import METADATA_KEY, Contract
 from scorer.errors import MissingDependency
 from scorer.runtimes.base import (
+    Feeds,
     Installed,
     Scores,
     asked,
@@ -21,8 +23,8 @@ from scorer.runtimes.base import (
 )
 
 
-class OnnxRuntime:
-    """A scoring graph in ONNX Runtime: one session of one thread for each worker.
+class Sessions:
+    """A graph in ONNX Runtime: one session of one thread for each worker.
 
     A thread per image and not per part of an image: the operators of the tail are small, and
     waiting for each other would cost as much as computing. A session for each because a worker's
@@ -32,13 +34,35 @@ class OnnxRuntime:
     name = "cpu float32"
 
     def __init__(self, path: Path, *, workers: int) -> None:
-        check_file(path)
-        first = open_session(path)
-        self.contract = contract_in(first, path)
         self.workers = workers
+        self.first = open_session(path)
         self._free: SimpleQueue[Any] = SimpleQueue()
-        for session in (first, *(open_session(path) for _ in range(workers - 1))):
+        for session in (self.first, *(open_session(path) for _ in range(workers - 1))):
             self._free.put(session)
+
+    def run(self, feeds: Feeds, wanted: Sequence[str]) -> list[npt.NDArray[Any]]:
+        images, session = len(next(iter(feeds.values()))), self._free.get()
+        try:
+            # One by one: a convolution rounds differently in a batch, and a ranking must not
+            # depend on it. On a CPU a batch saves nothing.
+            alone = [
+                session.run(wanted, {name: values[i : i + 1] for name, values in feeds.items()})
+                for i in range(images)
+            ]
+        finally:
+            self._free.put(session)
+        return [np.concatenate(parts) for parts in zip(*alone, strict=True)]
+
+
+class OnnxRuntime:
+    """A scoring graph in ONNX Runtime."""
+
+    name = Sessions.name
+
+    def __init__(self, path: Path, *, workers: int) -> None:
+        check_file(path)
+        self._sessions = Sessions(path, workers=workers)
+        self.contract, self.workers = contract_in(self._sessions.first, path), workers
 
     def run(
         self,
@@ -49,19 +73,7 @@ class OnnxRuntime:
         want_map: bool = False,
     ) -> Scores:
         feeds = fed(self.contract, image, exclude, noise)
-        session = self._free.get()
-        try:
-            # One by one: a convolution rounds differently in a batch, and a ranking must not
-            # depend on it. On a CPU a batch saves nothing.
-            alone = [
-                session.run(
-                    asked(want_map), {name: values[i : i + 1] for name, values in feeds.items()}
-                )
-                for i in range(len(image))
-            ]
-        finally:
-            self._free.put(session)
-        return Scores(*(np.concatenate(parts) for parts in zip(*alone, strict=True)))
+        return Scores(*self._sessions.run(feeds, asked(want_map)))
 
 
 def examine() -> Installed:
@@ -80,6 +92,12 @@ def contract_in(session: Any, path: Path) -> Contract:
         path,
     )
     return contract
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    """What an ONNX file says of itself, by name."""
+    found: dict[str, str] = open_session(path).get_modelmeta().custom_metadata_map
+    return found
 
 
 def open_session(path: Path, threads: int = 1) -> Any:

@@ -3,21 +3,30 @@
 import hashlib
 import io
 import os
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout, suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from scorer.contract import Contract
 from scorer.errors import BadInput, Failure, MissingDependency
 from scorer.files import cannot_write
 from scorer.runtimes import cpu, gpu
-from scorer.runtimes.base import Installed, Scores, asked, cannot_open, check_file, fed
+from scorer.runtimes.base import (
+    Described,
+    Feeds,
+    Installed,
+    Scores,
+    asked,
+    cannot_open,
+    check_file,
+    fed,
+)
 
 PROVIDERS = {"cuda": "CUDAExecutionProvider", "ort-tensorrt": "TensorrtExecutionProvider"}
 # Precision is the graph's own: TensorRT's provider would halve the tail, too. It rounds products to
@@ -45,18 +54,23 @@ _TINY = (
 LANES = 2  # sessions: one computes while the other copies; further workers prepare images meanwhile
 
 
-class OnnxRuntimeGpu:
-    """A scoring graph on the GPU: a session for each of a few lanes, a whole batch at a time.
+Found = TypeVar("Found", bound=Described)
 
-    Only what is asked for comes back from the GPU: the K best pixels, and perhaps the map.
+
+class GpuSessions(Generic[Found]):
+    """A graph on the GPU: a session for each of a few lanes, a whole batch at a time.
+
+    Only what is asked for comes back from the GPU. contract_in: what reads the contract out of a
+    session of the file.
     """
 
-    def __init__(self, path: Path, *, workers: int, provider: str) -> None:
-        check_file(path)
+    def __init__(
+        self, path: Path, contract_in: Callable[[Any, Path], Found], *, workers: int, provider: str
+    ) -> None:
         examine(provider)
         card = gpu.find()
         plain = open_session(path, (PROVIDERS["cuda"], EXACT["cuda"]))
-        self.contract = cpu.contract_in(plain, path)
+        self.contract = contract_in(plain, path)
         self.name = f"{provider} {self.contract.precision} on {card.name}"
         self.workers = workers
         self._most = None if provider == "cuda" else most(self.contract)
@@ -67,6 +81,40 @@ class OnnxRuntimeGpu:
         for _ in range(min(workers, LANES) - self._free.qsize()):
             self._free.put(open_session(path, chosen))
 
+    def run(self, feeds: Feeds, wanted: Sequence[str]) -> list[npt.NDArray[Any]]:
+        images = len(next(iter(feeds.values())))
+        if self._most is not None and images > self._most:
+            raise BadInput(
+                f"{images} images at a time; this graph's engines are built for {self._most}",
+                remedy=f"choose --batch {self._most} or less",
+            )
+        session = self._free.get()
+        try:
+            binding = session.io_binding()
+            for name, values in feeds.items():
+                binding.bind_cpu_input(name, np.ascontiguousarray(values))
+            for name in wanted:
+                binding.bind_output(name, "cpu")
+            session.run_with_iobinding(binding)
+            return list(binding.copy_outputs_to_cpu())
+        except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
+            raise Failure(
+                f"{self.name}: {str(error).strip().splitlines()[0]}",
+                remedy="is the GPU's memory full? choose a smaller --batch, or --threads 1",
+            ) from error
+        finally:
+            self._free.put(session)
+
+
+class OnnxRuntimeGpu:
+    """A scoring graph on the GPU; the K best pixels come back, and perhaps the map."""
+
+    def __init__(self, path: Path, *, workers: int, provider: str) -> None:
+        check_file(path)
+        self._sessions = GpuSessions(path, cpu.contract_in, workers=workers, provider=provider)
+        self.contract, self.name = self._sessions.contract, self._sessions.name
+        self.workers = workers
+
     def run(
         self,
         image: npt.NDArray[np.uint8],
@@ -75,27 +123,8 @@ class OnnxRuntimeGpu:
         *,
         want_map: bool = False,
     ) -> Scores:
-        if self._most is not None and len(image) > self._most:
-            raise BadInput(
-                f"{len(image)} images at a time; this graph's engines are built for {self._most}",
-                remedy=f"choose --batch {self._most} or less",
-            )
-        session = self._free.get()
-        try:
-            binding = session.io_binding()
-            for name, values in fed(self.contract, image, exclude, noise).items():
-                binding.bind_cpu_input(name, np.ascontiguousarray(values))
-            for name in asked(want_map):
-                binding.bind_output(name, "cpu")
-            session.run_with_iobinding(binding)
-            return Scores(*binding.copy_outputs_to_cpu())
-        except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
-            raise Failure(
-                f"{self.name}: {str(error).strip().splitlines()[0]}",
-                remedy="is the GPU's memory full? choose a smaller --batch, or --threads 1",
-            ) from error
-        finally:
-            self._free.put(session)
+        feeds = fed(self.contract, image, exclude, noise)
+        return Scores(*self._sessions.run(feeds, asked(want_map)))
 
 
 def examine(provider: str) -> Installed:
@@ -143,13 +172,13 @@ def _load_libraries(provider: str) -> None:
         )
 
 
-def most(contract: Contract) -> int:
+def most(contract: Described) -> int:
     """Images at a time for which no tensor of the graph is too large for TensorRT."""
     height, width = contract.grid
     return max(1, min(_MOST, _MOST_ELEMENTS // (_AT_ONCE * len(contract.classes) * height * width)))
 
 
-def options_of(provider: str, contract: Contract, card: gpu.Gpu) -> dict[str, str]:
+def options_of(provider: str, contract: Described, card: gpu.Gpu) -> dict[str, str]:
     """What the provider is told: exact arithmetic, and where engines are kept."""
     if provider == "cuda":
         return EXACT[provider]
@@ -174,7 +203,7 @@ def options_of(provider: str, contract: Contract, card: gpu.Gpu) -> dict[str, st
     )
 
 
-def _engine_folder(contract: Contract, card: gpu.Gpu, options: dict[str, str]) -> Path:
+def _engine_folder(contract: Described, card: gpu.Gpu, options: dict[str, str]) -> Path:
     """Where engines of this graph, these versions, GPU and options are kept; it is made."""
     versions = (cpu.examine().version, _tensorrt_version(), os.environ.get(_TF32, ""))
     parts = (contract.sha256, *versions, card.name, card.architecture)

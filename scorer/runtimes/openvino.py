@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scorer import plain
 from scorer.contract import FEATURES, IMAGE, METADATA_KEY
 from scorer.errors import BadInput, MissingDependency
 from scorer.runtimes.base import (
@@ -115,6 +116,16 @@ def core() -> Any:
 
 def _capabilities(device: Any) -> list[str]:
     return list(device.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    """What an ONNX file says of itself, by name."""
+    try:
+        model = core().read_model(path)
+    except Exception as error:  # OpenVINO raises RuntimeError and its own kinds
+        raise cannot_open(path, error) from error
+    found = {name: metadata(model, name) for name in (METADATA_KEY, plain.METADATA_KEY)}
+    return {name: text for name, text in found.items() if text is not None}
 
 
 def metadata(model: Any, name: str) -> str | None:

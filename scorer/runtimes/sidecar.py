@@ -12,6 +12,7 @@ from typing import Any
 
 from scorer.contract import Contract
 from scorer.errors import BadGraph
+from scorer.plain import PlainContract
 
 VERSION = 2
 SUFFIX = ".engine"
@@ -30,7 +31,7 @@ class Sidecar:
     later versions of TensorRT open it.
     """
 
-    contract: Contract
+    contract: Contract | PlainContract
     engine_sha256: str
     flavour: str
     tensorrt: str
@@ -76,6 +77,7 @@ def read(engine: Path, data: bytes) -> Sidecar:
         raise BadGraph(f"{engine} is not the engine that {path.name} describes", remedy=remedy)
     if values["flavour"] not in FLAVOURS:
         raise BadGraph(f"{path}: unknown flavour {values['flavour']!r}", remedy=remedy)
-    contract = Contract.from_json(json.dumps(values["contract"]), source=str(path))
+    kind = PlainContract if "layout" in values["contract"] else Contract
+    contract = kind.from_json(json.dumps(values["contract"]), source=str(path))
     least, usual, most = values["batch"]
     return Sidecar(**values | {"contract": contract, "batch": (least, usual, most)})

@@ -4,7 +4,7 @@ import ctypes
 import importlib
 import importlib.util
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -12,23 +12,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scorer.contract import IMAGE
+from scorer.contract import IMAGE, Contract
 from scorer.errors import BadGraph, BadInput, Failure, MissingDependency, NoGpu
 from scorer.runtimes import gpu, sidecar
-from scorer.runtimes.base import Installed, Scores, asked, check_file, fed
+from scorer.runtimes.base import Feeds, Installed, Scores, asked, check_file, fed
 from scorer.runtimes.sidecar import FLAVOURS, Sidecar
 
 LANES = 2  # one computes while the other copies; workers beyond that prepare images meanwhile
 
 
-class TensorRt:
-    """An engine: on every lane a context, a stream, and pinned memory of its own.
+class Engine:
+    """An engine of any graph: on every lane a context, a stream, and pinned memory of its own.
 
     So the copies of one lane go on while another computes.
     """
 
     def __init__(self, path: Path, *, workers: int) -> None:
-        check_file(path)
         data = path.read_bytes()
         self.sidecar = sidecar.read(path, data)
         self.contract = self.sidecar.contract
@@ -52,6 +51,36 @@ class TensorRt:
                 Lane(self._engine, self.contract.shapes, self.contract.kinds, self.sidecar.batch[2])
             )
 
+    def run(self, feeds: Feeds, wanted: Sequence[str]) -> list[npt.NDArray[Any]]:
+        (least, _, most), images = self.sidecar.batch, len(feeds[IMAGE])
+        if images > most:
+            raise BadInput(
+                f"{images} images at a time; the engine was built for {least} to {most}",
+                remedy=f"choose --batch {most} or less, or build another engine",
+            )
+        if images < least:  # the last of a pool: it is scored several times, and told once
+            feeds = {name: padded(values, least) for name, values in feeds.items()}
+        lane = self._free.get()
+        try:
+            return [found[:images] for found in lane.run(feeds, wanted)]
+        finally:
+            self._free.put(lane)
+
+
+class TensorRt:
+    """The engine of a scoring graph."""
+
+    def __init__(self, path: Path, *, workers: int) -> None:
+        check_file(path)
+        self._engine = Engine(path, workers=workers)
+        contract = self._engine.contract
+        if not isinstance(contract, Contract):
+            raise BadGraph(
+                f"{path} is the engine of a plain network, which has no scores",
+                remedy="give it to scorer segment, or build one of a scoring graph",
+            )
+        self.contract, self.name, self.workers = contract, self._engine.name, workers
+
     def run(
         self,
         image: npt.NDArray[np.uint8],
@@ -60,20 +89,8 @@ class TensorRt:
         *,
         want_map: bool = False,
     ) -> Scores:
-        least, _, most = self.sidecar.batch
-        if len(image) > most:
-            raise BadInput(
-                f"{len(image)} images at a time; the engine was built for {least} to {most}",
-                remedy=f"choose --batch {most} or less, or build another engine",
-            )
         feeds = fed(self.contract, image, exclude, noise)
-        if len(image) < least:  # the last of a pool: it is scored several times, and told once
-            feeds = {name: padded(values, least) for name, values in feeds.items()}
-        lane = self._free.get()
-        try:
-            return Scores(*(found[: len(image)] for found in lane.run(feeds, asked(want_map))))
-        finally:
-            self._free.put(lane)
+        return Scores(*self._engine.run(feeds, asked(want_map)))
 
 
 class Lane:
@@ -108,7 +125,7 @@ class Lane:
             self._host[name] = _array(pinned, size).view(kind).reshape(most, *shape)
             self._context.set_tensor_address(name, int(self._device[name]))
 
-    def run(self, feeds: dict[str, npt.NDArray[Any]], wanted: list[str]) -> list[npt.NDArray[Any]]:
+    def run(self, feeds: Feeds, wanted: Sequence[str]) -> list[npt.NDArray[Any]]:
         """What is wanted comes back from the GPU, the rest stays there."""
         batch = len(feeds[IMAGE])
         kinds = self._cuda.cudaMemcpyKind

@@ -2,21 +2,22 @@
 
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from scorer import options
-from scorer.console import Number, cores, progress, say
+from scorer.console import Number, progress, say
 from scorer.errors import SOME_SKIPPED
 from scorer.pools import open_pool
-from scorer.ranking.messages import PoolProgress
+from scorer.ranking.executors import options as executor_options
+from scorer.ranking.messages import PoolProgress, describe_executor
+from scorer.runtimes import options as runtime_options
+from scorer.segmentation.request import Request
 
 if TYPE_CHECKING:
-    from scorer.ranking.executors import Executor
     from scorer.segmentation.job import Outcome
     from scorer.segmentation.network import PlainNetwork
-    from scorer.segmentation.shards import Segmenting
 
 
 @click.command("segment")
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     type=options.FILE,
     default="network.onnx",
     show_default=True,
-    help="Plain network: python -m export onnx --plain --result probabilities.",
+    help="Plain network (.onnx): python -m export onnx --plain --result probabilities. Or its "
+    "TensorRT engine (.engine).",
 )
 @click.option(
     "--out",
@@ -51,6 +53,18 @@ if TYPE_CHECKING:
     help="Folder for the probability of the class of every pixel: a grey PNG, 255 is 1.",
 )
 @click.option(
+    "--uncertainty",
+    type=options.FILE,
+    help="Folder for the uncertainty of every pixel, the entropy of its class probabilities: a "
+    "grey PNG of 16 bits; its text `scale` says how many nats a level is.",
+)
+@click.option(
+    "--soft",
+    type=options.FILE,
+    help="Folder for the probabilities of all classes at every pixel: .npz files with "
+    "`probabilities`, float16 [classes, height, width], and `classes`.",
+)
+@click.option(
     "--overlay",
     type=options.FILE,
     help="Folder for pictures: the classes over the photograph, as JPEG.",
@@ -70,56 +84,16 @@ if TYPE_CHECKING:
     show_default=True,
     help="Largest image; larger ones are skipped, and named.",
 )
-@click.option(
-    "--runtime",
-    type=click.Choice(("auto", "cpu", "openvino")),
-    default="auto",
-    show_default=True,
-    help="Runtime that computes the network.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    help="Number of images that are segmented at the same time.  [default: one per core]",
-)
-@click.option(
-    "--executor",
-    type=click.Choice(("threads", "processes")),
-    default="threads",
-    show_default=True,
-    help="What does the work: threads of this process, or processes of this machine.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    default=2,
-    show_default=True,
-    help="Number of processes, each with --threads threads (one, if it is not given).",
-)
-@click.option(
-    "--shard",
-    type=click.IntRange(1),
-    default=64,
-    show_default=True,
-    help="Number of images of a part: what an interruption costs at most, for each thread.",
-)
+@runtime_options.runtime
+@runtime_options.threads
+@executor_options.executor
+@executor_options.workers
+@executor_options.address
+@executor_options.gpus
+@executor_options.shard
+@executor_options.task
 @options.resume
-def segment_command(  # noqa: PLR0913, PLR0917  # one parameter per option
-    where: str,
-    graph: Path,
-    out: Path,
-    least: float,
-    confidence: Path | None,
-    overlay: Path | None,
-    tiled: bool,
-    max_megapixels: int,
-    runtime: str,
-    threads: int | None,
-    executor: str,
-    workers: int,
-    shard: int,
-    resume: bool,
-) -> int:
+def segment_command(**given: Any) -> int:
     """Write a mask of every image of a pool: the class that a network gives each of its pixels.
 
     masks.csv in the folder has a row for every image, with the reason for one that was skipped.
@@ -130,46 +104,26 @@ def segment_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export onnx --plain --result probabilities
       scorer segment --pool ./images
       scorer segment --pool ./images --out sure --least-confidence 0.5 --overlay pictures
+      scorer segment --pool ./images --soft probabilities --uncertainty uncertainties
+      scorer segment --pool s3://bucket/photographs --executor ray --workers 8
       trainer evaluate --masks segmented
     """
-    from scorer.segmentation.job import Job, run  # noqa: PLC0415  # pyarrow takes a while
-    from scorer.segmentation.network import open_network  # noqa: PLC0415
-    from scorer.segmentation.pictures import Folders  # noqa: PLC0415
-    from scorer.segmentation.segmenter import Manner  # noqa: PLC0415
-    from scorer.segmentation.shards import Wanted  # noqa: PLC0415
+    from scorer.segmentation import job  # noqa: PLC0415  # pyarrow takes a while
 
-    mine = (threads or cores()) if executor == "threads" else 1
-    network, pool = open_network(runtime, graph, workers=mine), open_pool(where)
-    manner = Manner(least, confidence is not None, tiled, max_megapixels * 1_000_000)
-    wanted = Wanted(Folders(out, confidence, overlay), manner)
-    begin = monotonic()
+    request = Request(**given)
+    network, pool, begin = request.opened(), open_pool(request.where), monotonic()
     with progress("images") as bar:
-        observer = PoolProgress(bar, "segmenting", "segmented", f"in {where}, {network.name}")
-        done_by = _executor(executor, workers, threads or 1, graph, runtime)
-        outcome = run(Job(network, pool, wanted, shard, resume, observer, done_by))
-    _tell(outcome, out, network, monotonic() - begin)
-    return SOME_SKIPPED if outcome.skipped else 0
-
-
-def _executor(name: str, workers: int, threads: int, graph: Path, runtime: str) -> "Executor":
-    from scorer.ranking.executors import Divided  # noqa: PLC0415
-    from scorer.ranking.executors import threads as here  # noqa: PLC0415
-    from scorer.ranking.executors.processes import Processes  # noqa: PLC0415
-    from scorer.segmentation.shards import Segmenting, Segments  # noqa: PLC0415
-
-    def work(segments: Divided) -> "Segmenting":
-        assert isinstance(segments, Segments)
-        return Segmenting(
-            graph=graph.absolute(),
-            runtime=runtime,
-            workers=threads,
-            sha256=segments.network.contract.sha256,
-            pool=segments.pool.absolute(),
-            folder=segments.folder.absolute(),
-            wanted=segments.wanted.absolute(),
+        who = describe_executor(request.executor, request.workers, network.workers)
+        observer = PoolProgress(
+            bar, "segmenting", "segmented", f"in {request.where}", f"runtime {network.name}, {who}"
         )
-
-    return here.run if name == "threads" else Processes(workers, work)
+        wanted = request.job(network, pool, observer)
+        if request.task is not None:
+            say(job.do_part(wanted, request.task), style="green")
+            return 0
+        outcome = job.run(wanted)
+    _tell(outcome, request.out, network, monotonic() - begin)
+    return SOME_SKIPPED if outcome.skipped else 0
 
 
 def _tell(outcome: "Outcome", out: Path, network: "PlainNetwork", seconds: float) -> None:

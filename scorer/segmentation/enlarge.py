@@ -1,8 +1,9 @@
-"""Class scores on a grid, enlarged to an image of any size: its classes, and how sure they are.
+"""Class scores on a grid, enlarged to an image of any size: its classes and their probabilities.
 
 Bilinear, pixel centres at i + 0.5, as PyTorch's interpolate with align_corners=False.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -39,23 +40,20 @@ def classes(scores: Scores, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     return label
 
 
-def confidence(
-    scores: Scores, label: npt.NDArray[np.uint8], size: tuple[int, int]
-) -> npt.NDArray[np.float32]:
-    """The probability of the class of every pixel, float32 [height, width]: the softmax of the
-    enlarged scores, a band of rows at a time.
+def probabilities(
+    scores: Scores, size: tuple[int, int]
+) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
+    """The softmax of the enlarged scores, a band of rows at a time: its rows, and float32 [C, rows,
+    width].
     """
     rows, cols = _axes(scores, size)
-    found = np.empty(size, np.float32)
     step = max(1, _AT_ONCE // (len(scores) * size[1]))
     for start in range(0, size[0], step):
         first, second, weight = (values[start : start + step] for values in rows)
         tall = scores[:, first] * (1 - weight[:, None]) + scores[:, second] * weight[:, None]
         wide = tall[:, :, cols.first] * (1 - cols.weight) + tall[:, :, cols.second] * cols.weight
         wide = np.exp(wide - wide.max(0))
-        chosen = label[start : start + step][None].astype(np.intp)
-        found[start : start + step] = np.take_along_axis(wide, chosen, 0)[0] / wide.sum(0)
-    return found
+        yield slice(start, start + len(first)), wide / wide.sum(0)
 
 
 def _at(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorer.errors import BadInput, BadPool
-from scorer.files import cannot_write, replacing
+from scorer.files import cannot_write, replacing, replacing_path
 from scorer.pools import Pool
 from scorer.ranking import manifest
 from scorer.ranking.executors import Executor, threads
@@ -60,15 +60,7 @@ def run(job: Job) -> Outcome:
     Raises BadPool where no image at all could be segmented, BadInput for two images that would have
     one mask, CannotWrite.
     """
-    _take_folders(job)
-    with cannot_write(job.folder):
-        job.folder.mkdir(parents=True, exist_ok=True)
-        if not job.resume:
-            for found in job.folder.glob("part-*.json"):
-                found.unlink()
-    manifest.write(job.folder, job.pool, shard=job.shard, on_image=job.observer.listed)
-    segments = Segments(job.network, job.pool, job.folder, job.wanted)
-    _check_masks(segments)
+    segments = _listed(job)
     remaining = Remaining.of(segments, range(segments.manifest.shards))
     remaining.run(job.executor, job.observer)
     outcome = Outcome(kept=remaining.kept)
@@ -83,23 +75,55 @@ def run(job: Job) -> Outcome:
     return outcome
 
 
+def do_part(job: Job, part_of: tuple[int, int] | str) -> str:
+    """List the pool (LIST) or, part_of = (i, n), segment every n-th shard from the i-th on, for
+    tasks of a cluster's own queue; `run` puts everything together. Returns what was done, in words.
+    """
+    if not isinstance(part_of, tuple):
+        segments = _listed(job)
+        return f"{segments.manifest.images} images listed in {segments.manifest.shards} parts"
+    if (job.folder / manifest.NAME).is_file():
+        _take_folders(job)
+        segments = Segments(job.network, job.pool, job.folder, job.wanted)
+    else:
+        segments = _listed(job)
+    remaining = Remaining.of(segments, range(part_of[0], segments.manifest.shards, part_of[1]))
+    remaining.run(job.executor, job.observer)
+    images = sum(remaining.sizes.values()) - remaining.kept
+    return f"task {part_of[0]} of {part_of[1]}: {images} images segmented"
+
+
+def _listed(job: Job) -> Segments:
+    """The shards of the pool as it is now."""
+    _take_folders(job)
+    with cannot_write(job.folder):
+        job.folder.mkdir(parents=True, exist_ok=True)
+        if not job.resume:
+            for found in job.folder.glob("part-*.json"):
+                found.unlink()
+    manifest.write(job.folder, job.pool, shard=job.shard, on_image=job.observer.listed)
+    segments = Segments(job.network, job.pool, job.folder, job.wanted)
+    _check_masks(segments)
+    return segments
+
+
 def _take_folders(job: Job) -> None:
     """Refuse to write among somebody's files: masks that people have made look like these. Which
     folders are this pool's own is kept beside its parts.
     """
     kept = job.folder / _FOLDERS
     own = set(json.loads(kept.read_text("utf-8"))) if kept.is_file() else set()
-    folders = job.wanted.folders.absolute()
-    wanted = filter(None, (folders.masks, folders.confidence, folders.overlay))
-    for folder in wanted:
+    wanted = set[str]()
+    for folder in job.wanted.folders.absolute().wanted.values():
         if str(folder) not in own and folder.is_dir() and any(folder.iterdir()):
             raise BadInput(
                 f"{folder} is a folder with files in it that this command has not written",
                 remedy="choose another folder, or remove it",
             )
-        own.add(str(folder))
-    with replacing(kept) as file:
-        file.write(json.dumps(sorted(own)))
+        wanted.add(str(folder))
+    if wanted - own:
+        with replacing_path(kept, shared=True) as temporary:
+            temporary.write_text(json.dumps(sorted(own | wanted)), "utf-8")
 
 
 def _check_masks(segments: Segments) -> None:

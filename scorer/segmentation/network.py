@@ -1,59 +1,46 @@
-"""A plain network that is ready to run, in ONNX Runtime or OpenVINO."""
+"""A plain network that is ready to run, in any runtime."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from scorer.contract import IMAGE
-from scorer.errors import BadGraph, BadInput
+from scorer.errors import BadGraph
 from scorer.plain import METADATA_KEY, PROBABILITIES, PlainContract
-from scorer.runtimes import cpu, openvino
-from scorer.runtimes.base import cannot_open
+from scorer.runtimes import NAMES, choose, cpu, cuda, openvino, tensorrt
+from scorer.runtimes.base import Feeds, Session, cannot_open
 
-NAMES = ("cpu", "openvino")
 _REMEDY = "make one with: python -m export onnx --plain --result probabilities"
 
 
-class PlainNetwork(Protocol):
-    """`workers` calls of `probabilities` may go on at a time, each of one image, on one core."""
+class PlainNetwork:
+    """`workers` calls may go on at a time, each of one image, on one core of a CPU."""
 
-    name: str
-    contract: PlainContract
-    workers: int
+    def __init__(self, session: Session, contract: PlainContract) -> None:
+        self._session, self.contract = session, contract
+        self.name, self.workers = session.name, session.workers
+
+    def run(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        """What it gives of an image [H, W, 3]: uint8 [H, W] or float32 [C, H, W]."""
+        packed = image[None]
+        if self.contract.layout == "nchw":
+            packed = packed.transpose(0, 3, 1, 2).copy()
+        (found,) = self._session.run({IMAGE: packed}, [self.contract.output])
+        first: npt.NDArray[Any] = found[0]
+        return first
 
     def probabilities(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Of every class at every pixel of an image [H, W, 3], float32 [C, H, W]."""
-        ...
+        assert self.contract.output == PROBABILITIES
+        return self.run(image)
 
 
-class OnnxNetwork:
-    """In ONNX Runtime: a session of one thread for each worker."""
-
-    name = "cpu float32"
-
-    def __init__(self, path: Path, *, workers: int) -> None:
-        sessions = [cpu.open_session(path) for _ in range(workers)]
-        metadata = sessions[0].get_modelmeta().custom_metadata_map
-        self.contract, self.workers = _contract(metadata.get(METADATA_KEY), path), workers
-        self._free: SimpleQueue[Any] = SimpleQueue()
-        for session in sessions:
-            self._free.put(session)
-
-    def probabilities(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        session = self._free.get()
-        try:
-            (found,) = session.run([PROBABILITIES], {IMAGE: _laid_out(image, self.contract)})
-        finally:
-            self._free.put(session)
-        probabilities: npt.NDArray[np.float32] = found[0]
-        return probabilities
-
-
-class OpenVinoNetwork:
-    """In OpenVINO: a stream for each worker."""
+class _OpenVino:
+    """A whole graph in OpenVINO: a stream for each worker."""
 
     name = "openvino float32"
 
@@ -61,8 +48,8 @@ class OpenVinoNetwork:
         device = openvino.core()
         try:
             model = device.read_model(path)
-            self.contract = _contract(openvino.metadata(model, METADATA_KEY), path)
-            shape = (1, *model.input(IMAGE).get_partial_shape()[1:])
+            self.contract = contract_of(openvino.metadata(model, METADATA_KEY), path)
+            shape = (1, *self.contract.shapes[IMAGE])
             model.reshape({IMAGE: list(shape)})
             options = {
                 "NUM_STREAMS": workers,
@@ -78,45 +65,82 @@ class OpenVinoNetwork:
         self._free: SimpleQueue[Any] = SimpleQueue()
         for _ in range(workers):
             self._free.put(compiled.create_infer_request())
-        blank = np.zeros((*self.contract.grid, 3), np.uint8)
-        self.probabilities(blank)  # once from here, as openvino.py says
+        self.run({IMAGE: np.zeros(shape, np.uint8)}, [self.contract.output])  # as openvino.py says
 
-    def probabilities(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def run(self, feeds: Feeds, wanted: Sequence[str]) -> list[npt.NDArray[Any]]:
         request = self._free.get()
         try:
-            found = request.infer({IMAGE: _laid_out(image, self.contract)})[PROBABILITIES].copy()
+            found = request.infer(dict(feeds))
+            return [found[name].copy() for name in wanted]
         finally:
             self._free.put(request)
-        probabilities: npt.NDArray[np.float32] = found[0]
-        return probabilities
+
+
+def _on_cpu(path: Path, workers: int) -> PlainNetwork:
+    sessions = cpu.Sessions(path, workers=workers)
+    return PlainNetwork(sessions, _contract_in(sessions.first, path))
+
+
+def _in_openvino(path: Path, workers: int) -> PlainNetwork:
+    session = _OpenVino(path, workers=workers)
+    return PlainNetwork(session, session.contract)
+
+
+def _on_gpu(provider: str) -> "Callable[[Path, int], PlainNetwork]":
+    def opened(path: Path, workers: int) -> PlainNetwork:
+        sessions = cuda.GpuSessions(path, _contract_in, workers=workers, provider=provider)
+        return PlainNetwork(sessions, sessions.contract)
+
+    return opened
+
+
+def _in_tensorrt(path: Path, workers: int) -> PlainNetwork:
+    engine = tensorrt.Engine(path, workers=workers)
+    if not isinstance(engine.contract, PlainContract):
+        raise _no_network(path)
+    return PlainNetwork(engine, engine.contract)
+
+
+_OPENERS: dict[str, Callable[[Path, int], PlainNetwork]] = {
+    "cuda": _on_gpu("cuda"),
+    "cpu": _on_cpu,
+    "openvino": _in_openvino,
+    "ort-tensorrt": _on_gpu("ort-tensorrt"),
+    "tensorrt": _in_tensorrt,
+}
+assert tuple(_OPENERS) == NAMES
 
 
 def open_network(name: str, path: Path, *, workers: int) -> PlainNetwork:
-    """In the runtime of a name; "auto" takes ONNX Runtime. Raises BadGraph, MissingDependency."""
+    """In the runtime of a name; "auto" takes the fastest that is installed. Raises BadGraph,
+    MissingDependency.
+    """
     if not path.is_file():
         raise BadGraph(f"{path} does not exist", remedy=_REMEDY)
-    if name == "openvino":
-        return OpenVinoNetwork(path, workers=workers)
-    if name not in ("auto", "cpu"):
-        raise BadInput(f"--runtime {name} does not segment", remedy=f"one of {', '.join(NAMES)}")
-    return OnnxNetwork(path, workers=workers)
+    return _OPENERS[choose(name, graph=path)](path, workers)
 
 
-def _contract(text: str | None, path: Path) -> PlainContract:
-    if text is None:
-        raise BadGraph(
-            f"{path} is no plain network: it carries no {METADATA_KEY}",
-            remedy=_REMEDY,
-        )
-    contract = PlainContract.from_json(text, source=str(path))
-    if contract.output != PROBABILITIES:
+def open_segmenter(name: str, path: Path, *, workers: int) -> PlainNetwork:
+    """The same, of a network that gives probabilities; others raise BadGraph."""
+    network = open_network(name, path, workers=workers)
+    if network.contract.output != PROBABILITIES:
         raise BadGraph(
             f"{path} gives a class map, and masks of other sizes need the probabilities",
             remedy=_REMEDY,
         )
-    return contract
+    return network
 
 
-def _laid_out(image: npt.NDArray[np.uint8], contract: PlainContract) -> npt.NDArray[np.uint8]:
-    packed = image[None]
-    return packed if contract.layout == "nhwc" else packed.transpose(0, 3, 1, 2).copy()
+def contract_of(text: str | None, path: Path) -> PlainContract:
+    """The one that a file carries under METADATA_KEY; None: it carries none. Raises BadGraph."""
+    if text is None:
+        raise _no_network(path)
+    return PlainContract.from_json(text, source=str(path))
+
+
+def _contract_in(session: Any, path: Path) -> PlainContract:
+    return contract_of(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY), path)
+
+
+def _no_network(path: Path) -> BadGraph:
+    return BadGraph(f"{path} is no plain network: it carries no {METADATA_KEY}", remedy=_REMEDY)

@@ -1,12 +1,15 @@
 """What is written of a segmented image: its mask, how sure it is, and a picture for people."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from scorer.files import replacing_path
 from scorer.images.colours import Colour
@@ -16,47 +19,64 @@ from scorer.selection.exclusion import mask_name
 from scorer.selection.overlay import encoded
 
 _OPACITY = 0.5
+_LEVELS = 65535  # of an uncertainty
+_SUFFIXES = {"soft": ".npz", "overlay": ".jpg"}
+_AT_ONCE = 2**24  # values
+_QUICKLY = 1  # of zlib's levels: probabilities shrink little more at the others
+
+_Write = Callable[[Path], object]
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Folders: of the masks, and if they are wanted of the confidences and of the overlays."""
+    """Folders: of the masks, and if they are wanted of the confidences, of the uncertainties, of
+    the probabilities and of the overlays.
+    """
 
     masks: Path
     confidence: Path | None = None
+    uncertainty: Path | None = None
+    soft: Path | None = None
     overlay: Path | None = None
+
+    @property
+    def wanted(self) -> dict[str, Path]:
+        """Those that are, by their names here."""
+        every = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: folder for name, folder in every.items() if folder is not None}
 
     def absolute(self) -> "Folders":
         """That hold in another folder, too."""
-        others = (self.confidence, self.overlay)
-        return Folders(self.masks.absolute(), *(one and one.absolute() for one in others))
+        return Folders(**{name: folder.absolute() for name, folder in self.wanted.items()})
 
     def of(self, image: str) -> dict[str, Path]:
         """The files of an image, by what they are: its path, with another suffix."""
         path = Path(mask_name(image))
-        wanted = {
-            "mask": self.masks / path,
-            "confidence": self.confidence and self.confidence / path,
-            "overlay": self.overlay and self.overlay / path.with_suffix(".jpg"),
+        return {
+            name: folder / path.with_suffix(_SUFFIXES.get(name, ".png"))
+            for name, folder in self.wanted.items()
         }
-        return {kind: found for kind, found in wanted.items() if found is not None}
 
 
 def write(
-    folders: Folders, image: str, source: Encoded, found: Segmented, colours: Sequence[Colour]
+    folders: Folders,
+    image: str,
+    source: Encoded,
+    found: Segmented,
+    classes: Sequence[str],
+    colours: Sequence[Colour],
 ) -> None:
     """All files of an image, each of which appears whole or not at all. Raises CannotWrite."""
+    writers: dict[str, _Write] = {
+        "masks": lambda path: path.write_bytes(encoded(mask(found.label, colours), "PNG")),
+        "confidence": lambda path: path.write_bytes(_confidence(found)),
+        "uncertainty": lambda path: path.write_bytes(_uncertainty(found, len(classes))),
+        "soft": lambda path: _write_soft(path, found, classes),
+        "overlay": lambda path: path.write_bytes(_overlay(source, found, colours)),
+    }
     for kind, path in folders.of(image).items():
-        if kind == "overlay":
-            photograph = load_full(source, max_pixels=found.label.size)
-            content = encoded(overlay(photograph, found.label, colours), "JPEG")
-        elif kind == "confidence":
-            assert found.confidence is not None
-            content = encoded(Image.fromarray(found.confidence), "PNG")
-        else:
-            content = encoded(mask(found.label, colours), "PNG")
         with replacing_path(path) as temporary:
-            temporary.write_bytes(content)
+            writers[kind](temporary)
 
 
 def mask(label: npt.NDArray[np.uint8], colours: Sequence[Colour]) -> Image.Image:
@@ -74,3 +94,40 @@ def overlay(
 ) -> Image.Image:
     """The classes over the photograph."""
     return Image.blend(photograph, mask(label, colours).convert("RGB"), _OPACITY)
+
+
+def _confidence(found: Segmented) -> bytes:
+    assert found.confidence is not None
+    return encoded(Image.fromarray(found.confidence), "PNG")
+
+
+def _uncertainty(found: Segmented, classes: int) -> bytes:
+    """16 bits of grey; the text `scale` of the file says what a level is."""
+    assert found.uncertainty is not None
+    said = PngInfo()
+    said.add_text("quantity", "entropy of the class probabilities")
+    said.add_text("unit", "nat")
+    said.add_text("scale", repr(math.log(classes) / _LEVELS))
+    return encoded(Image.fromarray(found.uncertainty), "PNG", pnginfo=said)
+
+
+def _overlay(source: Encoded, found: Segmented, colours: Sequence[Colour]) -> bytes:
+    photograph = load_full(source, max_pixels=found.label.size)
+    return encoded(overlay(photograph, found.label, colours), "JPEG")
+
+
+def _write_soft(path: Path, found: Segmented, classes: Sequence[str]) -> None:
+    """What numpy.load reads: `probabilities` and `classes`. Written in pieces, since the former may
+    be larger than the memory.
+    """
+    assert found.soft is not None
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=_QUICKLY) as archive:
+        for name, values in (("probabilities", found.soft), ("classes", np.array(classes))):
+            entry = zipfile.ZipInfo(f"{name}.npy")  # of no date: the same bytes in every run
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as file:
+                header = np.lib.format.header_data_from_array_1_0(values)
+                np.lib.format.write_array_header_1_0(file, header)
+                flat = values.reshape(-1)
+                for start in range(0, len(flat), _AT_ONCE):
+                    file.write(flat[start : start + _AT_ONCE].tobytes())

@@ -1,6 +1,9 @@
 """One image to the class of each of its pixels."""
 
+import math
+import tempfile
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,31 +15,67 @@ from scorer.segmentation.network import PlainNetwork
 UNKNOWN = 255  # of a mask: not sure enough
 TILED = 4  # an image with a side more than so many times the grid's is seen in tiles
 _LEAST = np.finfo(np.float32).tiny  # of a probability, whose logarithm is taken
+_ON_DISK = 2**28  # bytes of the probabilities of an image, from which they wait in a file
 
-Levels = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Segmented:
-    """label: uint8 [height, width] at the image's own size, class indices or UNKNOWN. confidence:
-    the probability of the class in 255ths, uint8 of the same size, if it was asked for.
-    """
-
-    label: Levels
-    confidence: Levels | None = None
+Probabilities = npt.NDArray[np.float32]  # [C, height, width]
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How images are segmented. least: the confidence below which a pixel is UNKNOWN. confidence:
-    whether it is wanted. tiled: large images are seen in tiles at their own resolution, and not
-    scaled to the grid. max_pixels: of an image.
+    """How images are segmented. least: the confidence below which a pixel is UNKNOWN. confidence,
+    uncertainty, soft: whether they are wanted. tiled: large images are seen in tiles at their own
+    resolution, and not scaled to the grid. max_pixels: of an image.
     """
 
     least: float = 0.0
     confidence: bool = False
+    uncertainty: bool = False
+    soft: bool = False
     tiled: bool = True
     max_pixels: int = MAX_PIXELS
+
+    @property
+    def needs_probabilities(self) -> bool:
+        """Whether classes alone are not enough."""
+        return self.confidence or self.uncertainty or self.soft or self.least > 0
+
+
+class Segmented:
+    """What an image became, at its own size; None where it was not asked for.
+
+    label: uint8 [height, width], class indices or UNKNOWN. confidence: the probability of the class
+    in 255ths, uint8. uncertainty: the entropy of the class probabilities, in 65535ths of its
+    largest value log C, uint16. soft: the class probabilities, float16 [C, height, width], which
+    may lie in a file.
+    """
+
+    def __init__(self, size: tuple[int, int], classes: int, manner: Manner) -> None:
+        self._least = manner.least
+        self.label: npt.NDArray[np.uint8] = np.empty(size, np.uint8)
+        self.confidence = np.empty(size, np.uint8) if manner.confidence else None
+        self.uncertainty = np.empty(size, np.uint16) if manner.uncertainty else None
+        self.soft = _room((classes, *size)) if manner.soft else None
+
+    def take(
+        self, rows: slice, cols: slice, label: npt.NDArray[np.uint8], found: Probabilities
+    ) -> None:
+        """A block of pixels with their classes and the probabilities of all classes."""
+        sure = np.take_along_axis(found, label[None].astype(np.intp), 0)[0]
+        known = np.where(sure >= self._least, label, np.uint8(UNKNOWN))
+        self.label[rows, cols] = known
+        if self.confidence is not None:
+            self.confidence[rows, cols] = np.round(255 * np.minimum(sure, 1))
+        if self.uncertainty is not None:
+            self.uncertainty[rows, cols] = np.round(65535 * relative_entropy(found))
+        if self.soft is not None:
+            self.soft[:, rows, cols] = found
+
+
+def relative_entropy(probabilities: Probabilities) -> npt.NDArray[np.float32]:
+    """-Σ p log p / log C over the classes (axis 0), float32 from 0 to 1."""
+    information = probabilities * np.log(np.maximum(probabilities, _LEAST))
+    entropy: npt.NDArray[np.float32] = -information.sum(0) / math.log(len(probabilities))
+    return np.clip(entropy, 0, 1)
 
 
 def segment(network: PlainNetwork, source: Encoded, manner: Manner | None = None) -> Segmented:
@@ -53,33 +92,35 @@ def segment(network: PlainNetwork, source: Encoded, manner: Manner | None = None
     found = network.probabilities(photograph.pixels)[:, :height, :width]
     scores = np.log(np.maximum(found, _LEAST))
     label = enlarge.classes(scores, geometry.image)
-    if not manner.confidence and manner.least <= 0:
-        return Segmented(label)
-    return _judged(label, enlarge.confidence(scores, label, geometry.image), manner)
+    segmented = Segmented(geometry.image, len(found), manner)
+    if not manner.needs_probabilities:
+        segmented.label = label
+        return segmented
+    for rows, band in enlarge.probabilities(scores, geometry.image):
+        segmented.take(rows, slice(None), label[rows], band)
+    return segmented
 
 
 def _in_tiles(network: PlainNetwork, source: Encoded, manner: Manner) -> Segmented:
     """At its own resolution; of the probabilities, only a strip is in memory."""
     image = load_full(source, max_pixels=manner.max_pixels)
-    label = np.empty((image.height, image.width), np.uint8)
-    sure = np.empty_like(label) if manner.confidence else None
+    sides = (image.height, image.width)
+    segmented = Segmented(sides, len(network.contract.classes), manner)
 
     def read(start: int, stop: int) -> npt.NDArray[np.uint8]:
         return np.asarray(image.crop((0, start, image.width, stop)))
 
-    def use(rows: slice, cols: slice, found: npt.NDArray[np.float32]) -> None:
-        best = found.argmax(0).astype(np.uint8)
-        part = _judged(best, found.max(0), manner)
-        label[rows, cols] = part.label
-        if sure is not None:
-            assert part.confidence is not None
-            sure[rows, cols] = part.confidence
+    def use(rows: slice, cols: slice, found: Probabilities) -> None:
+        segmented.take(rows, cols, found.argmax(0).astype(np.uint8), found)
 
-    tiles.each(read, label.shape, network.contract.grid, network.probabilities, use)
-    return Segmented(label, sure)
+    tiles.each(read, sides, network.contract.grid, network.probabilities, use)
+    return segmented
 
 
-def _judged(label: Levels, sure: npt.NDArray[np.float32], manner: Manner) -> Segmented:
-    known = np.where(sure >= manner.least, label, np.uint8(UNKNOWN)).astype(np.uint8)
-    levels = np.round(255 * sure).astype(np.uint8) if manner.confidence else None
-    return Segmented(known, levels)
+def _room(shape: tuple[int, ...]) -> npt.NDArray[np.float16]:
+    """For the probabilities of an image: memory or, if they are many, a file that nobody sees."""
+    if 2 * math.prod(shape) < _ON_DISK:
+        return np.empty(shape, np.float16)
+    with tempfile.TemporaryFile() as file:  # the mapping keeps it
+        mapped: Any = np.memmap(file, np.float16, "w+", shape=shape)
+    return mapped  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ from scorer.pools import Entry, Pool, check_name
 from scorer.ranking.manifest import Manifest
 from scorer.ranking.part import digest
 from scorer.segmentation import part, pictures
-from scorer.segmentation.network import PlainNetwork, open_network
+from scorer.segmentation.network import PlainNetwork, open_segmenter
 from scorer.segmentation.part import Done
 from scorer.segmentation.pictures import Folders
 from scorer.segmentation.segmenter import Manner, segment
@@ -68,7 +68,8 @@ class Segments:
             check_name(entry.name)
             source = self.pool.read(entry, stop)
             found = segment(self.network, source, self.wanted.manner)
-            pictures.write(folders, entry.name, source, found, self.network.contract.colours)
+            contract = self.network.contract
+            pictures.write(folders, entry.name, source, found, contract.classes, contract.colours)
         except BadImage as error:
             return Done(entry.name, reason=error.reason, detail=error.detail)
         return Done(entry.name, *found.label.shape)
@@ -80,8 +81,7 @@ class Segments:
 
     def _stamp(self, entries: list[Entry]) -> str:
         """A hash of all that the masks depend on."""
-        folders = self.wanted.folders
-        options = (self.wanted.manner, folders.confidence is None, folders.overlay is None)
+        options = (self.wanted.manner, sorted(self.wanted.folders.wanted))
         images = [(*entry,) for entry in entries]
         decoding, computing = provenance.decoding(), provenance.computing(self.network.name)
         return digest([self.network.contract.sha256, options, images, decoding, computing])
@@ -101,7 +101,7 @@ class Segmenting:
 
     def open(self) -> Segments:
         """The shards, ready to be segmented in this process."""
-        network = open_network(self.runtime, self.graph, workers=self.workers)
+        network = open_segmenter(self.runtime, self.graph, workers=self.workers)
         if network.contract.sha256 != self.sha256:
             raise BadGraph(
                 f"{self.graph} is another network than the one that this began with",

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +59,7 @@ def write(
     return path
 
 
-def encoded(picture: Image.Image, kind: str, **options: int) -> bytes:
+def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
     """A picture as the bytes of a file; kind and options: Pillow's."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)

@@ -11,12 +11,13 @@ import anyio.to_thread
 from fastapi import FastAPI, Response
 
 from scorer import __version__
-from scorer.service import annotating, requests, responses, teaching
+from scorer.service import annotating, requests, responses, segmenting, teaching
 from scorer.service.annotation import Annotation
 from scorer.service.guard import Guard, Limits
 from scorer.service.inbox import Inbox
 from scorer.service.metrics import Metrics
 from scorer.service.scoring import Scoring
+from scorer.service.segmenting import Segmenter
 
 _PAGE = files("scorer.service") / "page"
 _KINDS = {  # of files that are served, by their suffix
@@ -37,9 +38,11 @@ def create(
     token: str | None = None,
     limits: Limits | None = None,
     inbox: Inbox | None = None,
+    segmenter: Segmenter | None = None,
 ) -> FastAPI:
     """The application. token: what every request must bring; None: only this machine may ask.
-    inbox: where a process that learns elsewhere may put graphs.
+    inbox: where a process that learns elsewhere may put graphs. segmenter: of the images that are
+    sent to be segmented.
     """
     limits, served, metrics = limits or Limits(), annotation.served, Metrics(annotation, scoring)
 
@@ -53,7 +56,8 @@ def create(
         title="balentacq", version=__version__, docs_url=None, redoc_url=None, lifespan=life
     )
     app.add_middleware(
-        Guard, token=token, limits=limits, uploads=requests.UPLOADS | teaching.UPLOADS,
+        Guard, token=token, limits=limits,
+        uploads=requests.UPLOADS | teaching.UPLOADS | segmenting.UPLOADS,
         graph=lambda: served.runtime.contract.sha256, metrics=metrics,
     )  # fmt: skip
     responses.add(app)
@@ -62,6 +66,7 @@ def create(
     annotating.add(app, annotation)
     teaching.add(app, annotation, inbox)
     requests.add(app, scoring, limits)
+    segmenting.add(app, segmenter, limits)
     requests.describe(app)
     return app
 

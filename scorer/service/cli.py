@@ -14,6 +14,11 @@ from scorer.runtimes import options as runtime_options
 @options.pool()
 @options.graph
 @click.option(
+    "--network",
+    type=options.FILE,
+    help="Plain network that segments the images that are sent to /v1/segment.  [default: none]",
+)
+@click.option(
     "--labels",
     type=options.FILE,
     default="labels.db",
@@ -122,7 +127,8 @@ def serve_command(**given: Any) -> None:
     page goes on; trainer fit and scorer rank read the same file. Several annotators at once are
     never asked for the same pixel.
 
-    Other programs send images to /v1/rank, or tensors to /v2 (Open Inference Protocol). SIGHUP, or
+    Other programs send images to /v1/rank, to /v1/segment with --network, or tensors to /v2 (Open
+    Inference Protocol). SIGHUP, or
     POST /v1/reload, takes a new graph under the same name without stopping; SIGTERM finishes what
     was accepted.
 
@@ -132,6 +138,8 @@ def serve_command(**given: Any) -> None:
       scorer serve --min-distance 12 --port 8080
       scorer serve --host 0.0.0.0 --new-classes --ahead 8 --audit 0.1 --learner
       curl -F images=@street.jpg 'http://127.0.0.1:8000/v1/rank?n=5'
+      scorer serve --network network.onnx
+      curl -H accept:image/png -F images=@street.jpg http://127.0.0.1:8000/v1/segment > mask.png
       trainer fit --labels labels.db
     """
     try:

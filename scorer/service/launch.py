@@ -22,6 +22,7 @@ from scorer.runtimes import choose, open_graph
 from scorer.runtimes.base import Runtime
 from scorer.runtimes.blank import Blank, is_blank
 from scorer.runtimes.kept import Features, open_halves
+from scorer.segmentation.network import open_segmenter
 from scorer.service import address, app
 from scorer.service.annotation import Annotation
 from scorer.service.connection import Connection
@@ -29,6 +30,7 @@ from scorer.service.guard import Limits, is_loopback
 from scorer.service.inbox import Inbox
 from scorer.service.instance_lock import instance_lock
 from scorer.service.scoring import Scoring
+from scorer.service.segmenting import Segmenter
 from scorer.service.served import Served
 
 
@@ -38,6 +40,7 @@ class ServeOptions:
 
     where: str
     graph: Path
+    network: Path | None
     labels: Path
     n: int
     min_distance: float | None
@@ -78,6 +81,13 @@ class ServeOptions:
         name, workers = choose(self.runtime, self.precision, self.graph), self.threads or cores()
         return open_graph(name, path, workers=workers, precision=self.precision)
 
+    def segmenter(self) -> Segmenter | None:
+        """What answers those who send images to be segmented. Raises BadGraph."""
+        if self.network is None:
+            return None
+        opened = open_segmenter(self.runtime, self.network, workers=self.threads or cores())
+        return Segmenter(opened, waiting=self.waiting)
+
     def store(self, served: Served) -> Store:
         """The label store, with the classes that were added to the graph's. Raises BadLabels."""
         if not self.new_classes:
@@ -101,6 +111,7 @@ def serve(options: ServeOptions) -> None:
             remedy="give --ahead, such as --ahead 8",
         )
     served, pool = options.opened(), _confined(options.where)
+    segmenter = options.segmenter()
     with closing(address.listen(options.host, options.port)) as listening, instance_lock(labels):
         store = options.store(served)
         if not is_blank(served.runtime.contract):
@@ -111,7 +122,7 @@ def serve(options: ServeOptions) -> None:
             ahead=options.ahead, audit=options.audit,
         )  # fmt: skip
         say(f"{len(pool)} images in {options.where}; answers go into {labels}")
-        _run(options, annotation, listening)
+        _run(options, annotation, segmenter, listening)
     say(f"answers are in {labels}; next: trainer fit --labels {labels}")
 
 
@@ -122,7 +133,12 @@ def _confined(where: str) -> Index:
     return pool
 
 
-def _run(options: ServeOptions, annotation: Annotation, listening: socket) -> None:
+def _run(
+    options: ServeOptions,
+    annotation: Annotation,
+    segmenter: Segmenter | None,
+    listening: socket,
+) -> None:
     """Answer requests until a signal ends it."""
     own = os.environ.get(TOKEN) or secrets.token_urlsafe()
     token = None if is_loopback(options.host) else own
@@ -131,7 +147,14 @@ def _run(options: ServeOptions, annotation: Annotation, listening: socket) -> No
     inbox = Inbox(options.graph, options.open) if options.learner else None
     server = uvicorn.Server(
         uvicorn.Config(
-            app.create(annotation, scoring, token=token, limits=limits, inbox=inbox),
+            app.create(
+                annotation,
+                scoring,
+                token=token,
+                limits=limits,
+                inbox=inbox,
+                segmenter=segmenter,
+            ),
             http=Connection,
             log_level="warning",
             server_header=False,
@@ -149,6 +172,8 @@ def _run(options: ServeOptions, annotation: Annotation, listening: socket) -> No
             server.run(sockets=[listening])
     finally:
         scoring.stop()
+        if segmenter is not None:
+            segmenter.stop()
         annotation.stop()
     if not server.started:
         raise Failure("the service could not start", remedy="the log above gives the reason")

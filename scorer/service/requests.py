@@ -18,7 +18,7 @@ from scorer.service.inference import MODEL, Inference
 from scorer.service.scoring import Scored, Scoring
 from scorer.service.upload import Upload
 
-_MOST_FILES = 64
+MOST_FILES = 64
 _LONGEST_NAME = 4096
 _PARSERS = 2  # requests with tensors that are parsed, or written, at a time
 _REFERENCE = "#/components/schemas/{model}"
@@ -63,21 +63,21 @@ def _add_rank(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
 
         An image that cannot be used has an `error` in its place; the others are answered.
         """
-        if len(images) > _MOST_FILES:
-            raise HTTPException(413, f"at most {_MOST_FILES} images in a request")
+        if len(images) > MOST_FILES:
+            raise HTTPException(413, f"at most {MOST_FILES} images in a request")
         distance = AUTO if min_distance == "auto" else min_distance
         works = [
-            Upload(_name(file), await file.read(), n, distance, seed, want_map) for file in images
+            Upload(name_of(file), await file.read(), n, distance, seed, want_map) for file in images
         ]
         futures = scoring.submit(works)
-        await _done(futures, limits.seconds)
+        await done(futures, limits.seconds)
         for future in futures:
             if future.exception() is None:
                 response.headers[GRAPH] = future.result().contract.sha256
         return {"images": [_of_image(work, one) for work, one in zip(works, futures, strict=True)]}
 
 
-def _name(file: UploadFile) -> str:
+def name_of(file: UploadFile) -> str:
     """As text that can be sent back: a client may call a file anything."""
     return (file.filename or "image").encode("utf-8", "replace").decode()[:_LONGEST_NAME]
 
@@ -89,7 +89,7 @@ def _of_image(work: Upload, future: "Future[Scored]") -> Any:
     return future.result().answer
 
 
-async def _done(futures: "Sequence[Future[Scored]]", seconds: float) -> None:
+async def done(futures: "Sequence[Future[Any]]", seconds: float) -> None:
     """Wait until all have their answer, or HTTPException 503."""
     waiting = [asyncio.wrap_future(future) for future in futures]
     try:
@@ -131,7 +131,7 @@ def _add_inference(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
         content, length = await request.body(), request.headers.get(inference.HEADER)
         raw = await to_thread.run_sync(inference.read, content, length, limiter=parsing)
         (future,) = scoring.submit([raw])
-        await _done([future], limits.seconds)
+        await done([future], limits.seconds)
         scored = future.result()
         body, end = await to_thread.run_sync(inference.written, raw, scored, limiter=parsing)
         headers = {GRAPH: scored.contract.sha256}

@@ -18,12 +18,17 @@ import onnx
 import pytest
 from click.testing import CliRunner
 
-from export import builder, engine, operators
+from export import builder, engine, operators, plain
 from export.cli import main
+from export.graph import save
 from scorer import cli
 from scorer.contract import ACQUISITIONS, VERSION
 from scorer.errors import BadGraph, BadInput, NoGpu
+from scorer.plain import CLASS_MAP, PROBABILITIES
 from scorer.runtimes import choose, gpu, sidecar, tensorrt
+from scorer.segmentation.network import open_network
+from trainer import networks
+from trainer.model import Card
 
 pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX has no build for this platform")
 
@@ -41,7 +46,7 @@ VARIANTS = [
     ("balentacq", {"with_map": False}),
     *((acquisition, {"target": "cpu"}) for acquisition in ACQUISITIONS),
 ]
-# The layout for CPUs is not built on a GPU, and strides change sizes alone: what they have in
+# The raster for CPUs is not built on a GPU, and strides change sizes alone: what they have in
 # common with the others is enough.
 CASES = [
     pytest.param(*one, marks=[pytest.mark.slow] * is_rare)
@@ -67,6 +72,33 @@ def test_tensorrt_builds_every_variant(
     half = {"float16": "half", "bfloat16": "bf16"}.get(built.contract.precision)
     assert "float" in built.precisions
     assert half is None or built.precisions[half] > 40
+
+
+@pytest.mark.parametrize(
+    ("output", "precision"),
+    [
+        (CLASS_MAP, "float16"),
+        pytest.param(PROBABILITIES, "float32", marks=pytest.mark.slow),
+    ],
+)
+def test_a_plain_network_is_an_engine_too(output: str, precision: str, tmp_path: Path) -> None:
+    card = Card(
+        network=networks.NAMES[0], dropout=0.2, dropout_kind="channel", classes=("a", "b", "c"),
+        colours=((0, 0, 0), (0, 0, 1), (0, 0, 2)), height=64, width=96, pretrained="none",
+    )  # fmt: skip
+    network, graph, out = card.build().eval(), tmp_path / "network.onnx", tmp_path / "n.engine"
+    contract = plain.contract_for(
+        network, card, plain.PlainOptions(output=output, precision=precision)
+    )
+    save(plain.bake(network, contract), graph)
+    built = engine.build(graph, out, RTX)
+    assert built.contract == contract
+    assert sidecar.read(out, out.read_bytes()) == built
+    inspected = CliRunner().invoke(cli.main, ["inspect", str(out)])
+    assert f"output         {output}: " in inspected.stdout
+    _needs_no_gpu()
+    with pytest.raises(NoGpu, match="driver"):
+        open_network("auto", out, workers=1)
 
 
 def test_an_operator_that_tensorrt_lacks_is_named(baked: Graph, tmp_path: Path) -> None:

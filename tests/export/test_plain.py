@@ -9,15 +9,15 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from PIL import Image
 
-from export import plain
+from export import any_size, plain
 from export.cli import main
 from export.graph import save
 from export.plain import PlainOptions
 from export.quantise import quantised
-from scorer.errors import BadPool
+from scorer.errors import BadInput, BadPool
 from scorer.plain import CLASS_MAP, INT8, METADATA_KEY, PROBABILITIES, PlainContract
 from scorer.pools import open_pool
 from trainer import model, networks
@@ -162,3 +162,98 @@ def test_the_command_writes_it_and_refuses_what_has_no_effect(
     assert "give it with --plain" in refused.output
     refused = invoke(main, ["onnx", "--image-layout", "nchw"])
     assert "--image-layout is of no effect: give it with --plain" in refused.output
+
+
+SIZED = ("pixelhead-mobilenetv2", "deeplabv3plus-mobilenetv2", "fpn-resnet50")
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "layout"),
+    [
+        (networks.NAMES[0], PROBABILITIES, "nhwc"),
+        (networks.NAMES[0], CLASS_MAP, "nchw"),
+        *(pytest.param(one, PROBABILITIES, "nchw", marks=pytest.mark.slow) for one in SIZED),
+    ],
+)
+def test_any_size_is_taken(name: str, output: str, layout: str, tmp_path: Path) -> None:
+    made, card = network(name)
+    path = tmp_path / "network.onnx"
+    contract = write(path, made, card, any_size=True, output=output, layout=layout)
+    assert (contract.multiple, contract.grid) == (32, SIZE)
+    for size in ((32, 32), (96, 160)):
+        given = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
+        with torch.inference_mode():
+            expected = upsample(made(torch.from_numpy(given)), size).softmax(1).numpy()
+        found = run(path, given if layout == "nhwc" else given.transpose(0, 3, 1, 2))
+        if output == PROBABILITIES:
+            np.testing.assert_allclose(found, expected, atol=2e-4)
+        else:
+            assert (found == expected.argmax(1)).mean() > 0.999
+
+
+def test_a_graph_that_depends_on_its_size_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, card = network()
+    monkeypatch.setattr(any_size, "free", lambda *_: None)  # the size of the trace stays in it
+    with pytest.raises(BadInput, match="depends on the size of its input"):
+        write(tmp_path / "network.onnx", made, card, any_size=True)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model and four photographs."""
+    monkeypatch.chdir(tmp_path)
+    made, card = network()
+    with torch.no_grad():
+        made.classifier.weight *= 30  # so that it is sure of its classes
+    model.save(tmp_path / "model.safetensors", made, card)
+    (tmp_path / "images").mkdir()
+    for index, pixels in enumerate(images(4)):
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{index}.png")
+    return tmp_path
+
+
+def invoke(*words: str) -> Result:
+    return CliRunner().invoke(main, words)
+
+
+@pytest.mark.parametrize(
+    "options", [("--result", PROBABILITIES), ("--precision", "fp16", "--image-layout", "nchw")]
+)
+def test_it_is_verified_as_scoring_graphs_are(home: Path, options: tuple[str, ...]) -> None:
+    assert invoke("onnx", "--plain", *options).exit_code == 0
+    passed = invoke("verify", "--graph", "network.onnx")
+    assert passed.exit_code == 0, passed.output
+    assert "PASS: network.onnx does what model.safetensors does" in passed.stderr
+    graph = onnx.load("network.onnx")
+    wrong = next(one for one in graph.graph.initializer if one.name.endswith("classifier.weight"))
+    values = onnx.numpy_helper.to_array(wrong)
+    wrong.CopyFrom(onnx.numpy_helper.from_array(-values, wrong.name))
+    onnx.save(graph, "network.onnx")
+    failed = invoke("verify", "--graph", "network.onnx")
+    assert failed.exit_code == 1
+    assert "of the pixels have another class" in failed.stderr
+
+
+def test_what_int8_costs_is_said(home: Path) -> None:
+    said = invoke("onnx", "--plain", "--precision", "int8")
+    assert said.exit_code == 0, said.output
+    assert "of the pixels of 4 images keep their class; for the mIoU" in " ".join(
+        said.stderr.split()
+    )
+    (home / "masks").mkdir()
+    with torch.inference_mode():
+        label = network()[0](torch.from_numpy(images(4))).argmax(1).numpy().astype(np.uint8)
+    for index, one in enumerate(label):
+        Image.fromarray(one).resize(SIZE[::-1], Image.Resampling.NEAREST).save(
+            home / "masks" / f"{index}.png"
+        )
+    (home / "dataset.toml").write_text(
+        'version = 1\nsize = "64x96"\n[train]\nimages = "images"\n[val]\nimages = "images"\n'
+        'masks = "masks"\n[classes]\nnames = ["sky", "road", "car"]\n'
+        'colours = ["#ff0000", "#00ff00", "#0000ff"]\nignore = 255\n'
+    )
+    said = invoke("onnx", "--plain", "--precision", "int8", "--result", PROBABILITIES)
+    assert said.exit_code == 0, said.output
+    assert "of mIoU lost on [val]" in " ".join(said.stderr.split())

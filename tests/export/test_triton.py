@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import byhand
 import onnx
 import pytest
 from click.testing import CliRunner
@@ -103,3 +104,18 @@ def test_the_command(tiny: Graph, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "tritonserver --model-repository=" in result.stderr
     assert CliRunner().invoke(main, ["triton", str(tmp_path / "no.onnx")]).exit_code == 5
+
+
+@pytest.mark.parametrize(("multiple", "dims"), [(None, [8, 12, 3]), (4, [-1, -1, 3])])
+def test_a_plain_network_is_a_model_of_its_own(
+    multiple: int | None, dims: list[int], tiny: Graph, tmp_path: Path
+) -> None:
+    contract = byhand.save_network(tmp_path / "network.onnx", multiple=multiple)
+    for graph in (tiny(), tmp_path / "network.onnx"):
+        triton.write(graph, tmp_path / "models", triton.RepositoryOptions(device="cpu"))
+    config = parsed(tmp_path / "models", "network")
+    assert [(one.name, list(one.dims)) for one in config.input] == [("image", dims)]
+    (output,) = config.output
+    assert (output.name, list(output.dims)) == ("probabilities", [2, *(dims[:2])])
+    assert config.parameters["contract_sha256"].string_value == contract.sha256
+    assert (tmp_path / "models" / "scorer" / "1").is_dir()

@@ -9,6 +9,7 @@ from contracts import CONTRACT
 
 from scorer.contract import ACQUISITIONS, VERSION, Contract
 from scorer.errors import BadGraph
+from scorer.plain import described
 
 
 def test_json_there_and_back_is_the_same_contract() -> None:
@@ -98,8 +99,8 @@ def test_noise_and_random_pool_follow_from_the_acquisition(acquisition: str) -> 
 
 
 def test_the_description_names_every_field_and_the_hash() -> None:
-    described = dict(CONTRACT.described())
-    assert set(described) == set(asdict(CONTRACT)) | {"sha256"}
-    assert described["classes"] == "sky, café"
-    assert described["colours"] == "#010203 #ff0010"
-    assert described["sha256"] == CONTRACT.sha256
+    values = dict(described(CONTRACT))
+    assert set(values) == set(asdict(CONTRACT)) | {"sha256"}
+    assert values["classes"] == "sky, café"
+    assert values["colours"] == "#010203 #ff0010"
+    assert values["sha256"] == CONTRACT.sha256

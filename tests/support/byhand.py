@@ -1,8 +1,11 @@
-"""A scoring graph written by hand: bright pixels score highest, in a fraction of a millisecond."""
+"""Graphs written by hand: bright pixels score highest, in a fraction of a millisecond."""
 
 from pathlib import Path
 
 from scorer.contract import METADATA_KEY, Contract
+from scorer.images.preprocessing import AS_IT_IS
+from scorer.plain import METADATA_KEY as NETWORK_KEY
+from scorer.plain import PROBABILITIES, PlainContract
 
 CLASSES = ("sky", "road", "car", "tree", "person")
 COLOURS = ((70, 130, 180), (128, 64, 128), (0, 0, 142), (107, 142, 35), (220, 20, 60))
@@ -81,3 +84,33 @@ def _brightness(contract: Contract) -> str:
         class32 = Cast<to = 6>(class)
         label = Where(gone, minus, class32)
     }}"""
+
+
+def save_network(path: Path, *, multiple: int | None = None) -> PlainContract:
+    """A plain network of 8x12 and two classes: bright pixels are of the second."""
+    import onnx
+
+    contract = PlainContract(
+        network="by hand", height=8, width=12, classes=("dark", "bright"),
+        colours=((0, 0, 0), (255, 255, 255)), output=PROBABILITIES, layout="nhwc",
+        precision="float32", preprocessing=AS_IT_IS, weights_sha256="", multiple=multiple,
+    )  # fmt: skip
+    model = onnx.parser.parse_model(_NETWORK)
+    onnx.helper.set_model_props(model, {NETWORK_KEY: contract.to_json()})
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+    return contract
+
+
+_NETWORK = """<ir_version: 10, opset_import: ["" : 18]>
+    network (uint8[B, 8, 12, 3] image) => (float[B, 2, 8, 12] probabilities)
+    <int64[1] last = {3}, int64[1] second = {1}, float most = {255}, float one = {1}>
+    {
+        levels = Cast<to = 1>(image)
+        grey = ReduceMean<keepdims = 0>(levels, last)
+        share = Div(grey, most)
+        rest = Sub(one, share)
+        dark = Unsqueeze(rest, second)
+        bright = Unsqueeze(share, second)
+        probabilities = Concat<axis = 1>(dark, bright)
+    }"""

@@ -22,8 +22,8 @@ from export.plain import PlainOptions
 from scorer.cli import main
 from scorer.errors import BadGraph, BadInput, BadPool, Failure
 from scorer.plain import CLASS_MAP, PROBABILITIES
-from scorer.segmentation import tiles
-from scorer.segmentation.network import open_network
+from scorer.segmentation import segmenter, tiles
+from scorer.segmentation.network import open_segmenter
 from trainer import model
 
 SIZE, IMAGES = (64, 96), 6
@@ -63,6 +63,10 @@ def segment(made: Path, *more: str, code: int = 0) -> str:
         raise ended.value.__context__
     assert (ended.value.code or 0) == code, said.getvalue()
     return said.getvalue()
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def masks(folder: Path) -> dict[str, Array]:
@@ -129,11 +133,56 @@ def test_pixels_that_are_not_sure_get_no_class(made: Path, home: Path) -> None:
             assert picture.size == (100, 72)
 
 
-def test_processes_write_the_same_masks(made: Path, home: Path) -> None:
+def test_the_probabilities_and_the_uncertainty_are_those_of_the_confidence(
+    made: Path, home: Path
+) -> None:
+    segment(made, "--soft", "soft", "--uncertainty", "unsure", "--confidence", "sure")
+    for name, label in masks(home / "segmented").items():
+        with np.load((home / "soft" / name).with_suffix(".npz")) as archive:
+            soft, names = archive["probabilities"].astype(np.float64), list(archive["classes"])
+        assert soft.shape == (len(names), *label.shape)
+        np.testing.assert_allclose(soft.sum(0), 1, atol=3e-3)
+        sure = np.asarray(Image.open(home / "sure" / name)) / 255
+        np.testing.assert_allclose(soft.max(0), sure, atol=4e-3)
+        with Image.open(home / "unsure" / name) as picture:
+            assert picture.mode == "I;16"
+            assert picture.text["unit"] == "nat"  # type: ignore[attr-defined]
+            nats = np.asarray(picture) * float(picture.text["scale"])  # type: ignore[attr-defined]
+        entropy = -(soft * np.log(np.maximum(soft, 1e-12))).sum(0)
+        np.testing.assert_allclose(nats, entropy, atol=1e-2)
+
+
+def test_probabilities_of_tiles_wait_in_a_file(
+    made: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Image.open(home / "images" / "toy_00.png") as small:
+        large = small.resize((480, 320), Image.Resampling.BICUBIC)
+    for path in (home / "images").iterdir():
+        path.unlink()
+    large.save(home / "images" / "large.png")
+    segment(made, "--soft", "memory")
+    monkeypatch.setattr(segmenter, "_ON_DISK", 0)
+    segment(made, "--soft", "disk", "--out", "again")
+    one, other = ((home / name / "large.npz").read_bytes() for name in ("memory", "disk"))
+    assert one == other
+
+
+@pytest.mark.parametrize("executor", ["processes", pytest.param("ray", marks=pytest.mark.slow)])
+def test_every_executor_writes_the_same_masks(made: Path, home: Path, executor: str) -> None:
     segment(made, "--out", "one")
-    segment(made, "--out", "two", "--executor", "processes", "--shard", "2")
-    one, two = ({p.name: p.read_bytes() for p in (home / n).iterdir()} for n in ("one", "two"))
-    assert one == two
+    segment(made, "--out", "two", "--executor", executor, "--shard", "2")
+    assert files(home / "one") == files(home / "two")
+
+
+def test_tasks_of_a_queue_write_the_same_masks(made: Path, home: Path) -> None:
+    segment(made, "--out", "one")
+    task = ("--out", "two", "--shard", "2", "--task")
+    assert f"{IMAGES} images listed in 3 parts" in segment(made, *task, "list")
+    assert "task 1 of 2: 2 images segmented" in segment(made, *task, "1/2")
+    assert len(masks(home / "two")) == 2
+    assert "task 0 of 2: 4 images segmented" in segment(made, *task, "0/2")
+    assert f"{IMAGES} of the images were segmented" in segment(made, *task[:-1])
+    assert files(home / "one") == files(home / "two")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system kills otherwise")
@@ -167,9 +216,9 @@ def test_killed_again_and_again_it_ends_in_the_same_bytes(made: Path, home: Path
 
 def test_what_cannot_be_segmented_is_refused(made: Path, home: Path) -> None:
     with pytest.raises(BadGraph, match="class map"):
-        open_network("auto", made / "classes.onnx", workers=1)
+        open_segmenter("auto", made / "classes.onnx", workers=1)
     with pytest.raises(BadGraph, match="does not exist"):
-        open_network("auto", made / "nothing.onnx", workers=1)
+        open_segmenter("auto", made / "nothing.onnx", workers=1)
     shutil.copy(home / "images" / "toy_00.png", home / "images" / "toy_00.jpg")
     with pytest.raises(BadInput, match=r"another image .* the same mask, toy_00\.png"):
         segment(made)
@@ -210,7 +259,7 @@ def test_an_image_that_is_too_large_is_a_row(made: Path, home: Path) -> None:
 def test_masks_that_people_have_made_are_not_written_over(made: Path, home: Path) -> None:
     shutil.copytree(made / "masks", home / "mine")
     before = {path.name: path.read_bytes() for path in (home / "mine").iterdir()}
-    for option in ("--out", "--confidence", "--overlay"):
+    for option in ("--out", "--confidence", "--uncertainty", "--soft", "--overlay"):
         with pytest.raises(BadInput, match="mine is a folder with files in it"):
             segment(made, option, "mine")
     assert {path.name: path.read_bytes() for path in (home / "mine").iterdir()} == before
@@ -226,4 +275,4 @@ def test_masks_that_people_have_made_are_not_written_over(made: Path, home: Path
 def test_a_scoring_graph_is_no_plain_network(made: Path, home: Path, tiny: object) -> None:
     graph = tiny()  # type: ignore[operator]
     with pytest.raises(BadGraph, match="no plain network"):
-        open_network("auto", graph, workers=1)
+        open_segmenter("auto", graph, workers=1)

@@ -1,0 +1,25 @@
+"""What stands behind the features of a plain network, in PyTorch."""
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from scorer.plain import PROBABILITIES
+from trainer.network import Scorable, upsample
+
+
+class PlainTail(nn.Module):
+    """Features to what the graph gives: the classifier without dropout, enlarged to the input."""
+
+    def __init__(self, network: Scorable, size: tuple[int, int], output: str) -> None:
+        super().__init__()
+        self.classifier, self.size, self.output = network.classifier, size, output
+        self.align_corners = network.align_corners
+
+    def forward(
+        self, features: Float[Tensor, "B K h w"]
+    ) -> Float[Tensor, "B C H W"] | UInt8[Tensor, "B H W"]:
+        scores = upsample(self.classifier(features), self.size, align_corners=self.align_corners)
+        if self.output == PROBABILITIES:
+            return scores.softmax(1)
+        return scores.argmax(1).to(torch.uint8)
