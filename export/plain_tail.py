@@ -21,5 +21,7 @@ class PlainTail(nn.Module):
     ) -> Float[Tensor, "B C H W"] | UInt8[Tensor, "B H W"]:
         scores = upsample(self.classifier(features), self.size, align_corners=self.align_corners)
         if self.output == PROBABILITIES:
-            return scores.softmax(1)
+            # Not softmax: along the second axis ONNX Runtime turns the whole tensor for it.
+            powers = (scores - scores.amax(1, keepdim=True)).exp()
+            return powers / powers.sum(1, keepdim=True)
         return scores.argmax(1).to(torch.uint8)

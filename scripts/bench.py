@@ -33,6 +33,7 @@ from contestants import Run, Setting
 
 from scorer import bench
 from scorer.console import cores
+from scorer.plain import OUTPUTS
 from scorer.pools import Index, list_pool
 
 ROOT = Path(__file__).parent.parent
@@ -122,6 +123,8 @@ def _bake(setting: Setting, folder: Path) -> None:
     print(f"\n### {setting}\n", flush=True)
     contestants.bake_plain(setting, _file(folder, setting, "plain"))
     contestants.bake(setting, _file(folder, setting, "strips"))
+    for output in OUTPUTS:
+        contestants.bake_deployed(setting, _file(folder, setting, output), output)
     if setting.passes == MANY.passes:
         return
     contestants.bake(setting, _file(folder, setting, "whole"), target="gpu")
@@ -130,6 +133,10 @@ def _bake(setting: Setting, folder: Path) -> None:
 
 
 def _field(setting: Setting, folder: Path) -> Iterator[Contestant]:
+    for output in OUTPUTS:
+        path = _file(folder, setting, output)
+        name = f"export --plain, {output.replace('_', ' ')}, ONNX Runtime"
+        yield Contestant(name, partial(contestants.onnxruntime, path))
     strips = _file(folder, setting, "strips")
     yield Contestant("this graph, ONNX Runtime", partial(contestants.onnxruntime, strips))
     if setting.passes == MANY.passes:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:  # a process has in memory only what its contestant needs
     import torch
 
+    from trainer.model import Card
     from trainer.network import BayesianNetwork
 
 Image = npt.NDArray[np.uint8]  # [1, H, W, 3]
@@ -46,9 +47,30 @@ def bake(
 ) -> None:
     """Export the scoring graph of a setting, with random weights: they don't change the cost."""
     from export import graph
+
+    options = graph.GraphOptions(
+        passes=setting.passes, stride=stride, target=target, precision=precision
+    )
+    network = network_of(setting)
+    contract = graph.contract_for(network, _card(setting), options)
+    graph.save(graph.bake(network, contract), path)
+
+
+def bake_deployed(setting: Setting, path: Path, output: str) -> None:
+    """Export the network alone as python -m export onnx --plain does, to a class map or to
+    probabilities.
+    """
+    from export import graph, plain
+
+    network = network_of(setting)
+    contract = plain.contract_for(network, _card(setting), plain.PlainOptions(output=output))
+    graph.save(plain.bake(network, contract), path)
+
+
+def _card(setting: Setting) -> "Card":
     from trainer.model import Card
 
-    card = Card(
+    return Card(
         network=setting.network,
         dropout=setting.rate,
         dropout_kind="channel",
@@ -58,12 +80,6 @@ def bake(
         width=setting.size[1],
         pretrained="none",
     )
-    options = graph.GraphOptions(
-        passes=setting.passes, stride=stride, target=target, precision=precision
-    )
-    network = network_of(setting)
-    contract = graph.contract_for(network, card, options)
-    graph.save(graph.bake(network, contract), path)
 
 
 def bake_plain(setting: Setting, path: Path, *, batch: int = 1, precision: str = "float32") -> None:

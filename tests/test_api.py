@@ -87,8 +87,13 @@ def test_the_lines_that_run_a_plain_network(
     monkeypatch.chdir(home)
     with pytest.raises(SystemExit):
         export_main(["onnx", "--plain", "--result", "probabilities"])
-    (block,) = BLOCK.findall((ROOT / "docs" / "segment.md").read_text("utf-8"))
-    exec(block, {})
+    with pytest.raises(SystemExit):
+        main(["segment", "--soft", "soft", "--uncertainty", "uncertain"])
+    soft, names = BLOCK.findall((ROOT / "docs" / "segment.md").read_text("utf-8"))
+    found: dict[str, Any] = {}
+    exec(soft, found)
+    assert found["probabilities"].shape[1:] == found["nats"].shape
+    exec(names, {})
     counts = eval(capsys.readouterr().out.splitlines()[-1])
     assert sum(counts.values()) == 64 * 96
     assert "road" in counts

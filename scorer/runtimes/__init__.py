@@ -117,7 +117,10 @@ def contract_of(path: Path) -> Contract | PlainContract:
         return sidecar.read(path, path.read_bytes()).contract
     on_cpu = next((name for name in ON_CPU if _installed(name)), "cpu")
     metadata = openvino.metadata_of(path) if on_cpu == "openvino" else cpu.metadata_of(path)
-    return any_contract(metadata, path)
+    found = any_contract(metadata, path)
+    if isinstance(found, Contract):
+        open_graph(on_cpu, path, workers=1)  # whether it keeps what it promises
+    return found
 
 
 def _installed(name: str) -> bool:

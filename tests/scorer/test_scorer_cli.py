@@ -478,7 +478,7 @@ def test_every_mistake_has_a_message_a_remedy_and_its_exit_code(mistake: str, ho
 
 REFUSED_GRAPHS: dict[str, tuple[dict[str, object], str]] = {
     "no contract": ({"without": True}, "carries no balentacq.contract"),
-    "a contract of another version": ({"version": 1}, "contract version 1, .* reads version 6"),
+    "a contract of another version": ({"version": 1}, "contract version 1, .* reads version 7"),
     "a contract that is no JSON": ({"text": "{"}, "contract cannot be read"),
     "a field too many": ({"extra": 1}, "lacks or adds fields"),
     "another size": ({"height": 32}, "do not fit its own contract"),
