@@ -29,11 +29,11 @@ def distances(
     same shares, 1 for no colour in common.
     """
     squares = np.add.outer((some**2).sum(axis=1), (others**2).sum(axis=1))
-    halves: npt.NDArray[np.float32] = np.maximum(squares - 2 * some @ others.T, 0) / 2
-    return np.sqrt(halves, dtype=np.float32)
+    found: npt.NDArray[np.float32] = np.sqrt(np.maximum(squares - 2 * some @ others.T, 0) / 2)
+    return found
 
 
 def vectors(palettes: list[bytes]) -> npt.NDArray[np.float32]:
     """Palettes as rows of length 1, up to rounding."""
     joined = np.frombuffer(b"".join(palettes), np.uint8).reshape(-1, SIZE)
-    return joined.astype(np.float32) / _ONE
+    return joined.astype(np.float32) / np.float32(_ONE)

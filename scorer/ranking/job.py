@@ -231,8 +231,8 @@ def _write_images(options: RankOptions, shards: Shards, summary: Summary) -> Non
     assert options.images is not None
     reasons, criteria = None, options.criteria
     if criteria.why:
-        contract = shards.runtime.contract
-        reasons = Reasons.of(_ranked(shards), contract, criteria.labels)
+        classes = shards.runtime.contract.classes
+        reasons = Reasons.of(_ranked(shards), classes, criteria.labels)
         summary.labelled = reasons.labelled
     first = image_table.write(options.images, _ranked(shards), options.images_by, reasons)
     summary.first = first if criteria.why else []

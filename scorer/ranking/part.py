@@ -108,9 +108,9 @@ def write(
     results: Sequence[Ranked | Skipped],
     classes: Sequence[str],
     stamp: Stamp,
-    *,
     n: int,
-    sights: bool = False,
+    *,
+    sights: bool,
 ) -> None:
     """It appears whole or not at all; the same results give the same bytes.
 

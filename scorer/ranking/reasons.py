@@ -7,7 +7,6 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from scorer.contract import Contract
 from scorer.labels import Labels
 from scorer.ranking.likeness import Likeness
 from scorer.selection.result import Ranked
@@ -45,10 +44,10 @@ class Reasons:
     likeness: Likeness | None
 
     @classmethod
-    def of(cls, images: Iterable[Ranked], contract: Contract, labels: Labels | None) -> Self:
+    def of(cls, images: Iterable[Ranked], classes: Sequence[str], labels: Labels | None) -> Self:
         """Memory grows with the labelled images, by 216 bytes each, not with the pool."""
         labels = labels or Labels({})
-        counts = np.zeros(len(contract.classes), np.int64)
+        counts = np.zeros(len(classes), np.int64)
         palettes = []
         for one in images:
             sight = _sight(one)
@@ -57,7 +56,7 @@ class Reasons:
                 palettes.append(sight.palette)
         shares = (counts / max(counts.sum(), 1)).tolist()
         likeness = Likeness.among(palettes)
-        return cls(contract.classes, shares, labels, len(palettes), likeness)
+        return cls(classes, shares, labels, len(palettes), likeness)
 
     def of_image(self, one: Ranked) -> Reason:
         sight, is_labelled = _sight(one), _is_labelled(one.image, self.labels)

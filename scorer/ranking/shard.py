@@ -96,7 +96,7 @@ class Shards:
         stamp = self.stamp(entries)
         classes = self.runtime.contract.classes
         part.write(
-            self.folder, shard, results, classes, stamp, n=self.criteria.n, sights=self.criteria.why
+            self.folder, shard, results, classes, stamp, self.criteria.n, sights=self.criteria.why
         )
         on_image()
 
