@@ -95,6 +95,8 @@ def test_nothing_else_changes(home: Path) -> None:
     assert Path("ranking.csv").read_bytes() == pixels
     plain = rows("plain.csv")
     assert list(plain) == list(explained)
+    scores = [float(row["score"]) for row in plain.values()]
+    assert scores == sorted(scores, reverse=True)
     columns = ["image", "rank", "score", "height", "width"]
     assert [list(row) for row in plain.values()] == [columns] * (NOISY + 1)
     for name, row in plain.items():
@@ -125,15 +127,22 @@ def test_parts_keep_what_tasks_have_seen(home: Path) -> None:
     assert f"{NOISY + 1} of the images were ranked by an earlier run" in result.stderr
     assert Path("images.csv").read_bytes() == whole
     table = pq.read_table("parts", columns=["image", "palette"]).to_pylist()
-    kept = {row["image"]: row["palette"] for row in table if row["palette"] is not None}
-    assert len(kept) == NOISY + 1
-    assert len(table) == 2 * (NOISY + 1), "in the first row of an image alone"
-    assert kept["red.png"] == palette.of(load(Path("images/red.png"), (8, 12)))
+    kept = [row for row in table if row["palette"] is not None]
+    assert len(table) == 2 * (NOISY + 1)
+    assert len(kept) == NOISY + 1, "in the first row of an image alone"
+    (red,) = (row["palette"] for row in kept if row["image"] == "red.png")
+    assert red == palette.of(load(Path("images/red.png"), (8, 12)))
 
 
-def test_parts_without_reasons_are_what_they_were(home: Path) -> None:
-    scorer("rank", "--n", 2, "--out", "parts")
+def test_parts_without_reasons_are_what_they_were_and_do_not_hold_for_reasons(
+    home: Path, tiny: Graph
+) -> None:
+    usual = ("rank", "--graph", tiny("bald"), "--n", 2, "--out", "parts")
+    scorer(*usual)
     assert not {"mean", "classes", "palette"} & set(pq.read_table("parts").column_names)
+    result = scorer(*usual, "--why", "--images-out", "images.csv")
+    assert "1 parts are of other options: scored again" in result.stderr
+    assert all(row["why"] for row in rows().values())
 
 
 def test_a_person_is_told_at_once(home: Path) -> None:
