@@ -96,6 +96,7 @@ def divide(  # noqa: PLR0913  # as many as scorer rank has options
     exclude: Location | None = None,
     seed: int = 0,
     batch: int = 1,
+    why: bool = False,
     shard: int = 64,
     listed: bool = False,
     runtime: str = "auto",
@@ -106,8 +107,8 @@ def divide(  # noqa: PLR0913  # as many as scorer rank has options
 
     Any process that sees the same files calls score(numbers) of what this returns, which is small
     when pickled; scorer rank with the same options then puts the parts of `out` together. listed:
-    another process has listed the pool, and its list is taken. The other arguments, and what is
-    raised, are those of rank.
+    another process has listed the pool, and its list is taken. why: as scorer rank --why does, for
+    the ranking of whole images. The other arguments, and what is raised, are those of rank.
     """
     from scorer.ranking.job import RankOptions, Run, list_only, listed_before  # noqa: PLC0415
     from scorer.ranking.shard import Criteria  # noqa: PLC0415  # pyarrow
@@ -124,6 +125,8 @@ def divide(  # noqa: PLR0913  # as many as scorer rank has options
         labels=labels,
         exclude=None if exclude is None else Path(exclude).absolute(),
         batch=batch,
+        uncertain=opened.contract.traits.zero_level if why else None,
+        why=why,
     )
     found = open_pool(str(pool)).absolute()
     run = Run(opened, found, Path(out).absolute(), RankOptions(criteria=criteria, shard=shard))

@@ -57,6 +57,7 @@ class Traits:
     random_pool: int | None = None
 
 
+RANDOM = "random"
 TRAITS = {
     "balentacq": Traits(zero_level=0.0, has_pole=True),
     "balent": Traits(zero_level=0.0),
@@ -64,7 +65,7 @@ TRAITS = {
     "powerbald": Traits(stochastic=True),
     "entropy": Traits(),
     "margin": Traits(random_pool=10),  # Shin et al. (PixelPick, 2021)
-    "random": Traits(stochastic=True),
+    RANDOM: Traits(stochastic=True),
 }
 ACQUISITIONS = tuple(TRAITS)
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scorer.contract import RANDOM, Contract
 from scorer.errors import BadInput, BadLabels
 from scorer.files import check_writable
 from scorer.pools import Pool, is_among
@@ -30,6 +31,15 @@ def check_places(out: Path, *others: Path | None) -> None:
         check_writable(path)
     if not parts.is_folder(out):
         _check_replaceable(out)
+
+
+def check_why(contract: Contract, *, why: bool) -> None:
+    """Refuse reasons from a map that holds none."""
+    if why and contract.acquisition == RANDOM:
+        raise BadInput(
+            "--why: this graph chooses pixels at random, and its map says nothing of an image",
+            remedy="export it with another --acquisition, such as balentacq",
+        )
 
 
 def check_pictures(folder: Path | None, pool: Pool) -> None:

@@ -80,10 +80,17 @@ from scorer.runtimes.base import Runtime
     "the share of its pixels that are uncertain.",
 )
 @click.option(
+    "--why",
+    is_flag=True,
+    help="Say of every whole image in --images-out why it is worth labels: its mean "
+    "uncertainty, the share of its pixels that are uncertain, the rare classes that are "
+    "predicted in it, and whether it is unlike the images in --labels.",
+)
+@click.option(
     "--uncertain",
     type=Number(-1e30, 1e30),
     help="Value of the uncertainty map from which on a pixel counts as uncertain, for "
-    "--images-by share.  [default: 0 for BalEnt]",
+    "--images-by share and --why.  [default: 0 for BalEnt]",
 )
 @click.option(
     "--against",
@@ -125,6 +132,7 @@ def rank_command(**given: Any) -> int:
       scorer rank --pool ./images --n 20 --budget 1000 --min-distance 12
       scorer rank --pool ./images --out next.csv --against ranking.csv
       scorer rank --pool ./images --images-out images.csv --report report.html
+      scorer rank --pool ./images --images-out images.csv --labels labels.csv --why
       scorer rank --pool s3://bucket/photographs --out ranking.parquet
       scorer rank --pool ./shards --executor ray --workers 8 --gpus 1 --out /shared/ranking
       scorer rank --pool ./images --json | head

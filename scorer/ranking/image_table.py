@@ -1,14 +1,21 @@
 """A ranking of whole images, for teams that label all of an image or nothing."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from scorer.ranking import table
+from scorer.ranking.reasons import Reason, Reasons
 from scorer.selection.result import Ranked
 
-COLUMNS = ("image", "rank", "score", "height", "width")
+FIRST = 20  # images that a person is shown
+_KINDS: table.Kinds = {"image": str, "rank": int, "score": float, "height": int, "width": int}
+COLUMNS = tuple(_KINDS)
+_REASONS: table.Kinds = {
+    "mean": float, "uncertain": float, "rare": str, "unlike": float, "why": str,
+}  # fmt: skip
 
 
 def _mean(image: Ranked) -> float | None:
@@ -31,24 +38,82 @@ WAYS: dict[str, Callable[[Ranked], float | None]] = {
 }  # fmt: skip
 
 
-def write(path: Path, images: Iterable[Ranked], by: str) -> int:
-    """Write all images that have a score, best first; returns how many.
+class _Image(NamedTuple):
+    score: float
+    name: str
+    height: int
+    width: int
+    reason: Reason | None
 
-    Memory grows with the pool, by some hundred bytes an image. Of equal scores the first in the
-    pool comes first.
+
+def write(
+    path: Path, images: Iterable[Ranked], by: str, reasons: Reasons | None = None
+) -> list[table.Row]:
+    """Write all images that have a score, best first, each with its reason if there are `reasons`;
+    return the first 20.
+
+    Memory grows with the pool, by some hundred bytes an image, and with reasons by some more for
+    each class. Of equal scores the first in the pool comes first.
     """
     found = [
-        (score, one.image, *one.geometry.image)
+        _Image(score, one.image, *one.geometry.image, _reason(one, reasons))
         for one in images
         if (score := WAYS[by](one)) is not None
     ]
-    order = np.argsort([-one[0] for one in found], kind="stable")
-    table.write(path, _rows(found, order.tolist()), COLUMNS)
-    return len(found)
+    found.sort(key=lambda one: -one.score)
+    first: list[table.Row] = []
+    table.write(path, _kept(_rows(found, reasons), first), _kinds(reasons))
+    return first
 
 
-def _rows(found: list[tuple[float, str, int, int]], order: list[int]) -> Iterator[table.Row]:
-    for rank, place in enumerate(order, start=1):
-        score, image, height, width = found[place]
-        values = (image, rank, float(f"{score:.9g}"), height, width)
-        yield dict(zip(COLUMNS, values, strict=True))
+def _reason(image: Ranked, reasons: Reasons | None) -> Reason | None:
+    return None if reasons is None else reasons.of_image(image)
+
+
+def _kinds(reasons: Reasons | None) -> table.Kinds:
+    """The columns: with reasons, those, and the share of every class."""
+    if reasons is None:
+        return _KINDS
+    return {**_KINDS, **_REASONS, **dict.fromkeys(map(_share_of, reasons.classes), float)}
+
+
+def _share_of(name: str) -> str:
+    return f"share of {name}"
+
+
+def _rows(found: Sequence[_Image], reasons: Reasons | None) -> Iterator[table.Row]:
+    means = np.sort([one.reason.mean for one in found if one.reason])
+    for rank, one in enumerate(found, start=1):
+        values = (one.name, rank, float(f"{one.score:.9g}"), one.height, one.width)
+        row: table.Row = dict(zip(COLUMNS, values, strict=True))
+        if reasons is not None and one.reason is not None:
+            above = float(np.searchsorted(means, one.reason.mean)) / len(means)
+            row |= _explained(one.reason, reasons, above)
+        yield row
+
+
+def _explained(reason: Reason, reasons: Reasons, above: float) -> table.Row:
+    """above: as in Reasons.sentence."""
+    names = reasons.classes
+    return {
+        "mean": _rounded(reason.mean),
+        "uncertain": _rounded(reason.uncertain),
+        "rare": ", ".join(names[index] for index in reason.rare),
+        "unlike": _rounded(reason.unlike),
+        "why": reasons.sentence(reason, above),
+    } | {
+        _share_of(name): _rounded(share)
+        for name, share in zip(names, reason.shares.tolist(), strict=True)
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.6g}")
+
+
+def _kept(rows: Iterable[table.Row], first: list[table.Row]) -> Iterator[table.Row]:
+    """The same rows; the first of them are put into a list, too."""
+    for row in rows:
+        if len(first) < FIRST:
+            first.append(row)
+        yield row

@@ -1,18 +1,21 @@
 """A ranking from a pool to its file: listed, scored shard by shard, put together at the end."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
 from scorer.errors import BadInput, BadPool
 from scorer.files import replacing
+from scorer.images.photograph import Encoded
 from scorer.pools import Pool
 from scorer.ranking import checks, image_table, manifest, parts, report, table
 from scorer.ranking.executors import Executor, threads
 from scorer.ranking.observer import Observer
 from scorer.ranking.part import RUNTIMES
+from scorer.ranking.reasons import Reasons
 from scorer.ranking.remaining import Remaining
 from scorer.ranking.shard import Criteria, Shards
 from scorer.ranking.summary import Summary, summarise
@@ -29,9 +32,10 @@ class RankOptions:
     """What to rank, and what of it to ask for.
 
     budget: pixels of the whole pool, of n per image at most. images: where a ranking of whole
-    images goes, by one of image_table.WAYS. report: where a page about the run goes. shard:
-    images of a part. resume: keep the parts that still hold. any_runtime: parts that another
-    runtime has scored are put together, if none is missing; never are two mixed.
+    images goes, by one of image_table.WAYS, with reasons where criteria.why. report: where a page
+    about the run goes. shard: images of a part. resume: keep the parts that still hold.
+    any_runtime: parts that another runtime has scored are put together, if none is missing; never
+    are two mixed.
     """
 
     criteria: Criteria = field(default_factory=Criteria)
@@ -145,6 +149,7 @@ def _begin(run: Run) -> None:
         distance=criteria.distance,
         want_map=criteria.want_map,
     )
+    checks.check_why(run.runtime.contract, why=criteria.why)
     if options.images is not None:
         table.check_suffix(options.images, "--images-out")
     if run.into_parts and options.budget is not None:
@@ -208,16 +213,37 @@ def _write(run: Run, shards: Shards, summary: Summary, start: float) -> None:
         classes = shards.runtime.contract.classes
         table.write(run.out, table.rows(_chosen(run, shards, summary), classes))
     if options.images is not None:
-        image_table.write(options.images, _ranked(shards), options.images_by)
+        _write_images(options, shards, summary)
     if options.report is not None:
         images, seconds = _chosen(run, shards, Summary()), monotonic() - start
         title = f"{run.out}: {run.pool.where}"
-        report.write(options.report, title, summary, images, seconds=seconds)
+        sources = _sources(run.pool, shards, [row["image"] for row in summary.first])
+        report.write(options.report, title, summary, images, seconds=seconds, sources=sources)
     if run.into_parts:
         _succeed(shards, summary)
     else:
         shards.manifest.close()
         parts.remove(run.folder)
+
+
+def _write_images(options: RankOptions, shards: Shards, summary: Summary) -> None:
+    """The ranking of whole images; why those at its top are there goes into the summary."""
+    assert options.images is not None
+    reasons, criteria = None, options.criteria
+    if criteria.why:
+        classes = shards.runtime.contract.classes
+        reasons = Reasons.of(_ranked(shards), classes, criteria.labels)
+        summary.labelled = reasons.labelled
+    first = image_table.write(options.images, _ranked(shards), options.images_by, reasons)
+    summary.first = first if criteria.why else []
+
+
+def _sources(pool: Pool, shards: Shards, names: list[str]) -> dict[str, Callable[[], Encoded]]:
+    """Where the bytes of some images come from, by their names."""
+    if not names:
+        return {}
+    entries = (entry for entry in shards.manifest.entries() if entry.name in names)
+    return {entry.name: partial(pool.read, entry) for entry in entries}
 
 
 def _ranked(shards: Shards) -> Iterator[Ranked]:

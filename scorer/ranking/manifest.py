@@ -64,7 +64,11 @@ class Manifest:
 
     def names(self) -> Iterator[str]:
         """Of all images, in order."""
-        return (entry.name for number in range(self.shards) for entry in self.read(number))
+        return (entry.name for entry in self.entries())
+
+    def entries(self) -> Iterator[Entry]:
+        """All images, in order."""
+        return (entry for number in range(self.shards) for entry in self.read(number))
 
 
 def write(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from scorer.console import say
 from scorer.contract import CONVERGED, Contract
+from scorer.ranking.likeness import FEWEST
 from scorer.ranking.observer import Observer
 from scorer.selection.spacing import AUTO
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from scorer.ranking.summary import Summary
+
+_TOLD = 5  # images whose reason is printed
 
 
 class PoolProgress(Observer):
@@ -79,6 +82,8 @@ def tell(summary: "Summary", out: Path, overlay: Path | None, *, seconds: float)
         say(f"{summary.short} images had fewer pixels left than --n", style="yellow")
     if summary.share is not None:
         _tell_share(summary.share)
+    if summary.first:
+        _tell_why(summary)
     if summary.strangers:
         say(f"{summary.strangers} labelled images are not in the pool", style="yellow")
     if overlay is not None:
@@ -89,6 +94,19 @@ def tell(summary: "Summary", out: Path, overlay: Path | None, *, seconds: float)
         say(
             f"{summary.passing} of these images may be readable later; give the same command "
             "again to try them"
+        )
+
+
+def _tell_why(summary: "Summary") -> None:
+    say("the first whole images, and why:")
+    for row in summary.first[:_TOLD]:
+        say(f"  {row['image']}: {row['why']}", image=row["image"], why=row["why"])
+    if summary.labelled < FEWEST:
+        say(
+            f"images unlike the labelled ones are not told: {summary.labelled} images have labels "
+            f"(--labels), and {FEWEST} are needed",
+            style="yellow",
+            labelled=summary.labelled,
         )
 
 

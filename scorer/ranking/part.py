@@ -1,8 +1,8 @@
 """A part of a ranking: what was found in the images of one shard, in a Parquet file.
 
 A row for every chosen pixel; an image without any has one row: with the `reason` for which it was
-skipped, or, where no pixel was left to choose, with nothing but its sizes. The footer says what
-it was made from.
+skipped, or, where no pixel was left to choose, with nothing but its sizes. What is seen in an image
+as a whole stands in the first of its rows. The footer says what it was made from.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from scorer.errors import PASSING, BadInput, CannotWrite
 from scorer.files import replacing_path
 from scorer.images.geometry import Geometry
 from scorer.selection.result import Pixel, Ranked, Skipped
+from scorer.selection.sight import Sight
 
 RUNTIMES = "runtimes"
 _WORDS = {
@@ -39,6 +40,7 @@ _SCHEMA = pa.schema(
         "reason": pa.string(), "detail": pa.string(),
     }
 )  # fmt: skip
+_SIGHTS = {"mean": pa.float64(), "classes": pa.list_(pa.int32()), "palette": pa.binary()}
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,13 @@ def write(
     classes: Sequence[str],
     stamp: Stamp,
     n: int,
+    *,
+    sights: bool,
 ) -> None:
-    """It appears whole or not at all; the same results give the same bytes. Raises CannotWrite."""
+    """It appears whole or not at all; the same results give the same bytes.
+
+    sights: with columns for what is seen in whole images. Raises CannotWrite.
+    """
     if not folder.is_dir():  # it is not made again: whoever works there has ended
         raise CannotWrite(
             f"cannot write {path(folder, shard)}: the folder is gone",
@@ -119,7 +126,8 @@ def write(
         "format": _FORMAT, "rows": len(rows), "stamp": asdict(stamp),
         "counts": asdict(Counts.of(results, n)),
     }  # fmt: skip
-    schema = _SCHEMA.with_metadata({_KEY: json.dumps(footer, sort_keys=True)})
+    schema = pa.schema([*_SCHEMA, *(pa.schema(_SIGHTS) if sights else ())])
+    schema = schema.with_metadata({_KEY: json.dumps(footer, sort_keys=True)})
     with replacing_path(path(folder, shard), shared=True) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema), temporary, compression="zstd")
 
@@ -166,12 +174,14 @@ def _rows(result: Ranked | Skipped, classes: Sequence[str]) -> Iterator[dict[str
         "image": image, "height": height, "width": width, "grid_height": grid_height,
         "grid_width": grid_width, "share": result.share, "nonnegative": result.nonnegative,
     }  # fmt: skip
+    sight = {} if result.sight is None else asdict(result.sight)
     for one in result.pixels:
-        yield same | result.place(one).coordinates | {
+        yield same | sight | result.place(one).coordinates | {
             "rank": one.rank, "score": one.score, "predicted": classes[one.label]
         }  # fmt: skip
+        sight = {}
     if not result.pixels:
-        yield same
+        yield same | sight
 
 
 def _result(
@@ -188,6 +198,14 @@ def _result(
         for row in rows
         if row["rank"] is not None
     )
+    sight = None
+    if first.get("palette") is not None:
+        sight = Sight(first["mean"], tuple(first["classes"]), first["palette"])
     return Ranked(
-        image, geometry, tuple(pixels), share=first["share"], nonnegative=first["nonnegative"]
+        image,
+        geometry,
+        tuple(pixels),
+        share=first["share"],
+        nonnegative=first["nonnegative"],
+        sight=sight,
     )

@@ -1,21 +1,26 @@
 """A run told on one page: how many, how fast, what was left out, how the scores lie."""
 
+import base64
 import html
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from string import Template
 
 import numpy as np
 
+from scorer.errors import BadImage
 from scorer.files import replacing
+from scorer.images.photograph import Encoded, load_full
 from scorer.ranking.summary import Summary
+from scorer.selection import overlay
 from scorer.selection.result import Ranked
 
 _PER_DECADE = 10_000  # fine bins, of 1 + |score|: memory does not grow with the pool
 _TAIL = 0.005  # of the pixels, at either end
 _BARS, _TICKS = 50, 5
+_THUMBNAIL = (384, 288)
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 720, 260, 70, 40
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>$title</title>
@@ -23,10 +28,12 @@ _PAGE = Template("""<!doctype html>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; } td, th { padding: .2rem 1rem .2rem 0; text-align: left; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
+td img { max-width: 12rem; max-height: 9rem; display: block; }
 svg text { font: 12px system-ui, sans-serif; } rect { fill: #21918c; }
 </style></head><body>
 <h1>$title</h1>
 <table>$facts</table>
+$first
 <h2>Scores of the chosen pixels</h2>
 $histogram
 <h2>Images that were left out</h2>
@@ -36,9 +43,18 @@ $skipped
 
 
 def write(
-    path: Path, title: str, summary: Summary, images: Iterable[Ranked], *, seconds: float
+    path: Path,
+    title: str,
+    summary: Summary,
+    images: Iterable[Ranked],
+    *,
+    seconds: float,
+    sources: Mapping[str, Callable[[], Encoded]],
 ) -> None:
-    """Write the page; it needs nothing else, and no network."""
+    """Write the page; it needs nothing else, and no network.
+
+    sources: where the bytes of the images come from that are shown with their reasons, by name.
+    """
     done = summary.images - summary.kept
     facts = {
         "images": summary.images,
@@ -54,11 +70,36 @@ def write(
     rows = "".join(_row(name, value) for name, value in facts.items())
     reasons = "".join(_row(name, count) for name, count in summary.reasons.most_common())
     page = _PAGE.substitute(
-        title=html.escape(title), facts=rows, histogram=_histogram(_counted(images)),
+        title=html.escape(title), facts=rows, first=_first(summary, sources),
+        histogram=_histogram(_counted(images)),
         skipped=f"<table>{reasons}</table>" if reasons else "<p>None.</p>",
     )  # fmt: skip
     with replacing(path) as file:
         file.write(page)
+
+
+def _first(summary: Summary, sources: Mapping[str, Callable[[], Encoded]]) -> str:
+    """The images at the top, each with its reason beside it."""
+    if not summary.first:
+        return ""
+    rows = "".join(
+        f"<tr><td>{_picture(sources.get(row['image']))}</td><td><b>{row['rank']}</b> "
+        f"{html.escape(row['image'])}<br>{html.escape(row['why'])}</td></tr>"
+        for row in summary.first
+    )
+    return f"<h2>The first images, and why</h2><table>{rows}</table>"
+
+
+def _picture(source: Callable[[], Encoded] | None) -> str:
+    try:
+        picture = load_full(source()) if source else None
+    except BadImage:  # it vanished after it was scored
+        picture = None
+    if picture is None:
+        return ""
+    picture.thumbnail(_THUMBNAIL)
+    data = base64.b64encode(overlay.encoded(picture, "JPEG", quality=80)).decode()
+    return f'<img alt="" src="data:image/jpeg;base64,{data}">'
 
 
 def _share(value: float | None) -> str:

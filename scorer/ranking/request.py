@@ -37,6 +37,7 @@ class Request:
     overlay: Path | None
     images_out: Path | None
     images_by: str
+    why: bool
     uncertain: float | None
     against: Path | None
     report: Path | None
@@ -79,6 +80,12 @@ class Request:
                 "the ranking",
             )
 
+        if self.why and self.task is None and self.images_out is None:
+            raise BadInput(
+                "--why: of no effect without a ranking of whole images",
+                remedy="name its file, such as --images-out images.csv",
+            )
+
     def opened(self) -> "Runtime":
         """The graph, ready to run. Raises BadGraph, MissingDependency."""
         name = choose(self.runtime, self.precision, self.graph)
@@ -109,7 +116,7 @@ class Request:
     def _criteria(self, contract: Contract) -> "Criteria":
         from scorer.ranking.shard import Criteria  # noqa: PLC0415
 
-        path, shares = self.labels_path, self.images_out is not None and self.images_by == "share"
+        path = self.labels_path
         return Criteria(
             n=self.n,
             distance=self.min_distance,
@@ -117,9 +124,24 @@ class Request:
             labels=labels.read(path, contract.classes) if path else None,
             exclude=self.exclude,
             pictures=self.overlay,
-            uncertain=_uncertain(self.uncertain, contract) if shares else None,
+            uncertain=self._uncertain(contract),
+            why=self.why,
             batch=self.batch,
         )
+
+    def _uncertain(self, contract: Contract) -> float | None:
+        """From which value of the map on a pixel is uncertain, where that is asked."""
+        by_share = self.images_out is not None and self.images_by == "share"
+        if not by_share and not self.why:
+            return None
+        level = contract.traits.zero_level if self.uncertain is None else self.uncertain
+        if level is None and by_share:
+            raise BadInput(
+                "there is no usual value from which a pixel is uncertain for "
+                f"{contract.acquisition}",
+                remedy="give a value with --uncertain",
+            )
+        return level
 
     def _executor(self) -> "Executor":
         from scorer.ranking.executors import threads  # noqa: PLC0415
@@ -157,14 +179,3 @@ def _work(shards: "Divided", *, request: Request, runtime: str) -> "Work":
             exclude=criteria.exclude and criteria.exclude.absolute(),
         ),
     )
-
-
-def _uncertain(given: float | None, contract: Contract) -> float:
-    if given is not None:
-        return given
-    if contract.traits.zero_level is None:
-        raise BadInput(
-            f"there is no usual value from which a pixel is uncertain for {contract.acquisition}",
-            remedy="give a value with --uncertain",
-        )
-    return contract.traits.zero_level

@@ -31,8 +31,9 @@ class Criteria:
 
     n: pixels. distance: how far those of an image lie apart, as in spacing.of. labels:
     pixels that were asked already. exclude: a folder of masks of what is never chosen. pictures: a
-    folder for overlays. uncertain: the share of pixels with at least this value is measured. batch:
-    images scored together, on which no result depends.
+    folder for overlays. uncertain: the share of pixels with at least this value is measured. why:
+    what is seen in every image as a whole is kept. batch: images scored together, on which no
+    result depends.
     """
 
     n: int = 5
@@ -42,11 +43,12 @@ class Criteria:
     exclude: Path | None = None
     pictures: Path | None = None
     uncertain: float | None = None
+    why: bool = False
     batch: int = 1
 
     @property
     def want_map(self) -> bool:
-        return self.pictures is not None or self.uncertain is not None
+        return self.pictures is not None or self.uncertain is not None or self.why
 
 
 class Shards:
@@ -63,6 +65,7 @@ class Shards:
             distance=criteria.distance,
             seed=criteria.seed,
             want_map=criteria.want_map,
+            sights=criteria.why,
         )
 
     @property
@@ -92,7 +95,9 @@ class Shards:
                 on_image()
         stamp = self.stamp(entries)
         classes = self.runtime.contract.classes
-        part.write(self.folder, shard, results, classes, stamp, self.criteria.n)
+        part.write(
+            self.folder, shard, results, classes, stamp, self.criteria.n, sights=self.criteria.why
+        )
         on_image()
 
     def read(self, shard: int) -> Iterator[Ranked | Skipped]:
@@ -115,6 +120,7 @@ class Shards:
         options = (
             criteria.n, criteria.distance, criteria.seed, criteria.uncertain, self.manifest.shard,
             *(path and str(path.absolute()) for path in (criteria.pictures, criteria.exclude)),
+            *(("why",) if criteria.why else ()),
         )  # fmt: skip
         images = (
             (*entry, list(self._labels.of(entry.name)), self._mask_mark(entry.name))

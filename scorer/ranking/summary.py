@@ -2,7 +2,7 @@
 
 import csv
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from scorer.files import replacing
 from scorer.ranking.part import Counts
 from scorer.ranking.shard import Shards
 from scorer.ranking.skips import Skips
+from scorer.ranking.table import Row
 from scorer.selection.result import Skipped
 
 
@@ -20,6 +21,8 @@ class Summary(Skips):
     kept: done by an earlier run; asked: images in the ranking; short: images with fewer than n
     pixels left; passing: skipped for what may have passed when the same command is given again;
     strangers: labelled images that are not in the pool. measured, nonnegative: as in part.Counts.
+    labelled: images of the pool with labels, and first: the first rows of the ranking of whole
+    images, where it says why.
     """
 
     images: int = 0
@@ -32,6 +35,8 @@ class Summary(Skips):
     measured: int = 0
     nonnegative: float = 0.0
     strangers: int = 0
+    labelled: int = 0
+    first: list[Row] = field(default_factory=list)
 
     @property
     def share(self) -> float | None:

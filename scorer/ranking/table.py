@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ COLUMNS = (
 _ROWS_AT_ONCE = 65536
 
 Row = dict[str, Any]
+Kinds = Mapping[str, type[str] | type[int] | type[float]]  # columns, in order
 
 
 def rows(results: Iterable[Ranked], classes: Sequence[str]) -> Iterator[Row]:
@@ -54,10 +55,13 @@ def check_suffix(path: Path, option: str = "--out") -> None:
         )
 
 
-def write(path: Path, ranking: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:
-    """Write the ranking in the format that the suffix names; the file appears whole or not."""
+def write(path: Path, ranking: Iterable[Row], kinds: Kinds | None = None) -> None:
+    """Write the ranking in the format that the suffix names; the file appears whole or not.
+
+    kinds: other columns than those of a ranking of pixels.
+    """
     check_suffix(path)
-    _WRITERS[path.suffix.lower()](path, ranking, columns)
+    _WRITERS[path.suffix.lower()](path, ranking, _KINDS if kinds is None else kinds)
 
 
 def read(path: Path) -> Iterator[Row]:
@@ -66,31 +70,31 @@ def read(path: Path) -> Iterator[Row]:
     yield from _READERS[path.suffix.lower()](path)
 
 
-def _write_csv(path: Path, ranking: Iterable[Row], columns: Sequence[str]) -> None:
+def _write_csv(path: Path, ranking: Iterable[Row], kinds: Kinds) -> None:
     with replacing(path) as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer = csv.DictWriter(file, list(kinds), lineterminator="\n")
         writer.writeheader()
         writer.writerows(ranking)
 
 
-def _write_jsonl(path: Path, ranking: Iterable[Row], _: Sequence[str]) -> None:
+def _write_jsonl(path: Path, ranking: Iterable[Row], _: Kinds) -> None:
     with replacing(path) as file:
         file.writelines(json.dumps(row) + "\n" for row in ranking)
 
 
-def _write_parquet(path: Path, ranking: Iterable[Row], columns: Sequence[str]) -> None:
+def _write_parquet(path: Path, ranking: Iterable[Row], kinds: Kinds) -> None:
     import pyarrow as pa  # noqa: PLC0415  # half a second that only this format needs
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    kinds: dict[type, Any] = {str: pa.string(), int: pa.int32(), float: pa.float32()}
-    schema = pa.schema([(name, kinds[_KINDS[name]]) for name in columns])
+    types: dict[type, Any] = {str: pa.string(), int: pa.int32(), float: pa.float32()}
+    schema = pa.schema([(name, types[kind]) for name, kind in kinds.items()])
     with replacing_path(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         ranking = iter(ranking)
         while chunk := list(islice(ranking, _ROWS_AT_ONCE)):
             writer.write_table(pa.Table.from_pylist(chunk, schema))
 
 
-_WRITERS: dict[str, Callable[[Path, Iterable[Row], Sequence[str]], None]] = {
+_WRITERS: dict[str, Callable[[Path, Iterable[Row], Kinds], None]] = {
     ".csv": _write_csv,
     ".jsonl": _write_jsonl,
     ".parquet": _write_parquet,
@@ -116,7 +120,7 @@ def _read_parquet(path: Path) -> Iterator[Row]:
             yield from chunk.to_pylist()
 
 
-_KINDS: dict[str, type[str] | type[int] | type[float]] = dict.fromkeys(COLUMNS, int) | {
+_KINDS: Kinds = dict.fromkeys(COLUMNS, int) | {
     "image": str,
     "score": float,
     "predicted": str,

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from scorer.images.geometry import Geometry
 from scorer.images.place import Place
+from scorer.selection.sight import Sight
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Ranked:
     """The pixels chosen in one image; its uncertainty and its classes if they were asked for.
 
     share: of its pixels, how many are uncertain, where that was measured. nonnegative: how many
-    have BalEnt ≥ 0, where the graph's map is BalEnt.
+    have BalEnt ≥ 0, where the graph's map is BalEnt. sight: what a ranking of whole images needs to
+    say why, where that was asked for.
     """
 
     image: str
@@ -35,6 +37,7 @@ class Ranked:
     segmentation: npt.NDArray[np.int32] | None = None
     share: float | None = None
     nonnegative: float | None = None
+    sight: Sight | None = None
 
     def place(self, pixel: Pixel) -> Place:
         """One of its pixels, with both sizes."""

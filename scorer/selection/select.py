@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from scorer.selection.exclusion import Exclusion, outside_random_pool
 from scorer.selection.noise import uniform
 from scorer.selection.prefetch import prefetch
 from scorer.selection.result import Pixel, Ranked, Skipped
+from scorer.selection.sight import Sight
 from scorer.selection.spacing import AUTO, of, pick
 
 
@@ -76,8 +77,8 @@ def rank(  # noqa: PLR0913  # what is chosen, and how it is run
 class Ranker:
     """Chooses the n best pixels of images, a batch at a time; from any thread.
 
-    distance: as in spacing.of. want_map: with their uncertainty. Raises BadInput for what this
-    graph cannot give.
+    distance: as in spacing.of. want_map: with their uncertainty. sights: with what is seen in each
+    as a whole. Raises BadInput for what this graph cannot give.
     """
 
     def __init__(
@@ -89,10 +90,12 @@ class Ranker:
         distance: float | None = 0,
         seed: int = 0,
         want_map: bool = False,
+        sights: bool = False,
     ) -> None:
-        check(runtime.contract, n=n, distance=distance, want_map=want_map)
+        check(runtime.contract, n=n, distance=distance, want_map=want_map or sights)
         self.runtime, self.barred = runtime, barred
         self.n, self.distance, self.seed, self.want_map = n, distance, seed, want_map
+        self.sights = sights
 
     def rank(
         self, names: Sequence[str], source: Callable[[str], Encoded]
@@ -103,12 +106,14 @@ class Ranker:
         if not prepared:
             return [item for item in chunk if isinstance(item, Skipped)]
         contract = self.runtime.contract
-        want_map = self.want_map or needs_maps(contract, self.distance)
+        want_map = self.want_map or self.sights or needs_maps(contract, self.distance)
         scores = run(self.runtime, prepared, want_map=want_map)
         found = (
             chosen(contract, item, scores, index, n=self.n, distance=self.distance)
             for index, item in enumerate(prepared)
         )
+        if self.sights:
+            found = (_seen(contract, *both) for both in zip(found, prepared, strict=True))
         kept = found if self.want_map else (one.without_maps() for one in found)
         return [item if isinstance(item, Skipped) else next(kept) for item in chunk]
 
@@ -223,6 +228,15 @@ def chosen(
         for place, one in enumerate(found, start=1)
     )
     return Ranked(item.image, geometry, pixels, uncertainty, classes, nonnegative=nonnegative)
+
+
+def _seen(contract: Contract, one: Ranked, item: Prepared) -> Ranked:
+    """With what is seen in it as a whole."""
+    assert one.map is not None
+    assert one.segmentation is not None
+    classes = len(contract.classes)
+    sight = Sight.of(item.image, one.map, one.segmentation, item.photograph, classes)
+    return replace(one, sight=sight)
 
 
 class _Found(NamedTuple):

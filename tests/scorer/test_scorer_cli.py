@@ -180,8 +180,8 @@ def test_an_interrupt_says_so_and_the_same_command_goes_on(
 
     write = part.write
 
-    def interrupted(*arguments: Any) -> None:
-        write(*arguments)
+    def interrupted(*arguments: Any, **options: Any) -> None:
+        write(*arguments, **options)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
