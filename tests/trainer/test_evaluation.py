@@ -249,5 +249,8 @@ def test_a_split_where_all_is_ignored_is_refused(tmp_path: Path) -> None:
 def test_classes_a_few_at_a_time_give_the_largest_of_all(classes: int) -> None:
     torch.manual_seed(classes)
     scores = torch.randn(1, classes, 5, 7).round(decimals=1)  # with ties
-    whole = F.interpolate(scores, (13, 20), mode="bilinear", align_corners=False)[0].argmax(0)
-    assert torch.equal(_largest(scores, (13, 20)), whole)
+    enlarged = F.interpolate(scores, (13, 20), mode="bilinear", align_corners=False)[0]
+    whole = enlarged.argmax(0)
+    label, confidence = _largest(scores, (13, 20))
+    assert torch.equal(label, whole)
+    torch.testing.assert_close(confidence, enlarged.softmax(0).amax(0))
