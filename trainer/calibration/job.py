@@ -12,6 +12,7 @@ from trainer.dataset import Dataset
 from trainer.model import Card
 from trainer.network import BayesianNetwork
 from trainer.pytorch import device
+from trainer.threads import threads
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def calibrate(
     network.to(device())
     found = held_out.source(dataset, labels, card)
     held = held_out.gather(network, card.size, found, on_image)
-    verdict = judge(held)
+    with threads(1):  # its matrices are small: a second thread would only wait for the first
+        verdict = judge(held)
     if not verdict.helps or verdict.temperature is None:
         return Calibrated(verdict, card.temperature, None, held.skipped)
     total = card.temperature * verdict.temperature

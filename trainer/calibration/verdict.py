@@ -68,8 +68,8 @@ def judge(held: HeldOut) -> Verdict:
         error=jackknife(by_fold.log()) if fitted else math.inf,
         before=_reliability(held.logits, held),
         after=_reliability(scaled, held),
-        nll_before=float(nll(held.logits, held.classes, 1).mean()),
-        nll_after=float(nll(scaled, held.classes, 1).mean()),
+        nll_before=float(nll(held.logits, held.classes, 1.0).mean()),
+        nll_after=float(nll(scaled, held.classes, 1.0).mean()),
         images=held.images,
         pixels=len(held.classes),
     )
