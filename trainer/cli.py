@@ -11,7 +11,7 @@ import click
 from scorer import __version__
 from scorer.console import Program, progress, say
 from scorer.errors import BadDataset
-from scorer.files import replacing
+from scorer.files import check_writable, replacing
 from trainer import options
 from trainer.calibration.cli import calibrate_command
 from trainer.live.cli import live_command
@@ -210,6 +210,7 @@ def evaluate_command(
     needs_torch()
     if reliability is not None:
         needs("matplotlib", "plots")
+        check_writable(reliability)
         if masks is not None:
             raise click.UsageError("masks do not say how sure a model is: no --reliability of them")
     from trainer import dataset  # noqa: PLC0415

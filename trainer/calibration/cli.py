@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scorer.console import Number, progress, say
+from scorer.files import check_writable
 from trainer import options
 from trainer.calibration import LEAST, MOST
 from trainer.options import needs, needs_torch
@@ -58,6 +59,7 @@ def calibrate_command(
     needs_torch()
     if reliability is not None:
         needs("matplotlib", "plots")
+        check_writable(reliability)
     if temperature is not None:
         if labels or reliability or as_json:
             raise click.UsageError(
