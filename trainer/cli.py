@@ -173,7 +173,6 @@ def _model_words(out: Path, chosen: "FitOptions") -> str:
 
 main.add_command(simulate_command)
 main.add_command(live_command)
-main.add_command(calibrate_command)
 
 
 @main.command("evaluate")
@@ -234,6 +233,9 @@ def evaluate_command(
 
         plot.draw({model.name: evaluation.reliability}, reliability)
         say(f"wrote {reliability}")
+
+
+main.add_command(calibrate_command)
 
 
 def _print(evaluation: "Evaluation", classes: tuple[str, ...], as_json: bool) -> None:
