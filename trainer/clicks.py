@@ -26,12 +26,17 @@ Indices = npt.NDArray[np.int64]
 def read(path: Path, dataset: Dataset, *, audits: bool = False) -> Labels:
     """Labels made by people, for the images of the training split. audits: as label_files.read."""
     labels = label_files.read(path, dataset.classes.names, audits=audits)
-    names = set(dataset.train.images.names)
-    if strangers := [name for name in labels.clicks if name not in names]:
-        where = dataset.train.images.where
+    return of_split(labels, path, dataset.train, "train")
+
+
+def of_split(labels: Labels, path: Path, split: Split, name: str) -> Labels:
+    """The labels of a file, if all its images are in the split of this name, or else BadLabels."""
+    names = set(split.images.names)
+    if strangers := [image for image in labels.clicks if image not in names]:
+        where = split.images.where
         raise BadLabels(
             f"{path}: {len(strangers)} of its images are not in {where}, such as {strangers[0]!r}",
-            remedy="image names are paths below the images folder of [train]",
+            remedy=f"image names are paths below the images folder of [{name}]",
         )
     return labels
 

@@ -168,6 +168,8 @@ def _card(
             "finetune": asdict(taught.recipe) if options.finetune else None,
             "images": taught.images,
             "labels": taught.labels,
+            "audits": options.audits,
+            "dense": options.dense,
             "miou": None if taught.evaluation is None else taught.evaluation.miou,
             "versions": {"balentacq": __version__, "torch": torch.__version__},
         },

@@ -1,6 +1,7 @@
 """The model file: one safetensors file, its whole configuration in the header."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -24,7 +25,8 @@ _REMEDY = "train one with: trainer fit"
 class Card:
     """All that is needed to build the network again, and where its weights came from.
 
-    backbone: its shape, where its name does not say it.
+    backbone: its shape, where its name does not say it. temperature: what the classifier's weights
+    were divided by after training (trainer/calibration).
     """
 
     network: str
@@ -37,6 +39,7 @@ class Card:
     pretrained: str
     training: dict[str, Any] = field(default_factory=dict)
     backbone: dict[str, Any] = field(default_factory=dict)
+    temperature: float = 1.0
     version: int = VERSION
 
     @property
@@ -54,6 +57,7 @@ class Card:
             "size": all(type(side) is int and side > 0 for side in self.size),
             "training": isinstance(self.training, dict),
             "backbone": isinstance(self.backbone, dict),
+            "temperature": 0 < self.temperature < math.inf,
         }
         if wrong := [name for name, right in checks.items() if not right]:
             raise ValueError(f"{wrong[0]} is out of range")
@@ -134,7 +138,8 @@ def _card(text: str, path: Path) -> Card:
             f"{path}: model version {version}, this program reads version {VERSION}",
             remedy="use the version of balentacq that wrote it, or train again",
         )
-    values.setdefault("backbone", {})  # older files have none
+    for name, usual in (("backbone", {}), ("temperature", 1.0)):
+        values.setdefault(name, usual)  # older files have none
     if (
         set(values) != {entry.name for entry in fields(Card)}
         or not isinstance(values["network"], str)
