@@ -20,6 +20,7 @@ def instance_lock(written: Path, who: str, remedy: str) -> Iterator[None]:
     lock = filelock.FileLock(path, timeout=0)
     with cannot_write(written):
         written.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()  # a lock that may not be written would look like one that is held
     try:
         lock.acquire()
     except filelock.Timeout:

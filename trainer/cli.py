@@ -13,6 +13,7 @@ from scorer.console import Program, progress, say
 from scorer.errors import BadDataset
 from scorer.files import check_writable, replacing
 from trainer import options
+from trainer.absent import check_data, check_model
 from trainer.calibration.cli import calibrate_command
 from trainer.live.cli import live_command
 from trainer.options import needs, needs_torch
@@ -119,6 +120,7 @@ def fit_command(
       trainer fit --network mynets.unet:build --weights unet.pth
     """
     needs_torch()
+    check_data(data)
     size = settings.pop("size")
     chosen = fit_options(
         settings, seed=seed, labels=labels, pixels=pixels, audits=audits, resume=resume
@@ -147,6 +149,7 @@ def supervised_command(data: Path, seed: int, out: Path, resume: bool, **setting
       trainer supervised --preset camvid --network deeplabv3plus-mobilenetv2
     """
     needs_torch()
+    check_data(data)
     size = settings.pop("size")
     chosen = fit_options(settings, seed=seed, dense=True, resume=resume)
     _train(data, out, size, chosen, f"trainer evaluate{_model_words(out, chosen)}")
@@ -207,6 +210,9 @@ def evaluate_command(
       trainer evaluate --reliability reliability.png
     """
     needs_torch()
+    check_data(data)
+    if masks is None:
+        check_model(model)
     if reliability is not None:
         needs("matplotlib", "plots")
         check_writable(reliability)

@@ -12,13 +12,13 @@ from torch import Tensor
 from scorer.errors import BadModel
 from scorer.files import replacing_path
 from trainer import networks
+from trainer.absent import TRAIN, check_model
 from trainer.bayesian import is_factory
 from trainer.graph.dropout import KINDS
 from trainer.network import BayesianNetwork
 
 METADATA_KEY = "balentacq.model"
 VERSION = 1
-_REMEDY = "train one with: trainer fit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +85,10 @@ def load(path: Path, network: str | None = None) -> tuple[BayesianNetwork, Card]
     A model of package.module:factory is built by code that the file only names: that code runs if
     the caller gives the same name as `network`.
     """
-    metadata, tensors = read_safetensors(path, remedy=_REMEDY)
+    metadata, tensors = read_safetensors(path, remedy=TRAIN)
     if METADATA_KEY not in metadata:
         raise BadModel(
-            f"{path} is a safetensors file, but not a model of this project", remedy=_REMEDY
+            f"{path} is a safetensors file, but not a model of this project", remedy=TRAIN
         )
     card = _card(metadata[METADATA_KEY], path)
     if is_factory(card.network) and network != card.network:
@@ -100,7 +100,7 @@ def load(path: Path, network: str | None = None) -> tuple[BayesianNetwork, Card]
     try:
         built.load_state_dict(tensors)
     except RuntimeError as error:
-        raise BadModel(f"{path} does not fit its network {card.network}", remedy=_REMEDY) from error
+        raise BadModel(f"{path} does not fit its network {card.network}", remedy=TRAIN) from error
     return built.eval(), card
 
 
@@ -118,8 +118,7 @@ def read_safetensors(path: Path, *, remedy: str) -> tuple[Mapping[str, str], dic
     """Header and tensors of a safetensors file; BadModel if it is missing or damaged."""
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415
 
-    if not path.is_file():
-        raise BadModel(f"{path} does not exist", remedy=remedy)
+    check_model(path, remedy)
     try:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -132,7 +131,7 @@ def _card(text: str, path: Path) -> Card:
         values: dict[str, Any] = json.loads(text)
         version = values["version"]
     except (ValueError, KeyError, TypeError) as error:
-        raise BadModel(f"{path}: its configuration cannot be read", remedy=_REMEDY) from error
+        raise BadModel(f"{path}: its configuration cannot be read", remedy=TRAIN) from error
     if version != VERSION:
         raise BadModel(
             f"{path}: model version {version}, this program reads version {VERSION}",
@@ -145,7 +144,7 @@ def _card(text: str, path: Path) -> Card:
         or not isinstance(values["network"], str)
         or not (values["network"] in networks.NAMES or is_factory(values["network"]))
     ):
-        raise BadModel(f"{path}: its configuration is not one of this version", remedy=_REMEDY)
+        raise BadModel(f"{path}: its configuration is not one of this version", remedy=TRAIN)
     try:
         values["classes"] = tuple(values["classes"])
         values["colours"] = tuple(tuple(colour) for colour in values["colours"])
@@ -153,6 +152,6 @@ def _card(text: str, path: Path) -> Card:
         card.check()
     except (TypeError, ValueError) as error:
         raise BadModel(
-            f"{path}: its configuration makes no sense: {error}", remedy=_REMEDY
+            f"{path}: its configuration makes no sense: {error}", remedy=TRAIN
         ) from error
     return card

@@ -82,13 +82,13 @@ def rank_to_file(run: Run) -> Summary:
     is false), and ends in the same bytes. Raises BadPool if no image at all could be ranked,
     BadLabels for labels of other images; CannotWrite, if it is for pictures at the very end.
     """
-    with instance_lock(run.out, "scorer rank", "wait until it has ended, or choose another --out"):
-        return _rank(run)
-
-
-def _rank(run: Run) -> Summary:
     start = monotonic()
     _begin(run)
+    with instance_lock(run.out, "scorer rank", "wait until it has ended, or choose another --out"):
+        return _rank(run, start)
+
+
+def _rank(run: Run, start: float) -> Summary:
     if not run.options.resume:
         parts.remove(run.folder)
     with parts.removed_if_empty(run.folder):

@@ -10,6 +10,7 @@ import click
 from scorer.console import Number, progress, say
 from scorer.files import check_writable
 from trainer import options
+from trainer.absent import check_model
 from trainer.calibration import LEAST, MOST
 from trainer.options import needs, needs_torch
 
@@ -57,6 +58,7 @@ def calibrate_command(
       trainer calibrate --temperature 1
     """
     needs_torch()
+    check_model(model)
     if reliability is not None:
         needs("matplotlib", "plots")
         check_writable(reliability)
