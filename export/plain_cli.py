@@ -6,10 +6,10 @@ from pathlib import Path
 
 from onnx import ModelProto
 
+from export import quantise
 from export.cost import MOST, Cost, measure
 from export.graph import save
 from export.plain import PlainOptions, bake, contract_for
-from export.quantise import quantised
 from scorer.console import progress, say
 from scorer.plain import CLASS_MAP, INT8
 from scorer.pools import open_pool
@@ -36,9 +36,14 @@ def write(network: Scorable, card: Card, out: Path, wanted: PlainWish) -> None:
         task = bar.add_task(f"tracing {card.network}", total=None)
         graph = whole = bake(network, contract)
         if wanted.calibrate is not None:
-            bar.update(task, description=f"calibrating on {wanted.calibrate}")
+            bar.update(task, description=f"calibrating on {wanted.calibrate}", total=quantise.MOST)
             contract = replace(contract, precision=INT8)
-            graph = quantised(whole, contract, open_pool(wanted.calibrate))
+            graph = quantise.quantised(
+                whole,
+                contract,
+                open_pool(wanted.calibrate),
+                on_image=lambda done: bar.update(task, completed=done),
+            )
     save(graph, out)
     then = "" if contract.output == CLASS_MAP else f"; next: scorer segment --network {out}"
     say(

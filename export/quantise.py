@@ -1,7 +1,9 @@
 """A plain network in int8: ONNX Runtime's static quantisation, calibrated on photographs."""
 
+import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,19 @@ from scorer.contract import IMAGE
 from scorer.errors import BadImage, BadPool, MissingDependency
 from scorer.images.photograph import load
 from scorer.plain import METADATA_KEY, PlainContract
-from scorer.pools import Pool
+from scorer.pools import Entry, Pool
 
 # What is multiplied: the sums, the enlarging and the softmax behind stay in float32.
+MOST = 100  # images
 _OPERATORS = ["Conv", "MatMul", "Gemm"]
 
 
 def quantised(
-    model: ModelProto, contract: PlainContract, pool: Pool, images: int = 100
+    model: ModelProto,
+    contract: PlainContract,
+    pool: Pool,
+    images: int = MOST,
+    on_image: Callable[[int], None] = lambda _: None,
 ) -> ModelProto:
     """The same network, its backbone with weights and activations of 8 bits, whose ranges are those
     of the first `images` of a pool. contract: of the result. Raises BadPool where none of them can
@@ -32,18 +39,20 @@ def quantised(
         whole, ready, small = (Path(place) / f"{name}.onnx" for name in ("whole", "ready", "small"))
         whole.write_bytes(model.SerializeToString())
         quantization.shape_inference.quant_pre_process(whole, ready, skip_symbolic_shape=True)
-        quantization.quantize_static(
-            ready,
-            small,
-            _reader(quantization, pool, contract, images),
-            quant_format=quantization.QuantFormat.QDQ,
-            op_types_to_quantize=_OPERATORS,
-            nodes_to_exclude=_behind(onnx.load(ready)),
-            calibrate_method=quantization.CalibrationMethod.Percentile,
-            per_channel=True,
-            weight_type=quantization.QuantType.QInt8,
-            activation_type=quantization.QuantType.QUInt8,
-        )
+        with redirect_stdout(io.StringIO()):  # it prints a line for every image
+            quantization.quantize_static(
+                ready,
+                small,
+                _reader(quantization, pool, contract, images, on_image),
+                quant_format=quantization.QuantFormat.QDQ,
+                op_types_to_quantize=_OPERATORS,
+                nodes_to_exclude=_behind(onnx.load(ready)),
+                calibrate_method=quantization.CalibrationMethod.Percentile,
+                per_channel=True,
+                weight_type=quantization.QuantType.QInt8,
+                activation_type=quantization.QuantType.QUInt8,
+                extra_options={"CalibStridedMinMax": 1},  # of all methods: so many images at a time
+            )
         made = onnx.load(small)
     onnx.helper.set_model_props(made, {METADATA_KEY: contract.to_json()})
     onnx.checker.check_model(made)
@@ -58,32 +67,49 @@ def _behind(model: ModelProto) -> list[str]:
     return [node.name for node in found if not any("backbone" in name for name in node.input)]
 
 
-def _reader(quantization: Any, pool: Pool, contract: PlainContract, images: int) -> Any:
-    """Photographs, one at a time, as the network takes them."""
-    photographs = _photographs(pool, contract, images)
-    first = next(photographs, None)
-    if first is None:
+def _reader(
+    quantization: Any,
+    pool: Pool,
+    contract: PlainContract,
+    images: int,
+    on_image: Callable[[int], None],
+) -> Any:
+    """Photographs as the network takes them, one after the other. Raises BadPool."""
+    readable = [entry for entry in islice(pool.entries(), images) if _is_readable(pool, entry)]
+    if not readable:
         raise BadPool(f"no image of {pool.where} can be read", remedy="choose another --calibrate")
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        """With a range, since the ranges of an image take some hundred megabytes to find."""
+
         def __init__(self) -> None:
-            self.waiting = [first]
+            self.waiting = iter(readable)
+
+        def __len__(self) -> int:
+            return len(readable)
+
+        def set_range(self, start_index: int, end_index: int) -> None:
+            self.waiting = iter(readable[start_index:end_index])
+            on_image(start_index)
 
         def get_next(self) -> dict[str, Any] | None:
-            return self.waiting.pop() if self.waiting else next(photographs, None)
+            entry = next(self.waiting, None)
+            return None if entry is None else {IMAGE: _laid_out(pool, entry, contract)}
 
     return Reader()
 
 
-def _photographs(
-    pool: Pool, contract: PlainContract, images: int
-) -> Iterator[dict[str, np.ndarray]]:
-    for entry in islice(pool.entries(), images):
-        try:
-            pixels = load(pool.read(entry), contract.grid).pixels[None]
-        except BadImage:
-            continue
-        yield {IMAGE: pixels if contract.layout == "nhwc" else pixels.transpose(0, 3, 1, 2)}
+def _is_readable(pool: Pool, entry: Entry) -> bool:
+    try:
+        load(pool.read(entry), (1, 1))
+    except BadImage:
+        return False
+    return True
+
+
+def _laid_out(pool: Pool, entry: Entry, contract: PlainContract) -> np.ndarray:
+    pixels = load(pool.read(entry), contract.grid).pixels[None]
+    return pixels if contract.layout == "nhwc" else pixels.transpose(0, 3, 1, 2)
 
 
 def _package() -> Any:
