@@ -8,19 +8,22 @@ import click
 
 from scorer import options
 from scorer.console import say
-from scorer.errors import BadLabels
+from scorer.errors import BadGraph, BadLabels
 from scorer.exchange import convert
 from scorer.exchange.convert import FORMATS, LabelFile
+from scorer.exchange.drafts import cli as drafts
+from scorer.exchange.drafts import formats
 from scorer.labels import store
 from scorer.labels.summary import Summary, summarise
+from scorer.plain import METADATA_KEY, PlainContract
 from scorer.pools import list_pool
-from scorer.runtimes import choose, open_graph
+from scorer.runtimes import choose, cpu, open_graph
 from scorer.runtimes.base import check_file
 
 _format = click.option(
     "--format",
     "kind",
-    type=click.Choice(tuple(FORMATS)),
+    type=click.Choice(tuple(FORMATS | formats.FORMATS)),
     required=True,
     help="Format of the labels.",
 )
@@ -62,6 +65,7 @@ def labels_group() -> None:
 )
 @_pool
 @options.graph
+@drafts.drafting
 def export_command(  # one parameter per option
     labels_path: Path | None,
     ranking_path: Path | None,
@@ -70,10 +74,12 @@ def export_command(  # one parameter per option
     only: str | None,
     where: str | None,
     graph: Path,
+    drafting: drafts.Drafting | None,
 ) -> None:
     """Write what was asked and what was answered in the format of an annotation tool.
 
-    The classes are those of labels.db or, without one, of the graph.
+    With --draft, masks that a network predicted, as regions to correct. The classes are those of
+    labels.db or, without one, of the graph.
 
     \b
     Examples:
@@ -81,7 +87,14 @@ def export_command(  # one parameter per option
       scorer labels export --labels labels.db --ranking ranking.csv --only unlabelled \\
         --format label-studio --out tasks.json
       scorer labels export --labels labels.db --format masks --out masks
+      scorer labels export --draft segmented --format cvat --out drafts.xml
     """
+    if drafting is not None:
+        if ranking_path is not None or only is not None:
+            raise click.UsageError("--draft writes masks, and takes neither --ranking nor --only")
+        drafts.hand_out(drafting, out, kind, _classes(labels_path, graph), where)
+        return
+    _check_points(kind)
     if labels_path is None and ranking_path is None:
         raise click.UsageError("give --labels, --ranking or both")
     if out.exists() and any(out.samefile(given) for given in _there(labels_path, ranking_path)):
@@ -119,7 +132,9 @@ def export_command(  # one parameter per option
     show_default=True,
     help="Label store that the labels are added to. It is created if it does not exist.",
 )
-@click.option("--annotator", required=True, help="Name of the person who gave the answers.")
+@click.option(
+    "--annotator", help="Name of the person who gave the answers.  [required, but with --dense]"
+)
 @click.option(
     "--round",
     "round_",
@@ -131,26 +146,35 @@ def export_command(  # one parameter per option
 @_ranking
 @_pool
 @options.graph
-def import_command(  # one parameter per option
+@drafts.painting
+def import_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     path: Path,
     kind: str,
     labels_path: Path,
-    annotator: str,
+    annotator: str | None,
     round_: int,
     ranking_path: Path | None,
     where: str | None,
     graph: Path,
+    painting: drafts.Painting | None,
 ) -> None:
     """Take labels from the format of an annotation tool into labels.db: all of them, or none.
 
-    The same file again adds nothing.
+    The same file again adds nothing. With --dense, regions into masks, for trainer fit --dense.
 
     \b
     Examples:
       scorer labels import annotations.xml --format cvat --annotator ann --ranking ranking.csv
       scorer labels import images --format labelme --annotator ann --round 2
       scorer labels import clicks.csv --format csv --annotator ann --pool images
+      scorer labels import annotations.xml --format cvat --dense --out corrected --pool images
     """
+    if painting is not None:
+        drafts.take_back(painting, path, kind, _classes(labels_path, graph), where)
+        return
+    _check_points(kind)
+    if annotator is None:
+        raise click.UsageError("Missing option '--annotator'.")
     if labels_path.suffix.lower() != store.SUFFIX:
         raise BadLabels(f"{labels_path} is no {store.SUFFIX}", remedy="give --labels labels.db")
     taken = convert.take(
@@ -211,13 +235,24 @@ def _told(found: Summary) -> str:
     return "\n".join(lines)
 
 
+def _check_points(kind: str) -> None:
+    if kind not in FORMATS:
+        raise click.UsageError(f"--format {kind} is for regions: give --draft, or --dense")
+
+
 def _there(*paths: Path | None) -> list[Path]:
     return [path for path in paths if path is not None and path.exists()]
 
 
 def _classes(labels: Path | None, graph: Path) -> tuple[str, ...]:
-    """Of a store that is there or, without one, of the graph."""
+    """Of a store that is there or, without one, of the graph, also of a plain network."""
     if labels is not None and labels.suffix.lower() == store.SUFFIX and labels.exists():
         return store.classes_of(labels)
     check_file(graph)
-    return open_graph(choose("auto", graph=graph), graph, workers=1).contract.classes
+    try:
+        return open_graph(choose("auto", graph=graph), graph, workers=1).contract.classes
+    except BadGraph:
+        metadata = cpu.open_session(graph).get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in metadata:
+            raise
+        return PlainContract.from_json(metadata[METADATA_KEY], source=str(graph)).classes

@@ -4,14 +4,14 @@ import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scorer.errors import BadInput, BadLabels
-from scorer.exchange import csv_file, cvat, label_studio, labelme, masks
+from scorer.errors import BadLabels
+from scorer.exchange import csv_file, cvat, label_studio, labelme, masks, places
 from scorer.exchange.catalogue import Catalogue, Sizes, sizes_of
 from scorer.exchange.point import Point, check_words, within
 from scorer.images import place
@@ -155,41 +155,8 @@ def write(path: Path, points: Sequence[Point], classes: Sequence[str], kind: str
     form = FORMATS[kind]
     if form.words:
         check_words(classes)
-    if form.file_name is not None:
-        if path.is_file():
-            raise BadLabels(f"{path} is a file", remedy=f"{kind} needs a folder as --out")
-        _check_apart({point.image for point in points}, form.file_name)
-        _check_free(path, {form.file_name(point.image) for point in points})
-    elif path.is_dir():
-        raise BadLabels(
-            f"{path} is a folder", remedy=f"give --out a name such as labels{form.suffix}"
-        )
-    else:
-        _check_free(path.parent, {path.name})
+    places.check(path, kind, form.suffix, form.file_name, {point.image for point in points})
     form.write(path, points, classes)
-
-
-def _check_apart(images: Iterable[str], file_name: Callable[[str], str]) -> None:
-    """Refuse two images that would share a file."""
-    taken: dict[str, str] = {}
-    for image in sorted(images):
-        other = taken.setdefault(file_name(image), image)
-        if other != image:
-            raise BadLabels(
-                f"{other} and {image} would both be written to {file_name(image)}",
-                remedy="rename one",
-            )
-
-
-def _check_free(folder: Path, names: Iterable[str]) -> None:
-    """Refuse to replace what may be labels that nobody has imported, or the photographs."""
-    for name in sorted(names):
-        if (folder / name).exists():
-            raise BadLabels(
-                f"{folder / name} is there already",
-                remedy="choose another --out, or import these labels first with: scorer "
-                "labels import",
-            )
 
 
 def take(
@@ -228,7 +195,7 @@ def take(
 def _read(path: Path, form: Format, catalogue: Catalogue) -> dict[Point, str]:
     """The points of every file, each with the digest of its file."""
     found: dict[Point, str] = {}
-    for file, name in _files(path, form):
+    for file, name in places.files(path, form.suffix):
         digest = _digest(file)
         found |= dict.fromkeys(form.read(file, name, catalogue), digest)
     return found
@@ -271,25 +238,6 @@ def _keep(
 
 def _answered(answer: Answer | None) -> tuple[str, str | None] | None:
     return None if answer is None else (answer.answer, answer.class_name)
-
-
-def _files(path: Path, form: Format) -> Iterator[tuple[Path, str]]:
-    """The files of a format and their paths below the folder; a file alone is its own."""
-    if path.is_file():
-        yield path, path.name
-        return
-    found = [
-        file
-        for file in sorted(path.rglob(f"*{form.suffix}"))
-        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    ]
-    if not found:
-        raise BadInput(
-            f"{path} holds no {form.suffix} files" if path.is_dir() else f"{path} does not exist",
-            remedy="give the file or the folder that the annotation tool exported",
-        )
-    for file in found:
-        yield file, file.relative_to(path).as_posix()
 
 
 def _digest(path: Path) -> str:

@@ -7,7 +7,7 @@ that counts too.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import IO
@@ -28,13 +28,18 @@ _NOT_XML = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def write(path: Path, points: Sequence[Point], classes: Sequence[str]) -> None:
     """The annotations; and beside them <name>.labels.json for the raw constructor of CVAT."""
-    for text in (*classes, *(point.image for point in points)):
-        if _NOT_XML.search(text):
-            raise BadLabels(f"{text!r} cannot be written in XML", remedy="rename it")
+    check_texts((*classes, *(point.image for point in points)))
     with replacing(path.with_suffix(".labels.json")) as file:
         json.dump(specification(classes), file, indent=1)
     with replacing(path) as file:
         file.writelines(_lines(points))
+
+
+def check_texts(texts: Iterable[str]) -> None:
+    """Refuse letters that XML does not have."""
+    for text in texts:
+        if _NOT_XML.search(text):
+            raise BadLabels(f"{text!r} cannot be written in XML", remedy="rename it")
 
 
 def specification(classes: Sequence[str]) -> list[dict[str, object]]:

@@ -47,10 +47,15 @@ def _task(image: str, points: Sequence[Point]) -> dict[str, object]:
     answered = [_result(point) for point in points if point.answer]
     asked = [_result(point) for point in points if not point.answer]
     return {
-        "data": {"image": f"/data/local-files/?d={_FOLDER}/{quote(image)}", "name": image},
+        "data": {"image": address(image), "name": image},
         "annotations": [{"result": answered}] if answered else [],
         "predictions": [{"model_version": "balentacq", "result": asked}] if asked else [],
     }
+
+
+def address(image: str) -> str:
+    """Where Label Studio serves an image of the pool, from its own disk."""
+    return f"/data/local-files/?d={_FOLDER}/{quote(image)}"
 
 
 def _result(point: Point) -> dict[str, object]:
@@ -100,7 +105,7 @@ def _of(task: Any, path: Path, number: int, catalogue: Catalogue) -> Iterator[Po
     with within(f"{path} task {number}"):
         image = ""
         try:
-            image = _image(task["data"], catalogue)
+            image = image_of(task["data"], catalogue)
             for result in _results(task.get("annotations") or ()):
                 yield _point(result, image, catalogue)
             for result in _results(task.get("predictions") or ()):
@@ -119,7 +124,7 @@ def _results(parts: Iterable[Any]) -> Iterator[Any]:
             yield from (result for result in part["result"] if result.get("type") == KIND)
 
 
-def _image(data: Any, catalogue: Catalogue) -> str:
+def image_of(data: Any, catalogue: Catalogue) -> str:
     """By the name that we wrote or, in tasks that others made, by the path of the image."""
     name = data.get("name")
     if name in catalogue.names or (isinstance(name, str) and not catalogue.names):

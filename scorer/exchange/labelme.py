@@ -15,7 +15,7 @@ from scorer.exchange.catalogue import Catalogue
 from scorer.exchange.point import Point, check_name, clicked, within
 from scorer.files import replacing
 
-_VERSION = "5.5.0"  # of labelme, whose files these are like
+VERSION = "5.5.0"  # of labelme, whose files these are like
 _REMEDY = "labelme writes one JSON file per image; give their folder"
 
 
@@ -33,7 +33,7 @@ def write(folder: Path, points: Sequence[Point], _classes: Sequence[str]) -> Non
 
 def _contents(points: Sequence[Point]) -> dict[str, object]:
     return {
-        "version": _VERSION,
+        "version": VERSION,
         "flags": {},
         "shapes": [_shape(point) for point in points],
         "imagePath": PurePosixPath(points[0].image).name,

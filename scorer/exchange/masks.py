@@ -46,7 +46,7 @@ def read(path: Path, name: str, catalogue: Catalogue) -> list[Point]:
     """The labelled pixels of a mask; name: its path below the folder, which names the image."""
     with within(str(path)):
         image = catalogue.of_mask(name)
-        mask = _decoded(path)
+        mask = decoded(path)
         rows, cols = np.nonzero(mask != UNLABELLED)
         if len(rows) > MOST:
             raise BadLabels(
@@ -66,7 +66,7 @@ def read(path: Path, name: str, catalogue: Catalogue) -> list[Point]:
         ]
 
 
-def _decoded(path: Path) -> npt.NDArray[np.uint8]:
+def decoded(path: Path) -> npt.NDArray[np.uint8]:
     """Index or grey values, [height, width]."""
     try:
         with Image.open(path, formats=("PNG",)) as image:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from scorer.cli import main
 from scorer.errors import BadInput, BadLabels
-from scorer.exchange import convert, cvat, label_studio, masks
+from scorer.exchange import convert, cvat, label_studio, masks, places
 from scorer.exchange.catalogue import Catalogue, Sizes
 from scorer.exchange.convert import FORMATS, Imported, LabelFile
 from scorer.exchange.point import MAX_SIDE, Point
@@ -52,7 +52,7 @@ def said(points: Iterable[Point]) -> set[tuple[object, ...]]:
 
 
 def read(path: Path, kind: str, what: Catalogue) -> list[Point]:
-    files = convert._files(path, FORMATS[kind])
+    files = places.files(path, FORMATS[kind].suffix)
     return [one for file, name in files for one in FORMATS[kind].read(file, name, what)]
 
 
