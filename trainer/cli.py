@@ -74,6 +74,12 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
     "image,row,col,label.  [default: drawn from the masks]",
 )
 @click.option(
+    "--dense-labels",
+    type=options.FILE,
+    help="Folder of masks of some of the photographs, of scorer labels import --dense: to learn "
+    "from their pixels, too.",
+)
+@click.option(
     "--pixels",
     type=click.IntRange(1),
     help="Number of pixels to draw at random from each mask where there is no labels "
@@ -96,13 +102,14 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
 )
 @options.resume
 def fit_command(
-    data: Path, labels: Path | None, pixels: int | None, audits: bool, seed: int, out: Path,
-    resume: bool, **settings: Any,
+    data: Path, labels: Path | None, dense_labels: Path | None, pixels: int | None, audits: bool,
+    seed: int, out: Path, resume: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """Train on sparse labels and write ONE file with the model and its configuration.
 
-    Labels come from --labels, from `labels` in dataset.toml, or are drawn at random from the masks
-    (then they are kept beside the model, for `scorer rank --labels`). By default a small head
+    Labels come from --labels and --dense-labels, from `labels` and `dense_labels` in dataset.toml,
+    or are drawn at random from the masks (then they are kept beside the model, for `scorer rank
+    --labels`). By default a small head
     learns on a frozen backbone, in seconds; what the backbone saw of the photographs is kept beside
     the model, so that only images with new clicks cost time. After Ctrl-C or a kill the same
     command goes on: with what was seen, or after the last epoch.
@@ -111,6 +118,7 @@ def fit_command(
     Examples:
       trainer fit
       trainer fit --labels labels.db
+      trainer fit --labels labels.db --dense-labels corrected
       trainer fit --labels labels.db --with-audits
       trainer fit --labels labels.db --finetune 6
       trainer fit --preset camvid --network deeplabv3plus-mobilenetv2
@@ -120,8 +128,9 @@ def fit_command(
     needs_torch()
     size = settings.pop("size")
     chosen = fit_options(
-        settings, seed=seed, labels=labels, pixels=pixels, audits=audits, resume=resume
-    )
+        settings, seed=seed, labels=labels, dense_labels=dense_labels, pixels=pixels,
+        audits=audits, resume=resume,
+    )  # fmt: skip
     _train(data, out, size, chosen, f"python -m export onnx --mc 20{_model_words(out, chosen)}")
 
 

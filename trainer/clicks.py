@@ -47,7 +47,7 @@ def draw(
     clicks, skipped = {}, []
     for name in split.images.names:
         try:
-            clicks[name] = _draw_one(split, classes, name, pixels, seed)
+            clicks[name] = draw_one(split, classes, name, pixels, seed)
         except BadImage as error:
             skipped.append((name, str(error)))
     if not any(clicks.values()):
@@ -70,7 +70,8 @@ def few(labels: Labels, budget: int, seed: int) -> Labels:
     return Labels(clicks)
 
 
-def _draw_one(split: Split, classes: Classes, name: str, pixels: int, seed: int) -> list[Click]:
+def draw_one(split: Split, classes: Classes, name: str, pixels: int, seed: int) -> list[Click]:
+    """At most so many random labelled pixels of the mask of an image. Raises BadImage."""
     check_name(name)
     mask = masks.of(split, classes, name, size(split.images.image(name)))
     rows, cols = np.nonzero(mask != masks.IGNORE)

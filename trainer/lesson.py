@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scorer import labels as label_files
 from scorer.errors import BadDataset, BadInput, BadLabels
 from scorer.labels import Labels
-from trainer import clicks
+from trainer import clicks, dense_labels
 from trainer.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -26,8 +26,14 @@ def labels_path(out: Path) -> Path:
 
 
 def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listener") -> Labels:
-    """The clicked pixels; those drawn from masks are kept in `labels_path(out)`."""
+    """The labelled pixels: clicks and those of dense labels or, without both, pixels drawn from the
+    masks, which are kept in `labels_path(out)`.
+    """
     path = options.labels or dataset.train.labels
+    folder = options.dense_labels or dataset.train.dense_labels
+    if path is None and folder is None:
+        return _drawn(dataset, out, options, listener)
+    found = Labels({})
     if path is not None:
         found = clicks.read(path, dataset, audits=options.audits)
         listener.tell(f"{found.labelled} labels of {len(found.clicks)} images from {path}")
@@ -35,7 +41,18 @@ def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listen
             listener.tell(
                 f"{unsaid} more pixels were asked but have no class, and are not used for training"
             )
+    if folder is None:
         return found
+    dense, skipped = dense_labels.draw(folder, dataset, options.recipe.seed)
+    tell_skipped(skipped, listener)
+    listener.tell(
+        f"{len(dense)} pixels of {len(dense.clicks)} masks in {folder}, "
+        f"at most {dense_labels.PIXELS} at random of each"
+    )
+    return dense_labels.mixed(found, dense)
+
+
+def _drawn(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listener") -> Labels:
     if dataset.train.masks is None:
         raise BadDataset(
             "there is nothing to learn from: [train] has neither masks nor labels",
