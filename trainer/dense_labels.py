@@ -9,13 +9,19 @@ from scorer.selection.exclusion import mask_name
 from trainer import clicks, masks
 from trainer.dataset import Dataset
 
-# Of one mask. More teach little, for neighbours look the same, and would outweigh the clicks.
-PIXELS = 500
+# A head learns from so many random pixels, of one mask and of all together: its layers are 1x1, and
+# neighbours teach it the same.
+_OF_ONE, _OF_ALL = 2048, 1_000_000
+
+
+def per_mask(masks: int) -> int:
+    """How many random pixels of each of so many masks are learned from."""
+    return max(1, min(_OF_ONE, _OF_ALL // max(1, masks)))
 
 
 def draw(folder: Path, dataset: Dataset, seed: int) -> tuple[Labels, list[tuple[str, str]]]:
-    """At most PIXELS random labelled pixels of every mask in a folder: class indices, 255 where
-    nothing is known, under the names of the images with .png.
+    """Random labelled pixels of every mask in a folder, `per_mask` of each: class indices, 255
+    where nothing is known, under the names of the images with .png.
 
     Masks that cannot be used are returned beside the labels, with the reason. Raises BadDataset for
     a folder without masks, and for a mask that belongs to no image of [train].
@@ -24,9 +30,10 @@ def draw(folder: Path, dataset: Dataset, seed: int) -> tuple[Labels, list[tuple[
     split = replace(dataset.train, masks=folder, mask_name=mask_name, ids=values)
     found: dict[str, list[Click]] = {}
     skipped = []
-    for name in _named(folder, dataset):
+    names = _named(folder, dataset)
+    for name in names:
         try:
-            found[name] = clicks.draw_one(split, dataset.classes, name, PIXELS, seed)
+            found[name] = clicks.draw_one(split, dataset.classes, name, per_mask(len(names)), seed)
         except BadImage as error:
             skipped.append((name, str(error)))
     return Labels(found), skipped

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from trainer.fit_options import FitOptions
     from trainer.listener import Listener
 
-# Of whole masks a head learns from so many random pixels, of one and of all together: its layers
-# are 1x1, and neighbours teach it the same.
-_OF_A_MASK, _OF_ALL = 2048, 1_000_000
-
 
 def labels_path(out: Path) -> Path:
     """Where labels drawn from masks are kept: model.safetensors → model.labels.csv."""
@@ -45,10 +41,7 @@ def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listen
         return found
     dense, skipped = dense_labels.draw(folder, dataset, options.recipe.seed)
     tell_skipped(skipped, listener)
-    listener.tell(
-        f"{len(dense)} pixels of {len(dense.clicks)} masks in {folder}, "
-        f"at most {dense_labels.PIXELS} at random of each"
-    )
+    listener.tell(f"{len(dense)} pixels of {len(dense.clicks)} masks in {folder}, at random")
     return dense_labels.mixed(found, dense)
 
 
@@ -76,7 +69,7 @@ def of_masks(dataset: Dataset, seed: int, listener: "Listener") -> Labels:
     """As many pixels of every mask as a head has use for."""
     if dataset.train.masks is None:
         raise BadDataset("[train] has no masks", remedy="supervised training needs whole masks")
-    pixels = max(1, min(_OF_A_MASK, _OF_ALL // len(dataset.train.images)))
+    pixels = dense_labels.per_mask(len(dataset.train.images))
     drawn, skipped = clicks.draw(dataset.train, dataset.classes, pixels=pixels, seed=seed)
     tell_skipped(skipped, listener)
     listener.tell(f"{len(drawn)} pixels of {len(drawn.clicks)} masks, {pixels} at random of each")

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
@@ -92,7 +93,7 @@ def export_command(  # one parameter per option
     if drafting is not None:
         if ranking_path is not None or only is not None:
             raise click.UsageError("--draft writes masks, and takes neither --ranking nor --only")
-        drafts.hand_out(drafting, out, kind, _classes(labels_path, graph), where)
+        drafts.hand_out(drafting, out, kind, partial(_classes, labels_path, graph), where)
         return
     _check_points(kind)
     if labels_path is None and ranking_path is None:
@@ -170,7 +171,7 @@ def import_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       scorer labels import annotations.xml --format cvat --dense --out corrected --pool images
     """
     if painting is not None:
-        drafts.take_back(painting, path, kind, _classes(labels_path, graph), where)
+        drafts.take_back(painting, path, kind, partial(_classes, labels_path, graph), where)
         return
     _check_points(kind)
     if annotator is None:

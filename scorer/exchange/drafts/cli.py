@@ -122,6 +122,11 @@ def _gathered(
         if not own[asked_by] and (useless := [one for one in names if own[one]]):
             option = useless[0].replace("_", "-")
             raise click.UsageError(f"--{option} is of no effect without --{asked_by}")
+        if own[asked_by] and given["kind"] not in FORMATS:
+            expected = ", ".join(FORMATS)
+            raise click.UsageError(
+                f"--{asked_by}: --format is {given['kind']}, expected {expected}"
+            )
         return command(*args, **given, **{name: kind(**own) if own[asked_by] else None})
 
     for option in reversed(added):
@@ -130,15 +135,14 @@ def _gathered(
 
 
 def hand_out(
-    wanted: Drafting, out: Path, kind: str, classes: Sequence[str], where: str | None
+    wanted: Drafting, out: Path, kind: str, classes: Callable[[], Sequence[str]], where: str | None
 ) -> None:
     """Write drafts, and say what they are."""
-    _check_format(kind, "--draft")
     given = {"shapes": wanted.shapes, "tolerance": wanted.tolerance}
     given |= {"min_area": wanted.min_area, "review_below": wanted.review_below}
     manner = Manner(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     source = Source(masks=wanted.draft, confidence=wanted.confidence, pool=_pool(where))
-    done = predicted.write(out, source, classes, kind, manner)
+    done = predicted.write(out, source, classes(), kind, manner)
     say(f"{done.regions} regions of {done.images} images in {out}", style="green")
     if done.review:
         say(f"{done.review} of them are marked for review")
@@ -149,16 +153,15 @@ def hand_out(
 
 
 def take_back(
-    wanted: Painting, path: Path, kind: str, classes: Sequence[str], where: str | None
+    wanted: Painting, path: Path, kind: str, classes: Callable[[], Sequence[str]], where: str | None
 ) -> None:
     """Write masks of what a tool exported, and say what they are."""
-    _check_format(kind, "--dense")
     pool = _pool(where)
     if wanted.out is None or pool is None:
         raise click.UsageError(
             "--dense needs --out, a folder of masks, and the --pool of the images"
         )
-    catalogue = Catalogue(tuple(classes), {}, pool)
+    catalogue = Catalogue(tuple(classes()), {}, pool)
     done = corrected.take(path, kind, wanted.out, catalogue, without_review=wanted.without_review)
     share = f", {done.labelled / done.pixels:.0%} of their pixels labelled" if done.pixels else ""
     say(f"{done.masks} masks in {wanted.out}{share}", style="green")
@@ -173,8 +176,3 @@ def take_back(
 
 def _pool(where: str | None) -> Index | None:
     return list_pool(where) if where else None
-
-
-def _check_format(kind: str, option: str) -> None:
-    if kind not in FORMATS:
-        raise click.UsageError(f"{option}: --format is {kind}, expected {', '.join(FORMATS)}")

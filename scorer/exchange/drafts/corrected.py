@@ -57,6 +57,11 @@ def take(
             places.check_free(out, [name])
             if _write(staged / name, found, catalogue, done, without_review=without_review):
                 names.append(name)
+        if not names:
+            raise BadLabels(
+                f"{path}: nothing is drawn on any of {len(done.empty)} images",
+                remedy="in Label Studio, predictions count when somebody has submitted them",
+            )
         with cannot_write(out):
             for name in names:
                 (out / name).parent.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from xml.parsers import expat
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
@@ -37,15 +37,29 @@ def write(path: Path, pictures: Iterable[Picture], classes: Sequence[str]) -> No
     with replacing(path.with_suffix(".labels.json")) as file:
         json.dump(specification(classes), file, indent=1)
     with replacing(path) as file:
-        file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
-        file.write("  <version>1.1</version>\n  <meta><source>balentacq</source></meta>\n")
+        file.writelines(_head(classes))
         for number, picture in enumerate(pictures):
             cvat.check_texts([picture.image])
             file.writelines(_image(number, picture))
         file.write("</annotations>\n")
 
 
-def specification(classes: Sequence[str]) -> list[dict[str, object]]:
+def _head(classes: Sequence[str]) -> Iterator[str]:
+    yield '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
+    yield "  <meta>\n    <task>\n      <mode>annotation</mode>\n      <labels>\n"
+    for label in specification(classes):
+        yield f"        <label><name>{escape(label['name'])}</name><color>{label['color']}</color>"
+        yield f"<type>{label['type']}</type><attributes>"
+        for own in label["attributes"]:
+            yield f"<attribute><name>{own['name']}</name><mutable>False</mutable>"
+            yield f"<input_type>{own['input_type']}</input_type>"
+            yield f"<default_value>{own['default_value']}</default_value>"
+            yield f"<values>{own['default_value']}</values></attribute>"
+        yield "</attributes></label>\n"
+    yield "      </labels>\n    </task>\n    <source>balentacq</source>\n  </meta>\n"
+
+
+def specification(classes: Sequence[str]) -> list[dict[str, Any]]:
     """The labels of a CVAT project: the classes and, for what is not known, `unlabeled`."""
     review = {
         "name": "review",
