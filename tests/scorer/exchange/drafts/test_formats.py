@@ -249,10 +249,10 @@ def label_studio_file(folder: Path) -> Path:
         region_of_label_studio("polygonlabels", hidden),
         region_of_label_studio("rectanglelabels", {}),
     ]
-    cancelled = {"was_cancelled": True, "result": [polygon((0, 0), (9, 0), (9, 9))]}
+    cancelled = {"was_cancelled": True, "result": [polygon((0, 0), (100, 0), (100, 100))]}
     task = {
         "id": 1, "data": {"image": "/data/upload/1/1a2b3c4d-a.jpg"}, "predictions": [{"result": 7}],
-        "annotations": [cancelled, {"was_cancelled": False, "result": results}],
+        "annotations": [{"was_cancelled": False, "result": results}, cancelled],
     }  # fmt: skip
     (folder / "p.json").write_text(json.dumps([task]))
     return folder
