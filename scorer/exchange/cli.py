@@ -9,17 +9,15 @@ import click
 
 from scorer import options
 from scorer.console import say
-from scorer.errors import BadGraph, BadLabels
+from scorer.errors import BadLabels
 from scorer.exchange import convert
 from scorer.exchange.convert import FORMATS, LabelFile
 from scorer.exchange.drafts import cli as drafts
 from scorer.exchange.drafts import formats
 from scorer.labels import store
 from scorer.labels.summary import Summary, summarise
-from scorer.plain import METADATA_KEY, PlainContract
 from scorer.pools import list_pool
-from scorer.runtimes import choose, cpu, open_graph
-from scorer.runtimes.base import check_file
+from scorer.runtimes import contract_of
 
 _format = click.option(
     "--format",
@@ -249,11 +247,4 @@ def _classes(labels: Path | None, graph: Path) -> tuple[str, ...]:
     """Of a store that is there or, without one, of the graph, also of a plain network."""
     if labels is not None and labels.suffix.lower() == store.SUFFIX and labels.exists():
         return store.classes_of(labels)
-    check_file(graph)
-    try:
-        return open_graph(choose("auto", graph=graph), graph, workers=1).contract.classes
-    except BadGraph:
-        metadata = cpu.open_session(graph).get_modelmeta().custom_metadata_map
-        if METADATA_KEY not in metadata:
-            raise
-        return PlainContract.from_json(metadata[METADATA_KEY], source=str(graph)).classes
+    return contract_of(graph).classes

@@ -278,9 +278,6 @@ def test_a_scoring_graph_is_no_plain_network(made: Path, home: Path, tiny: objec
         open_segmenter("auto", graph, workers=1)
 
 
-open_network("auto", graph, workers=1)
-
-
 def test_masks_are_drafts_with_the_classes_of_their_network(made: Path, home: Path) -> None:
     segment(made)
     for command in (
