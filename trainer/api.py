@@ -61,6 +61,7 @@ def fit(
         seed=seed,
         labels=None if labels is None else Path(labels),
         pixels=pixels,
+        store=None if pixels else Path("labels.db"),
         resume=resume,
         dense=dense,
     )

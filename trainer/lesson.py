@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from scorer import labels as label_files
 from scorer.errors import BadDataset, BadInput, BadLabels
 from scorer.labels import Labels
-from trainer import clicks
+from scorer.labels.store import SUFFIX
+from trainer import clicks, unused
 from trainer.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -28,13 +29,16 @@ def labels_path(out: Path) -> Path:
 def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listener") -> Labels:
     """The clicked pixels; those drawn from masks are kept in `labels_path(out)`."""
     path = options.labels or dataset.train.labels
+    if path is None and options.store is not None and options.store.is_file():
+        path = options.store
     if path is not None:
-        found = clicks.read(path, dataset, audits=options.audits)
+        found = clicks.read(path, dataset, audits=options.audits, on_conflict=options.on_conflict)
         listener.tell(f"{found.labelled} labels of {len(found.clicks)} images from {path}")
         if unsaid := len(found) - found.labelled:
             listener.tell(
                 f"{unsaid} more pixels were asked but have no class, and are not used for training"
             )
+        unused.tell(found, path, _beside(dataset, out), dataset, listener)
         return found
     if dataset.train.masks is None:
         raise BadDataset(
@@ -52,7 +56,14 @@ def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listen
         f"{len(drawn)} labels drawn at random from {len(drawn.clicks)} masks, "
         f"{options.pixels} pixels each, seed {options.recipe.seed}; kept in {kept}"
     )
+    unused.tell(drawn, kept, _beside(dataset, out), dataset, listener)
     return drawn
+
+
+def _beside(dataset: Dataset, out: Path) -> list[Path]:
+    """Where labels of the same project may lie."""
+    named = [] if dataset.train.labels is None else [dataset.train.labels]
+    return [*named, out.with_name(f"labels{SUFFIX}"), labels_path(out)]
 
 
 def of_masks(dataset: Dataset, seed: int, listener: "Listener") -> Labels:

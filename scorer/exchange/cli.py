@@ -8,10 +8,13 @@ import click
 
 from scorer import options
 from scorer.console import say
-from scorer.errors import BadLabels
-from scorer.exchange import convert
-from scorer.exchange.convert import FORMATS, LabelFile
+from scorer.errors import SOME_SKIPPED, BadLabels
+from scorer.exchange import convert, intake
+from scorer.exchange.convert import FORMATS
+from scorer.exchange.intake import Imported, LabelFile
+from scorer.exchange.retract_cli import retract_command
 from scorer.labels import store
+from scorer.labels.conflict import listed
 from scorer.labels.summary import Summary, summarise
 from scorer.pools import list_pool
 from scorer.runtimes import choose, open_graph
@@ -30,6 +33,7 @@ _ranking = click.option(
     type=options.FILE,
     help="Ranking that names the pixels that were asked, and the sizes of their images.",
 )
+_USUAL_POOL, _USUAL_LABELS = "images", Path("labels.db")
 _pool = options.pool(
     "Pool of the images, where nothing else gives their names and sizes", default=None
 )
@@ -38,6 +42,9 @@ _pool = options.pool(
 @click.group("labels")
 def labels_group() -> None:
     """Bring pixels to annotation tools and their labels back; sum up what was answered."""
+
+
+labels_group.add_command(retract_command)
 
 
 @labels_group.command("export")
@@ -70,7 +77,7 @@ def export_command(  # one parameter per option
     only: str | None,
     where: str | None,
     graph: Path,
-) -> None:
+) -> int:
     """Write what was asked and what was answered in the format of an annotation tool.
 
     The classes are those of labels.db or, without one, of the graph.
@@ -89,12 +96,13 @@ def export_command(  # one parameter per option
             f"--out {out} would overwrite a file that it is made from", remedy="choose another"
         )
     classes = _classes(labels_path, graph)
-    points = convert.gather(
+    gathered = convert.gather(
         classes,
         labels=labels_path,
         queries=ranking_path,
         pool=list_pool(where) if where else None,
     )
+    points = gathered.points
     if only is not None:
         points = [point for point in points if point.answer is None]
     if not points:
@@ -103,9 +111,18 @@ def export_command(  # one parameter per option
     answered = sum(point.answer is not None for point in points)
     images = len({point.image for point in points})
     say(f"{len(points)} pixels of {images} images in {out}, {answered} answered", style="green")
+    if labels_path is None and _USUAL_LABELS.is_file():
+        say(f"the answers in {_USUAL_LABELS} are not in it; with them: --labels {_USUAL_LABELS}")
     unsaid = sum(point.answer in {"unsure", "skip"} for point in points)
     if kind == "masks" and unsaid:
         say(f"{unsaid} of them are unsure or skip, which a mask cannot express", style="yellow")
+    for name in sorted(gathered.left_out):
+        say(
+            f"left out: {name!a}, for no file of labels can hold a name with a backslash or a "
+            "control character; rename it",
+            style="yellow",
+        )
+    return SOME_SKIPPED if gathered.left_out else 0
 
 
 @labels_group.command("import")
@@ -128,22 +145,25 @@ def export_command(  # one parameter per option
     show_default=True,
     help="Number of the round of asking that the answers belong to.",
 )
+@options.on_conflict("the files give")
 @_ranking
 @_pool
 @options.graph
-def import_command(  # one parameter per option
+def import_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     path: Path,
     kind: str,
     labels_path: Path,
     annotator: str,
     round_: int,
+    on_conflict: str,
     ranking_path: Path | None,
     where: str | None,
     graph: Path,
 ) -> None:
     """Take labels from the format of an annotation tool into labels.db: all of them, or none.
 
-    The same file again adds nothing.
+    The same file again adds nothing. Names and sizes of the images are those of --ranking or of
+    --pool, which is images/ where neither is given.
 
     \b
     Examples:
@@ -153,13 +173,21 @@ def import_command(  # one parameter per option
     """
     if labels_path.suffix.lower() != store.SUFFIX:
         raise BadLabels(f"{labels_path} is no {store.SUFFIX}", remedy="give --labels labels.db")
-    taken = convert.take(
-        LabelFile(path=path, format=kind, annotator=annotator, round=round_),
+    if where is None and ranking_path is None and Path(_USUAL_POOL).is_dir():
+        where = _USUAL_POOL
+    taken = intake.take(
+        LabelFile(
+            path=path, format=kind, annotator=annotator, round=round_, on_conflict=on_conflict
+        ),
         labels_path,
         _classes(labels_path, graph),
         queries=ranking_path,
         pool=list_pool(where) if where else None,
     )
+    _tell(taken, labels_path)
+
+
+def _tell(taken: Imported, labels_path: Path) -> None:
     say(f"{taken.new} new answers in {labels_path}", style="green")
     if taken.before:
         say(f"{taken.before} were in the store already")
@@ -167,6 +195,14 @@ def import_command(  # one parameter per option
         say(f"{count} of the new answers replace answers of {whose}", style="yellow")
     if taken.unlabelled:
         say(f"{taken.unlabelled} pixels are not labelled yet", style="yellow")
+    if taken.passed:
+        say(f"passed over: {intake.counted(taken.passed)}", style="yellow")
+    if taken.renamed:
+        named = [f"{path} as {image}" for image, path in sorted(taken.renamed.items())]
+        say(f"{len(named)} images were found under other names: {listed(named)}")
+    if taken.disputed:
+        many = f"{len(taken.disputed)} pixels had different answers"
+        say(f"{many}: {listed(taken.disputed)}", style="yellow")
 
 
 @labels_group.command("summary")

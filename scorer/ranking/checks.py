@@ -51,7 +51,8 @@ def check_labels(shards: Shards) -> int:
         raise BadLabels(
             f"none of the {len(missing)} images that the labels name is in the pool; "
             f"they name for example {min(missing)!r}, the pool {next(shards.manifest.names())!r}",
-            remedy="image names are paths below --pool; give the folder that they start from",
+            remedy="image names are paths below --pool; give the folder that they start from, or "
+            "leave the labels out with --labels none",
         )
     return len(missing)
 
