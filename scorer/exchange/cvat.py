@@ -34,7 +34,7 @@ def write(path: Path, points: Sequence[Point], classes: Sequence[str]) -> None:
     with replacing(path.with_suffix(".labels.json")) as file:
         json.dump(specification(classes), file, indent=1)
     with replacing(path) as file:
-        file.writelines(_lines(points))
+        file.writelines(_lines(points, classes))
 
 
 def specification(classes: Sequence[str]) -> list[dict[str, object]]:
@@ -49,9 +49,20 @@ def specification(classes: Sequence[str]) -> list[dict[str, object]]:
     return [{"name": UNLABELED, "type": "points", "attributes": [attribute]}]
 
 
-def _lines(points: Sequence[Point]) -> Iterator[str]:
+def _meta(classes: Sequence[str]) -> Iterator[str]:
+    """The label, as CVAT writes it of a task: its own reader needs none, datumaro's does."""
+    words = "\n".join(escape(word) for word in (UNLABELED, *classes, *UNSURE_OR_SKIP))
+    yield "  <meta>\n    <task>\n      <mode>annotation</mode>\n      <labels><label>"
+    yield f"<name>{UNLABELED}</name><type>points</type><attributes><attribute>"
+    yield f"<name>{ATTRIBUTE}</name><mutable>False</mutable><input_type>select</input_type>"
+    yield f"<default_value>{UNLABELED}</default_value>\n        <values>{words}</values>"
+    yield "</attribute></attributes></label></labels>\n    </task>\n"
+    yield "    <source>balentacq</source>\n  </meta>\n"
+
+
+def _lines(points: Sequence[Point], classes: Sequence[str]) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
-    yield "  <meta><source>balentacq</source></meta>\n"
+    yield from _meta(classes)
     by_image = groupby(points, lambda point: (point.image, point.height, point.width))
     for number, ((image, height, width), group) in enumerate(by_image):
         size = f'width="{width}" height="{height}"'

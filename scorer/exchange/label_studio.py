@@ -6,11 +6,12 @@ and back by col = floor(x / 100 * width), which is exact for sides up to MAX_SID
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
@@ -32,7 +33,9 @@ def write(path: Path, points: Sequence[Point], classes: Sequence[str]) -> None:
     """The tasks; and beside them <name>.config.xml, the labelling interface of the project."""
     with replacing(path.with_suffix(".config.xml")) as file:
         file.writelines(_config(classes))
-    tasks = [_task(image, list(group)) for image, group in groupby(points, lambda one: one.image)]
+    scores = _scores(_best(points))
+    by_image = groupby(points, lambda one: one.image)
+    tasks = [_task(image, list(group), scores.get(image)) for image, group in by_image]
     with replacing(path) as file:
         json.dump(tasks, file, indent=1)
 
@@ -45,25 +48,33 @@ def _config(classes: Sequence[str]) -> Iterator[str]:
     yield "  </KeyPointLabels>\n</View>\n"
 
 
-def _task(image: str, points: Sequence[Point]) -> dict[str, object]:
+def _task(image: str, points: Sequence[Point], score: float | None) -> dict[str, object]:
     answered = [_result(point) for point in points if point.answer]
     asked = [_result(point) for point in points if not point.answer]
+    worth = {} if score is None else {"score": score}
+    prediction = {"model_version": "balentacq", **worth, "result": asked}
     return {
         "data": {"image": f"/data/local-files/?d={_FOLDER}/{quote(image)}", "name": image},
         "annotations": [{"result": answered}] if answered else [],
-        "predictions": [_prediction(asked, points)] if asked else [],
+        "predictions": [prediction] if asked else [],
     }
 
 
-def _prediction(asked: Sequence[object], points: Sequence[Point]) -> dict[str, object]:
-    """What is asked, with the best of its pixels' scores: Label Studio sorts tasks by it."""
-    scores = [one.score for one in points if one.answer is None and _is_score(one.score)]
-    score = {"score": max(scores)} if scores else {}
-    return {"model_version": "balentacq", **score, "result": asked}
+def _scores(best: Mapping[str, float]) -> dict[str, float]:
+    """Of images by the score of their best pixel, what Label Studio sorts tasks by: the share of
+    the images that are no better, for it takes nothing outside of 0 to 1.
+    """
+    order = sorted(best.values())
+    return {image: bisect_right(order, score) / len(order) for image, score in best.items()}
 
 
-def _is_score(score: float | None) -> TypeGuard[float]:
-    return score is not None and math.isfinite(score)
+def _best(points: Iterable[Point]) -> dict[str, float]:
+    """The best score of what is asked of every image."""
+    best: dict[str, float] = {}
+    for one in points:
+        if one.answer is None and one.score is not None:
+            best[one.image] = max(one.score, best.get(one.image, one.score))
+    return best
 
 
 def _result(point: Point) -> dict[str, object]:
@@ -153,8 +164,10 @@ def _results(annotations: Iterable[Any], reading: Reading) -> Iterator[tuple[dat
 
 
 def _asked(predictions: Iterable[Any], reading: Reading) -> Iterator[Any]:
-    """What we asked, among predictions of any program."""
+    """What we asked, among predictions of any program; an export may hold their numbers alone."""
     for one in predictions:
+        if isinstance(one, int):
+            continue
         for result in one["result"]:
             if result.get("type") == KIND and result["value"][KIND] == [UNLABELED]:
                 yield result
