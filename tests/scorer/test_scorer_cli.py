@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 from scorer.cli import main
 from scorer.contract import Contract
 from scorer.labels.csv_file import COLUMNS
+from scorer.labels.store import Store
 from scorer.ranking import table as ranking
 
 Graph = Callable[..., Path]
@@ -141,6 +142,44 @@ def test_labelled_pixels_are_not_asked_again(home: Path) -> None:
     assert len(again) == len(asked) == 12
     places = {(row["image"], row["row"], row["col"]) for row in asked}
     assert not places & {(row["image"], row["row"], row["col"]) for row in again}
+
+
+def test_the_label_store_that_is_there_is_read(home: Path) -> None:
+    words = ["--format", "csv", "--annotator", "ann"]
+    assert scorer("labels", "import", "labels.csv", *words).exit_code == 0
+    result = scorer("rank", "--n", 96, "--json")
+    assert "pixels in labels.db are not chosen again; to choose from all: --labels none" in (
+        result.stderr
+    )
+    everything = scorer("rank", "--n", 96, "--json", "--labels", "none")
+    assert "labels.db" not in everything.stderr
+    assert len(everything.stdout.splitlines()) == len(result.stdout.splitlines()) + 1
+
+
+def test_a_label_store_of_other_classes_can_be_left_out(home: Path) -> None:
+    Store(home / "labels.db", ("other", "classes")).close()
+    result = scorer("rank", "--n", 1)
+    assert result.exit_code == 5
+    assert "leave it out with --labels none" in result.stderr
+    assert scorer("rank", "--n", 1, "--labels", "none").exit_code == 0
+
+
+def test_a_csv_that_contradicts_itself_needs_a_rule(home: Path) -> None:
+    with (home / "labels.csv").open("a") as file:
+        file.write("field/0000.png,2,3,sky\n")
+    result = scorer("rank", "--n", 1, "--labels", "labels.csv")
+    assert result.exit_code == 5
+    assert "field/0000.png row 2, col 3 is road, sky" in result.stderr
+    rule = ("--on-conflict", "newest")
+    assert scorer("rank", "--n", 1, "--labels", "labels.csv", *rule).exit_code == 0
+
+
+def test_labels_of_another_size_skip_their_image(home: Path) -> None:
+    lines = "image,row,col,label,height,width\nfield/0000.png,2,3,road,7,7\n"
+    (home / "labels.csv").write_text(lines)
+    result = scorer("rank", "--n", 1, "--labels", "labels.csv")
+    assert result.exit_code == 4
+    assert "labels of another size: given at 7x7 (height x width)" in result.stderr
 
 
 def test_overlay_draws_one_picture_per_image(home: Path) -> None:
