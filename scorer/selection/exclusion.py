@@ -31,7 +31,7 @@ class Exclusion:
             (height, width), (true_height, true_width) = other, geometry.image
             raise BadImage(
                 "labels of another size",
-                f"given at {height}x{width} (height x width), the image {true_height}x{true_width}",
+                f"given at {height}x{width}, the image is {true_height}x{true_width}",
             )
         for click in self.labels.of(name):
             if not geometry.contains(click.row, click.col):

@@ -16,6 +16,7 @@ from trainer import clicks, dataset, lesson
 from trainer.dataset import Dataset
 from trainer.fit_options import FitOptions
 from trainer.hypercolumns import pixels
+from trainer.hypercolumns.album import Album
 
 FIT = FitOptions(pixels=2, store=Path("labels.db"))
 
@@ -104,5 +105,5 @@ def test_labels_of_another_size_teach_nothing(toy: Dataset) -> None:
         list(clicks.gather(toy.train, labels, (40, 56)))
     assert "scorer labels retract --image toy_00.png" in caught.value.remedy
     with pytest.raises(BadLabels, match=wrong):
-        pixels._look(None, toy.train, labels, "toy_00.png")  # type: ignore[arg-type]
+        pixels._look(Album.__new__(Album), toy.train, labels, "toy_00.png")
     assert clicks.few(labels, 1, 0).sizes == labels.sizes, "a part of them knows it, too"
