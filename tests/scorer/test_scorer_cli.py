@@ -496,7 +496,7 @@ MISTAKES: dict[str, tuple[Arrange, str, int, str, str]] = {
     ),
     "labels of a spreadsheet would be replaced": (
         lambda home: (home / "mine.csv").write_text("image;row;col;rank;Label\n"),
-        "rank --n 1 --out mine.csv", 5, "mine.csv has a column of labels", "keep it under another name",
+        "rank --n 1 --out mine.csv", 5, "mine.csv has a column of labels", "another name",
     ),
     "a ranking has a row that is too short": (
         lambda home: (home / "old.csv").write_text("image,row,col,rank,score\na.png,1,2,3\n"),
