@@ -28,9 +28,7 @@ def labels_path(out: Path) -> Path:
 
 def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listener") -> Labels:
     """The clicked pixels; those drawn from masks are kept in `labels_path(out)`."""
-    path = options.labels or dataset.train.labels
-    if path is None and options.store is not None and options.store.is_file():
-        path = options.store
+    path = options.labels or dataset.train.labels or _store(dataset, options, listener)
     if path is not None:
         found = clicks.read(path, dataset, audits=options.audits, on_conflict=options.on_conflict)
         listener.tell(f"{found.labelled} labels of {len(found.clicks)} images from {path}")
@@ -58,6 +56,23 @@ def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listen
     )
     unused.tell(drawn, kept, _beside(dataset, out), dataset, listener)
     return drawn
+
+
+def _store(dataset: Dataset, options: "FitOptions", listener: "Listener") -> Path | None:
+    """The label store that is there, unless it has no labels yet and there are masks."""
+    path = options.store
+    if path is None or not path.is_file():
+        return None
+    try:
+        labelled = clicks.read(path, dataset, audits=options.audits).labelled
+    except BadLabels as error:
+        raise BadLabels(
+            str(error), remedy=f"{error.remedy}; --pixels N draws labels from the masks instead"
+        ) from error
+    if labelled or dataset.train.masks is None:
+        return path
+    listener.tell(f"{path} has no labelled pixel yet")
+    return None
 
 
 def _beside(dataset: Dataset, out: Path) -> list[Path]:

@@ -64,6 +64,21 @@ def test_the_store_of_the_project_is_read_by_default(toy: Dataset) -> None:
     assert "scorer labels import model.labels.csv --format csv" in heard.warnings[0]
 
 
+def test_a_store_without_labels_leaves_the_masks(toy: Dataset) -> None:
+    Store(Path("labels.db"), trees.NAMES).close()
+    found, heard = learned(toy, FIT)
+    assert found.labelled == 4
+    assert "labels.db has no labelled pixel yet" in heard.messages
+    assert heard.warnings == []
+
+
+def test_a_store_of_other_classes_says_how_to_leave_it_out(toy: Dataset) -> None:
+    Store(Path("labels.db"), ("other", "classes")).close()
+    with pytest.raises(BadLabels, match=r"labels\.db holds labels of the classes") as caught:
+        learned(toy, FIT)
+    assert "--pixels N draws labels from the masks instead" in caught.value.remedy
+
+
 def test_labels_of_dataset_toml_are_not_forgotten(toy: Dataset) -> None:
     store = stored("toy_00.png,1,2,fire")
     named = csv("labels.csv", "toy_00.png,1,2,fire", "toy_01.png,5,6,ice", "toy_01.png,7,8,")

@@ -349,6 +349,14 @@ def test_the_last_line_of_a_csv_is_the_newest(home: Path) -> None:
     assert standing() == [SKY]
 
 
+def test_of_several_files_none_is_the_newest(home: Path) -> None:
+    pool("a.png")
+    for name, word in (("a", "tree"), ("b", "sky")):
+        written(f"csvs/{name}.csv", f"image,row,col,label\na.png,20,10,{word}\n")
+    words = ("import", "csvs", "--format", "csv", "--annotator", "ann", "--on-conflict")
+    refused(labels(*words, "newest"), "which newest does not decide", "tree, sky")
+
+
 # ---- what is passed over
 
 NOTHING: dict[str, tuple[str, Contents, str]] = {
