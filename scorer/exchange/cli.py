@@ -44,9 +44,6 @@ def labels_group() -> None:
     """Bring pixels to annotation tools and their labels back; sum up what was answered."""
 
 
-labels_group.add_command(retract_command)
-
-
 @labels_group.command("export")
 @click.option(
     "--labels",
@@ -203,6 +200,9 @@ def _tell(taken: Imported, labels_path: Path) -> None:
     if taken.disputed:
         many = f"{len(taken.disputed)} pixels had different answers"
         say(f"{many}: {listed(taken.disputed)}", style="yellow")
+
+
+labels_group.add_command(retract_command)
 
 
 @labels_group.command("summary")
