@@ -63,6 +63,7 @@ def fit(
         labels=None if labels is None else Path(labels),
         dense_labels=None if dense_labels is None else Path(dense_labels),
         pixels=pixels,
+        store=None if pixels else Path("labels.db"),
         resume=resume,
         dense=dense,
     )

@@ -12,6 +12,8 @@ from scorer import __version__
 from scorer.console import Program, progress, say
 from scorer.errors import BadDataset
 from scorer.files import replacing
+from scorer.labels.store import SUFFIX
+from scorer.options import on_conflict as conflict_option
 from trainer import options
 from trainer.live.cli import live_command
 from trainer.options import needs_torch
@@ -71,8 +73,10 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
     "--labels",
     type=options.FILE,
     help="Clicked pixels: labels.db, or a CSV with the columns "
-    "image,row,col,label.  [default: drawn from the masks]",
+    "image,row,col,label.  [default: `labels` of dataset.toml, else labels.db if it is there, else "
+    "drawn from the masks]",
 )
+@conflict_option("a CSV gives")
 @click.option(
     "--dense-labels",
     type=options.FILE,
@@ -101,18 +105,18 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
     help="File that the model is written to.",
 )
 @options.resume
-def fit_command(
-    data: Path, labels: Path | None, dense_labels: Path | None, pixels: int | None, audits: bool,
-    seed: int, out: Path, resume: bool, **settings: Any,
+def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
+    data: Path, labels: Path | None, on_conflict: str, dense_labels: Path | None,
+    pixels: int | None, audits: bool, seed: int, out: Path, resume: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """Train on sparse labels and write ONE file with the model and its configuration.
 
     Labels come from --labels and --dense-labels, from `labels` and `dense_labels` in dataset.toml,
-    or are drawn at random from the masks (then they are kept beside the model, for `scorer rank
-    --labels`). By default a small head
-    learns on a frozen backbone, in seconds; what the backbone saw of the photographs is kept beside
-    the model, so that only images with new clicks cost time. After Ctrl-C or a kill the same
-    command goes on: with what was seen, or after the last epoch.
+    from labels.db if it is there, or are drawn at random from the masks (then they are kept beside
+    the model, for `scorer rank --labels`). By default a small head learns on a frozen backbone, in
+    seconds; what the backbone saw of the photographs is kept beside the model, so that only images
+    with new clicks cost time. After Ctrl-C or a kill the same command goes on: with what was seen,
+    or after the last epoch.
 
     \b
     Examples:
@@ -128,8 +132,9 @@ def fit_command(
     needs_torch()
     size = settings.pop("size")
     chosen = fit_options(
-        settings, seed=seed, labels=labels, dense_labels=dense_labels, pixels=pixels,
-        audits=audits, resume=resume,
+        settings, seed=seed, labels=labels, on_conflict=on_conflict, dense_labels=dense_labels,
+        pixels=pixels, audits=audits, resume=resume,
+        store=None if pixels else Path(f"labels{SUFFIX}"),
     )  # fmt: skip
     _train(data, out, size, chosen, f"python -m export onnx --mc 20{_model_words(out, chosen)}")
 

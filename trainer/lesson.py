@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from scorer import labels as label_files
 from scorer.errors import BadDataset, BadInput, BadLabels
 from scorer.labels import Labels
-from trainer import clicks, dense_labels
+from scorer.labels.store import SUFFIX
+from trainer import clicks, dense_labels, unused
 from trainer.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -25,18 +26,19 @@ def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listen
     """The labelled pixels: clicks and those of dense labels or, without both, pixels drawn from the
     masks, which are kept in `labels_path(out)`.
     """
-    path = options.labels or dataset.train.labels
+    path = options.labels or dataset.train.labels or _store(dataset, options, listener)
     folder = options.dense_labels or dataset.train.dense_labels
     if path is None and folder is None:
         return _drawn(dataset, out, options, listener)
     found = Labels({})
     if path is not None:
-        found = clicks.read(path, dataset, audits=options.audits)
+        found = clicks.read(path, dataset, audits=options.audits, on_conflict=options.on_conflict)
         listener.tell(f"{found.labelled} labels of {len(found.clicks)} images from {path}")
         if unsaid := len(found) - found.labelled:
             listener.tell(
                 f"{unsaid} more pixels were asked but have no class, and are not used for training"
             )
+        unused.tell(found, path, _beside(dataset, out), dataset, listener)
     if folder is None:
         return found
     dense, skipped = dense_labels.draw(folder, dataset, options.recipe.seed)
@@ -62,7 +64,31 @@ def _drawn(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listen
         f"{len(drawn)} labels drawn at random from {len(drawn.clicks)} masks, "
         f"{options.pixels} pixels each, seed {options.recipe.seed}; kept in {kept}"
     )
+    unused.tell(drawn, kept, _beside(dataset, out), dataset, listener)
     return drawn
+
+
+def _store(dataset: Dataset, options: "FitOptions", listener: "Listener") -> Path | None:
+    """The label store that is there, unless it has no labels yet and there are masks."""
+    path = options.store
+    if path is None or not path.is_file():
+        return None
+    try:
+        labelled = clicks.read(path, dataset, audits=options.audits).labelled
+    except BadLabels as error:
+        raise BadLabels(
+            str(error), remedy=f"{error.remedy}; --pixels N draws labels from the masks instead"
+        ) from error
+    if labelled or dataset.train.masks is None:
+        return path
+    listener.tell(f"{path} has no labelled pixel yet")
+    return None
+
+
+def _beside(dataset: Dataset, out: Path) -> list[Path]:
+    """Where labels of the same project may lie."""
+    named = [] if dataset.train.labels is None else [dataset.train.labels]
+    return [*named, out.with_name(f"labels{SUFFIX}"), labels_path(out)]
 
 
 def of_masks(dataset: Dataset, seed: int, listener: "Listener") -> Labels:

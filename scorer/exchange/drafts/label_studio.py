@@ -13,13 +13,14 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from scorer.errors import BadLabels
-from scorer.exchange import json_file
+from scorer.exchange import json_file, label_studio_address
 from scorer.exchange.catalogue import Catalogue
 from scorer.exchange.drafts import brush, region
 from scorer.exchange.drafts.outline import Ring
 from scorer.exchange.drafts.region import Picture, Region
-from scorer.exchange.label_studio import address, image_of
+from scorer.exchange.label_studio import address
 from scorer.exchange.point import within
+from scorer.exchange.reading import Reading
 from scorer.files import replacing
 from scorer.images.colours import default_colours, hexadecimal
 from scorer.labels.answer import UNLABELED
@@ -109,7 +110,10 @@ def _picture(task: Any, catalogue: Catalogue) -> Picture:
     """Of annotations that stand; a later one covers those before it."""
     given = [one for one in task.get("annotations") or () if not one.get("was_cancelled")]
     results = [result for one in given for result in one["result"]]
-    image = image_of(task["data"], catalogue)
+    names = label_studio_address.images(task["data"], Reading(catalogue))
+    if len(names) != 1:
+        raise BadLabels(f"a task has {len(names)} images", remedy="give every task one image")
+    (image,) = names
     drawn = [result for result in results if result.get("type") in _KINDS]
     sizes = {(one["original_height"], one["original_width"]) for one in drawn}
     if len(sizes) > 1:
