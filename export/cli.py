@@ -15,6 +15,7 @@ from scorer.errors import BadInput
 from scorer.files import check_writable
 from scorer.images.preprocessing import LAYOUTS
 from scorer.plain import INT8, OUTPUTS
+from trainer.absent import check_model
 
 if TYPE_CHECKING:
     from export.source import Source
@@ -174,8 +175,10 @@ def onnx_command(  # what both kinds of graphs are made of
       python -m export onnx --plain --precision int8 --calibrate ./images
       python -m export onnx --plain --any-size
     """
-    needs_onnx()
     _check_plain(plain, precision)
+    if source is None:
+        check_model(model)
+    needs_onnx()
     out = out or Path("network.onnx" if plain else "scorer.onnx")
     if out.exists() and out.resolve() == (model if source is None else source.path).resolve():
         raise BadInput(f"--out {out} would write over the network", remedy="choose another name")

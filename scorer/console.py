@@ -51,11 +51,11 @@ class _Log:
 
 log = _Log()  # of this process
 _LEVELS = {"red": "error", "yellow": "warning"}
-_EVERY_S = 10.0  # a line of progress, with --log-json
+_EVERY_S = 10.0  # a line of progress
 
 
-class _LoggedProgress(Progress):
-    """Progress as lines, not too often, and at the end."""
+class _Lines(Progress):
+    """Progress as lines, not too often: where there is no terminal, or a program reads."""
 
     def __init__(self, unit: str) -> None:
         super().__init__(console=stderr, disable=True)
@@ -71,15 +71,20 @@ class _LoggedProgress(Progress):
 
     def _tell(self, task_id: TaskID) -> None:
         task = next(one for one in self.tasks if one.id == task_id)
-        if task.finished or monotonic() - self._said >= _EVERY_S:
+        if (log.as_json and task.finished) or monotonic() - self._said >= _EVERY_S:
             self._said = monotonic()
-            say(task.description, done=task.completed, total=task.total, unit=self._unit)
+            count = f"{task.completed:g}" + ("" if task.total is None else f" of {task.total:g}")
+            words = "" if log.as_json or not task.completed else f": {count} {self._unit}"
+            say(
+                f"{task.description}{words}",
+                done=task.completed, total=task.total, unit=self._unit,
+            )  # fmt: skip
 
 
 def progress(unit: str) -> Progress:
     """A progress bar with count, rate in `unit`/s and time left, on stderr."""
-    if log.as_json:
-        return _LoggedProgress(unit)
+    if log.as_json or not stderr.is_terminal:
+        return _Lines(unit)
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -122,11 +127,7 @@ class Program(click.Group):
         try:
             sys.exit(super().main(args, standalone_mode=False, **extra))
         except click.exceptions.Abort:
-            say(
-                "interrupted; trainer fit and simulate, scorer rank and segment continue when "
-                "the same command is given again",
-                style="yellow",
-            )
+            say(f"interrupted{_then(args)}", style="yellow")
             sys.exit(INTERRUPTED)
         except click.ClickException as error:
             if log.as_json:
@@ -144,6 +145,25 @@ class Program(click.Group):
             if error.remedy:
                 say(f"  {error.remedy}")
             sys.exit(error.exit_code)
+
+
+# The commands that continue, and from where.
+_CONTINUE = {
+    "fit": "what it has seen of the photographs, or the last whole epoch",
+    "live": "the answers and the newest model",
+    "rank": "the last whole part (--shard images)",
+    "segment": "the last whole part (--shard images)",
+    "simulate": "the last whole round",
+    "supervised": "the last whole epoch",
+}
+
+
+def _then(args: Sequence[str]) -> str:
+    """What the same command does when it is given again."""
+    name = next((one for one in args if not one.startswith("-")), "")
+    if name not in _CONTINUE or "--no-resume" in args:
+        return ""
+    return f"; the same command continues from {_CONTINUE[name]}"
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only

@@ -118,14 +118,48 @@ def on_conflict(who: str) -> Decorator:
     )
 
 
-def pool(purpose: str = "Pool of images", *, default: str | None = "images") -> Decorator:
-    """--pool, the same everywhere, with what the command does with it in front of its help."""
+def pool(
+    purpose: str = "Pool of images", *, default: str | None = "images", bare: bool = False
+) -> Decorator:
+    """--pool, the same everywhere, with what the command does with it in front of its help. bare:
+    whether the place may also be given without the option.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        option = _pool_option(purpose, default)
+        return _BARE(option(command)) if bare else option(command)
+
+    return decorate
+
+
+def _keep_place(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    context.meta[_PLACE] = value
+
+
+def _either_place(context: click.Context, option: click.Parameter, value: str) -> str:
+    """The place that was given without the option, or that of the option."""
+    bare = context.meta.get(_PLACE)
+    source = context.get_parameter_source(option.name or "")
+    if bare is not None and source is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"{bare} and --pool {value}: give the pool once")
+    return bare or value
+
+
+_PLACE = "balentacq.place"
+_BARE = click.argument(
+    "place", metavar="[PLACE]", required=False, is_eager=True, expose_value=False,
+    callback=_keep_place,
+)  # fmt: skip
+
+
+def _pool_option(purpose: str, default: str | None) -> Decorator:
     return click.option(
         "--pool",
         "where",
         metavar="PLACE",
         default=default,
         show_default=default is not None,
+        callback=_either_place,
         help=f"{purpose}: a folder of images, of tar files or of Parquet files; one such file; a "
         ".txt list of paths and URLs; or the URL of one of these, such as s3://bucket/folder.",
     )

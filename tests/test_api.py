@@ -23,7 +23,7 @@ PROMISED = {
         "Results Runtime Scores Skipped divide list_pool open_graph open_pool rank read_labels "
         "write_labels"
     ),
-    trainer: "BayesianNetwork Card Evaluation Fitted evaluate evaluate_masks fit load",
+    trainer: "BayesianNetwork Card Evaluation Fitted calibrate evaluate evaluate_masks fit load",
     export: "GraphOptions Source Verdict export graft verify",
 }
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)

@@ -56,6 +56,7 @@ COMMANDS = (
     "trainer simulate",
     "trainer live",
     "trainer evaluate",
+    "trainer calibrate",
     "python -m export onnx",
     "python -m export verify",
     "python -m export tensorrt",

@@ -1,4 +1,5 @@
 from .api import Fitted as Fitted
+from .api import calibrate as calibrate
 from .api import evaluate as evaluate
 from .api import evaluate_masks as evaluate_masks
 from .api import fit as fit

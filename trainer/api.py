@@ -11,6 +11,8 @@ wait_quietly()  # before PyTorch is loaded
 
 from scorer.errors import BadDataset, BadInput  # noqa: E402
 from trainer import dataset, job, model  # noqa: E402
+from trainer.calibration import job as job_of_calibration  # noqa: E402
+from trainer.calibration.job import Calibrated  # noqa: E402
 from trainer.dataset import Dataset  # noqa: E402
 from trainer.evaluation import Evaluation  # noqa: E402
 from trainer.evaluation import evaluate as measure  # noqa: E402
@@ -98,13 +100,8 @@ def evaluate(
     """
     built, card = load(path, network=network)
     built.to(device())
-    described = dataset.read(Path(data))
+    described = _described(data, path, card)
     part = _part(described, split, data)
-    if described.classes.names != card.classes:
-        raise BadDataset(
-            f"{data} has other classes than {path}: {', '.join(card.classes)}",
-            remedy="give the dataset.toml that the model was trained on with --data",
-        )
     total = len(part.images)
     return measure(built, part, described.classes, card.size, lambda done: on_image(done, total))
 
@@ -123,6 +120,39 @@ def evaluate_masks(
     part = _part(described, split, data)
     total = len(part.images)
     return measure_masks(Path(folder), part, described.classes, lambda done: on_image(done, total))
+
+
+def calibrate(
+    path: Location = "model.safetensors",
+    data: Location = "dataset.toml",
+    *,
+    labels: Location | None = None,
+    out: Location | None = None,
+    network: str | None = None,
+    on_image: Callable[[int, int], None] = lambda *_: None,
+) -> Calibrated:
+    """Fit a temperature, and write the model with it to `out`, or in its own place, if it helps.
+
+    labels: a label store with audit answers; else the pixels are those of [val]. network, on_image
+    as of evaluate. Raises BadModel, BadDataset, BadLabels.
+    """
+    built, card = load(path, network=network)
+    described = _described(data, path, card)
+    store = None if labels is None else Path(labels)
+    return job_of_calibration.calibrate(
+        built, card, described, Path(path if out is None else out), store, on_image
+    )
+
+
+def _described(data: Location, path: Location, card: Card) -> Dataset:
+    """The dataset, which must have the classes of the model."""
+    described = dataset.read(Path(data))
+    if described.classes.names != card.classes:
+        raise BadDataset(
+            f"{data} has other classes than {path}: {', '.join(card.classes)}",
+            remedy="give the dataset.toml that the model was trained on with --data",
+        )
+    return described
 
 
 def _part(described: Dataset, split: str, data: Location) -> Split:

@@ -11,12 +11,14 @@ import click
 from scorer import __version__
 from scorer.console import Program, progress, say
 from scorer.errors import BadDataset
-from scorer.files import replacing
+from scorer.files import check_writable, replacing
 from scorer.labels.store import SUFFIX
 from scorer.options import on_conflict as conflict_option
 from trainer import options
+from trainer.absent import check_data, check_model
+from trainer.calibration.cli import calibrate_command
 from trainer.live.cli import live_command
-from trainer.options import needs_torch
+from trainer.options import needs, needs_torch
 from trainer.screen import Screen
 from trainer.settings import fit_options
 from trainer.simulation.cli import simulate_command
@@ -130,6 +132,7 @@ def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       trainer fit --network mynets.unet:build --weights unet.pth
     """
     needs_torch()
+    check_data(data)
     size = settings.pop("size")
     chosen = fit_options(
         settings, seed=seed, labels=labels, on_conflict=on_conflict, dense_labels=dense_labels,
@@ -160,6 +163,7 @@ def supervised_command(data: Path, seed: int, out: Path, resume: bool, **setting
       trainer supervised --preset camvid --network deeplabv3plus-mobilenetv2
     """
     needs_torch()
+    check_data(data)
     size = settings.pop("size")
     chosen = fit_options(settings, seed=seed, dense=True, resume=resume)
     _train(data, out, size, chosen, f"trainer evaluate{_model_words(out, chosen)}")
@@ -190,19 +194,8 @@ main.add_command(live_command)
 
 @main.command("evaluate")
 @options.data
-@click.option(
-    "--model",
-    type=options.FILE,
-    default="model.safetensors",
-    show_default=True,
-    help="Model to measure.",
-)
-@click.option(
-    "--network",
-    type=options.Network(),
-    help="Python code that the model was trained with, package.module:factory, if it is a "
-    "network of yours.",
-)
+@options.model
+@options.own_network
 @click.option(
     "--split",
     type=click.Choice(("val", "train")),
@@ -215,19 +208,30 @@ main.add_command(live_command)
     type=options.FILE,
     help="Folder of masks to measure in place of a model, such as scorer segment writes.",
 )
+@options.reliability
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON on stdout.")
 def evaluate_command(
-    data: Path, model: Path, network: str | None, split: str, masks: Path | None, as_json: bool
-) -> None:
-    """Print intersection over union per class, and their mean.
+    data: Path, model: Path, network: str | None, split: str, masks: Path | None,
+    reliability: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Print intersection over union per class, their mean, and the expected calibration error.
 
     \b
     Examples:
       trainer evaluate
       trainer evaluate --model other.safetensors --split train --json
       trainer evaluate --masks masks
+      trainer evaluate --reliability reliability.png
     """
     needs_torch()
+    check_data(data)
+    if masks is None:
+        check_model(model)
+    if reliability is not None:
+        needs("matplotlib", "plots")
+        check_writable(reliability)
+        if masks is not None:
+            raise click.UsageError("masks do not say how sure a model is: no --reliability of them")
     from trainer import dataset  # noqa: PLC0415
     from trainer.api import evaluate, evaluate_masks  # noqa: PLC0415
 
@@ -244,6 +248,14 @@ def evaluate_command(
     for name, reason in evaluation.skipped:
         say(f"skipped {name}: {reason}", style="yellow")
     _print(evaluation, dataset.read(data).classes.names, as_json)
+    if reliability is not None and evaluation.reliability is not None:
+        from trainer.calibration import plot  # noqa: PLC0415
+
+        plot.draw({model.name: evaluation.reliability}, reliability)
+        say(f"wrote {reliability}")
+
+
+main.add_command(calibrate_command)
 
 
 def _print(evaluation: "Evaluation", classes: tuple[str, ...], as_json: bool) -> None:
@@ -252,10 +264,13 @@ def _print(evaluation: "Evaluation", classes: tuple[str, ...], as_json: bool) ->
             n: None if math.isnan(v) else v for n, v in zip(classes, evaluation.iou, strict=True)
         }
         table = {"miou": evaluation.miou, "iou": known, "accuracy": evaluation.accuracy}
-        click.echo(json.dumps(table | {"images": evaluation.images}))
+        sure = {} if evaluation.reliability is None else {"ece": evaluation.reliability.ece}
+        click.echo(json.dumps(table | sure | {"images": evaluation.images}))
         return
     width = max(map(len, (*classes, "pixel accuracy")))
     for name, iou in zip(classes, evaluation.iou, strict=True):
         click.echo(f"{name:<{width}}  " + ("absent" if math.isnan(iou) else f"{iou:.4f}"))
     click.echo(f"{'mIoU':<{width}}  {evaluation.miou:.4f}")
     click.echo(f"{'pixel accuracy':<{width}}  {evaluation.accuracy:.4f}")
+    if evaluation.reliability is not None:
+        click.echo(f"{'ECE':<{width}}  {evaluation.reliability.ece:.4f}")

@@ -32,12 +32,17 @@ def read(
     """Labels made by people, for the images of the training split; else as label_files.read."""
     names = dataset.classes.names
     labels = label_files.read(path, names, audits=audits, on_conflict=on_conflict)
-    there = set(dataset.train.images.names)
-    if strangers := [name for name in labels.clicks if name not in there]:
-        where = dataset.train.images.where
+    return of_split(labels, path, dataset.train, "train")
+
+
+def of_split(labels: Labels, path: Path, split: Split, name: str) -> Labels:
+    """The labels of a file, if all its images are in the split of this name, or else BadLabels."""
+    names = set(split.images.names)
+    if strangers := [image for image in labels.clicks if image not in names]:
+        where = split.images.where
         raise BadLabels(
             f"{path}: {len(strangers)} of its images are not in {where}, such as {strangers[0]!r}",
-            remedy="image names are paths below the images folder of [train]"
+            remedy=f"image names are paths below the images folder of [{name}]"
             + _how_to_retract(path),
         )
     return labels

@@ -11,6 +11,7 @@ from scorer.errors import BadDataset, BadPool
 from scorer.images.colours import Colour, default_colours
 from scorer.pools import Index, list_pool
 from trainer import layouts
+from trainer.absent import check_data
 from trainer.classes import Classes
 from trainer.layouts.layout import Layout
 from trainer.split import Split
@@ -32,10 +33,9 @@ class Dataset:
 
 def read(path: Path) -> Dataset:
     """Read dataset.toml; every path in it is relative to its own folder."""
+    check_data(path)
     try:
         table = tomllib.loads(path.read_text("utf-8-sig"))
-    except FileNotFoundError as error:
-        raise BadDataset(f"{path} does not exist", remedy="write one with: trainer init") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadDataset(f"{path} cannot be read: {error}", remedy=_REMEDY) from error
     try:

@@ -1,7 +1,9 @@
-"""How good a model is: intersection over union per class, at the size of the ground truth."""
+"""How good a model is: intersection over union per class, at the size of the ground truth, and
+whether it is as often right as it says.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from scorer.errors import BadDataset, BadImage
 from trainer import masks
+from trainer.calibration.reliability import Reliability, reliability
 from trainer.classes import Classes
 from trainer.features import Features
 from trainer.hypercolumns.album import Album
@@ -23,12 +26,15 @@ _AT_ONCE = 16_000_000  # enlarged scores, 64 MB of them
 
 @dataclass(frozen=True)
 class Evaluation:
-    """IoU per class in [0, 1], NaN for a class that is neither present nor predicted."""
+    """IoU per class in [0, 1], NaN for a class that is neither present nor predicted. reliability:
+    None where nothing says how sure the model was.
+    """
 
     iou: tuple[float, ...]
     accuracy: float
     images: int
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    reliability: Reliability | None = None
 
     @property
     def miou(self) -> float:
@@ -54,6 +60,7 @@ def evaluate(
         len(classes), ignore_index=masks.IGNORE, sync_on_compute=False
     )
     skipped = []
+    sure: Reliability | None = None
     network.eval()
     features = Features(network, size, album)
     predict = partial(_predict, network, features, split, classes)
@@ -62,7 +69,11 @@ def evaluate(
         if isinstance(found, BadImage):
             skipped.append((names[done - 1], str(found)))
         else:
-            counts.update(*(values.long() for values in found))
+            predicted, confidence, truth = found
+            counts.update(predicted.long(), truth.long())
+            known = truth != masks.IGNORE
+            more = reliability(confidence[known], (predicted == truth)[known])
+            sure = more if sure is None else sure + more
         on_image(done)
     images = len(split.images) - len(skipped)
     matrix = counts.compute() if images else torch.zeros(1, 1)
@@ -72,7 +83,7 @@ def evaluate(
             f"no image of {split.images.where} could be evaluated{reason}",
             remedy="[val] needs images with masks that hold class indices",
         )
-    return summary(matrix, images, skipped)
+    return replace(summary(matrix, images, skipped), reliability=sure)
 
 
 def summary(matrix: Tensor, images: int, skipped: list[tuple[str, str]]) -> Evaluation:
@@ -87,8 +98,8 @@ def summary(matrix: Tensor, images: int, skipped: list[tuple[str, str]]) -> Eval
 @torch.inference_mode()
 def _predict(
     network: BayesianNetwork, features: Features, split: Split, classes: Classes, name: str
-) -> tuple[Tensor, Tensor] | BadImage:
-    """Classes predicted and true, or why there are none."""
+) -> tuple[Tensor, Tensor, Tensor] | BadImage:
+    """Classes predicted, their probabilities, and classes true; or why there are none."""
     path = split.mask(name)
     if path is None:
         raise BadDataset("the split has no masks to compare with", remedy="add masks to it")
@@ -101,19 +112,25 @@ def _predict(
         return error
     height, width = geometry.content
     content = upsample(network.classifier(found), geometry.grid)[..., :height, :width].float().cpu()
-    return _largest(content, (truth.shape[0], truth.shape[1])).to(torch.uint8), truth
+    label, confidence = _largest(content, (truth.shape[0], truth.shape[1]))
+    return label.to(torch.uint8), confidence, truth
 
 
-def _largest(scores: Float[Tensor, "1 C h w"], size: tuple[int, int]) -> Int64[Tensor, "H W"]:
-    """The class with the largest enlarged score; a few classes at a time, or those of a large
-    photograph would fill the memory.
+def _largest(
+    scores: Float[Tensor, "1 C h w"], size: tuple[int, int]
+) -> tuple[Int64[Tensor, "H W"], Float[Tensor, "H W"]]:
+    """The class with the largest enlarged score, and its probability; a few classes at a time, or
+    those of a large photograph would fill the memory.
     """
     best = torch.full(size, -torch.inf)
     label = torch.zeros(size, dtype=torch.int64)
+    total = torch.full(size, -torch.inf)  # the logarithm of the sum of all exponentials
     count = max(1, _AT_ONCE // (size[0] * size[1]))
     for start in range(0, scores.shape[1], count):
         few = scores[:, start : start + count]
-        value, index = F.interpolate(few, size, mode="bilinear", align_corners=False)[0].max(0)
+        enlarged = F.interpolate(few, size, mode="bilinear", align_corners=False)[0]
+        value, index = enlarged.max(0)
         better = value > best
         best, label = value.where(better, best), (index + start).where(better, label)
-    return label
+        total = torch.logaddexp(total, enlarged.logsumexp(0))
+    return label, (best - total).exp()

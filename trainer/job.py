@@ -11,6 +11,7 @@ import torch
 
 from scorer import __version__
 from scorer.files import check_writable
+from scorer.instance_lock import instance_lock
 from scorer.labels import Labels
 from trainer import lesson, model, networks, teach, weights
 from trainer.dataset import Dataset
@@ -35,6 +36,13 @@ def train(
     options.resume is false). Returns the evaluation on the validation split, if there is one.
     """
     check_writable(out)
+    with instance_lock(out, "trainer fit", "wait until it has ended, or choose another --out"):
+        return _trained(dataset, out, options, listener, cache)
+
+
+def _trained(
+    dataset: Dataset, out: Path, options: FitOptions, listener: Listener, cache: Cache | None
+) -> Evaluation | None:
     torch.manual_seed(options.recipe.seed)
     config = _config(options)
     labels = None if options.dense else lesson.labels(dataset, out, options, listener)
@@ -160,6 +168,8 @@ def _card(
             "finetune": asdict(taught.recipe) if options.finetune else None,
             "images": taught.images,
             "labels": taught.labels,
+            "audits": options.audits,
+            "dense": options.dense,
             "miou": None if taught.evaluation is None else taught.evaluation.miou,
             "versions": {"balentacq": __version__, "torch": torch.__version__},
         },

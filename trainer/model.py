@@ -1,6 +1,7 @@
 """The model file: one safetensors file, its whole configuration in the header."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -11,20 +12,21 @@ from torch import Tensor
 from scorer.errors import BadModel
 from scorer.files import replacing_path
 from trainer import networks
+from trainer.absent import TRAIN, check_model
 from trainer.bayesian import is_factory
 from trainer.graph.dropout import KINDS
 from trainer.network import BayesianNetwork
 
 METADATA_KEY = "balentacq.model"
 VERSION = 1
-_REMEDY = "train one with: trainer fit"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """All that is needed to build the network again, and where its weights came from.
 
-    backbone: its shape, where its name does not say it.
+    backbone: its shape, where its name does not say it. temperature: what the classifier's weights
+    were divided by after training (trainer/calibration).
     """
 
     network: str
@@ -37,6 +39,7 @@ class Card:
     pretrained: str
     training: dict[str, Any] = field(default_factory=dict)
     backbone: dict[str, Any] = field(default_factory=dict)
+    temperature: float = 1.0
     version: int = VERSION
 
     @property
@@ -54,6 +57,7 @@ class Card:
             "size": all(type(side) is int and side > 0 for side in self.size),
             "training": isinstance(self.training, dict),
             "backbone": isinstance(self.backbone, dict),
+            "temperature": 0 < self.temperature < math.inf,
         }
         if wrong := [name for name, right in checks.items() if not right]:
             raise ValueError(f"{wrong[0]} is out of range")
@@ -81,10 +85,10 @@ def load(path: Path, network: str | None = None) -> tuple[BayesianNetwork, Card]
     A model of package.module:factory is built by code that the file only names: that code runs if
     the caller gives the same name as `network`.
     """
-    metadata, tensors = read_safetensors(path, remedy=_REMEDY)
+    metadata, tensors = read_safetensors(path, remedy=TRAIN)
     if METADATA_KEY not in metadata:
         raise BadModel(
-            f"{path} is a safetensors file, but not a model of this project", remedy=_REMEDY
+            f"{path} is a safetensors file, but not a model of this project", remedy=TRAIN
         )
     card = _card(metadata[METADATA_KEY], path)
     if is_factory(card.network) and network != card.network:
@@ -96,7 +100,7 @@ def load(path: Path, network: str | None = None) -> tuple[BayesianNetwork, Card]
     try:
         built.load_state_dict(tensors)
     except RuntimeError as error:
-        raise BadModel(f"{path} does not fit its network {card.network}", remedy=_REMEDY) from error
+        raise BadModel(f"{path} does not fit its network {card.network}", remedy=TRAIN) from error
     return built.eval(), card
 
 
@@ -114,8 +118,7 @@ def read_safetensors(path: Path, *, remedy: str) -> tuple[Mapping[str, str], dic
     """Header and tensors of a safetensors file; BadModel if it is missing or damaged."""
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415
 
-    if not path.is_file():
-        raise BadModel(f"{path} does not exist", remedy=remedy)
+    check_model(path, remedy)
     try:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -128,19 +131,20 @@ def _card(text: str, path: Path) -> Card:
         values: dict[str, Any] = json.loads(text)
         version = values["version"]
     except (ValueError, KeyError, TypeError) as error:
-        raise BadModel(f"{path}: its configuration cannot be read", remedy=_REMEDY) from error
+        raise BadModel(f"{path}: its configuration cannot be read", remedy=TRAIN) from error
     if version != VERSION:
         raise BadModel(
             f"{path}: model version {version}, this program reads version {VERSION}",
             remedy="use the version of balentacq that wrote it, or train again",
         )
-    values.setdefault("backbone", {})  # older files have none
+    for name, usual in (("backbone", {}), ("temperature", 1.0)):
+        values.setdefault(name, usual)  # older files have none
     if (
         set(values) != {entry.name for entry in fields(Card)}
         or not isinstance(values["network"], str)
         or not (values["network"] in networks.NAMES or is_factory(values["network"]))
     ):
-        raise BadModel(f"{path}: its configuration is not one of this version", remedy=_REMEDY)
+        raise BadModel(f"{path}: its configuration is not one of this version", remedy=TRAIN)
     try:
         values["classes"] = tuple(values["classes"])
         values["colours"] = tuple(tuple(colour) for colour in values["colours"])
@@ -148,6 +152,6 @@ def _card(text: str, path: Path) -> Card:
         card.check()
     except (TypeError, ValueError) as error:
         raise BadModel(
-            f"{path}: its configuration makes no sense: {error}", remedy=_REMEDY
+            f"{path}: its configuration makes no sense: {error}", remedy=TRAIN
         ) from error
     return card

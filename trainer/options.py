@@ -72,6 +72,25 @@ seed = click.option(
     help="Seed of all random numbers of training.",
 )
 resume = options.resume
+model = click.option(
+    "--model",
+    type=FILE,
+    default="model.safetensors",
+    show_default=True,
+    help="Model to read.",
+)
+own_network = click.option(
+    "--network",
+    type=Network(),
+    help="Python code that the model was trained with, package.module:factory, if it is a "
+    "network of yours.",
+)
+reliability = click.option(
+    "--reliability",
+    type=FILE,
+    help="PNG file for a reliability plot: how often the model is right, over how sure it says it "
+    "is.",
+)
 
 
 def _setting(name: str, kind: Any, text: str = "") -> Decorator:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scorer.contract import RANDOM, Contract
 from scorer.errors import BadInput, BadLabels
-from scorer.files import check_writable
+from scorer.files import cannot_write, check_writable
 from scorer.labels import spreadsheet
 from scorer.pools import Pool, is_among
 from scorer.ranking import parts, table
@@ -47,12 +47,16 @@ def check_why(contract: Contract, *, why: bool) -> None:
 
 
 def check_pictures(folder: Path | None, pool: Pool) -> None:
-    """Refuse overlays inside the pool."""
-    if folder is not None and is_among(folder, pool):
+    """Refuse overlays inside the pool, or where no folder can be."""
+    if folder is None:
+        return
+    if is_among(folder, pool):
         raise BadInput(
             f"--overlay {folder} lies inside the pool: the next run would rank the pictures",
             remedy=f"choose a folder outside {pool.where}",
         )
+    with cannot_write(folder):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def check_labels(shards: Shards) -> int:

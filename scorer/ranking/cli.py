@@ -29,7 +29,7 @@ from scorer.runtimes.base import Runtime
 
 
 @click.command("rank")
-@options.pool()
+@options.pool(bare=True)
 @options.n
 @click.option(
     "--budget",
@@ -125,7 +125,7 @@ from scorer.runtimes.base import Runtime
 @options.resume
 @click.option("--json", "as_json", is_flag=True, help="Print the ranking as JSON lines, too.")
 def rank_command(**given: Any) -> int:
-    """Choose the n most informative pixels of every image of a pool.
+    """Choose the n most informative pixels of every image of a pool, PLACE or --pool.
 
     \b
     Examples:

@@ -10,6 +10,7 @@ from time import monotonic
 from scorer.errors import BadInput, BadPool
 from scorer.files import replacing
 from scorer.images.photograph import Encoded
+from scorer.instance_lock import instance_lock
 from scorer.pools import Pool
 from scorer.ranking import checks, image_table, manifest, parts, report, table
 from scorer.ranking.executors import Executor, threads
@@ -79,10 +80,15 @@ def rank_to_file(run: Run) -> Summary:
 
     Cut at any moment, the same call goes on with the shards that are missing (unless options.resume
     is false), and ends in the same bytes. Raises BadPool if no image at all could be ranked,
-    BadLabels for labels of other images.
+    BadLabels for labels of other images; CannotWrite, if it is for pictures at the very end.
     """
     start = monotonic()
     _begin(run)
+    with instance_lock(run.out, "scorer rank", "wait until it has ended, or choose another --out"):
+        return _rank(run, start)
+
+
+def _rank(run: Run, start: float) -> Summary:
     if not run.options.resume:
         parts.remove(run.folder)
     with parts.removed_if_empty(run.folder):
@@ -91,6 +97,8 @@ def rank_to_file(run: Run) -> Summary:
     summary = _counted_again(run, shards)
     summary.kept, summary.strangers = kept, strangers
     _write(run, shards, summary, start)
+    if shards.without_pictures is not None:
+        raise shards.without_pictures
     return summary
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorer import provenance
-from scorer.errors import BadImage, BadInput
+from scorer.console import say
+from scorer.errors import BadImage, BadInput, CannotWrite
 from scorer.labels import Labels
 from scorer.pools import Entry, Pool
 from scorer.pools.folder import of_file
@@ -57,6 +58,7 @@ class Shards:
     def __init__(self, runtime: Runtime, pool: Pool, folder: Path, criteria: Criteria) -> None:
         self.runtime, self.pool, self.folder, self.criteria = runtime, pool, folder, criteria
         self.manifest = Manifest(folder)
+        self.without_pictures: CannotWrite | None = None  # why, once one could not be written
         self._labels = criteria.labels or Labels({})
         self._ranker = Ranker(
             runtime,
@@ -146,10 +148,13 @@ class Shards:
         """A result with its picture written and its share measured, and without its maps."""
         if isinstance(result, Skipped):
             return result
-        if self.criteria.pictures is not None:
+        if self.criteria.pictures is not None and self.without_pictures is None:
             try:
                 colours = self.runtime.contract.colours
                 overlay.write(self.criteria.pictures, self.pool.read(entry), result, colours)
             except BadImage as error:  # it vanished after it was scored
                 return Skipped(result.image, error.reason, error.detail)
+            except CannotWrite as error:  # the scores are worth more than the pictures
+                self.without_pictures = error
+                say(f"{error}: the ranking goes on without pictures", style="yellow")
         return result.measured(self.criteria.uncertain)

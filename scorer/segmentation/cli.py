@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("segment")
-@options.pool()
+@options.pool(bare=True)
 @click.option(
     "--network",
     "graph",

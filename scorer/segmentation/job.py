@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scorer.errors import BadInput, BadPool
 from scorer.files import cannot_write, replacing, replacing_path
+from scorer.instance_lock import instance_lock
 from scorer.pools import Pool
 from scorer.ranking import manifest, mask_table
 from scorer.ranking.executors import Executor, threads
@@ -58,6 +59,12 @@ def run(job: Job) -> Outcome:
     Raises BadPool where no image at all could be segmented, BadInput for two images that would have
     one mask, CannotWrite.
     """
+    masks = job.wanted.folders.masks
+    with instance_lock(masks, "scorer segment", "wait until it has ended, or choose another --out"):
+        return _run(job)
+
+
+def _run(job: Job) -> Outcome:
     segments = _listed(job)
     remaining = Remaining.of(segments, range(segments.manifest.shards))
     remaining.run(job.executor, job.observer)

@@ -11,7 +11,7 @@ from scorer.runtimes import options as runtime_options
 
 
 @click.command("serve")
-@options.pool()
+@options.pool(bare=True)
 @options.graph
 @click.option(
     "--network",

@@ -14,6 +14,7 @@ import uvicorn
 
 from scorer.console import cores, say
 from scorer.errors import BadInput, Failure
+from scorer.instance_lock import instance_lock
 from scorer.labels.store import SUFFIX, Store
 from scorer.options import TOKEN
 from scorer.pools import Index, list_pool
@@ -28,7 +29,6 @@ from scorer.service.annotation import Annotation
 from scorer.service.connection import Connection
 from scorer.service.guard import Limits, is_loopback
 from scorer.service.inbox import Inbox
-from scorer.service.instance_lock import instance_lock
 from scorer.service.scoring import Scoring
 from scorer.service.segmenting import Segmenter
 from scorer.service.served import Served
@@ -112,7 +112,11 @@ def serve(options: ServeOptions) -> None:
         )
     served, pool = options.opened(), _confined(options.where)
     segmenter = options.segmenter()
-    with closing(address.listen(options.host, options.port)) as listening, instance_lock(labels):
+    alone = instance_lock(
+        labels, "scorer serve",
+        "several annotators can use that service at once: each opens its address in a browser",
+    )  # fmt: skip
+    with closing(address.listen(options.host, options.port)) as listening, alone:
         store = options.store(served)
         if not is_blank(served.runtime.contract):
             warn_of_neighbours(served.runtime.contract, options.min_distance)

@@ -491,7 +491,7 @@ MISTAKES: dict[str, tuple[Arrange, str, int, str, str]] = {
         "choose another place with --out",
     ),
     "pictures may not be written": (
-        _nothing, "rank --n 1 --overlay labels.csv", 6, "cannot write labels.csv/",
+        _nothing, "rank --n 1 --overlay labels.csv", 6, "cannot write labels.csv",
         "choose another place",
     ),
     "labels of a spreadsheet would be replaced": (
@@ -702,3 +702,22 @@ def test_a_folder_of_other_things_is_not_written_into(home: Path) -> None:
     result = scorer("rank", "--n", 2, "--out", "images", "--no-resume")
     assert result.exit_code == 5
     assert "images is a folder with other files in it" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["rank", "segment", "serve"])
+def test_the_pool_may_be_given_without_its_option(command: str, home: Path) -> None:
+    assert scorer(command, "images", "--pool", "images").exit_code == 2
+    missing = (
+        scorer(command, "elsewhere", "--network", home / "n")
+        if command == "segment"
+        else scorer(command, "elsewhere")
+    )
+    assert missing.exit_code == 5
+
+
+def test_a_pool_without_its_option_is_ranked(home: Path) -> None:
+    assert scorer("rank").exit_code == 0
+    before = (home / "ranking.csv").read_bytes()
+    (home / "images").rename(home / "elsewhere")
+    assert scorer("rank", "elsewhere").exit_code == 0
+    assert (home / "ranking.csv").read_bytes() == before

@@ -195,6 +195,34 @@ def margin(passes: npt.ArrayLike) -> Array:
     return ordered[-1] - ordered[-2]
 
 
+# --- Calibration ------------------------------------------------------------------------------
+
+
+def calibration_error(p: npt.ArrayLike, label: npt.ArrayLike, bins: int = 15) -> float:
+    """ECE of P [C, N] and true classes [N]: sum over the bins of (pixels in it / N) times
+    |accuracy - mean confidence|, in [0, 1].
+
+    The confidence is max_c P; bin m of 1..bins is the interval ((m - 1) / bins, m / bins].
+    """
+    p, label = np.asarray(p, np.float64), np.asarray(label)
+    confidence, predicted = p.max(axis=0), p.argmax(axis=0)
+    error = 0.0
+    for m in range(1, bins + 1):
+        inside = (confidence > (m - 1) / bins) & (confidence <= m / bins)
+        if inside.any():
+            accuracy = (predicted[inside] == label[inside]).mean()
+            error += inside.mean() * abs(accuracy - confidence[inside].mean())
+    return float(error)
+
+
+def likelihood_loss(logits: npt.ArrayLike, label: npt.ArrayLike, temperature: float) -> float:
+    """Mean of -ln softmax(logits / temperature) of the true class, logits [C, N]; nats."""
+    scaled = np.asarray(logits, np.float64) / temperature
+    scaled = scaled - scaled.max(axis=0)
+    true = scaled[np.asarray(label), np.arange(scaled.shape[1])]
+    return float((np.log(np.exp(scaled).sum(axis=0)) - true).mean())
+
+
 # --- The entropy of a Beta distribution -------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import oracle
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from scorer.errors import BadDataset
 from scorer.images.colours import default_colours
 from scorer.pools import list_pool, named
+from trainer import evaluation
 from trainer.classes import Classes
 from trainer.evaluation import Evaluation, _largest, evaluate
 from trainer.graph.dropout import FeatureDropout
@@ -83,8 +85,13 @@ def stretched(maps: Floats, size: tuple[int, int]) -> Floats:
     return np.einsum("ih,chw,jw->cij", rows, maps, cols)
 
 
-def by_hand(network: BayesianNetwork, split: Split, grid: tuple[int, int]) -> Evaluation:
-    """Pixels counted class by class over all images; images fitted to the grid by Pillow alone."""
+def by_hand(
+    network: BayesianNetwork, split: Split, grid: tuple[int, int]
+) -> tuple[Evaluation, float]:
+    """Pixels counted class by class over all images, which Pillow alone fits to the grid; and the
+    expected calibration error.
+    """
+    scores, truths = [], []
     hits, either = np.zeros(4), np.zeros(4)
     right = known = 0
     for name in split.images.names:
@@ -102,14 +109,18 @@ def by_hand(network: BayesianNetwork, split: Split, grid: tuple[int, int]) -> Ev
             logits = network.eval()(torch.from_numpy(canvas)[None])[0].double().numpy()
         whole = stretched(stretched(logits, grid)[:, : inner[0], : inner[1]], (height, width))
         predicted = whole.argmax(0)[truth != 255]
+        scores.append(whole[:, truth != 255])
         truth = truth[truth != 255]
+        truths.append(truth)
         for index in range(4):
             hits[index] += ((predicted == index) & (truth == index)).sum()
             either[index] += ((predicted == index) | (truth == index)).sum()
         right += (predicted == truth).sum()
         known += truth.size
     iou = tuple(h / e if e else math.nan for h, e in zip(hits, either, strict=True))
-    return Evaluation(iou, right / known, len(split.images))
+    powers = np.exp(np.concatenate(scores, axis=1))
+    error = oracle.calibration_error(powers / powers.sum(0), np.concatenate(truths))
+    return Evaluation(iou, right / known, len(split.images)), error
 
 
 @pytest.mark.parametrize(
@@ -124,9 +135,13 @@ def by_hand(network: BayesianNetwork, split: Split, grid: tuple[int, int]) -> Ev
 )
 def test_iou_is_that_of_a_count_by_hand(tmp_path: Path, sizes: list[tuple[int, int]]) -> None:
     split, network = tree(tmp_path, sizes), nearest_colour()
-    found, expected = evaluate(network, split, FOUR, GRID), by_hand(network, split, GRID)
+    found = evaluate(network, split, FOUR, GRID)
+    expected, error = by_hand(network, split, GRID)
     assert found.iou == pytest.approx(expected.iou, abs=1e-3, nan_ok=True)
     assert found.accuracy == pytest.approx(expected.accuracy, abs=1e-3)
+    assert found.reliability is not None
+    assert found.reliability.ece == pytest.approx(error, abs=1e-3)
+    assert error > 0.1
     assert found.images == len(sizes)
     assert found.skipped == []
     assert 0.3 < found.miou < 0.95
@@ -246,8 +261,14 @@ def test_a_split_where_all_is_ignored_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 16, 17, 40])
-def test_classes_a_few_at_a_time_give_the_largest_of_all(classes: int) -> None:
+def test_classes_a_few_at_a_time_give_the_largest_of_all(
+    classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "_AT_ONCE", 16 * 13 * 20)
     torch.manual_seed(classes)
     scores = torch.randn(1, classes, 5, 7).round(decimals=1)  # with ties
-    whole = F.interpolate(scores, (13, 20), mode="bilinear", align_corners=False)[0].argmax(0)
-    assert torch.equal(_largest(scores, (13, 20)), whole)
+    enlarged = F.interpolate(scores, (13, 20), mode="bilinear", align_corners=False)[0]
+    whole = enlarged.argmax(0)
+    label, confidence = _largest(scores, (13, 20))
+    assert torch.equal(label, whole)
+    torch.testing.assert_close(confidence, enlarged.softmax(0).amax(0))

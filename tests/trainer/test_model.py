@@ -163,6 +163,9 @@ def test_a_configuration_that_is_no_table_is_refused(tmp_path: Path, text: str) 
         {"height": "360"},
         {"width": -480},
         {"colours": [[1, 2, 3]]},
+        {"temperature": 0.0},
+        {"temperature": "2"},
+        {"temperature": float("inf")},
     ],
     ids=str,
 )
@@ -177,6 +180,11 @@ def test_an_edited_configuration_is_refused(
 
 def test_an_edit_that_changes_nothing_loads(saved: Path, tmp_path: Path) -> None:
     assert model.load(edited(saved, tmp_path))[1] == CARD
+
+
+@pytest.mark.parametrize("entry", ["backbone", "temperature"])
+def test_an_older_file_lacks_an_entry(saved: Path, tmp_path: Path, entry: str) -> None:
+    assert model.load(edited(saved, tmp_path, **{entry: ...}))[1] == CARD
 
 
 VIT = {

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trees
+from PIL import Image
 
 from scorer.errors import INTERRUPTED
 from trainer import model
@@ -113,7 +114,7 @@ def test_evaluate_prints_every_class_and_the_mean(
 ) -> None:
     assert run("evaluate", "--data", tree / "dataset.toml", "--model", undisturbed) == 0
     rows = [line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
-    assert [name for name, _ in rows] == [*trees.NAMES, "mIoU", "pixel accuracy"]
+    assert [name for name, _ in rows] == [*trees.NAMES, "mIoU", "pixel accuracy", "ECE"]
     values = [float(value) for _, value in rows if value != "absent"]
     assert all(0 <= value <= 1 for value in values)
 
@@ -130,13 +131,24 @@ def test_evaluate_prints_json_on_stdout_alone(
     args = ("--model", undisturbed, "--split", split, "--json")
     assert run("evaluate", "--data", data, *args) == 0
     table = json.loads(capsys.readouterr().out)
-    assert table.keys() == {"miou", "iou", "accuracy", "images"}
+    assert table.keys() == {"miou", "iou", "accuracy", "ece", "images"}
     assert tuple(table["iou"]) == trees.NAMES
     known = [value for value in table["iou"].values() if value is not None]
     assert table["miou"] == pytest.approx(np.mean(known))
     assert table["images"] == images
     if split == "val":
         assert table["miou"] == model.load(undisturbed)[1].training["miou"]
+
+
+def test_evaluate_draws_how_reliable_the_model_is(
+    tree: Path, undisturbed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plot = tmp_path / "new" / "plot.png"
+    data = ("--data", tree / "dataset.toml")
+    assert run("evaluate", *data, "--model", undisturbed, "--reliability", plot) == 0
+    assert f"wrote {plot}" in capsys.readouterr().err
+    with Image.open(plot) as image:
+        assert image.format == "PNG"
 
 
 def test_an_absent_class_is_null_in_json_and_absent_in_the_table(
@@ -367,6 +379,8 @@ EVALUATE_ERRORS = [
     (scribbled("val/images"), (), 5, "could be evaluated: toy_00.png"),
     (nothing, ("--split", "test"), 2, "'test' is not one of"),
     (nothing, ("--json", "now"), 2, "unexpected extra argument"),
+    (nothing, ("--masks", "ROOT/masks", "--reliability", "a.png"), 2, "masks do not say how sure"),
+    (nothing, ("--reliability", "ROOT/dataset.toml/a.png"), 6, "cannot write"),
 ]
 
 
@@ -411,7 +425,7 @@ def test_a_missing_package_is_named_with_the_pip_command(
     assert "pip install 'balentacq[train]'" in said
 
 
-@pytest.mark.parametrize("command", [(), ("init",), ("fit",), ("evaluate",)])
+@pytest.mark.parametrize("command", [(), ("init",), ("fit",), ("evaluate",), ("calibrate",)])
 def test_help_shows_an_example_of_every_command(
     capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:

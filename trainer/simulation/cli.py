@@ -9,6 +9,7 @@ import click
 from scorer.console import Distance, Number, say
 from scorer.contract import ACQUISITIONS
 from trainer import options
+from trainer.absent import check_data
 from trainer.screen import CampaignScreen
 from trainer.settings import fit_options
 
@@ -156,6 +157,7 @@ def simulate_command(data: Path, supervised: Path | None, out: Path, **given: An
       trainer simulate --n 20 --budget 1000 --min-distance 12 --patience 2
     """
     options.needs_torch()
+    check_data(data)
     options.needs("matplotlib", "plots")
     from trainer import dataset  # noqa: PLC0415
     from trainer.simulation import campaign, plots  # noqa: PLC0415

@@ -10,7 +10,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import answers
 import pytest
+from answers import answer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,16 +23,6 @@ from scorer.labels.answer import Answer
 from scorer.labels.store import Store
 
 CLASSES = ("sky", "road", "car")
-
-
-def answer(number: int, **changes: object) -> Answer:
-    values: dict[str, object] = {
-        "image": "a.jpg", "row": number, "col": 2, "height": 100, "width": 120,
-        "grid_height": 64, "grid_width": 96, "answer": "label", "class_name": "road",
-        "round": 1, "annotator": "ann", "seconds": 1.5, "time": "2026-01-01T00:00:00+00:00",
-        "request": f"request-{number}",
-    }  # fmt: skip
-    return Answer(**values | changes)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -154,9 +146,9 @@ _WRITER = """
 import sys
 from pathlib import Path
 sys.path[:0] = [sys.argv[2]]
-from test_store import CLASSES, answer
+from answers import answer
 from scorer.labels.store import Store
-store = Store(Path(sys.argv[1]), CLASSES)
+store = Store(Path(sys.argv[1]), sys.argv[3:])
 for number in range(10**6):
     store.add(answer(number % 100, request=str(number)))
     print(number, flush=True)
@@ -167,7 +159,14 @@ def test_kill_9_loses_no_acknowledged_answer(path: Path) -> None:
     for _ in range(3):
         path.unlink(missing_ok=True)
         with subprocess.Popen(
-            [sys.executable, "-c", _WRITER, str(path), str(Path(__file__).parent)],
+            [
+                sys.executable,
+                "-c",
+                _WRITER,
+                str(path),
+                str(Path(answers.__file__).parent),
+                *CLASSES,
+            ],
             stdout=subprocess.PIPE,
             text=True,
         ) as writer:

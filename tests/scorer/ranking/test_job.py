@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from scorer.errors import BadInput, BadLabels, BadPool, Failure
+from scorer.instance_lock import instance_lock
 from scorer.labels import Click, Labels
 from scorer.pools import list_pool
 from scorer.ranking import manifest, part
@@ -586,19 +587,20 @@ def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(
     assert leftovers(tmp_path) == []
 
 
-def test_a_full_disk_while_a_picture_is_written_is_told_with_its_path(
+def test_a_full_disk_while_a_picture_is_written_costs_the_pictures_alone(
     equal_pool: Path, tiny: Graph, tmp_path: Path
 ) -> None:
     out, pictures = tmp_path / "ranking.csv", tmp_path / "pictures"
     process = limited(
-        12_000, "--pool", str(equal_pool), "--graph", str(tiny()), "--n", "4",
+        12_000, "--pool", str(equal_pool), "--graph", str(tiny()), "--n", "1",
         "--out", str(out), "--overlay", str(pictures),
     )  # fmt: skip
     assert "File too large" in process.stderr  # the fault took place
     assert process.returncode == 6
+    assert process.stderr.count("the ranking goes on without pictures") == 1
     assert f"cannot write {pictures}" in process.stderr
     assert "Traceback" not in process.stderr
-    assert not out.exists()
+    assert len(out.read_text().splitlines()) == 61
     assert not list(pictures.rglob("*.jpg"))
     assert not list(pictures.rglob("*.tmp"))
 
@@ -611,3 +613,17 @@ def test_masks_of_other_images_are_refused(tiny: Graph, pool: Path, tmp_path: Pa
         rank_to_file(
             Run(OnnxRuntime(tiny(), workers=1), list_pool(pool), tmp_path / "r.csv", options)
         )
+
+
+def test_a_second_ranking_into_the_same_file_is_refused(
+    equal_pool: Path, tiny: Graph, tmp_path: Path
+) -> None:
+    out = tmp_path / "ranking.csv"
+    with (
+        instance_lock(out, "scorer rank", "wait"),
+        pytest.raises(BadInput, match=r"ranking\.csv is in use by another scorer rank"),
+    ):
+        again(tiny(), equal_pool, out, usual(64))
+    assert not out.exists()
+    again(tiny(), equal_pool, out, usual(64))
+    assert leftovers(tmp_path) == []
