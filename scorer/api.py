@@ -13,6 +13,7 @@ from scorer.contract import Contract
 from scorer.errors import BadInput, MissingDependency
 from scorer.images.photograph import load_full
 from scorer.labels import Labels
+from scorer.labels.conflict import REFUSE
 from scorer.pools import Index, Pool, list_pool, open_pool
 from scorer.ranking import table
 from scorer.runtimes.base import Runtime
@@ -146,9 +147,11 @@ def divide(  # noqa: PLR0913  # as many as scorer rank has options
     )
 
 
-def read_labels(path: Location, classes: Sequence[str]) -> Labels:
-    """The labels of a .csv or a .db, in the indices of `classes`. Raises BadLabels."""
-    return label_files.read(Path(path), classes)
+def read_labels(path: Location, classes: Sequence[str], *, on_conflict: str = REFUSE) -> Labels:
+    """The labels of a .csv or a .db, in the indices of `classes`. Raises BadLabels. on_conflict:
+    what counts where a .csv gives a pixel different answers, "newest", "majority", or nothing.
+    """
+    return label_files.read(Path(path), classes, on_conflict=on_conflict)
 
 
 def write_labels(path: Location, labels: Labels, classes: Sequence[str]) -> None:

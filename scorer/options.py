@@ -9,6 +9,7 @@ import click
 from scorer.console import Distance
 from scorer.errors import BadInput
 from scorer.labels import class_name
+from scorer.labels.conflict import REFUSE, RULES
 
 FILE = click.Path(path_type=Path)
 # Of a service, in the environment: others can read a command line.
@@ -102,6 +103,18 @@ def classes(purpose: str) -> Decorator:
         "--classes",
         type=_Classes(),
         help=f"{purpose}; separated by commas, or a file with one per line.",
+    )
+
+
+def on_conflict(who: str) -> Decorator:
+    """--on-conflict, where `who` gives a pixel different answers."""
+    return click.option(
+        "--on-conflict",
+        type=click.Choice(RULES),
+        default=REFUSE,
+        show_default=True,
+        help=f"What counts where {who} a pixel different answers: none, and the command fails; the "
+        "newest; or the one that was given most often.",
     )
 
 

@@ -69,6 +69,7 @@ COMMANDS = (
     "scorer bench",
     "scorer labels export",
     "scorer labels import",
+    "scorer labels retract",
     "scorer labels summary",
 )
 

@@ -40,6 +40,7 @@ def fit(
     *,
     out: Location = "model.safetensors",
     labels: Location | None = None,
+    dense_labels: Location | None = None,
     pixels: int | None = None,
     seed: int = 0,
     resume: bool = True,
@@ -62,7 +63,9 @@ def fit(
         chosen,
         seed=seed,
         labels=None if labels is None else Path(labels),
+        dense_labels=None if dense_labels is None else Path(dense_labels),
         pixels=pixels,
+        store=None if pixels else Path("labels.db"),
         resume=resume,
         dense=dense,
     )

@@ -12,6 +12,8 @@ from scorer import __version__
 from scorer.console import Program, progress, say
 from scorer.errors import BadDataset
 from scorer.files import check_writable, replacing
+from scorer.labels.store import SUFFIX
+from scorer.options import on_conflict as conflict_option
 from trainer import options
 from trainer.absent import check_data, check_model
 from trainer.calibration.cli import calibrate_command
@@ -73,7 +75,15 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
     "--labels",
     type=options.FILE,
     help="Clicked pixels: labels.db, or a CSV with the columns "
-    "image,row,col,label.  [default: drawn from the masks]",
+    "image,row,col,label.  [default: `labels` of dataset.toml, else labels.db if it is there, else "
+    "drawn from the masks]",
+)
+@conflict_option("a CSV gives")
+@click.option(
+    "--dense-labels",
+    type=options.FILE,
+    help="Folder of masks of some of the photographs, of scorer labels import --dense: to learn "
+    "from their pixels, too.",
 )
 @click.option(
     "--pixels",
@@ -97,22 +107,24 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
     help="File that the model is written to.",
 )
 @options.resume
-def fit_command(
-    data: Path, labels: Path | None, pixels: int | None, audits: bool, seed: int, out: Path,
-    resume: bool, **settings: Any,
+def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
+    data: Path, labels: Path | None, on_conflict: str, dense_labels: Path | None,
+    pixels: int | None, audits: bool, seed: int, out: Path, resume: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """Train on sparse labels and write ONE file with the model and its configuration.
 
-    Labels come from --labels, from `labels` in dataset.toml, or are drawn at random from the masks
-    (then they are kept beside the model, for `scorer rank --labels`). By default a small head
-    learns on a frozen backbone, in seconds; what the backbone saw of the photographs is kept beside
-    the model, so that only images with new clicks cost time. After Ctrl-C or a kill the same
-    command goes on: with what was seen, or after the last epoch.
+    Labels come from --labels and --dense-labels, from `labels` and `dense_labels` in dataset.toml,
+    from labels.db if it is there, or are drawn at random from the masks (then they are kept beside
+    the model, for `scorer rank --labels`). By default a small head learns on a frozen backbone, in
+    seconds; what the backbone saw of the photographs is kept beside the model, so that only images
+    with new clicks cost time. After Ctrl-C or a kill the same command goes on: with what was seen,
+    or after the last epoch.
 
     \b
     Examples:
       trainer fit
       trainer fit --labels labels.db
+      trainer fit --labels labels.db --dense-labels corrected
       trainer fit --labels labels.db --with-audits
       trainer fit --labels labels.db --finetune 6
       trainer fit --preset camvid --network deeplabv3plus-mobilenetv2
@@ -123,8 +135,10 @@ def fit_command(
     check_data(data)
     size = settings.pop("size")
     chosen = fit_options(
-        settings, seed=seed, labels=labels, pixels=pixels, audits=audits, resume=resume
-    )
+        settings, seed=seed, labels=labels, on_conflict=on_conflict, dense_labels=dense_labels,
+        pixels=pixels, audits=audits, resume=resume,
+        store=None if pixels else Path(f"labels{SUFFIX}"),
+    )  # fmt: skip
     _train(data, out, size, chosen, f"python -m export onnx --mc 20{_model_words(out, chosen)}")
 
 

@@ -1,6 +1,7 @@
 """The few labelled pixels that a network learns from: read from people, or drawn from masks."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from scorer.errors import BadDataset, BadImage, BadLabels
 from scorer.images.geometry import Geometry
 from scorer.images.photograph import load, size
 from scorer.labels import Click, Labels
+from scorer.labels.conflict import REFUSE
+from scorer.labels.store import SUFFIX
 from scorer.pools import check_name
 from scorer.selection.noise import uniform
 from trainer import masks
@@ -23,9 +26,12 @@ Points = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 
 
-def read(path: Path, dataset: Dataset, *, audits: bool = False) -> Labels:
-    """Labels made by people, for the images of the training split. audits: as label_files.read."""
-    labels = label_files.read(path, dataset.classes.names, audits=audits)
+def read(
+    path: Path, dataset: Dataset, *, audits: bool = False, on_conflict: str = REFUSE
+) -> Labels:
+    """Labels made by people, for the images of the training split; else as label_files.read."""
+    names = dataset.classes.names
+    labels = label_files.read(path, names, audits=audits, on_conflict=on_conflict)
     return of_split(labels, path, dataset.train, "train")
 
 
@@ -36,9 +42,19 @@ def of_split(labels: Labels, path: Path, split: Split, name: str) -> Labels:
         where = split.images.where
         raise BadLabels(
             f"{path}: {len(strangers)} of its images are not in {where}, such as {strangers[0]!r}",
-            remedy=f"image names are paths below the images folder of [{name}]",
+            remedy=f"image names are paths below the images folder of [{name}]"
+            + _how_to_retract(path),
         )
     return labels
+
+
+def _how_to_retract(path: Path) -> str:
+    if path.suffix.lower() != SUFFIX:
+        return ""
+    return (
+        "; take the answers about other images back with: scorer labels retract --labels "
+        f"{path} --not-in-pool FOLDER"
+    )
 
 
 def draw(
@@ -52,7 +68,7 @@ def draw(
     clicks, skipped = {}, []
     for name in split.images.names:
         try:
-            clicks[name] = _draw_one(split, classes, name, pixels, seed)
+            clicks[name] = draw_one(split, classes, name, pixels, seed)
         except BadImage as error:
             skipped.append((name, str(error)))
     if not any(clicks.values()):
@@ -72,10 +88,11 @@ def few(labels: Labels, budget: int, seed: int) -> Labels:
     for index in sorted(order):
         name, click = flat[index]
         clicks.setdefault(name, []).append(click)
-    return Labels(clicks)
+    return replace(labels, clicks=clicks)
 
 
-def _draw_one(split: Split, classes: Classes, name: str, pixels: int, seed: int) -> list[Click]:
+def draw_one(split: Split, classes: Classes, name: str, pixels: int, seed: int) -> list[Click]:
+    """At most so many random labelled pixels of the mask of an image. Raises BadImage."""
     check_name(name)
     mask = masks.of(split, classes, name, size(split.images.image(name)))
     rows, cols = np.nonzero(mask != masks.IGNORE)
@@ -117,6 +134,7 @@ def gather(
             continue
         try:
             photograph = load(split.images.image(name), grid)
+            labels.check_size(name, photograph.geometry.image)
             yield Sample(name, photograph.pixels, *on_grid(name, clicks, photograph.geometry))
         except BadImage as error:
             yield name, str(error)

@@ -17,6 +17,7 @@ from trainer.layouts.layout import Layout
 from trainer.split import Split
 
 VERSION = 1
+_DENSE = "dense_labels"
 _REMEDY = "trainer init writes a dataset.toml that works; its comments explain every line"
 
 
@@ -124,7 +125,7 @@ def _colour(text: str) -> Colour:
 def _split(root: Path, table: Mapping[str, Any], name: str) -> Split | None:
     if not table:
         return None
-    _known(table, {"images", "masks", "labels"}, name)
+    _known(table, {"images", "masks", "labels", *_of_train(name)}, name)
     if "images" not in table:
         raise BadDataset(f"[{name}] images is missing")
     masks, labels = (
@@ -133,12 +134,27 @@ def _split(root: Path, table: Mapping[str, Any], name: str) -> Split | None:
     if name == "val" and masks is None:
         raise BadDataset("[val] masks is missing: there is nothing to measure against")
     images = _pool(root, str(table["images"]), name)
-    return Split(images=images, masks=masks and _masks(masks, name), labels=labels)
+    return Split(
+        images=images,
+        masks=masks and _folder(masks, f"[{name}] masks"),
+        labels=labels,
+        dense_labels=_dense_labels(root, table),
+    )
 
 
-def _masks(location: Path, name: str) -> Path:
+def _of_train(name: str) -> set[str]:
+    return {_DENSE} if name == "train" else set()
+
+
+def _dense_labels(root: Path, table: Mapping[str, Any]) -> Path | None:
+    if _DENSE not in table:
+        return None
+    return _folder(root / str(table[_DENSE]), f"[train] {_DENSE}")
+
+
+def _folder(location: Path, name: str) -> Path:
     if not location.is_dir():
-        raise BadDataset(f"[{name}] masks: {location} is not a folder")
+        raise BadDataset(f"{name}: {location} is not a folder")
     return location
 
 
@@ -151,10 +167,11 @@ def _known_layout(
     parts = []
     for name in ("train", "val"):
         settings = _table(table, name)
-        _known(settings, {"labels"}, name)
+        _known(settings, {"labels", *_of_train(name)}, name)
         split = layout.split(root, name)
-        if split is not None and "labels" in settings:
-            split = replace(split, labels=root / str(settings["labels"]))
+        if split is not None:
+            labels = root / str(settings["labels"]) if "labels" in settings else None
+            split = replace(split, labels=labels, dense_labels=_dense_labels(root, settings))
         parts.append(split)
     own = layout.classes(root)
     classes = _classes({**own, **_table(table, "classes")})

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 from scorer import labels as label_files
 from scorer.errors import BadDataset, BadInput, BadLabels
 from scorer.labels import Labels
-from trainer import clicks
+from scorer.labels.store import SUFFIX
+from trainer import clicks, dense_labels, unused
 from trainer.dataset import Dataset
 
 if TYPE_CHECKING:
     from trainer.fit_options import FitOptions
     from trainer.listener import Listener
-
-# Of whole masks a head learns from so many random pixels, of one and of all together: its layers
-# are 1x1, and neighbours teach it the same.
-_OF_A_MASK, _OF_ALL = 2048, 1_000_000
 
 
 def labels_path(out: Path) -> Path:
@@ -26,16 +23,31 @@ def labels_path(out: Path) -> Path:
 
 
 def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listener") -> Labels:
-    """The clicked pixels; those drawn from masks are kept in `labels_path(out)`."""
-    path = options.labels or dataset.train.labels
+    """The labelled pixels: clicks and those of dense labels or, without both, pixels drawn from the
+    masks, which are kept in `labels_path(out)`.
+    """
+    path = options.labels or dataset.train.labels or _store(dataset, options, listener)
+    folder = options.dense_labels or dataset.train.dense_labels
+    if path is None and folder is None:
+        return _drawn(dataset, out, options, listener)
+    found = Labels({})
     if path is not None:
-        found = clicks.read(path, dataset, audits=options.audits)
+        found = clicks.read(path, dataset, audits=options.audits, on_conflict=options.on_conflict)
         listener.tell(f"{found.labelled} labels of {len(found.clicks)} images from {path}")
         if unsaid := len(found) - found.labelled:
             listener.tell(
                 f"{unsaid} more pixels were asked but have no class, and are not used for training"
             )
+        unused.tell(found, path, _beside(dataset, out), dataset, listener)
+    if folder is None:
         return found
+    dense, skipped = dense_labels.draw(folder, dataset, options.recipe.seed)
+    tell_skipped(skipped, listener)
+    listener.tell(f"{len(dense)} pixels of {len(dense.clicks)} masks in {folder}, at random")
+    return dense_labels.mixed(found, dense)
+
+
+def _drawn(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listener") -> Labels:
     if dataset.train.masks is None:
         raise BadDataset(
             "there is nothing to learn from: [train] has neither masks nor labels",
@@ -52,14 +64,38 @@ def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listen
         f"{len(drawn)} labels drawn at random from {len(drawn.clicks)} masks, "
         f"{options.pixels} pixels each, seed {options.recipe.seed}; kept in {kept}"
     )
+    unused.tell(drawn, kept, _beside(dataset, out), dataset, listener)
     return drawn
+
+
+def _store(dataset: Dataset, options: "FitOptions", listener: "Listener") -> Path | None:
+    """The label store that is there, unless it has no labels yet and there are masks."""
+    path = options.store
+    if path is None or not path.is_file():
+        return None
+    try:
+        labelled = clicks.read(path, dataset, audits=options.audits).labelled
+    except BadLabels as error:
+        raise BadLabels(
+            str(error), remedy=f"{error.remedy}; --pixels N draws labels from the masks instead"
+        ) from error
+    if labelled or dataset.train.masks is None:
+        return path
+    listener.tell(f"{path} has no labelled pixel yet")
+    return None
+
+
+def _beside(dataset: Dataset, out: Path) -> list[Path]:
+    """Where labels of the same project may lie."""
+    named = [] if dataset.train.labels is None else [dataset.train.labels]
+    return [*named, out.with_name(f"labels{SUFFIX}"), labels_path(out)]
 
 
 def of_masks(dataset: Dataset, seed: int, listener: "Listener") -> Labels:
     """As many pixels of every mask as a head has use for."""
     if dataset.train.masks is None:
         raise BadDataset("[train] has no masks", remedy="supervised training needs whole masks")
-    pixels = max(1, min(_OF_A_MASK, _OF_ALL // len(dataset.train.images)))
+    pixels = dense_labels.per_mask(len(dataset.train.images))
     drawn, skipped = clicks.draw(dataset.train, dataset.classes, pixels=pixels, seed=seed)
     tell_skipped(skipped, listener)
     listener.tell(f"{len(drawn)} pixels of {len(drawn.clicks)} masks, {pixels} at random of each")

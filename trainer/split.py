@@ -12,13 +12,15 @@ from scorer.selection import exclusion
 class Split:
     """Images, and for each of them a mask in `masks`, clicks in `labels`, or neither.
 
-    mask_name: from the name of an image to that of its mask. ids: from the values of the masks to
-    classes, masks.IGNORE where there is none; None where they are classes already.
+    dense_labels: a folder of masks of some of them, which people made or corrected. mask_name: from
+    the name of an image to that of its mask. ids: from the values of the masks to classes,
+    masks.IGNORE where there is none; None where they are classes already.
     """
 
     images: Index
     masks: Path | None
     labels: Path | None = None
+    dense_labels: Path | None = None
     mask_name: Callable[[str], str] = exclusion.mask_name
     ids: Mapping[int, int] | None = None
 

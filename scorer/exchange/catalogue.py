@@ -1,19 +1,21 @@
 """What is known before a file of labels is read: the classes, the images and their sizes."""
 
 import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from scorer.errors import BadImage, BadLabels
-from scorer.exchange.point import Point
+from scorer.exchange.point import Point, check_name
 from scorer.images import photograph
 from scorer.pools import Index
 from scorer.selection.exclusion import mask_name
 
-_UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # Label Studio puts this in front of uploaded files
+_DRIVE = re.compile(r"^[A-Za-z]:(?=/)")
+_REMEDY = "give the --pool or the --ranking that has this image"
 
 
 @dataclass(frozen=True)
@@ -25,43 +27,87 @@ class Sizes:
     grid_height: int | None = None
     grid_width: int | None = None
 
+    def __str__(self) -> str:
+        return f"{self.height}x{self.width}"
+
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The classes in their order; the images that a ranking or a store names; and a pool's."""
+    """The classes in their order; the images that a ranking names, a pool's, and a store's.
+
+    has_strangers: other names are taken as they stand, where nobody knows all images.
+    """
 
     classes: tuple[str, ...]
-    sizes: Mapping[str, Sizes]
+    ranked: Mapping[str, Sizes]
     pool: Index | None = None
+    stored: Mapping[str, Sizes] = field(default_factory=dict)
+    has_strangers: bool = False
 
     @cached_property
     def names(self) -> frozenset[str]:
-        return frozenset(self.sizes).union(self.pool.names if self.pool else ())
+        return frozenset(self.ranked).union(self.stored, self.pool.names if self.pool else ())
 
     def size(self, image: str) -> Sizes:
-        """Of an image, from what named it or from the file in the pool."""
-        if image in self.sizes:
-            return self.sizes[image]
-        if self.pool is None or image not in self.names:
-            raise BadLabels(
-                f"the size of {image} is not known",
-                remedy="give --ranking, or a --pool that holds the image",
-            )
-        try:
-            return Sizes(*photograph.size(self.pool.image(image)))
-        except BadImage as error:
-            raise BadLabels(f"{image} cannot be used: {error}") from error
+        """Of an image: as the ranking says, as its file in the pool says, or as the store says."""
+        for _, size in self._sizes(image):
+            return size
+        raise BadLabels(f"the size of {image} is not known", remedy=_REMEDY)
+
+    def check_size(self, image: str, stated: Sizes) -> None:
+        """Refuse a file of labels that says another size of an image than what is known of it."""
+        for who, known in self._sizes(image):
+            if (known.height, known.width) != (stated.height, stated.width):
+                raise BadLabels(
+                    f"{image} is {stated} in the file of labels and {known} in the {who} (height x "
+                    "width)",
+                    remedy="label the images at their own size and upright, as they are in the pool"
+                    if who != "label store"
+                    else "the answers of the label store may be the wrong ones: scorer labels "
+                    f"retract --image {image}",
+                )
+
+    def _sizes(self, image: str) -> Iterator[tuple[str, Sizes]]:
+        """Who says what of an image; the pool's file is opened only where no ranking says it."""
+        if image in self.ranked:
+            yield "ranking", self.ranked[image]
+        elif self.pool is not None and image in self.pool:
+            yield "pool", self._in_pool(image)
+        if image in self.stored:
+            yield "label store", self.stored[image]
+
+    def _in_pool(self, image: str) -> Sizes:
+        assert self.pool is not None
+        if image not in self._opened:
+            try:
+                self._opened[image] = Sizes(*photograph.size(self.pool.image(image)))
+            except BadImage as error:
+                raise BadLabels(f"{image} cannot be used: {error}") from error
+        return self._opened[image]
+
+    @cached_property
+    def _opened(self) -> dict[str, Sizes]:
+        return {}
 
     def find(self, path: str) -> str:
-        """The image that another program calls `path`: the same, a path that ends so, an upload."""
+        """The image that another program calls `path`, which may start at another folder than the
+        pool, here or in Windows. All folders that both names have must be the same. BadLabels where
+        there is none, or several.
+        """
         if path in self.names:
             return path
-        folder, last = PurePosixPath(path).parent, PurePosixPath(path).name
-        parts = (folder / last).parts
-        ends = ("/".join(parts[start:]) for start in range(len(parts)))
-        by_end = next((end for end in ends if end in self.names), None)
-        found = [by_end] if by_end else self._last.get(_UPLOADED.sub("", last), [])
-        return _only(found, path)
+        parts = parts_of(path)
+        if self.has_strangers or not self.names:
+            check_name(path)
+            return path
+        ends = {name: parts_of(name) for name in self._last.get(parts[-1], ())}
+        longer = [name for name, end in ends.items() if end[-len(parts) :] == parts]
+        shorter = [name for name, end in ends.items() if parts[-len(end) :] == end]
+        return _only(longer or sorted(shorter, key=lambda name: -len(ends[name]))[:1], path)
+
+    def find_renamed(self, last: str, rename: Callable[[str], str], path: str) -> str:
+        """The image whose file name a tool made into `last` when it was uploaded as `path`."""
+        return _only([one for one in self.names if rename(_last_of(one)) == last], path)
 
     def of_mask(self, mask: str) -> str:
         """The image whose mask is named so."""
@@ -70,11 +116,27 @@ class Catalogue:
     @cached_property
     def _last(self) -> Mapping[str, list[str]]:
         """Names by the last part of their path."""
-        return _by(lambda name: PurePosixPath(name).name, self.names)
+        return _by(_last_of, self.names)
 
     @cached_property
     def _masks(self) -> Mapping[str, list[str]]:
         return _by(mask_name, self.names)
+
+
+def parts_of(path: str) -> tuple[str, ...]:
+    """Of a path of any system: without a drive, without what leads upwards, as macOS and the others
+    write the same letters.
+    """
+    forward = _DRIVE.sub("", unicodedata.normalize("NFC", path).replace("\\", "/"))
+    parts: list[str] = []
+    for part in forward.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in {"", "."}:
+            parts.append(part)
+    if not parts:
+        raise BadLabels(f"{path!a} is not a name of an image", remedy=_REMEDY)
+    return tuple(parts)
 
 
 def sizes_of(points: Iterable[Point]) -> dict[str, Sizes]:
@@ -91,6 +153,10 @@ def sizes_of(points: Iterable[Point]) -> dict[str, Sizes]:
     return sizes
 
 
+def _last_of(name: str) -> str:
+    return unicodedata.normalize("NFC", PurePosixPath(name).name)
+
+
 def _by(key: Callable[[str], str], names: Iterable[str]) -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for name in names:
@@ -100,9 +166,7 @@ def _by(key: Callable[[str], str], names: Iterable[str]) -> Mapping[str, list[st
 
 def _only(found: list[str], name: str) -> str:
     if not found:
-        raise BadLabels(
-            f"no known image is named {name}", remedy="give --ranking or --pool that names it"
-        )
+        raise BadLabels(f"no known image is named {name}", remedy=_REMEDY)
     if len(found) > 1:
         raise BadLabels(f"{name} could be {' or '.join(sorted(found))}", remedy="rename one")
     return found[0]

@@ -2,25 +2,30 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
 
 from scorer import options
 from scorer.console import say
-from scorer.errors import BadLabels
-from scorer.exchange import convert
-from scorer.exchange.convert import FORMATS, LabelFile
+from scorer.errors import SOME_SKIPPED, BadLabels
+from scorer.exchange import convert, intake
+from scorer.exchange.convert import FORMATS
+from scorer.exchange.drafts import cli as drafts
+from scorer.exchange.drafts import formats
+from scorer.exchange.intake import Imported, LabelFile
+from scorer.exchange.retract_cli import retract_command
 from scorer.labels import store
+from scorer.labels.conflict import listed
 from scorer.labels.summary import Summary, summarise
 from scorer.pools import list_pool
-from scorer.runtimes import choose, open_graph
-from scorer.runtimes.base import check_file
+from scorer.runtimes import contract_of
 
 _format = click.option(
     "--format",
     "kind",
-    type=click.Choice(tuple(FORMATS)),
+    type=click.Choice(tuple(FORMATS | formats.FORMATS)),
     required=True,
     help="Format of the labels.",
 )
@@ -30,6 +35,7 @@ _ranking = click.option(
     type=options.FILE,
     help="Ranking that names the pixels that were asked, and the sizes of their images.",
 )
+_USUAL_POOL, _USUAL_LABELS = "images", Path("labels.db")
 _pool = options.pool(
     "Pool of the images, where nothing else gives their names and sizes", default=None
 )
@@ -62,6 +68,7 @@ def labels_group() -> None:
 )
 @_pool
 @options.graph
+@drafts.drafting
 def export_command(  # one parameter per option
     labels_path: Path | None,
     ranking_path: Path | None,
@@ -70,10 +77,12 @@ def export_command(  # one parameter per option
     only: str | None,
     where: str | None,
     graph: Path,
-) -> None:
+    drafting: drafts.Drafting | None,
+) -> int:
     """Write what was asked and what was answered in the format of an annotation tool.
 
-    The classes are those of labels.db or, without one, of the graph.
+    With --draft, masks that a network predicted, as regions to correct. The classes are those of
+    labels.db or, without one, of the graph.
 
     \b
     Examples:
@@ -81,7 +90,14 @@ def export_command(  # one parameter per option
       scorer labels export --labels labels.db --ranking ranking.csv --only unlabelled \\
         --format label-studio --out tasks.json
       scorer labels export --labels labels.db --format masks --out masks
+      scorer labels export --draft segmented --format cvat --out drafts.xml
     """
+    if drafting is not None:
+        if ranking_path is not None or only is not None:
+            raise click.UsageError("--draft writes masks, and takes neither --ranking nor --only")
+        drafts.hand_out(drafting, out, kind, partial(_classes, labels_path, graph), where)
+        return 0
+    _check_points(kind)
     if labels_path is None and ranking_path is None:
         raise click.UsageError("give --labels, --ranking or both")
     if out.exists() and any(out.samefile(given) for given in _there(labels_path, ranking_path)):
@@ -89,12 +105,13 @@ def export_command(  # one parameter per option
             f"--out {out} would overwrite a file that it is made from", remedy="choose another"
         )
     classes = _classes(labels_path, graph)
-    points = convert.gather(
+    gathered = convert.gather(
         classes,
         labels=labels_path,
         queries=ranking_path,
         pool=list_pool(where) if where else None,
     )
+    points = gathered.points
     if only is not None:
         points = [point for point in points if point.answer is None]
     if not points:
@@ -103,9 +120,18 @@ def export_command(  # one parameter per option
     answered = sum(point.answer is not None for point in points)
     images = len({point.image for point in points})
     say(f"{len(points)} pixels of {images} images in {out}, {answered} answered", style="green")
+    if labels_path is None and _USUAL_LABELS.is_file():
+        say(f"the answers in {_USUAL_LABELS} are not in it; with them: --labels {_USUAL_LABELS}")
     unsaid = sum(point.answer in {"unsure", "skip"} for point in points)
     if kind == "masks" and unsaid:
         say(f"{unsaid} of them are unsure or skip, which a mask cannot express", style="yellow")
+    for name in sorted(gathered.left_out):
+        say(
+            f"left out: {name!a}, for no file of labels can hold a name with a backslash or a "
+            "control character; rename it",
+            style="yellow",
+        )
+    return SOME_SKIPPED if gathered.left_out else 0
 
 
 @labels_group.command("import")
@@ -119,7 +145,9 @@ def export_command(  # one parameter per option
     show_default=True,
     help="Label store that the labels are added to. It is created if it does not exist.",
 )
-@click.option("--annotator", required=True, help="Name of the person who gave the answers.")
+@click.option(
+    "--annotator", help="Name of the person who gave the answers.  [required, but with --dense]"
+)
 @click.option(
     "--round",
     "round_",
@@ -128,38 +156,59 @@ def export_command(  # one parameter per option
     show_default=True,
     help="Number of the round of asking that the answers belong to.",
 )
+@options.on_conflict("the files give")
 @_ranking
 @_pool
 @options.graph
-def import_command(  # one parameter per option
+@drafts.painting
+def import_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     path: Path,
     kind: str,
     labels_path: Path,
-    annotator: str,
+    annotator: str | None,
     round_: int,
+    on_conflict: str,
     ranking_path: Path | None,
     where: str | None,
     graph: Path,
+    painting: drafts.Painting | None,
 ) -> None:
     """Take labels from the format of an annotation tool into labels.db: all of them, or none.
 
-    The same file again adds nothing.
+    The same file again adds nothing. Names and sizes of the images are those of --ranking or of
+    --pool, which is images/ where neither is given. With --dense, regions into masks, for trainer
+    fit --dense-labels.
 
     \b
     Examples:
       scorer labels import annotations.xml --format cvat --annotator ann --ranking ranking.csv
       scorer labels import images --format labelme --annotator ann --round 2
       scorer labels import clicks.csv --format csv --annotator ann --pool images
+      scorer labels import annotations.xml --format cvat --dense --out corrected --pool images
     """
+    if painting is not None:
+        drafts.take_back(painting, path, kind, partial(_classes, labels_path, graph), where)
+        return
+    _check_points(kind)
+    if annotator is None:
+        raise click.UsageError("Missing option '--annotator'.")
     if labels_path.suffix.lower() != store.SUFFIX:
         raise BadLabels(f"{labels_path} is no {store.SUFFIX}", remedy="give --labels labels.db")
-    taken = convert.take(
-        LabelFile(path=path, format=kind, annotator=annotator, round=round_),
+    if where is None and ranking_path is None and Path(_USUAL_POOL).is_dir():
+        where = _USUAL_POOL
+    taken = intake.take(
+        LabelFile(
+            path=path, format=kind, annotator=annotator, round=round_, on_conflict=on_conflict
+        ),
         labels_path,
         _classes(labels_path, graph),
         queries=ranking_path,
         pool=list_pool(where) if where else None,
     )
+    _tell(taken, labels_path)
+
+
+def _tell(taken: Imported, labels_path: Path) -> None:
     say(f"{taken.new} new answers in {labels_path}", style="green")
     if taken.before:
         say(f"{taken.before} were in the store already")
@@ -167,6 +216,17 @@ def import_command(  # one parameter per option
         say(f"{count} of the new answers replace answers of {whose}", style="yellow")
     if taken.unlabelled:
         say(f"{taken.unlabelled} pixels are not labelled yet", style="yellow")
+    if taken.passed:
+        say(f"passed over: {intake.counted(taken.passed)}", style="yellow")
+    if taken.renamed:
+        named = [f"{path} as {image}" for image, path in sorted(taken.renamed.items())]
+        say(f"{len(named)} images were found under other names: {listed(named)}")
+    if taken.disputed:
+        many = f"{len(taken.disputed)} pixels had different answers"
+        say(f"{many}: {listed(taken.disputed)}", style="yellow")
+
+
+labels_group.add_command(retract_command)
 
 
 @labels_group.command("summary")
@@ -211,13 +271,17 @@ def _told(found: Summary) -> str:
     return "\n".join(lines)
 
 
+def _check_points(kind: str) -> None:
+    if kind not in FORMATS:
+        raise click.UsageError(f"--format {kind} is for regions: give --draft, or --dense")
+
+
 def _there(*paths: Path | None) -> list[Path]:
     return [path for path in paths if path is not None and path.exists()]
 
 
 def _classes(labels: Path | None, graph: Path) -> tuple[str, ...]:
-    """Of a store that is there or, without one, of the graph."""
+    """Of a store that is there or, without one, of the graph, also of a plain network."""
     if labels is not None and labels.suffix.lower() == store.SUFFIX and labels.exists():
         return store.classes_of(labels)
-    check_file(graph)
-    return open_graph(choose("auto", graph=graph), graph, workers=1).contract.classes
+    return contract_of(graph).classes

@@ -1,23 +1,20 @@
-"""Points out to the formats of annotation tools, and back into the label store."""
+"""Points out to the formats of annotation tools: what was asked, and what was answered."""
 
 import csv
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
-from scorer.errors import BadInput, BadLabels
-from scorer.exchange import csv_file, cvat, label_studio, labelme, masks
-from scorer.exchange.catalogue import Catalogue, Sizes, sizes_of
-from scorer.exchange.point import Point, check_words, within
+from scorer.errors import BadLabels
+from scorer.exchange import csv_file, cvat, label_studio, labelme, masks, places
+from scorer.exchange.catalogue import Catalogue, sizes_of
+from scorer.exchange.point import Point, check_words, is_unportable, within
+from scorer.exchange.reading import Reading
 from scorer.images import place
 from scorer.labels import store
 from scorer.labels.answer import AUDIT, Answer
-from scorer.labels.store import Store
+from scorer.labels.conflict import settle
 from scorer.pools import Index
 from scorer.ranking import table
 from scorer.selection.exclusion import mask_name
@@ -25,13 +22,13 @@ from scorer.selection.exclusion import mask_name
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """read(file, its path below the folder that was given, what is known); write(place, points,
-    classes). file_name: of an image, where each has its own file, in a folder. words: unsure, skip
-    and unlabeled stand where a class stands.
+    """read(file, its path below the folder that was given, the import that it is part of);
+    write(place, points, classes). file_name: of an image, where each has its own file, in a folder.
+    words: unsure, skip and unlabeled stand where a class stands.
     """
 
     suffix: str
-    read: Callable[[Path, str, Catalogue], list[Point]]
+    read: Callable[[Path, str, Reading], list[Point]]
     write: Callable[[Path, Sequence[Point], Sequence[str]], None]
     file_name: Callable[[str], str] | None = None
     words: bool = True
@@ -51,32 +48,18 @@ FORMATS = {
 
 
 @dataclass(frozen=True)
-class Imported:
-    """What an import did: answers that are new, those that stood before, points not answered yet;
-    and whose other answers the new ones overrule, how many of each.
-    """
+class Gathered:
+    """Pixels; and images that are left out, since no file of labels could hold their names."""
 
-    new: int
-    before: int
-    unlabelled: int
-    overruled: Mapping[str, int] = field(default_factory=dict)
+    points: list[Point]
+    left_out: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, kw_only=True)
-class LabelFile:
-    """Where labels come from: whose they are, and of which round of asking."""
-
-    path: Path
-    format: str
-    annotator: str
-    round: int
-
-
-def asked(path: Path) -> list[Point]:
+def asked(path: Path) -> Gathered:
     """The pixels of a ranking, none of them answered."""
     with within(str(path)):
         try:
-            return [_asked(row) for row in table.read(path)]
+            return _portable(table.read(path), lambda row: str(row["image"]), _asked)
         except BadLabels:
             raise
         except (OSError, csv.Error, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -90,64 +73,65 @@ def _asked(row: table.Row) -> Point:
     return Point(**{name: row[name] for name in (*place.NAMES, "rank", "score")})
 
 
-def stored(path: Path, classes: Sequence[str]) -> list[Point]:
+def stored(path: Path, classes: Sequence[str]) -> Gathered:
     """The answers of a store as they stand."""
     with store.reading(path, classes) as opened:
-        return [_stored(answer) for answer in opened.standing()]
+        return _portable(opened.standing(), lambda answer: answer.image, _stored)
 
 
-def taught(path: Path, classes: Sequence[str]) -> list[Point]:
+def taught(path: Path, classes: Sequence[str]) -> Gathered:
     """Those that a model may learn from: answers that measure it are not handed on."""
     with store.reading(path, classes) as opened:
-        return [_stored(answer) for answer in opened.standing() if answer.source != AUDIT]
+        answers = [answer for answer in opened.standing() if answer.source != AUDIT]
+    return _portable(answers, lambda answer: answer.image, _stored)
 
 
 def _stored(answer: Answer) -> Point:
     return Point(**answer.coordinates, answer=answer.answer, class_name=answer.class_name)
 
 
+T = TypeVar("T")
+
+
+def _portable(
+    rows: Iterable[T], image: Callable[[T], str], point: Callable[[T], Point]
+) -> Gathered:
+    points, left_out = [], set()
+    for row in rows:
+        if is_unportable(image(row)):
+            left_out.add(image(row))
+        else:
+            points.append(point(row))
+    return Gathered(points, frozenset(left_out))
+
+
 def gather(
     classes: Sequence[str], *, labels: Path | None, queries: Path | None, pool: Index | None = None
-) -> list[Point]:
+) -> Gathered:
     """What was asked and what was answered, each pixel once, in the order of images and ranks."""
-    wanted = asked(queries) if queries else []
-    catalogue = Catalogue(tuple(classes), sizes_of(wanted), pool)
-    answers = _answers(labels, catalogue) if labels else []
-    sizes_of([*wanted, *answers])
-    points = {point.pixel: point for point in wanted}
-    for point in once(answers):
+    wanted = asked(queries) if queries else Gathered([])
+    catalogue = Catalogue(tuple(classes), sizes_of(wanted.points), pool, has_strangers=True)
+    answers = _answers(labels, catalogue) if labels else Gathered([])
+    sizes_of([*wanted.points, *answers.points])
+    points = {point.pixel: point for point in wanted.points}
+    for point in settle(answers.points).kept:
         query = points.get(point.pixel, point)
         points[point.pixel] = replace(query, answer=point.answer, class_name=point.class_name)
-    return sorted(points.values(), key=_order)
+    return Gathered(sorted(points.values(), key=_order), wanted.left_out | answers.left_out)
 
 
-def _answers(path: Path, catalogue: Catalogue) -> list[Point]:
+def _answers(path: Path, catalogue: Catalogue) -> Gathered:
     if not path.is_file():
         raise BadLabels(
             f"{path} does not exist", remedy="give --labels the path of a .db or .csv file"
         )
     if path.suffix.lower() == store.SUFFIX:
         return taught(path, catalogue.classes)
-    return csv_file.read(path, path.name, catalogue)
+    return Gathered(csv_file.read(path, path.name, Reading(catalogue)))
 
 
 def _order(point: Point) -> tuple[str, bool, int, int, int]:
     return point.image, point.rank is None, point.rank or 0, point.row, point.col
-
-
-def once(points: Iterable[Point]) -> list[Point]:
-    """Each pixel once, an answer before none; BadLabels where a pixel has two answers."""
-    found: dict[tuple[str, int, int], Point] = {}
-    for point in points:
-        first = found.get(point.pixel)
-        if first is None or first.answer is None:
-            found[point.pixel] = point
-        elif point.answer and point.answered != first.answered:
-            raise BadLabels(
-                f"{point.image} row {point.row}, col {point.col} is {first.word} and {point.word}",
-                remedy="keep one of the two answers",
-            )
-    return list(found.values())
 
 
 def write(path: Path, points: Sequence[Point], classes: Sequence[str], kind: str) -> None:
@@ -155,146 +139,5 @@ def write(path: Path, points: Sequence[Point], classes: Sequence[str], kind: str
     form = FORMATS[kind]
     if form.words:
         check_words(classes)
-    if form.file_name is not None:
-        if path.is_file():
-            raise BadLabels(f"{path} is a file", remedy=f"{kind} needs a folder as --out")
-        _check_apart({point.image for point in points}, form.file_name)
-        _check_free(path, {form.file_name(point.image) for point in points})
-    elif path.is_dir():
-        raise BadLabels(
-            f"{path} is a folder", remedy=f"give --out a name such as labels{form.suffix}"
-        )
-    else:
-        _check_free(path.parent, {path.name})
+    places.check(path, kind, form.suffix, form.file_name, {point.image for point in points})
     form.write(path, points, classes)
-
-
-def _check_apart(images: Iterable[str], file_name: Callable[[str], str]) -> None:
-    """Refuse two images that would share a file."""
-    taken: dict[str, str] = {}
-    for image in sorted(images):
-        other = taken.setdefault(file_name(image), image)
-        if other != image:
-            raise BadLabels(
-                f"{other} and {image} would both be written to {file_name(image)}",
-                remedy="rename one",
-            )
-
-
-def _check_free(folder: Path, names: Iterable[str]) -> None:
-    """Refuse to replace what may be labels that nobody has imported, or the photographs."""
-    for name in sorted(names):
-        if (folder / name).exists():
-            raise BadLabels(
-                f"{folder / name} is there already",
-                remedy="choose another --out, or import these labels first with: scorer "
-                "labels import",
-            )
-
-
-def take(
-    source: LabelFile,
-    into: Path,
-    classes: Sequence[str],
-    *,
-    queries: Path | None = None,
-    pool: Index | None = None,
-) -> Imported:
-    """Labels into the store `into`, which is made if absent: all of them or, on any error, none.
-
-    The same file is taken once: a request names its bytes, the annotator, the pixel, the answer.
-    """
-    form = FORMATS[source.format]
-    if form.words:
-        check_words(classes)
-    wanted = asked(queries) if queries else []
-    before = stored(into, classes) if into.exists() else []
-    catalogue = Catalogue(tuple(classes), sizes_of([*wanted, *before]), pool)
-    read = _read(source.path, form, catalogue)
-    with within(str(source.path)):
-        points = once(read)
-        sizes_of([*wanted, *before, *points])
-    grids = sizes_of([*wanted, *before])
-    time = datetime.now(UTC).isoformat(timespec="seconds")
-    answers = [
-        _answer(point, grids.get(point.image), source, digest=read[point], time=time)
-        for point in points
-        if point.answer
-    ]
-    new, overruled = _keep(into, classes, answers)
-    return Imported(new, len(answers) - new, len(points) - len(answers), overruled)
-
-
-def _read(path: Path, form: Format, catalogue: Catalogue) -> dict[Point, str]:
-    """The points of every file, each with the digest of its file."""
-    found: dict[Point, str] = {}
-    for file, name in _files(path, form):
-        digest = _digest(file)
-        found |= dict.fromkeys(form.read(file, name, catalogue), digest)
-    return found
-
-
-def _answer(
-    point: Point, asked_on: Sizes | None, source: LabelFile, *, digest: str, time: str
-) -> Answer:
-    whole = (*point.pixel, *point.answered)
-    name = json.dumps(["import", digest, source.format, source.annotator, *whole])
-    grid = asked_on or point
-    grid_size = {
-        "grid_height": grid.grid_height or point.height,
-        "grid_width": grid.grid_width or point.width,
-    }
-    return Answer(
-        **point.coordinates | grid_size,
-        answer=point.answer or "",
-        class_name=point.class_name,
-        round=source.round,
-        annotator=source.annotator,
-        seconds=0.0,
-        time=time,
-        request=hashlib.sha256(name.encode()).hexdigest(),
-    )
-
-
-def _keep(
-    path: Path, classes: Sequence[str], answers: Sequence[Answer]
-) -> tuple[int, Mapping[str, int]]:
-    """How many were new: an answer that stands already is not; and whose were overruled."""
-    with closing(Store(path, classes)) as opened:
-        stand = {answer.pixel: answer for answer in opened.standing()}
-        new = opened.extend(
-            one for one in answers if _answered(one) != _answered(stand.get(one.pixel))
-        )
-    before = (stand[one.pixel].annotator for one in new if one.pixel in stand)
-    return len(new), Counter(before)
-
-
-def _answered(answer: Answer | None) -> tuple[str, str | None] | None:
-    return None if answer is None else (answer.answer, answer.class_name)
-
-
-def _files(path: Path, form: Format) -> Iterator[tuple[Path, str]]:
-    """The files of a format and their paths below the folder; a file alone is its own."""
-    if path.is_file():
-        yield path, path.name
-        return
-    found = [
-        file
-        for file in sorted(path.rglob(f"*{form.suffix}"))
-        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    ]
-    if not found:
-        raise BadInput(
-            f"{path} holds no {form.suffix} files" if path.is_dir() else f"{path} does not exist",
-            remedy="give the file or the folder that the annotation tool exported",
-        )
-    for file in found:
-        yield file, file.relative_to(path).as_posix()
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadLabels(f"{path} cannot be read: {error.strerror or error}") from error

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scorer.errors import BadLabels
-from scorer.exchange.catalogue import Catalogue, Sizes
-from scorer.exchange.point import UNSURE_OR_SKIP, Point, within
+from scorer.exchange.catalogue import Sizes
+from scorer.exchange.point import Point, within
+from scorer.exchange.reading import Reading
 from scorer.files import replacing
 from scorer.labels import csv_file
 from scorer.labels.csv_file import Row, coordinate
@@ -26,24 +27,23 @@ def write(path: Path, points: Sequence[Point], _classes: Sequence[str]) -> None:
             writer.writerow([*place, *sizes, one.answer, one.rank, one.score])
 
 
-def read(path: Path, _name: str, catalogue: Catalogue) -> list[Point]:
-    """The points of any labels CSV. Sizes that it does not have are those of the catalogue.
+def read(path: Path, _name: str, reading: Reading) -> list[Point]:
+    """The points of any labels CSV. Sizes that it does not have are looked up.
 
     Without an `answer`, a row with a label is one and a row without is not answered yet.
     """
-    return [_point(row, catalogue, where) for row, where in csv_file.rows(path)]
+    reading.is_ordered = True
+    return [_point(row, reading, where) for row, where in csv_file.rows(path)]
 
 
-def _point(row: Row, catalogue: Catalogue, where: str) -> Point:
-    image = row["image"].removeprefix("./")
+def _point(row: Row, reading: Reading, where: str) -> Point:
     place = coordinate(row["row"], "row", where), coordinate(row["col"], "col", where)
     rank, stated = _optional(row, "rank", where), _sizes(row, where)
-    class_name = _class(row["label"], catalogue.classes, where)
-    answer = row.get("answer") or ("label" if class_name else None)
+    class_name = _class(row["label"], reading.classes, where)
+    answer = csv_file.answer_of(row, where, has_class=class_name is not None)
     with within(where):
-        if answer in UNSURE_OR_SKIP and class_name:
-            raise BadLabels(f"{answer} and {class_name} at once", remedy="choose one of the two")
-        sizes = stated or catalogue.size(image)
+        image = reading.image(row["image"].removeprefix("./"))
+        sizes = stated or reading.catalogue.size(image)
         return Point(
             image=image,
             row=place[0],

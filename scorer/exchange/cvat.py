@@ -7,7 +7,7 @@ that counts too.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import IO
@@ -15,8 +15,8 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from scorer.errors import BadLabels
-from scorer.exchange.catalogue import Catalogue
 from scorer.exchange.point import UNSURE_OR_SKIP, Point, clicked, within
+from scorer.exchange.reading import Reading
 from scorer.files import replacing
 from scorer.labels.answer import UNLABELED
 
@@ -28,13 +28,18 @@ _NOT_XML = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def write(path: Path, points: Sequence[Point], classes: Sequence[str]) -> None:
     """The annotations; and beside them <name>.labels.json for the raw constructor of CVAT."""
-    for text in (*classes, *(point.image for point in points)):
-        if _NOT_XML.search(text):
-            raise BadLabels(f"{text!r} cannot be written in XML", remedy="rename it")
+    check_texts((*classes, *(point.image for point in points)))
     with replacing(path.with_suffix(".labels.json")) as file:
         json.dump(specification(classes), file, indent=1)
     with replacing(path) as file:
-        file.writelines(_lines(points))
+        file.writelines(_lines(points, classes))
+
+
+def check_texts(texts: Iterable[str]) -> None:
+    """Refuse letters that XML does not have."""
+    for text in texts:
+        if _NOT_XML.search(text):
+            raise BadLabels(f"{text!r} cannot be written in XML", remedy="rename it")
 
 
 def specification(classes: Sequence[str]) -> list[dict[str, object]]:
@@ -49,9 +54,20 @@ def specification(classes: Sequence[str]) -> list[dict[str, object]]:
     return [{"name": UNLABELED, "type": "points", "attributes": [attribute]}]
 
 
-def _lines(points: Sequence[Point]) -> Iterator[str]:
+def _meta(classes: Sequence[str]) -> Iterator[str]:
+    """The label, as CVAT writes it of a task: its own reader needs none, datumaro's does."""
+    words = "\n".join(escape(word) for word in (UNLABELED, *classes, *UNSURE_OR_SKIP))
+    yield "  <meta>\n    <task>\n      <mode>annotation</mode>\n      <labels><label>"
+    yield f"<name>{UNLABELED}</name><type>points</type><attributes><attribute>"
+    yield f"<name>{ATTRIBUTE}</name><mutable>False</mutable><input_type>select</input_type>"
+    yield f"<default_value>{UNLABELED}</default_value>\n        <values>{words}</values>"
+    yield "</attribute></attributes></label></labels>\n    </task>\n"
+    yield "    <source>balentacq</source>\n  </meta>\n"
+
+
+def _lines(points: Sequence[Point], classes: Sequence[str]) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
-    yield "  <meta><source>balentacq</source></meta>\n"
+    yield from _meta(classes)
     by_image = groupby(points, lambda point: (point.image, point.height, point.width))
     for number, ((image, height, width), group) in enumerate(by_image):
         size = f'width="{width}" height="{height}"'
@@ -68,20 +84,22 @@ def _lines(points: Sequence[Point]) -> Iterator[str]:
     yield "</annotations>\n"
 
 
-def read(path: Path, _name: str, catalogue: Catalogue) -> list[Point]:
-    """The points of a file that CVAT or `write` wrote; other shapes in it are passed over."""
+def read(path: Path, _name: str, reading: Reading) -> list[Point]:
+    """The points of a file that CVAT or `write` wrote, those of skeletons among them; other shapes
+    in it are passed over.
+    """
     if path.stat().st_size > MAX_BYTES:
         raise BadLabels(f"{path} is larger than 1 GiB", remedy="export fewer images at a time")
     with path.open("rb") as file:
-        return _Reader(path, catalogue.classes).parse(file)
+        return _Reader(path, reading).parse(file)
 
 
 class _Reader:
     """The state of one pass through a file: the image and the points that are open."""
 
-    def __init__(self, path: Path, classes: Sequence[str]) -> None:
+    def __init__(self, path: Path, reading: Reading) -> None:
         self._path = path
-        self._classes = classes
+        self._reading = reading
         self._found: list[Point] = []
         self._open: list[str] = []
         self._image: Mapping[str, str] = {}
@@ -113,17 +131,26 @@ class _Reader:
             self._image = attributes
         elif self._open == ["annotations", "track"]:
             raise BadLabels(f"{self._path} has tracks: it is of a video", remedy=_REMEDY)
-        elif self._open == ["annotations", "image", "points"]:
+        elif self._is_in_points():
             self._points, self._text = attributes, []
-        elif self._open[2:] == ["points", "attribute"]:
+        elif self._is_in_points("attribute"):
             self._attribute = attributes.get("name")
+        elif self._open == ["annotations", "image", name] and name != "skeleton":
+            self._reading.pass_over(name)
+
+    def _is_in_points(self, *below: str) -> bool:
+        """Points lie in an image, or in a skeleton of one."""
+        inside = self._open[2:]
+        if inside[:1] == ["skeleton"]:
+            inside = inside[1:]
+        return self._open[:2] == ["annotations", "image"] and inside == ["points", *below]
 
     def _characters(self, text: str) -> None:
-        if self._open[2:] == ["points", "attribute"] and self._attribute == ATTRIBUTE:
+        if self._attribute == ATTRIBUTE and self._is_in_points("attribute"):
             self._text.append(text)
 
     def _end(self, _: str) -> None:
-        if self._open == ["annotations", "image", "points"]:
+        if self._is_in_points():
             image = self._image.get("name")
             line = self._parser.CurrentLineNumber
             with within(f"{self._path} line {line}, image {image}"):
@@ -132,18 +159,35 @@ class _Reader:
 
     def _made(self) -> Iterator[Point]:
         """The points of the element that ends here."""
+        if self._points.get("outside") == "1":
+            self._reading.pass_over("point of a skeleton that lies outside of the image")
+            return
         word = self._word()
         try:
-            image = self._image["name"].removeprefix("./")
+            name = self._image["name"].removeprefix("./")
             height, width = int(self._image["height"]), int(self._image["width"])
             pairs = [pair.split(",") for pair in self._points["points"].split(";")]
             places = [(float(x), float(y)) for x, y in pairs]
         except (KeyError, ValueError) as error:
             raise BadLabels(f"not as CVAT writes it: {error!r}", remedy=_REMEDY) from error
+        image = self._found_image(name)
         for x, y in places:
             yield clicked(
-                x, y, image=image, height=height, width=width, word=word, classes=self._classes
-            )
+                x, y, image=image, height=height, width=width, word=word,
+                classes=self._reading.classes,
+            )  # fmt: skip
+
+    def _found_image(self, name: str) -> str:
+        """By its name or, in a project with subsets, by its path in a folder of the subset."""
+        catalogue, subset = self._reading.catalogue, self._image.get("subset", "")
+        inside = f"{subset}/{name}"
+        if name not in catalogue.names and inside in catalogue.names:
+            return self._reading.image(inside, part=self._part())
+        return self._reading.image(name, part=self._part())
+
+    def _part(self) -> str:
+        said = [(key, self._image.get(key)) for key in ("task_id", "subset")]
+        return ", ".join(f"{key} {value}" for key, value in said if value)
 
     def _word(self) -> str:
         """What the attribute says or, where it says nothing, the label."""

@@ -6,23 +6,26 @@ and back by col = floor(x / 100 * width), which is exact for sides up to MAX_SID
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from scorer.errors import BadLabels
-from scorer.exchange import json_file
-from scorer.exchange.catalogue import Catalogue
+from scorer.exchange import json_file, label_studio_address
 from scorer.exchange.point import UNSURE_OR_SKIP, Point, answer_of, placed, within
+from scorer.exchange.reading import Reading
 from scorer.files import replacing
 from scorer.labels.answer import UNLABELED
 
 KIND = "keypointlabels"
 _REMEDY = "export the project of Label Studio as JSON, not as JSON-MIN or CSV"
 _FOLDER = "images"  # Label Studio serves no files but those in folders below its document root
+_BEFORE = datetime.min.replace(tzinfo=UTC)  # what waits has no time
 _DOT = 0.5  # the size in which a point is drawn, per cent of the width
 
 
@@ -30,7 +33,9 @@ def write(path: Path, points: Sequence[Point], classes: Sequence[str]) -> None:
     """The tasks; and beside them <name>.config.xml, the labelling interface of the project."""
     with replacing(path.with_suffix(".config.xml")) as file:
         file.writelines(_config(classes))
-    tasks = [_task(image, list(group)) for image, group in groupby(points, lambda one: one.image)]
+    scores = _scores(_best(points))
+    by_image = groupby(points, lambda one: one.image)
+    tasks = [_task(image, list(group), scores.get(image)) for image, group in by_image]
     with replacing(path) as file:
         json.dump(tasks, file, indent=1)
 
@@ -43,14 +48,38 @@ def _config(classes: Sequence[str]) -> Iterator[str]:
     yield "  </KeyPointLabels>\n</View>\n"
 
 
-def _task(image: str, points: Sequence[Point]) -> dict[str, object]:
+def _task(image: str, points: Sequence[Point], score: float | None) -> dict[str, object]:
     answered = [_result(point) for point in points if point.answer]
     asked = [_result(point) for point in points if not point.answer]
+    worth = {} if score is None else {"score": score}
+    prediction = {"model_version": "balentacq", **worth, "result": asked}
     return {
-        "data": {"image": f"/data/local-files/?d={_FOLDER}/{quote(image)}", "name": image},
+        "data": {"image": address(image), "name": image},
         "annotations": [{"result": answered}] if answered else [],
-        "predictions": [{"model_version": "balentacq", "result": asked}] if asked else [],
+        "predictions": [prediction] if asked else [],
     }
+
+
+def address(image: str) -> str:
+    """Where Label Studio serves an image of the pool, from its own disk."""
+    return f"/data/local-files/?d={_FOLDER}/{quote(image)}"
+
+
+def _scores(best: Mapping[str, float]) -> dict[str, float]:
+    """Of images by the score of their best pixel, what Label Studio sorts tasks by: the share of
+    the images that are no better, for it takes nothing outside of 0 to 1.
+    """
+    order = sorted(best.values())
+    return {image: bisect_right(order, score) / len(order) for image, score in best.items()}
+
+
+def _best(points: Iterable[Point]) -> dict[str, float]:
+    """The best score of what is asked of every image."""
+    best: dict[str, float] = {}
+    for one in points:
+        if one.answer is None and one.score is not None:
+            best[one.image] = max(one.score, best.get(one.image, one.score))
+    return best
 
 
 def _result(point: Point) -> dict[str, object]:
@@ -81,64 +110,98 @@ def from_percent(position: float, side: int) -> int:
     return placed(position / 100 * side, side) if position != 100 else side - 1
 
 
-def read(path: Path, _name: str, catalogue: Catalogue) -> list[Point]:
-    """The points of the annotations that stand, and the queries of ours that wait.
-
-    Cancelled annotations, other programs' predictions and other shapes are passed over.
+def read(path: Path, _name: str, reading: Reading) -> list[Point]:
+    """The points of the annotations that stand, the oldest first, and the queries of ours that
+    wait. Cancelled annotations, other programs' predictions and other shapes are passed over.
     """
     tasks = json_file.read(path, _REMEDY)
     if not isinstance(tasks, list):
         raise BadLabels(f"{path} is not a list of tasks", remedy=_REMEDY)
-    return [
-        point
-        for number, task in enumerate(tasks, 1)
-        for point in _of(task, path, number, catalogue)
+    found = [
+        timed for number, task in enumerate(tasks, 1) for timed in _of(task, path, number, reading)
     ]
+    times = {time for time, point in found if point.answer}
+    reading.is_ordered = None not in times
+    if reading.is_ordered:
+        found.sort(key=lambda timed: timed[0] or _BEFORE)
+    return [point for _, point in found]
 
 
-def _of(task: Any, path: Path, number: int, catalogue: Catalogue) -> Iterator[Point]:
+def _of(
+    task: Any, path: Path, number: int, reading: Reading
+) -> Iterator[tuple[datetime | None, Point]]:
+    """The points of a task, with the time of their annotation."""
     with within(f"{path} task {number}"):
-        image = ""
+        names: list[str] = []
         try:
-            image = _image(task["data"], catalogue)
-            for result in _results(task.get("annotations") or ()):
-                yield _point(result, image, catalogue)
-            for result in _results(task.get("predictions") or ()):
-                if result["value"][KIND] == [UNLABELED]:
-                    yield _point(result, image, catalogue)
+            data = task["data"]
+            given = list(_results(task.get("annotations") or (), reading))
+            asked = list(_asked(task.get("predictions") or (), reading))
+            if task.get("drafts"):
+                reading.pass_over("draft")
+            if not given and not asked:
+                return
+            names = label_studio_address.images(data, reading)
+            for time, result in [*given, *((None, one) for one in asked)]:
+                yield time, _point(result, _image(result, names), reading)
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise BadLabels(
-                f"{image}: not as Label Studio writes it: {error!r}".removeprefix(": "),
+                f"{''.join(names[:1])}: not as Label Studio writes it: {error!r}".removeprefix(
+                    ": "
+                ),
                 remedy=_REMEDY,
             ) from error
 
 
-def _results(parts: Iterable[Any]) -> Iterator[Any]:
-    for part in parts:
-        if not part.get("was_cancelled"):
-            yield from (result for result in part["result"] if result.get("type") == KIND)
+def _results(annotations: Iterable[Any], reading: Reading) -> Iterator[tuple[datetime | None, Any]]:
+    """The key points of annotations that were not cancelled, with the times of these."""
+    for one in annotations:
+        if one.get("was_cancelled"):
+            reading.pass_over("cancelled annotation")
+            continue
+        said = one.get("updated_at") or one.get("created_at")
+        time = datetime.fromisoformat(said) if said else None
+        for result in one["result"]:
+            if result.get("type") == KIND:
+                yield time if time is None or time.tzinfo else time.replace(tzinfo=UTC), result
+            else:
+                reading.pass_over(str(result.get("type")))
 
 
-def _image(data: Any, catalogue: Catalogue) -> str:
-    """By the name that we wrote or, in tasks that others made, by the path of the image."""
-    name = data.get("name")
-    if name in catalogue.names or (isinstance(name, str) and not catalogue.names):
-        return str(name)
-    address = urlsplit(data["image"])
-    local = parse_qs(address.query).get("d")
-    return catalogue.find((local[0] if local else unquote(address.path)).lstrip("/"))
+def _asked(predictions: Iterable[Any], reading: Reading) -> Iterator[Any]:
+    """What we asked, among predictions of any program; an export may hold their numbers alone."""
+    for one in predictions:
+        if isinstance(one, int):
+            continue
+        for result in one["result"]:
+            if result.get("type") == KIND and result["value"][KIND] == [UNLABELED]:
+                yield result
+            else:
+                reading.pass_over("prediction of another program")
 
 
-def _point(result: Any, image: str, catalogue: Catalogue) -> Point:
+def _image(result: Any, names: Sequence[str]) -> str:
+    """The image of a key point, of those that its task shows."""
+    index = result.get("item_index")
+    if index is None and len(names) > 1:
+        raise BadLabels(
+            f"a task has {len(names)} images, and a point does not say of which it is",
+            remedy="give every task one image",
+        )
+    return names[index or 0]
+
+
+def _point(result: Any, image: str, reading: Reading) -> Point:
     if result.get("image_rotation"):
         raise BadLabels(f"{image} was turned", remedy="turn it back in Label Studio and export")
     height, width = result.get("original_height"), result.get("original_width")
     if height is None or width is None:
-        height, width = catalogue.size(image).height, catalogue.size(image).width
+        size = reading.catalogue.size(image)
+        height, width = size.height, size.width
     value = result["value"]
     if len(value[KIND]) != 1:
         raise BadLabels(f"{image}: a point has {len(value[KIND])} labels", remedy="choose one")
-    answer, class_name = answer_of(value[KIND][0], catalogue.classes)
+    answer, class_name = answer_of(value[KIND][0], reading.classes)
     x, y = float(value["x"]), float(value["y"])
     if not (math.isfinite(x) and math.isfinite(y)):
         raise BadLabels(f"{image}: a point at {x}, {y}")

@@ -6,16 +6,17 @@ A pixel is a point in its middle: x = col + 0.5, y = row + 0.5, in pixels.
 import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from scorer.errors import BadLabels
 from scorer.exchange import json_file
-from scorer.exchange.catalogue import Catalogue
-from scorer.exchange.point import Point, check_name, clicked, within
+from scorer.exchange.catalogue import Sizes
+from scorer.exchange.point import Point, clicked, within
+from scorer.exchange.reading import Reading
 from scorer.files import replacing
 
-_VERSION = "5.5.0"  # of labelme, whose files these are like
+VERSION = "5.5.0"  # of labelme, whose files these are like
 _REMEDY = "labelme writes one JSON file per image; give their folder"
 
 
@@ -33,7 +34,7 @@ def write(folder: Path, points: Sequence[Point], _classes: Sequence[str]) -> Non
 
 def _contents(points: Sequence[Point]) -> dict[str, object]:
     return {
-        "version": _VERSION,
+        "version": VERSION,
         "flags": {},
         "shapes": [_shape(point) for point in points],
         "imagePath": PurePosixPath(points[0].image).name,
@@ -55,24 +56,55 @@ def _shape(point: Point) -> dict[str, object]:
     }
 
 
-def read(path: Path, name: str, catalogue: Catalogue) -> list[Point]:
-    """The points of a file; name: its path below the folder. Other shapes are passed over."""
+def read(path: Path, name: str, reading: Reading) -> list[Point]:
+    """The points of a file; name: its path below the folder. Other shapes are passed over, and so
+    are files that other programs wrote.
+    """
     contents = json_file.read(path, _REMEDY)
+    if not (isinstance(contents, dict) and {"shapes", "imagePath"} <= contents.keys()):
+        reading.pass_over(f"JSON file that labelme did not write ({name})")
+        return []
     with within(str(path)):
         try:
-            return list(_points(contents, PurePosixPath(name).parent, catalogue))
+            return list(_points(contents, PurePosixPath(name).parent, reading))
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise BadLabels(f"not as labelme writes it: {error!r}", remedy=_REMEDY) from error
 
 
-def _points(contents: Any, folder: PurePosixPath, catalogue: Catalogue) -> Iterator[Point]:
-    image = contents["imagePath"]
-    check_name(image)
-    image = (folder / image).as_posix()
-    height, width = contents["imageHeight"], contents["imageWidth"]
-    for shape in contents["shapes"]:
-        if shape["shape_type"] != "point":
-            continue
+def _points(contents: Any, folder: PurePosixPath, reading: Reading) -> Iterator[Point]:
+    found = [shape for shape in contents["shapes"] if _is_point(shape, reading)]
+    if not found:
+        return
+    image = reading.image(_path(contents["imagePath"], folder))
+    size = _size(contents) or reading.catalogue.size(image)
+    for shape in found:
         ((x, y),) = shape["points"]
-        word, classes = shape["label"], catalogue.classes
-        yield clicked(x, y, image=image, height=height, width=width, word=word, classes=classes)
+        yield clicked(
+            x, y, image=image, height=size.height, width=size.width, word=shape["label"],
+            classes=reading.classes,
+        )  # fmt: skip
+
+
+def _is_point(shape: Any, reading: Reading) -> bool:
+    kind = shape.get("shape_type")
+    if kind is None:  # as labelme 3 wrote it: what has one point is one
+        kind = "point" if len(shape["points"]) == 1 else "polygon"
+    if kind != "point":
+        reading.pass_over(str(kind))
+    return str(kind) == "point"
+
+
+def _path(stated: str, folder: PurePosixPath) -> str:
+    """Of an image, from the folder that was given on; `stated` starts from that of the file, and
+    may be of Windows.
+    """
+    if PureWindowsPath(stated).is_absolute() or stated.startswith("/"):
+        return stated
+    forward = stated.replace("\\", "/")
+    return (folder / forward).as_posix() if forward else ""
+
+
+def _size(contents: Any) -> Sizes | None:
+    """What the file says; labelme wrote none before version 3.5."""
+    height, width = contents.get("imageHeight"), contents.get("imageWidth")
+    return None if height is None or width is None else Sizes(height, width)

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from scorer.errors import BadLabels
-from scorer.exchange.catalogue import Catalogue
 from scorer.exchange.point import Point, within
+from scorer.exchange.reading import Reading
 from scorer.files import replacing_path
 from scorer.images.photograph import MAX_PIXELS
 from scorer.selection.exclusion import mask_name
@@ -42,11 +42,11 @@ def _mask(points: Sequence[Point], classes: Sequence[str]) -> npt.NDArray[np.uin
     return mask
 
 
-def read(path: Path, name: str, catalogue: Catalogue) -> list[Point]:
+def read(path: Path, name: str, reading: Reading) -> list[Point]:
     """The labelled pixels of a mask; name: its path below the folder, which names the image."""
     with within(str(path)):
-        image = catalogue.of_mask(name)
-        mask = _decoded(path)
+        image = reading.catalogue.of_mask(name)
+        mask = decoded(path)
         rows, cols = np.nonzero(mask != UNLABELLED)
         if len(rows) > MOST:
             raise BadLabels(
@@ -60,13 +60,13 @@ def read(path: Path, name: str, catalogue: Catalogue) -> list[Point]:
                 height=mask.shape[0],
                 width=mask.shape[1],
                 answer="label",
-                class_name=_class(int(mask[row, col]), row, col, catalogue.classes),
+                class_name=_class(int(mask[row, col]), row, col, reading.classes),
             )
             for row, col in zip(rows.tolist(), cols.tolist(), strict=True)
         ]
 
 
-def _decoded(path: Path) -> npt.NDArray[np.uint8]:
+def decoded(path: Path) -> npt.NDArray[np.uint8]:
     """Index or grey values, [height, width]."""
     try:
         with Image.open(path, formats=("PNG",)) as image:

@@ -97,6 +97,11 @@ def check_name(name: str) -> None:
         )
 
 
+def is_unportable(name: str) -> bool:
+    """Whether a file on Linux can have this name, and no file of labels can hold it."""
+    return "\\" in name or min(name, default=" ") < " "
+
+
 def placed(position: float, side: int) -> int:
     """The pixel that holds a position in pixels from the border; the far border is in the last."""
     if not 0 <= position <= side:  # nan neither

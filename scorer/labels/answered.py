@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable
 
+from scorer.errors import BadLabels
 from scorer.labels.answer import ASKED, AUDIT, Answer
 from scorer.labels.click import Click, Labels
 
@@ -33,6 +34,7 @@ class Answered(ABC):
         An answer that measures the model is one without a label, too, unless `audits` are learned.
         """
         clicks: dict[str, list[Click]] = defaultdict(list)
+        sizes: dict[str, tuple[int, int]] = {}
         # A class that was added this very moment is not among them yet.
         index = {name: position for position, name in enumerate(self.classes)}
         for one in self.standing():
@@ -40,7 +42,8 @@ class Answered(ABC):
                 is_learned = audits or one.source != AUDIT
                 label = index.get(one.class_name or "") if is_learned else None
                 clicks[one.image].append(Click(one.row, one.col, label))
-        return Labels(dict(clicks))
+                _keep_size(one, sizes)
+        return Labels(dict(clicks), sizes)
 
     def audit(self) -> Labels:
         """Those of random pixels that were asked to measure the model."""
@@ -59,3 +62,16 @@ class Answered(ABC):
             if one.guess and one.class_name is not None and one.source == ASKED
         ][-_LATE:]
         return sum(guessed) / len(guessed) if len(guessed) >= _FEWEST else None
+
+
+def _keep_size(answer: Answer, sizes: dict[str, tuple[int, int]]) -> None:
+    size = answer.height, answer.width
+    if sizes.setdefault(answer.image, size) != size:
+        raise BadLabels(
+            f"{answer.image} has answers at {_words(sizes[answer.image])} and at {_words(size)}",
+            remedy=f"take the wrong ones back with: scorer labels retract --image {answer.image}",
+        )
+
+
+def _words(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]} (height x width)"

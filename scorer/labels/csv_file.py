@@ -2,60 +2,91 @@
 
 Coordinates count from 0 in the ORIGINAL, upright image. `label` is a class name or an index; empty
 means asked but not labelled. A row with "skip" in a column `answer` is passed over; other columns
-beyond the four are ignored, so an annotated ranking.csv with a label column is a labels file too.
-Every row has as many fields as the header.
+beyond the four are ignored but for `height` and `width`, the size of the image, so an annotated
+ranking.csv with a label column is a labels file too. Every row has as many fields as the header.
 """
 
 import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from scorer.errors import BadLabels
 from scorer.files import replacing
+from scorer.labels import spreadsheet
+from scorer.labels.answer import ANSWERS
 from scorer.labels.click import Click, Labels
+from scorer.labels.conflict import REFUSE, settle
 
 COLUMNS = ("image", "row", "col", "label")
 Row = Mapping[str, str]
 REMEDY = "labels are a UTF-8 CSV with the header image,row,col,label"
 
 
-def read(path: Path, classes: Sequence[str]) -> Labels:
-    """Read a labels file; any row that cannot be understood is refused with its line number."""
-    clicks: dict[str, list[Click]] = defaultdict(list)
+@dataclass(frozen=True)
+class _Line:
+    """What a row says of a pixel. label: the index of a class; answer: unsure, skip, or label."""
+
+    pixel: tuple[str, int, int]
+    answer: str | None
+    label: int | None
+    word: str
+
+    @property
+    def answered(self) -> tuple[str | None, int | None]:
+        return self.answer, self.label
+
+
+def read(path: Path, classes: Sequence[str], *, on_conflict: str = REFUSE) -> Labels:
+    """Read a labels file; any row that cannot be understood is refused with its line number.
+
+    on_conflict: the rule for a pixel with different answers, where later lines are newer.
+    """
+    lines, sizes = [], dict[str, tuple[int, int]]()
     for row, where in rows(path):
-        if row.get("answer", "").strip() == "skip":
-            continue  # it is asked again
-        # './a.jpg' and 'a.jpg' are one image
-        clicks[row["image"].removeprefix("./")].append(_click(row, classes, where))
-    return Labels(clicks)
+        line = _line(row, classes, where)
+        lines.append(line)
+        _keep_size(line.pixel[0], row, where, sizes)
+    clicks: dict[str, list[Click]] = defaultdict(list)
+    try:
+        kept = settle(lines, on_conflict).kept
+    except BadLabels as error:
+        raise BadLabels(f"{path}: {error}", remedy=error.remedy) from error
+    for line in kept:
+        if line.answer != "skip":  # it is asked again
+            image, row_, col = line.pixel
+            clicks[image].append(Click(row_, col, line.label))
+    return Labels(dict(clicks), sizes)
 
 
 def rows(path: Path) -> Iterator[tuple[Row, str]]:
-    """Every row of a labels CSV, and where it stands for a message.
+    """Every row of a labels CSV, and where it stands for a message; empty rows are passed over.
 
     Raises BadLabels for a file that lacks one of COLUMNS, and for a row that has not as many fields
     as the header: its label would be read from a column of something else.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = next(reader, [])
-            _check_header(header, path)
-            for fields in filter(None, reader):
-                where = f"{path} line {reader.line_num}"
-                if len(fields) != len(header):
-                    raise BadLabels(
-                        f"{where} has {len(fields)} fields, the header {len(header)}: "
-                        f"{', '.join(header)}",
-                        remedy="were lines of another file added? bring files together with: "
-                        "scorer labels import",
-                    )
-                yield dict(zip(header, fields, strict=True)), where
+        yield from _rows(path)
     except FileNotFoundError as error:
         raise BadLabels(f"{path} does not exist", remedy=REMEDY) from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeError, csv.Error) as error:
         raise BadLabels(f"{path} cannot be read: {error}", remedy=REMEDY) from error
+
+
+def _rows(path: Path) -> Iterator[tuple[Row, str]]:
+    with spreadsheet.opened(path) as sheet:
+        _check_header(sheet.header, path)
+        for fields, line in sheet.rows():
+            where = f"{path} line {line}"
+            if len(fields) != len(sheet.header):
+                raise BadLabels(
+                    f"{where} has {len(fields)} fields, the header {len(sheet.header)}: "
+                    f"{', '.join(sheet.header)}",
+                    remedy="were lines of another file added? bring files together with: "
+                    "scorer labels import",
+                )
+            yield dict(zip(sheet.header, fields, strict=True)), where
 
 
 def _check_header(header: Sequence[str], path: Path) -> None:
@@ -70,35 +101,62 @@ def write(path: Path, labels: Labels, classes: Sequence[str]) -> None:
     with replacing(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(_rows(labels, classes))
+        writer.writerows(_written(labels, classes))
 
 
-def _rows(labels: Labels, classes: Sequence[str]) -> Iterator[tuple[str, int, int, str]]:
+def _written(labels: Labels, classes: Sequence[str]) -> Iterator[tuple[str, int, int, str]]:
     for image in sorted(labels.clicks):
         for click in labels.of(image):
             label = "" if click.label is None else classes[click.label]
             yield image, click.row, click.col, label
 
 
-def _click(row: Row, classes: Sequence[str], where: str) -> Click:
+def _line(row: Row, classes: Sequence[str], where: str) -> _Line:
     if not row["image"]:
         raise BadLabels(f"{where}: expected image,row,col,label", remedy=REMEDY)
-    return Click(
-        coordinate(row["row"], "row", where),
-        coordinate(row["col"], "col", where),
-        class_index(row["label"].strip(), classes, where),
-    )
+    label = class_index(row["label"].strip(), classes, where)
+    answer = answer_of(row, where, has_class=label is not None)
+    place = coordinate(row["row"], "row", where), coordinate(row["col"], "col", where)
+    word = answer or "" if label is None else classes[label]
+    # './a.jpg' and 'a.jpg' are one image
+    return _Line((row["image"].removeprefix("./"), *place), answer, label, word)
+
+
+def answer_of(row: Row, where: str, *, has_class: bool) -> str | None:
+    """What the column `answer` says or, without it, that there is a class; None for no answer."""
+    answer = row.get("answer", "").strip() or ("label" if has_class else None)
+    if answer is not None and answer not in ANSWERS:
+        raise BadLabels(f"{where}: {answer!r} is no answer", remedy=f"one of {', '.join(ANSWERS)}")
+    if answer == "label" and not has_class:
+        raise BadLabels(f"{where}: the answer is label, and label is empty", remedy=REMEDY)
+    if answer not in {None, "label"} and has_class:
+        raise BadLabels(
+            f"{where}: {answer} and {row['label'].strip()} at once", remedy="choose one of the two"
+        )
+    return answer
+
+
+def _keep_size(image: str, row: Row, where: str, sizes: dict[str, tuple[int, int]]) -> None:
+    if not (row.get("height") and row.get("width")):
+        return
+    size = coordinate(row["height"], "height", where), coordinate(row["width"], "width", where)
+    if sizes.setdefault(image, size) != size:
+        before = sizes[image]
+        raise BadLabels(
+            f"{where}: {image} is {size[0]}x{size[1]} (height x width), in a line before "
+            f"{before[0]}x{before[1]}",
+            remedy="labels are of the image at its own size",
+        )
 
 
 def coordinate(text: str, column: str, where: str) -> int:
     """A whole number from 0 up; BadLabels that says where it is not."""
-    try:
-        value = int(text) if "_" not in text else -1
-    except ValueError:
-        value = -1
-    if value < 0:
+    value = spreadsheet.whole(text)
+    if value is None:
+        comma = ", with a decimal comma" if spreadsheet.has_decimal_comma(text) else ""
         raise BadLabels(
-            f"{where}: {column} is {text!r}, expected a whole number from 0 up", remedy=REMEDY
+            f"{where}: {column} is {text!r}{comma}; expected a whole number from 0 up",
+            remedy="pixels are counted in whole numbers: give the column no decimals",
         )
     return value
 
@@ -109,8 +167,9 @@ def class_index(text: str, classes: Sequence[str], where: str) -> int | None:
         return None
     if text in classes:
         return classes.index(text)
-    if text.isdecimal() and len(text) <= 3 and int(text) < len(classes):
-        return int(text)
+    index = spreadsheet.whole(text)
+    if index is not None and index < len(classes):
+        return index
     raise BadLabels(f"{where}: unknown label {text!r}", remedy=f"classes: {_listing(classes)}")
 
 

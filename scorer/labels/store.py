@@ -4,6 +4,7 @@ Nothing is overwritten: undo is a row of its own, and the database itself refuse
 delete rows. An answer that was acknowledged is on the disk (WAL, synchronous FULL).
 """
 
+import hashlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +34,8 @@ _PLACES = ", ".join("?" for _ in fields(Answer))
 _SELECT = f"SELECT {_COLUMNS} FROM answers"  # noqa: S608
 _UNDONE = _SELECT + " WHERE id = (SELECT undoes FROM answers WHERE request = ?)"  # noqa: S608
 _INSERT = f"INSERT INTO answers ({_COLUMNS}, undoes) VALUES ({_PLACES}, ?)"  # noqa: S608
+_STANDS = " WHERE id = ? AND NOT EXISTS (SELECT 1 FROM answers AS u WHERE u.undoes = answers.id)"
+_WAS_UNDONE = "SELECT 1 FROM answers AS a JOIN answers AS u ON u.undoes = a.id WHERE a.request = ?"
 
 
 class Reader(Answered):
@@ -153,11 +156,28 @@ class Store(Reader):
             if last is None:
                 return None
             found = _answer(connection.execute(_SELECT + " WHERE id = ?", (last,)).fetchone())
-            taken = replace(
-                found, answer=UNDO, class_name=None, time=time, request=request, seconds=0.0
-            )
-            connection.execute(_INSERT, (*astuple(taken), last))
+            _take_back(connection, last, found, time=time, request=request)
             return found
+
+    def retract(self, numbers: Iterable[int], *, time: str) -> list[Answer]:
+        """Take back the answers of these numbers, all or none, by rows that say so; what they were.
+        One that was taken back before stays so.
+        """
+        taken = []
+        with self._changing() as connection:
+            for number in numbers:
+                row = connection.execute(_SELECT + _STANDS, (number,)).fetchone()
+                if row is not None:
+                    taken.append(_answer(row))
+                    request = f"retract-{number}"
+                    _take_back(connection, number, taken[-1], time=time, request=request)
+        return taken
+
+    def said_again(self, request: str) -> str:
+        """The name of a request or, where its answer was taken back, of the same one said again."""
+        while self._all(_WAS_UNDONE, request):
+            request = hashlib.sha256(f"again {request}".encode()).hexdigest()
+        return request
 
     def knows(self, request: str) -> bool:
         """Whether this request has its answer."""
@@ -194,6 +214,13 @@ def read(path: Path, classes: Sequence[str], *, audits: bool = False) -> Labels:
     """The labels of a store that is there, in the indices of `classes`."""
     with reading(path, classes) as store:
         return store.labels(audits=audits)
+
+
+def _take_back(
+    connection: sqlite3.Connection, number: int, answer: Answer, *, time: str, request: str
+) -> None:
+    row = replace(answer, answer=UNDO, class_name=None, time=time, request=request, seconds=0.0)
+    connection.execute(_INSERT, (*astuple(row), number))
 
 
 def _insert(connection: sqlite3.Connection, answer: Answer) -> tuple[int, bool]:

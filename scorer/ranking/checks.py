@@ -1,10 +1,14 @@
 """What is refused before a ranking begins, rather than after hours."""
 
+import csv
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from scorer.contract import RANDOM, Contract
 from scorer.errors import BadInput, BadLabels
 from scorer.files import cannot_write, check_writable
+from scorer.labels import spreadsheet
 from scorer.pools import Pool, is_among
 from scorer.ranking import parts, table
 from scorer.ranking.shard import Shards
@@ -65,7 +69,8 @@ def check_labels(shards: Shards) -> int:
         raise BadLabels(
             f"none of the {len(missing)} images that the labels name is in the pool; "
             f"they name for example {min(missing)!r}, the pool {next(shards.manifest.names())!r}",
-            remedy="image names are paths below --pool; give the folder that they start from",
+            remedy="image names are paths below --pool; give the folder that they start from, or "
+            "leave the labels out with --labels none",
         )
     return len(missing)
 
@@ -85,10 +90,11 @@ def check_exclude(shards: Shards) -> None:
 
 def _check_replaceable(out: Path) -> None:
     """Refuse to write over a ranking.csv to which a label column was added."""
+    names: Sequence[str] = ()
     if out.suffix.lower() == ".csv" and out.is_file():
-        with out.open(encoding="utf-8", errors="replace") as file:
-            header = file.readline().strip().split(",")
-        if "label" in header:
+        with suppress(OSError, UnicodeError, csv.Error), spreadsheet.opened(out) as sheet:
+            names = sheet.header
+        if "label" in names:
             raise BadInput(
                 f"{out} has a column of labels, which a new ranking would replace",
                 remedy="keep it under another name, or write the ranking elsewhere with --out",

@@ -44,8 +44,10 @@ from scorer.runtimes.base import Runtime
     "labels_path",
     type=options.FILE,
     help="Pixels that were asked already and are not chosen again: labels.db, or a CSV "
-    "with the columns image,row,col,label.",
+    "with the columns image,row,col,label; none: all are chosen from.  [default: labels.db if it "
+    "is there]",
 )
+@options.on_conflict("a CSV gives")
 @click.option(
     "--exclude",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -141,6 +143,8 @@ def rank_command(**given: Any) -> int:
     """
     request = Request(**given)
     request.check()
+    if request.labels_path is None and (found := request.labels_read):
+        say(f"pixels in {found} are not chosen again; to choose from all: --labels none")
     before = None if request.against is None else Standing.read(request.against)
     runtime = request.opened()
     warn_of_neighbours(runtime.contract, request.min_distance)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from scorer import labels
 from scorer.console import cores
 from scorer.contract import Contract
-from scorer.errors import BadInput
+from scorer.errors import BadInput, BadLabels
+from scorer.labels import Labels
 from scorer.runtimes import choose, open_graph
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from scorer.ranking.shard import Criteria
     from scorer.ranking.work import Work
     from scorer.runtimes.base import Runtime
+
+_NO_LABELS = Path("none")
+_USUAL_LABELS = Path("labels.db")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,7 @@ class Request:
     min_distance: float | None
     graph: Path
     labels_path: Path | None
+    on_conflict: str
     exclude: Path | None
     out: Path
     overlay: Path | None
@@ -86,6 +91,23 @@ class Request:
                 remedy="name its file, such as --images-out images.csv",
             )
 
+    @property
+    def labels_read(self) -> Path | None:
+        """Those that were named, or the label store that is there."""
+        if self.labels_path == _NO_LABELS:
+            return None
+        return self.labels_path or (_USUAL_LABELS if _USUAL_LABELS.is_file() else None)
+
+    def _labels(self, path: Path, contract: Contract) -> Labels:
+        try:
+            return labels.read(path, contract.classes, on_conflict=self.on_conflict)
+        except BadLabels as error:
+            if self.labels_path is not None:
+                raise
+            raise BadLabels(
+                str(error), remedy=f"{error.remedy}; or leave it out with --labels {_NO_LABELS}"
+            ) from error
+
     def opened(self) -> "Runtime":
         """The graph, ready to run. Raises BadGraph, MissingDependency."""
         name = choose(self.runtime, self.precision, self.graph)
@@ -116,12 +138,12 @@ class Request:
     def _criteria(self, contract: Contract) -> "Criteria":
         from scorer.ranking.shard import Criteria  # noqa: PLC0415
 
-        path = self.labels_path
+        path = self.labels_read
         return Criteria(
             n=self.n,
             distance=self.min_distance,
             seed=self.seed,
-            labels=labels.read(path, contract.classes) if path else None,
+            labels=self._labels(path, contract) if path else None,
             exclude=self.exclude,
             pictures=self.overlay,
             uncertain=self._uncertain(contract),

@@ -103,8 +103,17 @@ _WRITERS: dict[str, Callable[[Path, Iterable[Row], Kinds], None]] = {
 
 def _read_csv(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            yield {n: _KINDS[n](value) if value != "" else None for n, value in row.items()}
+        reader = csv.reader(file)
+        header = next(reader, [])
+        for fields in filter(None, reader):
+            if len(fields) != len(header):
+                raise BadInput(
+                    f"{path} line {reader.line_num} has {len(fields)} fields, the header "
+                    f"{len(header)}",
+                    remedy="rank the pool again: this is not as scorer rank writes it",
+                )
+            named = zip(header, fields, strict=True)
+            yield {name: _KINDS[name](value) if value else None for name, value in named}
 
 
 def _read_jsonl(path: Path) -> Iterator[Row]:

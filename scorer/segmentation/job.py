@@ -10,7 +10,7 @@ from scorer.errors import BadInput, BadPool
 from scorer.files import cannot_write, replacing, replacing_path
 from scorer.instance_lock import instance_lock
 from scorer.pools import Pool
-from scorer.ranking import manifest
+from scorer.ranking import manifest, mask_table
 from scorer.ranking.executors import Executor, threads
 from scorer.ranking.observer import Observer
 from scorer.ranking.remaining import Remaining
@@ -23,9 +23,7 @@ from scorer.selection.exclusion import mask_name
 from scorer.selection.result import Skipped
 
 SHARD = 64  # images
-TABLE = "masks.csv"
 _FOLDERS = "_folders.json"
-_COLUMNS = ("image", "mask", "height", "width", "reason", "detail")
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def _run(job: Job) -> Outcome:
         raise BadPool(
             f"none of the {outcome.images} images of {job.pool.where} could be segmented; "
             f"{first.image}: {first.reason}",
-            remedy=f"each is named with its reason in {job.wanted.folders.masks / TABLE}",
+            remedy=f"each is named with its reason in {job.wanted.folders.masks / mask_table.NAME}",
         )
     return outcome
 
@@ -148,9 +146,9 @@ def _check_masks(segments: Segments) -> None:
 
 def _write_table(job: Job, segments: Segments, outcome: Outcome) -> None:
     """A row for every image."""
-    with replacing(job.wanted.folders.masks / TABLE) as file:
+    with replacing(job.wanted.folders.masks / mask_table.NAME) as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
+        writer.writerow(mask_table.COLUMNS)
         for done in _all_done(segments):
             outcome.images += 1
             if done.reason:

@@ -13,8 +13,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from scorer.files import replacing_path
 from scorer.images.colours import Colour
+from scorer.images.indexed import picture
 from scorer.images.photograph import Encoded, load_full
-from scorer.segmentation.segmenter import UNKNOWN, Segmented
+from scorer.segmentation.segmenter import Segmented
 from scorer.selection.exclusion import mask_name
 from scorer.selection.overlay import encoded
 
@@ -68,7 +69,7 @@ def write(
 ) -> None:
     """All files of an image, each of which appears whole or not at all. Raises CannotWrite."""
     writers: dict[str, _Write] = {
-        "masks": lambda path: path.write_bytes(encoded(mask(found.label, colours), "PNG")),
+        "masks": lambda path: path.write_bytes(encoded(picture(found.label, colours), "PNG")),
         "confidence": lambda path: path.write_bytes(_confidence(found)),
         "uncertainty": lambda path: path.write_bytes(_uncertainty(found, len(classes))),
         "soft": lambda path: _write_soft(path, found, classes),
@@ -79,21 +80,11 @@ def write(
             writers[kind](temporary)
 
 
-def mask(label: npt.NDArray[np.uint8], colours: Sequence[Colour]) -> Image.Image:
-    """Class indices in the colours of the classes; what is UNKNOWN is black."""
-    picture = Image.fromarray(label)
-    palette = np.zeros((256, 3), np.uint8)
-    palette[: len(colours)] = colours
-    palette[UNKNOWN] = 0
-    picture.putpalette(palette.tobytes())
-    return picture
-
-
 def overlay(
     photograph: Image.Image, label: npt.NDArray[np.uint8], colours: Sequence[Colour]
 ) -> Image.Image:
     """The classes over the photograph."""
-    return Image.blend(photograph, mask(label, colours).convert("RGB"), _OPACITY)
+    return Image.blend(photograph, picture(label, colours).convert("RGB"), _OPACITY)
 
 
 def _confidence(found: Segmented) -> bytes:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scorer.images.indexed import UNKNOWN
 from scorer.images.photograph import MAX_PIXELS, Encoded, load, load_full, size
 from scorer.segmentation import enlarge, tiles
 from scorer.segmentation.network import PlainNetwork
 
-UNKNOWN = 255  # of a mask: not sure enough
 TILED = 4  # an image with a side more than so many times the grid's is seen in tiles
 _LEAST = np.finfo(np.float32).tiny  # of a probability, whose logarithm is taken
 _ON_DISK = 2**28  # bytes of the probabilities of an image, from which they wait in a file

@@ -27,6 +27,12 @@ class Exclusion:
     def of(self, name: str, geometry: Geometry) -> Map:
         """1 where a pixel of the map must not be chosen, padding among them."""
         exclude = geometry.exclude()
+        if other := self.labels.other_size(name, geometry.image):
+            (height, width), (true_height, true_width) = other, geometry.image
+            raise BadImage(
+                "labels of another size",
+                f"given at {height}x{width}, the image is {true_height}x{true_width}",
+            )
         for click in self.labels.of(name):
             if not geometry.contains(click.row, click.col):
                 height, width = geometry.image

@@ -10,9 +10,9 @@ import numpy as np
 from fastapi import FastAPI, File, HTTPException, Query, Request, Response, UploadFile
 
 from scorer.errors import BadImage
-from scorer.segmentation import pictures
+from scorer.images.indexed import UNKNOWN, picture
 from scorer.segmentation.network import PlainNetwork
-from scorer.segmentation.segmenter import UNKNOWN, Manner, Segmented, segment
+from scorer.segmentation.segmenter import Manner, Segmented, segment
 from scorer.selection.overlay import encoded
 from scorer.service.guard import Limits
 from scorer.service.requests import MOST_FILES, done, name_of
@@ -121,4 +121,4 @@ def _answer(name: str, future: "Future[Segmented]", classes: tuple[str, ...], co
 
 
 def _mask(found: Segmented, colours: Any) -> bytes:
-    return encoded(pictures.mask(found.label, colours), "PNG")
+    return encoded(picture(found.label, colours), "PNG")

@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 from scorer.cli import main
 from scorer.contract import Contract
 from scorer.labels.csv_file import COLUMNS
+from scorer.labels.store import Store
 from scorer.ranking import table as ranking
 
 Graph = Callable[..., Path]
@@ -129,18 +130,55 @@ def test_a_thousand_images_of_which_fifty_are_broken_in_ten_ways(home: Path, tin
     assert leftovers(home) == []
 
 
+def asked(*options: object) -> set[tuple[object, ...]]:
+    """The pixels that are asked for."""
+    result = scorer("rank", "--n", 2, "--json", *options)
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(rows) == 12, result.stderr
+    return {(row["image"], row["row"], row["col"], row["predicted"]) for row in rows}
+
+
 def test_labelled_pixels_are_not_asked_again(home: Path) -> None:
-    first = scorer("rank", "--n", 2, "--json")
-    asked = [json.loads(line) for line in first.stdout.splitlines()]
+    first = asked()
     with (home / "labels.csv").open("w") as file:
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(row | {"label": row["predicted"]} for row in asked)
-    second = scorer("rank", "--n", 2, "--json", "--labels", "labels.csv")
-    again = [json.loads(line) for line in second.stdout.splitlines()]
-    assert len(again) == len(asked) == 12
-    places = {(row["image"], row["row"], row["col"]) for row in asked}
-    assert not places & {(row["image"], row["row"], row["col"]) for row in again}
+        csv.writer(file).writerows([COLUMNS, *sorted(first)])
+    assert {one[:3] for one in first}.isdisjoint(one[:3] for one in asked("--labels", "labels.csv"))
+    assert asked() == first
+    words = ("--format", "csv", "--annotator", "ann")
+    assert scorer("labels", "import", "labels.csv", *words).exit_code == 0
+    by_default = asked()
+    assert {one[:3] for one in first}.isdisjoint(one[:3] for one in by_default)
+    assert asked("--labels", "none") == first
+    said = "pixels in labels.db are not chosen again; to choose from all: --labels none"
+    assert said in scorer("rank", "--n", 2).stderr
+    assert "labels.db" not in scorer("rank", "--n", 2, "--labels", "none").stderr
+
+
+def test_a_label_store_of_other_classes_can_be_left_out(home: Path) -> None:
+    Store(home / "labels.db", ("other", "classes")).close()
+    result = scorer("rank", "--n", 1)
+    assert result.exit_code == 5
+    assert "leave it out with --labels none" in result.stderr
+    assert scorer("rank", "--n", 1, "--labels", "none").exit_code == 0
+
+
+def test_a_csv_that_contradicts_itself_needs_a_rule(home: Path) -> None:
+    with (home / "labels.csv").open("a") as file:
+        file.write("field/0000.png,2,3,sky\n")
+    result = scorer("rank", "--n", 1, "--labels", "labels.csv")
+    assert result.exit_code == 5
+    assert "field/0000.png row 2, col 3 is road, sky" in result.stderr
+    rule = ("--on-conflict", "newest")
+    assert scorer("rank", "--n", 1, "--labels", "labels.csv", *rule).exit_code == 0
+
+
+def test_labels_of_another_size_skip_their_image(home: Path) -> None:
+    lines = "image,row,col,label,height,width\nfield/0000.png,2,3,road,7,7\n"
+    (home / "labels.csv").write_text(lines)
+    result = scorer("rank", "--n", 1, "--labels", "labels.csv")
+    assert result.exit_code == 4
+    assert "1 labels of another size" in result.stderr
+    assert "field/0000.png (given at 7x7, the image is 24x32)" in result.stderr
 
 
 def test_overlay_draws_one_picture_per_image(home: Path) -> None:
@@ -455,6 +493,14 @@ MISTAKES: dict[str, tuple[Arrange, str, int, str, str]] = {
     "pictures may not be written": (
         _nothing, "rank --n 1 --overlay labels.csv", 6, "cannot write labels.csv",
         "choose another place",
+    ),
+    "labels of a spreadsheet would be replaced": (
+        lambda home: (home / "mine.csv").write_text("image;row;col;rank;Label\n"),
+        "rank --n 1 --out mine.csv", 5, "mine.csv has a column of labels", "another name",
+    ),
+    "a ranking has a row that is too short": (
+        lambda home: (home / "old.csv").write_text("image,row,col,rank,score\na.png,1,2,3\n"),
+        "rank --n 1 --against old.csv", 5, "old.csv line 2 has 4 fields, the header 5", "again",
     ),
     "there is no such option": (
         _nothing, "rank --pol images", 2, "No such option", "--pool",

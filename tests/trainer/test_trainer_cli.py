@@ -297,7 +297,7 @@ FIT_ERRORS = [
     (nothing, ("--labels", "ROOT/no.csv"), 5, "no.csv does not exist"),
     (nothing, ("--labels", "ROOT/images/toy_00.png"), 5, "from .csv and"),
     (write("l.csv", "a,b\n"), ("--labels", "ROOT/l.csv"), 5, "no column named"),
-    (write("l.csv", b"\xff\xfe"), ("--labels", "ROOT/l.csv"), 5, "l.csv cannot be read"),
+    (write("l.csv", b"\xff\xfa"), ("--labels", "ROOT/l.csv"), 5, "l.csv cannot be read"),
     (write("l.csv", LABELS), ("--labels", "ROOT/l.csv"), 5, "no image has a usable label"),
     (
         write("l.csv", LABELS + "toy_00.png,1,1,water\n"),

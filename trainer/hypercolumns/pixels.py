@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from scorer.errors import BadImage, BadLabels
 from scorer.files import cannot_write
+from scorer.images.photograph import size
 from scorer.labels import Labels
 from trainer import clicks
 from trainer.hypercolumns.album import Album, in_order
@@ -79,6 +80,8 @@ def _look(
 ) -> tuple[list[Vectors], clicks.Indices, Sums] | BadImage:
     try:
         source = split.images.image(name)
+        if name in labels.sizes:
+            labels.check_size(name, size(source))
         return album.labelled(source, name, clicks.with_class(labels.of(name)))
     except BadImage as error:
         return error

@@ -1,6 +1,7 @@
 """Which answers a model contradicts that was fitted without them."""
 
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from scorer.labels import Click, Labels
 from scorer.labels.learned import MOST_DOUBTS, Doubt
@@ -86,4 +87,4 @@ def without(labels: Labels, left_out: AbstractSet[Pixel]) -> Labels:
         rest = [one for one in clicks if (image, one.row, one.col) not in left_out]
         if rest:
             kept[image] = rest
-    return Labels(kept)
+    return replace(labels, clicks=kept)

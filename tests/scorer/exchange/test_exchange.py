@@ -15,11 +15,14 @@ from PIL import Image
 
 from scorer.cli import main
 from scorer.errors import BadInput, BadLabels
-from scorer.exchange import convert, cvat, label_studio, masks
+from scorer.exchange import convert, cvat, intake, label_studio, masks
 from scorer.exchange.catalogue import Catalogue, Sizes
-from scorer.exchange.convert import FORMATS, Imported, LabelFile
+from scorer.exchange.convert import FORMATS
+from scorer.exchange.intake import Imported, LabelFile
 from scorer.exchange.point import MAX_SIDE, Point
+from scorer.exchange.reading import Reading
 from scorer.labels.answer import Answer
+from scorer.labels.conflict import settle
 from scorer.labels.store import Store, classes_of
 from scorer.pools import Index, named
 from scorer.ranking import table
@@ -52,13 +55,15 @@ def said(points: Iterable[Point]) -> set[tuple[object, ...]]:
 
 
 def read(path: Path, kind: str, what: Catalogue) -> list[Point]:
-    files = convert._files(path, FORMATS[kind])
-    return [one for file, name in files for one in FORMATS[kind].read(file, name, what)]
+    return intake._read(path, FORMATS[kind], Reading(what))[0]
 
 
 def take(path: Path, kind: str, into: Path, annotator: str = "ann", **options: object) -> Imported:
     who = LabelFile(path=path, format=kind, annotator=annotator, round=2)
-    return convert.take(who, into, CLASSES, **options)  # type: ignore[arg-type]
+    if not options:
+        options["queries"] = into.with_name("asked.jsonl")
+        table.write(options["queries"], ROWS)  # type: ignore[arg-type]
+    return intake.take(who, into, CLASSES, **options)  # type: ignore[arg-type]
 
 
 def standing(path: Path) -> list[Answer]:
@@ -363,8 +368,14 @@ BROKEN_TASKS: list[tuple[object, str]] = [
     ({}, "not a list of tasks"),
     ([7], "task 1: not as Label Studio writes it"),
     ([{"image": "a.jpg", "label": []}], "task 1: not as Label Studio writes it: KeyError('data')"),
-    ([task("street/z.jpg")], "task 1: no known image is named street/z.jpg"),
-    ([task("x", data={"image": "x", "name": "../../etc"})], "no known image is named x"),
+    (
+        [task("street/z.jpg", keypoint(1.0, 1.0, "sky"))],
+        "task 1: no known image is named street/z.jpg",
+    ),
+    (
+        [task("", keypoint(1.0, 1.0, "sky"), data={"image": "x", "name": "../../etc"})],
+        "no known image is named x",
+    ),
     ([task("street/a.jpg", keypoint(1.0, 1.0, "tree"))], "there is no class 'tree'"),
     ([task("street/a.jpg", keypoint(1.0, 1.0, "sky", " car"))], "2 labels"),
     ([task("street/a.jpg", keypoint(100.1, 1.0, "sky"))], "not on a side of 30"),
@@ -373,7 +384,7 @@ BROKEN_TASKS: list[tuple[object, str]] = [
     ([task("street/a.jpg", keypoint(1.0, 1.0, "sky", original_width="30"))], "TypeError"),
     ([task("street/a.jpg", keypoint(1.0, 1.0, "sky", original_width=30.0))], "30.0"),
     ([task("street/a.jpg", keypoint(1.0, 1.0, "sky", value={}))], "KeyError"),
-    ([task("street/a.jpg", 7)], "street/a.jpg: not as Label Studio writes it"),
+    ([task("street/a.jpg", 7)], "task 1: not as Label Studio writes it"),
 ]
 
 
@@ -397,9 +408,10 @@ def test_what_is_no_json_is_refused(kind: str, text: str, tmp_path: Path) -> Non
 BROKEN_LABELME: list[tuple[dict[str, object], str]] = [
     ({"imagePath": "../a.jpg"}, "not a name of an image"),
     ({"imagePath": "/etc/a.jpg"}, "not a name of an image"),
-    ({"imagePath": "x\\a.jpg"}, "not a name of an image"),
-    ({"imagePath": None}, "not a name of an image"),
-    ({"imageHeight": None}, "not as labelme writes it"),
+    ({"imagePath": "C:\\x\\a.jpg"}, "not a name of an image"),
+    ({"imagePath": ""}, "not a name of an image"),
+    ({"imagePath": None}, "not as labelme writes it"),
+    ({"imageHeight": None}, "the size of a.jpg is not known"),
     ({"imageHeight": 3}, "3.2 is not on a side of 3"),
     ({"shapes": 7}, "not as labelme writes it"),
     ({"shapes": [{"shape_type": "point", "label": "sky", "points": []}]}, "not as labelme"),
@@ -443,7 +455,7 @@ BROKEN_CSV = {
     "image,row,col,label,height,width\n,1,4,sky,5,5\n": r"line 2: '' is not a name",
     "image,row,col,label,answer,height,width\na,1,4,sky,skip,5,5\n": "line 2: skip and sky at once",
     "image,row,col,label,answer,height,width\na,1,4,sky,maybe,5,5\n": "line 2: 'maybe'",
-    "image,row,col,label,answer,height,width\na,1,4,,label,5,5\n": "line 2: 'label' of class None",
+    "image,row,col,label,answer,height,width\na,1,4,,label,5,5\n": "the answer is label, and label",
     "image,row,col,label,score,height,width\na,1,4,,x,5,5\n": "line 2: score is 'x'",
     "image,row,col,label\na,1,\n": r"c\.csv line 2 has 3 fields, the header 4",
     'image,row,col,label\n"a': r"c\.csv cannot be read",
@@ -539,12 +551,17 @@ def test_a_file_is_taken_once(kind: str, tmp_path: Path, queries: Path) -> None:
     assert [(one.row, one.class_name) for one in standing(into)] == [(3, "sky"), (9, " car")]
     for one in standing(into):
         assert (one.annotator, one.round, one.grid_height, one.grid_width) == ("ann", 2, 8, 12)
-    assert take(path, kind, tmp_path / "other.db", queries=None, pool=pool_of(tmp_path)).new == 2
+    assert take(path, kind, tmp_path / "other.db", pool=pool_of(tmp_path)).new == 2
     grids = {(one.grid_height, one.grid_width) for one in standing(tmp_path / "other.db")}
     assert grids == {(20, 30)}, "without a ranking, the image's own"
 
 
 def pool_of(folder: Path) -> Index:
+    """Of the two images of ROWS, at their sizes."""
+    for name in ("street/a.jpg", "b.jpg"):
+        path = folder / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (30, 20)).save(path)
     return named(folder / "images", ("street/a.jpg", "b.jpg"))
 
 
@@ -578,17 +595,21 @@ def test_nothing_is_taken_of_a_folder_with_a_broken_file(tmp_path: Path) -> None
 def test_contradictions_are_refused(tmp_path: Path, queries: Path) -> None:
     into = tmp_path / "labels.db"
     convert.write(tmp_path / "two.csv", [point(), point(class_name=" car")], CLASSES, "csv")
-    with pytest.raises(BadLabels, match=r"two\.csv: street/a\.jpg row 3, col 4 is sky and  car"):
+    with pytest.raises(
+        BadLabels, match=r"two\.csv: 1 pixels have .*: street/a\.jpg row 3, col 4 is sky,  car"
+    ):
         take(tmp_path / "two.csv", "csv", into)
     convert.write(tmp_path / "size.csv", [point(width=31)], CLASSES, "csv")
-    with pytest.raises(BadLabels, match=r"size\.csv: street/a\.jpg is 20x30 and 20x31"):
+    with pytest.raises(
+        BadLabels, match=r"size\.csv: street/a\.jpg is 20x31 in the file of labels and 20x30 in the"
+    ):
         take(tmp_path / "size.csv", "csv", into, queries=queries)
     assert not into.exists()
 
 
 def test_an_answer_counts_more_than_the_query(tmp_path: Path) -> None:
     for order in ((point(**QUERY), point()), (point(), point(**QUERY))):
-        assert convert.once(order) == [point()]
+        assert settle(order).kept == [point()]
 
 
 def test_what_was_asked_and_answered_is_gathered(tmp_path: Path, queries: Path) -> None:
@@ -597,7 +618,7 @@ def test_what_was_asked_and_answered_is_gathered(tmp_path: Path, queries: Path) 
     plain = tmp_path / "plain.csv"
     plain.write_text("image,row,col,label\nstreet/a.jpg,9,4,sky\nstreet/a.jpg,1,1,sky\n")
     for path in (tmp_path / "labels.db", plain):
-        points = convert.gather(CLASSES, labels=path, queries=queries)
+        points = convert.gather(CLASSES, labels=path, queries=queries).points
         assert [(one.image, one.row, one.rank, one.word) for one in points] == [
             ("b.jpg", 3, 1, "unlabeled"),
             ("street/a.jpg", 3, 1, "unlabeled"),
@@ -605,7 +626,7 @@ def test_what_was_asked_and_answered_is_gathered(tmp_path: Path, queries: Path) 
             ("street/a.jpg", 1, None, "sky"),
         ]
     assert points[2].score == -0.5, "an answer keeps what is known of its query"
-    only = convert.gather(CLASSES, labels=tmp_path / "labels.db", queries=None)
+    only = convert.gather(CLASSES, labels=tmp_path / "labels.db", queries=None).points
     assert [one.word for one in only] == ["sky", "sky"]
 
 
@@ -725,6 +746,10 @@ def test_the_commands_say_what_is_missing(home: Path, tiny: Callable[..., Path])
     )
     (home / "c.xml").write_text(cvat_with('label="tree" points="4,3"'))
     result = scorer("import", "c.xml", "--format", "cvat", "--annotator", "ann")
+    assert (result.exit_code, "nothing says which images there are" in result.stderr) == (5, True)
+    result = scorer(
+        "import", "c.xml", "--format", "cvat", "--annotator", "ann", "--ranking", "ranking.csv"
+    )
     assert result.exit_code == 5
     assert "c.xml line 1, image a.jpg: there is no class 'tree'" in result.stderr
     result = scorer("import", "c.xml", "--format", "cvat", "--annotator", "a", "--labels", "l.csv")
@@ -733,7 +758,7 @@ def test_the_commands_say_what_is_missing(home: Path, tiny: Callable[..., Path])
 
 def test_other_grids_and_ranks_do_not_make_two_of_a_pixel() -> None:
     one = point(rank=1, grid_height=8, grid_width=12)
-    assert convert.once([one, replace(one, rank=None)]) == [one]
+    assert settle([one, replace(one, rank=None)]).kept == [one]
 
 
 def test_masks_of_numbers_stay_numbers(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_an_image_without_labels_has_none(tmp_path: Path) -> None:
     [
         ("", "no column named col, image, label, row"),
         ("image,row,col\na,1,2\n", "no column named label"),
-        ("image;row;col;label\na;1;2;sky\n", "no column named"),
+        ("image|row|col|label\na|1|2|sky\n", "no column named"),
         ("a.jpg,1,2,sky\n", "no column named"),
         ("image,row,col,label\na.jpg,1\n", "line 2 has 2 fields, the header 4"),
         ("image,row,col,label\na.jpg,1,2,,1,0.5\n", "line 2 has 6 fields, the header 4"),
@@ -134,7 +134,13 @@ clicks = st.builds(
 )
 
 
-@given(st.dictionaries(names, st.lists(clicks, min_size=1, max_size=4), max_size=5))
+def pixel(click: Click) -> tuple[int, int]:
+    return click.row, click.col
+
+
+@given(
+    st.dictionaries(names, st.lists(clicks, min_size=1, max_size=4, unique_by=pixel), max_size=5)
+)
 def test_written_labels_come_back(
     tmp_path_factory: pytest.TempPathFactory, given_clicks: dict[str, list[Click]]
 ) -> None:

@@ -276,3 +276,19 @@ def test_a_scoring_graph_is_no_plain_network(made: Path, home: Path, tiny: objec
     graph = tiny()  # type: ignore[operator]
     with pytest.raises(BadGraph, match="no plain network"):
         open_segmenter("auto", graph, workers=1)
+
+
+def test_masks_are_drafts_with_the_classes_of_their_network(made: Path, home: Path) -> None:
+    segment(made)
+    for command in (
+        ("export", "--draft", "segmented", "--graph", str(made / "network.onnx"),
+         "--min-area", "1", "--format", "coco", "--out", "d.json"),
+        ("import", "d.json", "--dense", "--graph", str(made / "network.onnx"), "--format", "coco",
+         "--out", "corrected", "--pool", "images"),
+    ):  # fmt: skip
+        with redirect_stderr(io.StringIO()) as said, pytest.raises(SystemExit) as ended:
+            main(["labels", *command])
+        assert not ended.value.code, said.getvalue()
+    before, after = masks(home / "segmented"), masks(home / "corrected")
+    assert len(after) == IMAGES
+    assert all((after[name] == before[name]).all() for name in before)

@@ -1,0 +1,109 @@
+"""A region of an image as it travels to annotation tools and back, and all those of an image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scorer.errors import BadLabels
+from scorer.exchange.catalogue import Catalogue
+from scorer.exchange.drafts import outline
+from scorer.exchange.drafts.outline import Ring
+from scorer.exchange.point import check_name
+from scorer.labels.answer import UNLABELED
+
+Patch = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """word: a class, or `unlabeled`. patch: bool [height, width], whose upper left pixel is (top,
+    left). rings: its outer outline and those of its holes, where it is drawn by lines. score: the
+    mean confidence, 0 to 1. review: somebody should look.
+    """
+
+    word: str
+    top: int
+    left: int
+    patch: Patch
+    rings: Sequence[Ring] = ()
+    score: float | None = None
+    review: bool = False
+
+    @property
+    def area(self) -> int:
+        """In pixels."""
+        return int(self.patch.sum())
+
+    def on(self, height: int, width: int) -> Patch:
+        """As a mask of the whole image."""
+        whole = np.zeros((height, width), bool)
+        rows, cols = self.patch.shape
+        whole[self.top : self.top + rows, self.left : self.left + cols] = self.patch
+        return whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """An image of height x width pixels and its regions, in the order in which they are drawn: a
+    later one covers those before it. passed_over: the kinds of shapes that have no area.
+    """
+
+    image: str
+    height: int
+    width: int
+    regions: Sequence[Region]
+    passed_over: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        check_name(self.image)
+
+    @property
+    def score(self) -> float | None:
+        """The mean confidence of its pixels, where it is known."""
+        known = [(one.area, one.score) for one in self.regions if one.score is not None]
+        pixels = sum(area for area, _ in known)
+        return sum(area * score for area, score in known) / pixels if known else None
+
+
+def of_rings(word: str, rings: Sequence[Ring], size: tuple[int, int], *, review: bool) -> Region:
+    """The pixels that lines (x, y) in pixels surround; size: (height, width) of the image."""
+    if any(len(ring) < 3 or not np.isfinite(ring).all() for ring in rings) or not rings:
+        raise BadLabels(f"a polygon of {word} has fewer than 3 corners, or one that is no number")
+    place = outline.box(rings, *size)
+    patch = outline.filled(rings, place)
+    return Region(word=word, top=place[0], left=place[1], patch=patch, rings=rings, review=review)
+
+
+def of_patch(
+    word: str, patch: Patch, corner: tuple[int, int], size: tuple[int, int], *, review: bool
+) -> Region:
+    """A patch whose upper left pixel is `corner`; BadLabels where it leads out of the image."""
+    top, left = corner
+    if min(corner) < 0 or top + patch.shape[0] > size[0] or left + patch.shape[1] > size[1]:
+        raise BadLabels(
+            f"a mask of {word}, {patch.shape[0]}x{patch.shape[1]} from row {top}, col {left}, "
+            f"leads out of the image of {size[0]}x{size[1]}",
+            remedy="the image in the tool must be the one of the pool, at its own size",
+        )
+    return Region(word=word, top=top, left=left, patch=patch, review=review)
+
+
+def check_size(catalogue: Catalogue, image: str, size: tuple[object, object]) -> tuple[int, int]:
+    """The (height, width) of an image of the pool; BadLabels where a tool says another."""
+    known = catalogue.size(image)
+    if size != (known.height, known.width):
+        raise BadLabels(
+            f"{image} is {size[0]}x{size[1]} in the tool, and {known.height}x{known.width} in the "
+            "pool",
+            remedy="give the tool the images of the pool as they are, neither scaled nor turned",
+        )
+    return known.height, known.width
+
+
+def check_word(word: object, classes: Sequence[str]) -> str:
+    """A class, or `unlabeled`; BadLabels for anything else."""
+    if not isinstance(word, str) or word not in (*classes, UNLABELED):
+        raise BadLabels(f"there is no class {word!r}", remedy=f"classes: {', '.join(classes)}")
+    return word
