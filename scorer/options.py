@@ -8,7 +8,9 @@ import click
 
 from scorer.console import Distance
 from scorer.errors import BadInput
+from scorer.images.depth import MOST
 from scorer.labels import class_name
+from scorer.pools import deep
 
 FILE = click.Path(path_type=Path)
 # Of a service, in the environment: others can read a command line.
@@ -105,48 +107,41 @@ def classes(purpose: str) -> Decorator:
     )
 
 
-def pool(
-    purpose: str = "Pool of images", *, default: str | None = "images", bare: bool = False
-) -> Decorator:
-    """--pool, the same everywhere, with what the command does with it in front of its help. bare:
-    whether the place may also be given without the option.
+_BIT_DEPTH = "bit_depth"
+
+
+def pool(purpose: str = "Pool of images", *, default: str | None = "images") -> Decorator:
+    """--pool, the same everywhere, with what the command does with it in front of its help; and
+    --bit-depth, which goes into the pool's address.
     """
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        option = _pool_option(purpose, default)
-        return _BARE(option(command)) if bare else option(command)
-
-    return decorate
-
-
-def _keep_place(context: click.Context, _: click.Parameter, value: str | None) -> None:
-    context.meta[_PLACE] = value
-
-
-def _either_place(context: click.Context, option: click.Parameter, value: str) -> str:
-    """The place that was given without the option, or that of the option."""
-    bare = context.meta.get(_PLACE)
-    source = context.get_parameter_source(option.name or "")
-    if bare is not None and source is click.core.ParameterSource.COMMANDLINE:
-        raise click.UsageError(f"{bare} and --pool {value}: give the pool once")
-    return bare or value
-
-
-_PLACE = "balentacq.place"
-_BARE = click.argument(
-    "place", metavar="[PLACE]", required=False, is_eager=True, expose_value=False,
-    callback=_keep_place,
-)  # fmt: skip
-
-
-def _pool_option(purpose: str, default: str | None) -> Decorator:
-    return click.option(
+    place = click.option(
         "--pool",
         "where",
         metavar="PLACE",
         default=default,
         show_default=default is not None,
-        callback=_either_place,
+        callback=_with_depth,
         help=f"{purpose}: a folder of images, of tar files or of Parquet files; one such file; a "
         ".txt list of paths and URLs; or the URL of one of these, such as s3://bucket/folder.",
     )
+    depth = click.option(
+        "--bit-depth",
+        type=click.IntRange(deep.LEAST, MOST),
+        is_eager=True,
+        expose_value=False,
+        callback=_keep_depth,
+        help="Bits that the samples of 16-bit images in --pool hold, where their files do not say "
+        "it: 10, 12, 14, or 16 for pictures that are nearly black.",
+    )
+    return lambda command: place(depth(command))
+
+
+def _keep_depth(ctx: click.Context, _param: click.Parameter, value: int | None) -> None:
+    ctx.meta[_BIT_DEPTH] = value
+
+
+def _with_depth(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    bit_depth = ctx.meta[_BIT_DEPTH]
+    if value is None and bit_depth is not None:
+        raise click.UsageError("--bit-depth is of the images of a --pool, and there is none.")
+    return None if value is None else deep.address(value, bit_depth)

@@ -10,6 +10,7 @@ from scorer.console import parse_size
 from scorer.errors import BadDataset, BadPool
 from scorer.images.colours import Colour, default_colours
 from scorer.pools import Index, list_pool
+from scorer.pools.deep import parted
 from trainer import layouts
 from trainer.absent import check_data
 from trainer.classes import Classes
@@ -168,6 +169,6 @@ def _known_layout(
 
 def _pool(root: Path, images: str, name: str) -> Index:
     where = images if "://" in images else str(root / images)
-    if "://" not in where and not Path(where).exists():
+    if "://" not in where and not Path(parted(where)[0]).exists():
         raise BadDataset(f"[{name}] images: {where} is not a folder, and no other pool of images")
     return list_pool(where)
