@@ -15,7 +15,8 @@ from scorer.labels import learned, store
 from scorer.pools import list_pool
 from trainer import dataset
 from trainer.dataset import Dataset
-from trainer.detect import suggested_size
+from trainer.detection import suggested_size
+from trainer.masks import IGNORE
 
 _TOML = """\
 version = 1
@@ -129,6 +130,9 @@ def extend(home: Home, classes: Sequence[str]) -> Dataset:
         own["names"].append(name)
         if "colours" in own:
             own["colours"].append(_another(own["colours"]))
+        if "values" in own:
+            taken = {*own["values"], own.get("ignore", IGNORE), IGNORE}
+            own["values"].append(next(value for value in range(IGNORE) if value not in taken))
     with replacing(home.dataset) as file:
         file.write(tomlkit.dumps(table))
     _write_classes(home, classes)
