@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from scorer.console import say
@@ -74,7 +73,7 @@ def _say(text: str) -> None:
 
 
 def is_image(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
+    return name[name.rfind(".") :].lower() in SUFFIXES
 
 
 def is_passed_over(name: str) -> bool:

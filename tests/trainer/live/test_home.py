@@ -96,9 +96,9 @@ def test_classes_that_were_added_go_into_the_file_and_all_else_stays(
 def test_a_class_that_was_added_has_a_mask_value_of_its_own(pool: Path, tmp_path: Path) -> None:
     home = Home(tmp_path / "session")
     begin(home, str(pool), NAMES[:2])
-    text = home.dataset.read_text("utf-8").replace("[classes]", "[classes]\nvalues = [0, 255]")
-    home.dataset.write_text(text.replace("ignore = 255", "ignore = 1"), "utf-8")
-    assert "ignore = 1" in home.dataset.read_text("utf-8")
+    more = "[classes]\nignore = 1\nvalues = [0, 255]"
+    text = home.dataset.read_text("utf-8").replace("[classes]", more)
+    home.dataset.write_text(text, "utf-8")
     extend(home, NAMES)
     assert "values = [0, 255, 2]" in home.dataset.read_text("utf-8")
 
