@@ -475,3 +475,21 @@ def test_colours_that_are_chosen_lie_far_apart(tmp_path: Path, count: int) -> No
     places = lab(np.array(colours))
     apart = np.linalg.norm(places[:, None] - places, axis=-1) + 1000 * np.eye(count)
     assert apart.min() > 35, list(map(hexadecimal, colours))
+
+
+def test_of_a_large_folder_the_first_files_alone_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scorer.pools import folder
+    from trainer.survey import LOOKED_AT
+
+    photograph(tmp_path / "images" / "0.jpg")
+    for index in range(1, LOOKED_AT + 300):
+        (tmp_path / "images" / f"{index}.jpg").symlink_to("0.jpg")
+    looked: list[str] = []
+    original = folder.of_file
+    monkeypatch.setattr(
+        folder, "of_file", lambda name, *more: looked.append(name) or original(name, *more)
+    )
+    assert f"images/: {LOOKED_AT + 300} images" in init(tmp_path).output
+    assert 0 < len(set(looked)) <= LOOKED_AT

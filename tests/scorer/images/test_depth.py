@@ -155,6 +155,12 @@ def test_signed_values_below_zero_are_refused() -> None:
         shown(tiff(values, tags=declared))
 
 
+def test_integers_of_32_bits_are_scaled_by_the_largest_that_is_declared() -> None:
+    values = samples(12)
+    for declared in (values.astype(np.int32), values.astype(np.uint32)):
+        assert np.array_equal(shown(tiff(declared, tags={SMAX: ("I", [4095])})), rgb(values, 12))
+
+
 def test_where_zero_is_white_the_picture_is_turned_about() -> None:
     values = samples(16)
     pixels = shown(tiff(values, tags={PHOTOMETRIC: ("H", [0])}))
