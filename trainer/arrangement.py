@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from scorer.pools.walk import is_image
+from scorer.pools.folder import Folder
+from scorer.pools.walk import is_image, is_passed_over
 
 IMAGES = ("images", "image", "img", "imgs", "jpegimages", "img_dir")
 MASKS = (
@@ -138,8 +139,10 @@ def _splits_mixed(root: Path) -> Arrangement | None:
 
 
 def _flat(root: Path) -> Arrangement | None:
-    """A folder of images, with or without masks among them, and no folders."""
-    if not _holds_images(root) or _folders(root) or root.resolve().name.lower() in MASKS:
+    """A folder of images, with or without masks among them, and none in the folders below."""
+    if not _holds_images(root) or root.resolve().name.lower() in MASKS:
+        return None
+    if any("/" in name for name in Folder(root).names()):
         return None
     return Arrangement(title="a folder of images", train=Part(images=root, masks=root))
 
@@ -177,7 +180,7 @@ def _child(root: Path, names: Sequence[str]) -> Path | None:
 
 @cache  # a folder may hold a million files
 def _folders(root: Path) -> dict[str, Path]:
-    """By their names in small letters; hidden ones are none."""
+    """By their names in small letters; hidden ones and those of systems are none."""
     try:
         with os.scandir(root) as found:
             names = sorted(one.name for one in found if _is_folder(one))
@@ -188,7 +191,7 @@ def _folders(root: Path) -> dict[str, Path]:
 
 def _is_folder(one: os.DirEntry[str]) -> bool:
     try:
-        return one.is_dir() and not one.name.startswith(".")
+        return one.is_dir() and not is_passed_over(one.name)
     except OSError:
         return False  # a link that leads to itself
 
@@ -196,6 +199,6 @@ def _is_folder(one: os.DirEntry[str]) -> bool:
 def _holds_images(folder: Path) -> bool:
     try:
         with os.scandir(folder) as found:
-            return any(is_image(one.name) and not one.name.startswith(".") for one in found)
+            return any(is_image(one.name) and not is_passed_over(one.name) for one in found)
     except OSError:
         return False

@@ -11,6 +11,7 @@ from scorer.errors import BadDataset, BadPool
 from scorer.images.colours import Colour, default_colours
 from scorer.pools import Index, list_pool
 from scorer.pools.deep import parted
+from scorer.pools.folder import real
 from scorer.pools.index import folder_of
 from trainer import layouts, mask_name
 from trainer.classes import Classes
@@ -161,7 +162,7 @@ def _split(
         raise BadDataset(f'[{name}] mask_name is {pattern!r}, expected one as "{{stem}}_mask.png"')
     images = _pool(root, str(table["images"]), name)
     place = folder_of(images)
-    if masks is not None and place is not None and place.root.resolve() == masks.resolve():
+    if masks is not None and place is not None and real(place.root) == real(masks):
         images = images.only(mask_name.without_masks(images.names, pattern))
     if "list" in table:
         images = images.only(listed(root / str(table["list"]), images.names))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorer.pools import Index
+from scorer.pools.folder import real
 from trainer.survey import Sizes, sizes
 
 _LONGEST_SIDE = 640
@@ -39,4 +40,4 @@ def size_for(seen: Sizes) -> str:
 
 def start(root: Path, written_to: Path) -> str:
     """What a dataset.toml in `written_to` says of where the data are."""
-    return "." if root.resolve() == written_to.resolve() else root.resolve().as_posix()
+    return "." if real(root) == real(written_to) else real(root).as_posix()

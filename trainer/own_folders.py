@@ -74,9 +74,14 @@ def _nothing(root: Path) -> BadDataset:
                 f"{root} has no folder of images beside {name}/",
                 remedy="put the images into images/, or export them with the annotations",
             )
+    try:
+        inner = next((name for name in Folder(root).names() if "/" in name), None)
+    except BadPool as error:
+        return BadDataset(str(error), remedy=error.remedy)
     layouts_known = "; ".join(layout.title for layout in layouts.KNOWN.values())
+    there = "" if inner is None else f" of a name that is known; there is {inner}"
     return BadDataset(
-        f"{root} has no folder of images",
+        f"{root} has no folder of images{there}",
         remedy=f"expected {', '.join(arrangement.IMAGES)}, or one of: {layouts_known}",
     )
 

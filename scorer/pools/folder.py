@@ -51,8 +51,7 @@ class Folder:
 
     def holds(self, name: str) -> bool:
         """Whether the file is in the folder, links followed."""
-        # Path.resolve() ends in an error at a link that leads to itself.
-        return Path(os.path.realpath(self.root / name)).is_relative_to(os.path.realpath(self.root))
+        return is_below(self.root / name, self.root)
 
     def _items(self, below: str) -> Iterator[Item]:
         folder = self.root / below
@@ -67,6 +66,16 @@ class Folder:
                 f"cannot read the folder {folder}: {error.strerror}",
                 remedy="give --pool a folder that you may read",
             ) from error
+
+
+def is_below(path: Path, folder: Path) -> bool:
+    """Whether a path lies in a folder, links followed."""
+    return real(path).is_relative_to(real(folder))
+
+
+def real(path: Path) -> Path:
+    """Links followed; Path.resolve() ends in an error at one that leads to itself."""
+    return Path(os.path.realpath(path))
 
 
 def of_file(name: str, path: Path, location: str = "") -> Entry:

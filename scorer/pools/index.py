@@ -9,7 +9,7 @@ from pathlib import Path
 from scorer.errors import BadPool
 from scorer.images.encoded import Encoded
 from scorer.pools.deep import Deep
-from scorer.pools.folder import Folder
+from scorer.pools.folder import Folder, is_below
 from scorer.pools.pool import Entry, Pool
 
 
@@ -87,7 +87,7 @@ def folder_of(pool: Pool) -> Folder | None:
 def is_among(path: Path, pool: Pool) -> bool:
     """Whether a picture that is written there would become an image of the pool."""
     place = folder_of(pool)
-    return place is not None and path.resolve().is_relative_to(place.root.resolve())
+    return place is not None and is_below(path, place.root)
 
 
 def named(root: Path, names: Iterable[str]) -> Index:

@@ -197,6 +197,18 @@ def test_a_folder_of_images_alone_is_labelled_next(tmp_path: Path) -> None:
     assert f"next: trainer live --pool {tmp_path}" in said
 
 
+def test_folders_of_thumbnails_are_no_folders(tmp_path: Path) -> None:
+    for name in ("a.jpg", "@eaDir/a.jpg/THUMB.jpg", "__MACOSX/._a.jpg", ".thumbnails/a.jpg"):
+        photograph(tmp_path / name)
+    assert names(found(tmp_path)[0].train) == ["a.jpg"]
+
+
+def test_images_beside_a_folder_that_may_hold_their_masks_are_not_guessed(tmp_path: Path) -> None:
+    photograph(tmp_path / "a.jpg")
+    mask(tmp_path / "painted" / "a.png")
+    refused(tmp_path, "no folder of images", "painted/a.png")
+
+
 def test_supervisely_is_read_with_its_machine_masks(tmp_path: Path) -> None:
     (tmp_path / "meta.json").write_text("{}")
     (tmp_path / "ds" / "ann").mkdir(parents=True)
@@ -462,6 +474,7 @@ def test_a_link_that_leads_to_itself_does_not_stop_init(tmp_path: Path) -> None:
     (tmp_path / "around").symlink_to("around")
     (tmp_path / "images" / "around").symlink_to(tmp_path / "images")
     assert names(found(tmp_path)[0].train) == ["a.jpg"]
+    assert init(tmp_path, "--out", tmp_path / "around" / "dataset.toml").exit_code == 6
     (tmp_path / "images" / "b.jpg").symlink_to("b.jpg")
     assert init(tmp_path, "--force").exit_code == 4
 

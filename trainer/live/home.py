@@ -13,6 +13,7 @@ from scorer.files import check_writable, replacing
 from scorer.images.colours import default_colours, hexadecimal
 from scorer.labels import learned, store
 from scorer.pools import list_pool
+from scorer.pools.folder import real
 from trainer import dataset
 from trainer.dataset import Dataset
 from trainer.detection import suggested_size
@@ -176,4 +177,4 @@ def _write_classes(home: Home, names: Sequence[str]) -> None:
 
 
 def _place(where: str) -> str:
-    return where if "://" in where else Path(where).resolve().as_posix()
+    return where if "://" in where else real(Path(where)).as_posix()

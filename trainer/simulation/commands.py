@@ -10,6 +10,7 @@ from scorer.errors import SOME_SKIPPED, Failure
 from scorer.images.encoded import parts
 from scorer.pools import list_pool
 from scorer.pools.deep import address
+from scorer.pools.folder import real
 from scorer.pools.index import folder_of
 from scorer.processes import end_with_parent
 from scorer.selection.spacing import AUTO
@@ -57,7 +58,7 @@ def _place(question: Question) -> str:
         if isinstance(content, bytes):
             place.write_bytes(content)
         elif not place.is_symlink():
-            place.symlink_to(content.resolve())
+            place.symlink_to(real(content))
     return address(str(folder), bit_depth)
 
 

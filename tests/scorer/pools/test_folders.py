@@ -150,6 +150,7 @@ def test_links_that_lead_to_themselves_end_no_command(home: Path) -> None:
     (home / "round").symlink_to("round")
     assert not is_among(home / "overlay", list_pool("images"))
     assert scorer("rank", "--pool", "round").exit_code == 5
+    assert scorer("rank", "--n", 1, "--out", "r.csv", "--overlay", "round").exit_code == 6
 
 
 def deep(bits: int = 12) -> np.ndarray:
