@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from scorer.console import Distance
-from scorer.errors import BadInput
+from scorer.errors import BadInput, BadPool
 from scorer.images.depth import MOST
+from scorer.images.encoded import AS_STORED, Reading
 from scorer.labels import class_name
-from scorer.pools import deep
+from scorer.pools import declared
 
 FILE = click.Path(path_type=Path)
 # Of a service, in the environment: others can read a command line.
@@ -107,12 +108,9 @@ def classes(purpose: str) -> Decorator:
     )
 
 
-_BIT_DEPTH = "bit_depth"
-
-
 def pool(purpose: str = "Pool of images", *, default: str | None = "images") -> Decorator:
     """--pool, the same everywhere, with what the command does with it in front of its help; and
-    --bit-depth, which goes into the pool's address.
+    --bit-depth and --bands, which go into the pool's address.
     """
     place = click.option(
         "--pool",
@@ -120,28 +118,47 @@ def pool(purpose: str = "Pool of images", *, default: str | None = "images") -> 
         metavar="PLACE",
         default=default,
         show_default=default is not None,
-        callback=_with_depth,
+        callback=_with_reading,
         help=f"{purpose}: a folder of images, of tar files or of Parquet files; one such file; a "
         ".txt list of paths and URLs; or the URL of one of these, such as s3://bucket/folder.",
     )
     depth = click.option(
         "--bit-depth",
-        type=click.IntRange(deep.LEAST, MOST),
+        type=click.IntRange(declared.LEAST, MOST),
         is_eager=True,
         expose_value=False,
-        callback=_keep_depth,
+        callback=_keep,
         help="Bits that the samples of 16-bit images in --pool hold, where their files do not say "
         "it: 10, 12, 14, or 16 for pictures that are nearly black.",
     )
-    return lambda command: place(depth(command))
+    bands = click.option(
+        "--bands",
+        metavar="RED,GREEN,BLUE",
+        is_eager=True,
+        expose_value=False,
+        callback=_keep_bands,
+        help="Which bands are red, green and blue in TIFF files of several bands in --pool, as in "
+        "4,3,2; the first is 1.",
+    )
+    return lambda command: place(depth(bands(command)))
 
 
-def _keep_depth(ctx: click.Context, _param: click.Parameter, value: int | None) -> None:
-    ctx.meta[_BIT_DEPTH] = value
+def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    assert param.name is not None
+    ctx.meta[param.name] = value
 
 
-def _with_depth(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    bit_depth = ctx.meta[_BIT_DEPTH]
-    if value is None and bit_depth is not None:
-        raise click.UsageError("--bit-depth is of the images of a --pool, and there is none.")
-    return None if value is None else deep.address(value, bit_depth)
+def _keep_bands(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    try:
+        _keep(ctx, param, None if value is None else declared.bands_of(value))
+    except BadPool as error:
+        raise click.BadParameter(f"{error}; {error.remedy}", ctx, param) from error
+
+
+def _with_reading(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    reading = Reading(bit_depth=ctx.meta["bit_depth"], bands=ctx.meta["bands"])
+    if value is None and reading != AS_STORED:
+        raise click.UsageError(
+            "--bit-depth and --bands are of the images of a --pool, and there is none."
+        )
+    return None if value is None else declared.address(value, reading)

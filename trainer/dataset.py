@@ -10,7 +10,7 @@ from scorer.console import parse_size
 from scorer.errors import BadDataset, BadPool
 from scorer.images.colours import Colour, default_colours
 from scorer.pools import Index, list_pool
-from scorer.pools.deep import parted
+from scorer.pools.declared import parted
 from scorer.pools.folder import real
 from scorer.pools.index import folder_of
 from trainer import layouts, mask_name

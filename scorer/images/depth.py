@@ -5,7 +5,7 @@ of those that a file holds; to take them for the upper eight of 16 would be a bl
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -42,15 +42,26 @@ def shallow(image: ImageFile.ImageFile, again: Again, declared: int | None) -> S
     where neither says it and the samples are no plain 16 bits.
     """
     if image.mode == "F":
-        found = _of_floats(np.asarray(image), _white(image))
+        found = _of_floats(np.asarray(image), _white(_tags(image)))
     else:
         said = png.remarks(image.fp).significant if image.format == "PNG" and image.fp else 0
         samples = _colours(image, again) if _is_deep_colour(image) else np.asarray(image)
-        bits = declared or _bits(_white(image)) or _significant(samples, said)
+        bits = declared or _bits(_white(_tags(image))) or _significant(samples, said)
         found = _upper(samples, bits or _undeclared(samples, image))
-    tags = getattr(image, "tag_v2", {})
     # Pillow turns 0 = white about for eight bits alone.
-    return 255 - found if tags.get(_PHOTOMETRIC) == 0 else found
+    return 255 - found if _tags(image).get(_PHOTOMETRIC) == 0 else found
+
+
+def shallow_bands(samples: Samples, tags: Mapping[int, Any], declared: int | None) -> Samples:
+    """The same of bands [H, W, 3] of a TIFF with these tags: uint8. Raises BadImage."""
+    if samples.dtype == np.uint8:
+        return samples
+    if samples.dtype.kind == "f":
+        return _of_floats(samples, _white(tags))
+    bits = declared or _bits(_white(tags))
+    if bits is None and samples.dtype.itemsize > 2:
+        raise BadImage("unsupported pixels", "nothing says which value is white")
+    return _upper(samples, bits or _plain(samples))
 
 
 def precision(image: ImageFile.ImageFile) -> int:
@@ -124,9 +135,13 @@ def _reread(again: Again, raw: str) -> Image.Image:
     return image
 
 
-def _white(image: ImageFile.ImageFile) -> float | None:
+def _tags(image: ImageFile.ImageFile) -> Mapping[int, Any]:
+    found: Mapping[int, Any] = getattr(image, "tag_v2", {})
+    return found
+
+
+def _white(tags: Mapping[int, Any]) -> float | None:
     """The largest value there can be, where a TIFF says it; black must be 0."""
-    tags = getattr(image, "tag_v2", {})
     if tags.get(_BITS, ())[:1] == (12,):
         return 4095
     darkest = _first(tags.get(_SMIN, 0))
@@ -163,10 +178,16 @@ def _undeclared(samples: Samples, image: ImageFile.ImageFile) -> int:
     if image.mode == "I":
         raise BadImage("unsupported pixels", "mode I has no defined white")
     # Pillow moves the bits that a JPEG 2000 declares up to 16.
-    moved = image.format == "JPEG2000" and not np.any(samples & 3)
+    if image.format == "JPEG2000" and not np.any(samples & 3):
+        return MOST
+    return _plain(samples)
+
+
+def _plain(samples: Samples) -> int:
+    """16, where the samples use these."""
     largest = int(samples.max(initial=0))
     bits = max(8, 2 * -(-largest.bit_length() // 2))
-    if largest and bits <= _DOUBTED and not moved:
+    if largest and bits <= _DOUBTED:
         raise BadImage(
             f"16-bit values end at {(1 << bits) - 1}",
             f"the largest is {largest}; say how many bits they hold, as in --bit-depth {bits}, or "

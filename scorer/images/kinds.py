@@ -55,7 +55,7 @@ def check(image: Image.Image) -> None:
     """Raise BadImage for more bands than colours and transparency: which are red, green, blue?"""
     bands = getattr(image, "tag_v2", {}).get(TiffImagePlugin.SAMPLESPERPIXEL, 1)
     if bands > _MOST_BANDS:
-        raise BadImage(f"{bands} bands", "write red, green and blue into a file of three bands")
+        raise BadImage(f"{bands} bands", "say which are red, green and blue, as in --bands 3,2,1")
 
 
 def _head(content: Content) -> bytes:
@@ -81,6 +81,6 @@ def _of_tiff(content: Content) -> str:
         bands = tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)
         photometric = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION)
         return (
-            f"{bands} bands of {bits} {form} bits, photometric interpretation {photometric}; write "
-            "red, green and blue into a file of three bands of 8 or 16 bits"
+            f"{bands} bands of {bits} {form} bits, photometric interpretation {photometric}; if "
+            "it has several, say which are red, green and blue, as in --bands 3,2,1"
         )

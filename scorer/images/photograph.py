@@ -13,8 +13,8 @@ import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from scorer.errors import BadImage
-from scorer.images import depth, kinds, png
-from scorer.images.encoded import Content, Encoded, parts
+from scorer.images import depth, kinds, multiband, png
+from scorer.images.encoded import Content, Encoded, Reading, parts
 from scorer.images.geometry import Geometry
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000")
@@ -93,8 +93,8 @@ def upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:
 def _to_rgb(image: ImageFile.ImageFile, source: Encoded) -> Image.Image:
     """Any mode to 8-bit RGB."""
     if depth.is_deep(image):
-        content, declared = parts(source)
-        values = depth.shallow(image, lambda: _opened(content), declared)
+        content, reading = parts(source)
+        values = depth.shallow(image, lambda: _opened(content), reading.bit_depth)
         return Image.fromarray(values).convert("RGB")
     bits = depth.precision(image)
     if image.mode == "RGB":
@@ -130,10 +130,12 @@ def _orientation(image: ImageFile.ImageFile) -> int:
 @contextmanager
 def _open(source: Encoded, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     """Open by content, not by suffix; turn what Pillow raises into reasons."""
-    content, _ = parts(source)
+    content, reading = parts(source)
     try:
         if isinstance(content, Path) and not content.is_file() and content.exists():
             raise BadImage("not a file")  # to open a pipe would wait for ever
+        if reading.bands is not None:
+            content = _of_bands(content, reading, reading.bands, max_pixels)
         with _opened(content) as image:
             if image.width * image.height > max_pixels:
                 limit = f"{image.height}x{image.width}, the limit is {max_pixels} pixels"
@@ -155,6 +157,20 @@ def _open(source: Encoded, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
         raise BadImage("truncated" if "truncated" in message else "corrupt", message) from error
     except MemoryError as error:
         raise BadImage("out of memory") from error
+
+
+def _of_bands(
+    content: Content, reading: Reading, bands: tuple[int, int, int], max_pixels: int
+) -> Content:
+    """Of a TIFF of several bands, a picture of three; of another file, the file."""
+    held = content if isinstance(content, bytes) else content.read_bytes()
+    tags = multiband.tags_of(held)
+    if not multiband.has_several(tags):
+        return content
+    chosen = multiband.samples(held, tags, bands, max_pixels)
+    file = BytesIO()
+    Image.fromarray(depth.shallow_bands(chosen, tags, reading.bit_depth)).save(file, "BMP")
+    return file.getvalue()
 
 
 def _opened(content: Content) -> ImageFile.ImageFile:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scorer.errors import BadPool
 from scorer.images.encoded import Encoded
-from scorer.pools.deep import Deep
+from scorer.pools.declared import DeclaredPool
 from scorer.pools.folder import Folder, is_below
 from scorer.pools.pool import Entry, Pool
 
@@ -73,13 +73,13 @@ class Index:
                 f"all images of {self.where} are links out of it",
                 remedy="give --pool the folder that they lead to, or a .txt list of them",
             )
-        pool = replace(self.pool, pool=folder) if isinstance(self.pool, Deep) else folder
+        pool = replace(self.pool, pool=folder) if isinstance(self.pool, DeclaredPool) else folder
         return Index(pool, inside), len(self) - len(inside)
 
 
 def folder_of(pool: Pool) -> Folder | None:
     """The folder of this machine that holds the images of a pool, if one does."""
-    while isinstance(pool, Index | Deep):
+    while isinstance(pool, Index | DeclaredPool):
         pool = pool.pool
     return pool if isinstance(pool, Folder) else None
 

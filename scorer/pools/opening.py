@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scorer.errors import BadPool
-from scorer.pools.deep import Deep, parted
+from scorer.images.encoded import AS_STORED
+from scorer.pools.declared import DeclaredPool, parted
 from scorer.pools.folder import Folder
 from scorer.pools.index import Index
 from scorer.pools.listing import Listing
@@ -19,11 +20,12 @@ _PACKED = frozenset({".tar", ".parquet"})
 
 def open_pool(where: str | Path) -> Pool:
     """A folder with images, tar or Parquet files, one of these, or a .txt list of paths and URLs;
-    here, or at a URL that fsspec knows. The address may end in #bit-depth=N. Raises BadPool.
+    here, or at a URL that fsspec knows. The address may end in #bit-depth=N and
+    #bands=R,G,B. Raises BadPool.
     """
-    place, bit_depth = parted(str(where))
+    place, reading = parted(str(where))
     pool = _at(place)
-    return pool if bit_depth is None else Deep(pool, bit_depth)
+    return pool if reading == AS_STORED else DeclaredPool(pool, reading)
 
 
 def list_pool(where: str | Path) -> Index:

@@ -7,6 +7,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -119,23 +120,42 @@ def tiff(
     *,
     order: str = "<",
     packed: bool = False,
+    planes: bool = False,
+    differences: bool = False,
+    tile: int = 0,
     tags: Mapping[int, tuple[str, Sequence[float]]] | None = None,
 ) -> bytes:
-    """A TIFF of one strip, [H, W] or [H, W, C], of any number type; packed: with zlib.
+    """A TIFF of one strip, [H, W] or [H, W, C], of any number type; packed: with zlib. planes: a
+    strip for each band; differences: of neighbours, instead of the samples. tile: the side of
+    tiles, that the picture is a multiple of, in place of strips.
 
     tags: by number, a type of struct (H, I or f) and its values; they stand above ours.
     """
     height, width = samples.shape[:2]
     bands = 1 if samples.ndim == 2 else samples.shape[2]
-    content = samples.astype(samples.dtype.newbyteorder(order)).tobytes()
-    content = zlib.compress(content) if packed else content
+    strips = [samples[..., n] for n in range(bands)] if planes else [samples]
+    if tile:
+        starts = product(range(0, height, tile), range(0, width, tile))
+        strips = [samples[row : row + tile, col : col + tile] for row, col in starts]
+    if differences:
+        strips = [np.diff(one, axis=1, prepend=one[:, :1] * 0) for one in strips]
+    strips = [one.astype(samples.dtype.newbyteorder(order)) for one in strips]
+    pieces = [zlib.compress(one.tobytes()) if packed else one.tobytes() for one in strips]
+    sizes = [len(one) for one in pieces]
+    content = b"".join(pieces)
     rgb = bands >= 3
     entries = {
         256: ("I", [width]), 257: ("I", [height]), 258: ("H", [8 * samples.itemsize] * bands),
-        259: ("H", [8 if packed else 1]), 262: ("H", [2 if rgb else 1]), 273: ("I", [8]),
-        277: ("H", [bands]), 278: ("I", [height]), 279: ("I", [len(content)]),
+        259: ("H", [8 if packed else 1]), 262: ("H", [2 if rgb else 1]),
+        277: ("H", [bands]), 278: ("I", [height]),
+        284: ("H", [2 if planes else 1]), 317: ("H", [2 if differences else 1]),
         339: ("H", [_FORMS[samples.dtype.kind]] * bands),
     }  # fmt: skip
+    places = [8 + sum(sizes[:n]) for n in range(len(sizes))]
+    if tile:
+        entries |= {322: ("I", [tile]), 323: ("I", [tile]), 324: ("I", places), 325: ("I", sizes)}
+    else:
+        entries |= {273: ("I", places), 279: ("I", sizes)}
     if rgb and bands > 3:
         entries[338] = ("H", [0] * (bands - 3))
     entries |= {number: (kind, list(values)) for number, (kind, values) in (tags or {}).items()}

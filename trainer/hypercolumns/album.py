@@ -10,7 +10,7 @@ import torch
 
 from scorer.console import cores
 from scorer.errors import BadImage
-from scorer.images.encoded import Declared, Encoded, parts
+from scorer.images.encoded import AS_STORED, Encoded, declared, parts
 from scorer.images.geometry import Geometry
 from scorer.images.photograph import size
 from scorer.labels import Click
@@ -102,24 +102,24 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
 
 def _digest(image: Encoded) -> bytes:
     """Of an image in memory, and of how its samples are read."""
-    content, bit_depth = parts(image)
+    content, reading = parts(image)
     assert isinstance(content, bytes)
     digest = hashlib.sha256(content)
-    if bit_depth is not None:
-        digest.update(b"%d" % bit_depth)
+    if reading != AS_STORED:
+        digest.update(repr(reading).encode())
     return digest.digest()
 
 
 def _read(source: Encoded) -> Encoded:
     """The image in memory."""
-    content, bit_depth = parts(source)
+    content, reading = parts(source)
     try:
         held = content if isinstance(content, bytes) else content.read_bytes()
     except FileNotFoundError as error:
         raise BadImage("vanished") from error
     except OSError as error:
         raise BadImage("unreadable", error.strerror or str(error)) from error
-    return held if bit_depth is None else Declared(held, bit_depth)
+    return declared(held, reading)
 
 
 def _identity(network: BayesianNetwork) -> str:

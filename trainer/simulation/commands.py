@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 
 from scorer.errors import SOME_SKIPPED, Failure
-from scorer.images.encoded import parts
+from scorer.images.encoded import AS_STORED, parts
 from scorer.pools import list_pool
-from scorer.pools.deep import address
+from scorer.pools.declared import address
 from scorer.pools.folder import real
 from scorer.pools.index import folder_of
 from scorer.processes import end_with_parent
@@ -49,17 +49,17 @@ def _top(question: Question) -> int:
 
 def _place(question: Question) -> str:
     """A folder that holds the images of the pool and no others: links, if there is none."""
-    pool, folder, bit_depth = question.pool, question.work / "pool", None
+    pool, folder, reading = question.pool, question.work / "pool", AS_STORED
     if folder_of(pool) is not None and list_pool(pool.where).names == pool.names:
         return pool.where
     for name in pool.names:
-        (content, bit_depth), place = parts(pool.image(name)), folder / name
+        (content, reading), place = parts(pool.image(name)), folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, bytes):
             place.write_bytes(content)
         elif not place.is_symlink():
             place.symlink_to(real(content))
-    return address(str(folder), bit_depth)
+    return address(str(folder), reading)
 
 
 def _command(*words: object) -> None:

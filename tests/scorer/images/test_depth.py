@@ -10,7 +10,7 @@ from PIL import Image
 
 from scorer.errors import BadImage
 from scorer.images import depth
-from scorer.images.encoded import Declared
+from scorer.images.encoded import Declared, Reading
 from scorer.images.photograph import load, load_full, size
 
 SHAPE = (6, 8)
@@ -124,19 +124,20 @@ def test_black_is_black_in_any_range() -> None:
 def test_what_the_owner_declares_is_believed(bits: int, channels: int) -> None:
     values = samples(10, channels)
     for content in (png16(values), tiff(values)):
-        assert np.array_equal(shown(Declared(content, bits)), rgb(values, bits))
+        assert np.array_equal(shown(Declared(content, Reading(bit_depth=bits))), rgb(values, bits))
 
 
 def test_a_declaration_is_of_deep_images_alone() -> None:
-    content = photographs.encoded(photographs.scene(*SHAPE), "PNG")
-    assert np.array_equal(shown(Declared(content, 12)), np.asarray(photographs.scene(*SHAPE)))
+    scene = photographs.scene(*SHAPE)
+    content = photographs.encoded(scene, "PNG")
+    assert np.array_equal(shown(Declared(content, Reading(bit_depth=12))), np.asarray(scene))
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        Declared(png16(samples(12)), 10),
-        Declared(tiff(samples(16, 3)), 10),
+        Declared(png16(samples(12)), Reading(bit_depth=10)),
+        Declared(tiff(samples(16, 3)), Reading(bit_depth=10)),
         tiff(samples(12), tags={SMAX: ("H", [1023])}),
     ],
 )

@@ -174,6 +174,28 @@ def test_the_bit_depth_of_a_pool_is_an_option_of_its_commands(home: Path) -> Non
     assert scorer("rank", "--n", 1, "--bit-depth", 10).exit_code == 4
 
 
+def test_the_bands_of_a_pool_are_an_option_of_its_commands(home: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (24, 32, 5)).astype(np.uint8)
+    put("a.png")
+    (home / "images" / "b.tif").write_bytes(photographs.tiff(values))
+    refused = scorer("rank", "--n", 1)
+    assert refused.exit_code == 4
+    assert "--bands 3,2,1" in refused.stderr
+    result = scorer("rank", "--n", 1, "--bands", "4,3,2", "--bit-depth", 12)
+    assert result.exit_code == 0, result.stderr
+    assert ranked() == ["a.png", "b.tif"]
+    pool = list_pool("images#bands=4,3,2#bit-depth=12")
+    assert pool.where == "images#bit-depth=12#bands=4,3,2"
+    assert np.array_equal(load(pool.image("b.tif"), (24, 32)).pixels, values[..., [3, 2, 1]])
+
+
+@pytest.mark.parametrize("bands", ["4,3", "0,1,2", "a,b,c", "4,3,2,1", ""])
+def test_bands_that_cannot_be_are_refused(home: Path, bands: str) -> None:
+    put("a.png")
+    assert scorer("rank", "--bands", bands).exit_code == 2
+    assert scorer("rank", "--pool", f"images#bands={bands}").exit_code == 5
+
+
 def test_parts_of_another_bit_depth_are_scored_again(home: Path) -> None:
     put("a.png")
     entry = next(open_pool("images#bit-depth=12").entries())
