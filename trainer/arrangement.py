@@ -63,7 +63,7 @@ def _found(root: Path) -> Arrangement | None:
         if (found := look(root)) is not None:
             return found
     folders = _folders(root)
-    if len(folders) != 1 or not folders.keys().isdisjoint(MASKS):
+    if len(folders) != 1 or not folders.keys().isdisjoint(MASKS) or _holds_images(root):
         return None
     return _found(next(iter(folders.values())))
 
