@@ -108,57 +108,87 @@ def classes(purpose: str) -> Decorator:
     )
 
 
-def pool(purpose: str = "Pool of images", *, default: str | None = "images") -> Decorator:
+def pool(
+    purpose: str = "Pool of images", *, default: str | None = "images", bare: bool = False
+) -> Decorator:
     """--pool, the same everywhere, with what the command does with it in front of its help; and
-    --bit-depth and --bands, which go into the pool's address.
+    --bit-depth and --bands, which go into the pool's address. bare: whether the place may also be
+    given without the option.
     """
-    place = click.option(
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        command = _pool_option(purpose, default)(_DEPTH(_BANDS(command)))
+        return _BARE(command) if bare else command
+
+    return decorate
+
+
+def _keep_place(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    context.meta[_PLACE] = value
+
+
+def _either_place(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """The place that was given without the option, or that of the option, with what is said of its
+    images.
+    """
+    bare = context.meta.get(_PLACE)
+    source = context.get_parameter_source(option.name or "")
+    if bare is not None and source is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"{bare} and --pool {value}: give the pool once")
+    place = bare or value
+    reading = Reading(bit_depth=context.meta["bit_depth"], bands=context.meta["bands"])
+    if place is None and reading != AS_STORED:
+        raise click.UsageError(
+            "--bit-depth and --bands are of the images of a --pool, and there is none."
+        )
+    return None if place is None else declared.address(place, reading)
+
+
+def _keep(context: click.Context, option: click.Parameter, value: object) -> None:
+    assert option.name is not None
+    context.meta[option.name] = value
+
+
+def _keep_bands(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    try:
+        _keep(context, option, None if value is None else declared.bands_of(value))
+    except BadPool as error:
+        raise click.BadParameter(f"{error}; {error.remedy}", context, option) from error
+
+
+_PLACE = "balentacq.place"
+_BARE = click.argument(
+    "place", metavar="[PLACE]", required=False, is_eager=True, expose_value=False,
+    callback=_keep_place,
+)  # fmt: skip
+_DEPTH = click.option(
+    "--bit-depth",
+    type=click.IntRange(declared.LEAST, MOST),
+    is_eager=True,
+    expose_value=False,
+    callback=_keep,
+    help="Bits that the samples of 16-bit images in --pool hold, where their files do not say "
+    "it: 10, 12, 14, or 16 for pictures that are nearly black.",
+)
+_BANDS = click.option(
+    "--bands",
+    metavar="RED,GREEN,BLUE",
+    is_eager=True,
+    expose_value=False,
+    callback=_keep_bands,
+    help="Which bands are red, green and blue in TIFF files of several bands in --pool, as in "
+    "4,3,2; the first is 1.",
+)
+
+
+def _pool_option(purpose: str, default: str | None) -> Decorator:
+    return click.option(
         "--pool",
         "where",
         metavar="PLACE",
         default=default,
         show_default=default is not None,
-        callback=_with_reading,
+        callback=_either_place,
         help=f"{purpose}: a folder of images, of tar files or of Parquet files; one such file; a "
         ".txt list of paths and URLs; or the URL of one of these, such as s3://bucket/folder.",
     )
-    depth = click.option(
-        "--bit-depth",
-        type=click.IntRange(declared.LEAST, MOST),
-        is_eager=True,
-        expose_value=False,
-        callback=_keep,
-        help="Bits that the samples of 16-bit images in --pool hold, where their files do not say "
-        "it: 10, 12, 14, or 16 for pictures that are nearly black.",
-    )
-    bands = click.option(
-        "--bands",
-        metavar="RED,GREEN,BLUE",
-        is_eager=True,
-        expose_value=False,
-        callback=_keep_bands,
-        help="Which bands are red, green and blue in TIFF files of several bands in --pool, as in "
-        "4,3,2; the first is 1.",
-    )
-    return lambda command: place(depth(bands(command)))
-
-
-def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
-    assert param.name is not None
-    ctx.meta[param.name] = value
-
-
-def _keep_bands(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    try:
-        _keep(ctx, param, None if value is None else declared.bands_of(value))
-    except BadPool as error:
-        raise click.BadParameter(f"{error}; {error.remedy}", ctx, param) from error
-
-
-def _with_reading(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    reading = Reading(bit_depth=ctx.meta["bit_depth"], bands=ctx.meta["bands"])
-    if value is None and reading != AS_STORED:
-        raise click.UsageError(
-            "--bit-depth and --bands are of the images of a --pool, and there is none."
-        )
-    return None if value is None else declared.address(value, reading)

@@ -14,6 +14,7 @@ from scorer.pools.declared import parted
 from scorer.pools.folder import real
 from scorer.pools.index import folder_of
 from trainer import layouts, mask_name
+from trainer.absent import check_data
 from trainer.classes import Classes
 from trainer.image_list import listed
 from trainer.layouts.layout import Layout
