@@ -7,7 +7,8 @@ from itertools import islice
 import numpy as np
 
 from scorer.errors import BadImage
-from scorer.images.photograph import Encoded, load
+from scorer.images.encoded import Encoded
+from scorer.images.photograph import load
 from scorer.plain import PROBABILITIES
 from scorer.pools import Pool
 from scorer.segmentation.network import PlainNetwork

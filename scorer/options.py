@@ -7,9 +7,12 @@ from typing import Any
 import click
 
 from scorer.console import Distance
-from scorer.errors import BadInput
+from scorer.errors import BadInput, BadPool
+from scorer.images.depth import MOST
+from scorer.images.encoded import AS_STORED, Reading
 from scorer.labels import class_name
 from scorer.labels.conflict import REFUSE, RULES
+from scorer.pools import declared
 
 FILE = click.Path(path_type=Path)
 # Of a service, in the environment: others can read a command line.
@@ -121,13 +124,14 @@ def on_conflict(who: str) -> Decorator:
 def pool(
     purpose: str = "Pool of images", *, default: str | None = "images", bare: bool = False
 ) -> Decorator:
-    """--pool, the same everywhere, with what the command does with it in front of its help. bare:
-    whether the place may also be given without the option.
+    """--pool, the same everywhere, with what the command does with it in front of its help; and
+    --bit-depth and --bands, which go into the pool's address. bare: whether the place may also be
+    given without the option.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        option = _pool_option(purpose, default)
-        return _BARE(option(command)) if bare else option(command)
+        command = _pool_option(purpose, default)(_DEPTH(_BANDS(command)))
+        return _BARE(command) if bare else command
 
     return decorate
 
@@ -136,13 +140,33 @@ def _keep_place(context: click.Context, _: click.Parameter, value: str | None) -
     context.meta[_PLACE] = value
 
 
-def _either_place(context: click.Context, option: click.Parameter, value: str) -> str:
-    """The place that was given without the option, or that of the option."""
+def _either_place(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """The place that was given without the option, or that of the option, with what is said of its
+    images.
+    """
     bare = context.meta.get(_PLACE)
     source = context.get_parameter_source(option.name or "")
     if bare is not None and source is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError(f"{bare} and --pool {value}: give the pool once")
-    return bare or value
+    place = bare or value
+    reading = Reading(bit_depth=context.meta["bit_depth"], bands=context.meta["bands"])
+    if place is None and reading != AS_STORED:
+        raise click.UsageError(
+            "--bit-depth and --bands are of the images of a --pool, and there is none."
+        )
+    return None if place is None else declared.address(place, reading)
+
+
+def _keep(context: click.Context, option: click.Parameter, value: object) -> None:
+    assert option.name is not None
+    context.meta[option.name] = value
+
+
+def _keep_bands(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    try:
+        _keep(context, option, None if value is None else declared.bands_of(value))
+    except BadPool as error:
+        raise click.BadParameter(f"{error}; {error.remedy}", context, option) from error
 
 
 _PLACE = "balentacq.place"
@@ -150,6 +174,24 @@ _BARE = click.argument(
     "place", metavar="[PLACE]", required=False, is_eager=True, expose_value=False,
     callback=_keep_place,
 )  # fmt: skip
+_DEPTH = click.option(
+    "--bit-depth",
+    type=click.IntRange(declared.LEAST, MOST),
+    is_eager=True,
+    expose_value=False,
+    callback=_keep,
+    help="Bits that the samples of 16-bit images in --pool hold, where their files do not say "
+    "it: 10, 12, 14, or 16 for pictures that are nearly black.",
+)
+_BANDS = click.option(
+    "--bands",
+    metavar="RED,GREEN,BLUE",
+    is_eager=True,
+    expose_value=False,
+    callback=_keep_bands,
+    help="Which bands are red, green and blue in TIFF files of several bands in --pool, as in "
+    "4,3,2; the first is 1.",
+)
 
 
 def _pool_option(purpose: str, default: str | None) -> Decorator:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scorer import __version__
+from scorer import options as shared
 from scorer.console import Program, progress, say
-from scorer.errors import BadDataset
+from scorer.errors import SOME_SKIPPED, BadDataset
 from scorer.files import check_writable, replacing
 from scorer.labels.store import SUFFIX
 from scorer.options import on_conflict as conflict_option
@@ -24,6 +26,7 @@ from trainer.settings import fit_options
 from trainer.simulation.cli import simulate_command
 
 if TYPE_CHECKING:
+    from trainer.detection import Detection
     from trainer.evaluation import Evaluation
     from trainer.fit_options import FitOptions
 
@@ -45,15 +48,21 @@ def main() -> None:
     help="File to write; the paths in it start from FOLDER.  [default: FOLDER/dataset.toml]",
 )
 @click.option("--force", is_flag=True, help="Replace a dataset.toml that exists.")
-def init_command(folder: Path, out: Path | None, force: bool) -> None:
+@shared.classes("Names of the classes, the first is mask value 0, where no file in FOLDER has them")
+def init_command(
+    folder: Path, out: Path | None, force: bool, classes: tuple[str, ...] | None
+) -> int:
     """Write a commented dataset.toml for a folder, and say what was found in it.
 
-    Recognised: images/ with or without masks/ (and val/images, val/masks), and CamVid, Cityscapes,
-    PASCAL VOC 2012 and ADE20K as they are published.
+    Recognised: images/ with or without masks/, split into train and val inside, outside or by
+    lists, as mmsegmentation, Roboflow, CVAT, labelme and others write them; and CamVid, Cityscapes,
+    PASCAL VOC 2012 and ADE20K as they are published. What cannot be trained on is an error; some
+    images or masks that cannot be used are exit code 4.
 
     \b
     Examples:
       trainer init
+      trainer init --classes background,road,car
       trainer init /data/camvid --out dataset.toml
     """
     from trainer.detect import detect  # noqa: PLC0415
@@ -61,12 +70,21 @@ def init_command(folder: Path, out: Path | None, force: bool) -> None:
     target = out or folder / "dataset.toml"
     if target.exists() and not force:
         raise BadDataset(f"{target} exists already", remedy="replace it with --force")
-    detection = detect(folder, written_to=target.parent)
+    detection = detect(folder, written_to=target.parent, classes=classes)
     with replacing(target) as file:
         file.write(detection.toml)
     for finding in detection.findings:
         say(finding)
-    say(f"wrote {target}; next: trainer fit", style="green")
+    say(f"wrote {target}; next: {_after_init(target, detection)}", style="green")
+    return SOME_SKIPPED if detection.unusable else 0
+
+
+def _after_init(target: Path, detection: "Detection") -> str:
+    """A command that works from here."""
+    if not detection.can_train and detection.images is not None:
+        return f"trainer live --pool {shlex.quote(str(detection.images))}"
+    data = "" if target == Path("dataset.toml") else f" --data {shlex.quote(str(target))}"
+    return f"trainer fit{data}"
 
 
 @main.command("fit")

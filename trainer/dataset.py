@@ -10,10 +10,15 @@ from scorer.console import parse_size
 from scorer.errors import BadDataset, BadPool
 from scorer.images.colours import Colour, default_colours
 from scorer.pools import Index, list_pool
-from trainer import layouts
+from scorer.pools.declared import parted
+from scorer.pools.folder import real
+from scorer.pools.index import folder_of
+from trainer import layouts, mask_name
 from trainer.absent import check_data
 from trainer.classes import Classes
+from trainer.image_list import listed
 from trainer.layouts.layout import Layout
+from trainer.masks import IGNORE
 from trainer.split import Split
 
 VERSION = 1
@@ -58,7 +63,8 @@ def _dataset(table: Mapping[str, Any], folder: Path) -> Dataset:
         classes, train, val = _known_layout(layouts.KNOWN[layout], root, table)
     elif layout == "folders":
         classes = _classes(_table(table, "classes"))
-        train, val = (_split(root, _table(table, name), name) for name in ("train", "val"))
+        ids = _ids(_table(table, "classes"), classes)
+        train, val = (_split(root, _table(table, name), name, ids) for name in ("train", "val"))
     else:
         known = ", ".join(("folders", *layouts.KNOWN))
         raise BadDataset(f"layout is {layout!r}, expected one of {known}")
@@ -89,7 +95,7 @@ def _size(table: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _classes(table: Mapping[str, Any]) -> Classes:
-    _known(table, {"names", "colours", "ignore"}, "classes")
+    _known(table, {"names", "colours", "ignore", "values"}, "classes")
     names = tuple(table.get("names", ())) if isinstance(table.get("names"), list) else ()
     if (
         not all(isinstance(name, str) and name for name in names)
@@ -101,6 +107,24 @@ def _classes(table: Mapping[str, Any]) -> Classes:
     if type(ignore) is not int or not 0 <= ignore <= 255:
         raise BadDataset(f"[classes] ignore is {ignore!r}, expected a mask value from 0 to 255")
     return Classes(names=names, colours=_colours(table, len(names)), ignore=ignore)
+
+
+def _ids(table: Mapping[str, Any], classes: Classes) -> Mapping[int, int] | None:
+    """Classes by mask value, where these do not count from 0."""
+    values = table.get("values")
+    if values is None:
+        return None
+    if (
+        not isinstance(values, list)
+        or not all(type(value) is int and 0 <= value <= 255 for value in values)
+        or len(set(values)) != len(classes)
+        or classes.ignore in values
+    ):
+        raise BadDataset(
+            f"[classes] values: expected {len(classes)} different mask values from 0 to 255, one "
+            "per name, without that of ignore"
+        )
+    return {IGNORE: IGNORE, classes.ignore: IGNORE} | {one: i for i, one in enumerate(values)}
 
 
 def _colours(table: Mapping[str, Any], count: int) -> tuple[Colour, ...]:
@@ -122,10 +146,12 @@ def _colour(text: str) -> Colour:
     return red, green, blue
 
 
-def _split(root: Path, table: Mapping[str, Any], name: str) -> Split | None:
+def _split(
+    root: Path, table: Mapping[str, Any], name: str, ids: Mapping[int, int] | None
+) -> Split | None:
     if not table:
         return None
-    _known(table, {"images", "masks", "labels", *_of_train(name)}, name)
+    _known(table, {"images", "masks", "labels", "list", "mask_name", *_of_train(name)}, name)
     if "images" not in table:
         raise BadDataset(f"[{name}] images is missing")
     masks, labels = (
@@ -133,12 +159,22 @@ def _split(root: Path, table: Mapping[str, Any], name: str) -> Split | None:
     )
     if name == "val" and masks is None:
         raise BadDataset("[val] masks is missing: there is nothing to measure against")
+    pattern = str(table.get("mask_name", mask_name.PATTERN))
+    if not mask_name.is_pattern(pattern):
+        raise BadDataset(f'[{name}] mask_name is {pattern!r}, expected one as "{{stem}}_mask.png"')
     images = _pool(root, str(table["images"]), name)
+    place = folder_of(images)
+    if masks is not None and place is not None and real(place.root) == real(masks):
+        images = images.only(mask_name.without_masks(images.names, pattern))
+    if "list" in table:
+        images = images.only(listed(root / str(table["list"]), images.names))
     return Split(
         images=images,
         masks=masks and _folder(masks, f"[{name}] masks"),
         labels=labels,
         dense_labels=_dense_labels(root, table),
+        mask_name=mask_name.of(pattern),
+        ids=ids,
     )
 
 
@@ -174,6 +210,7 @@ def _known_layout(
             split = replace(split, labels=labels, dense_labels=_dense_labels(root, settings))
         parts.append(split)
     own = layout.classes(root)
+    _known(_table(table, "classes"), set(own), "classes")
     classes = _classes({**own, **_table(table, "classes")})
     if len(classes) != len(own["names"]) or classes.ignore != own["ignore"]:
         raise BadDataset(
@@ -185,6 +222,6 @@ def _known_layout(
 
 def _pool(root: Path, images: str, name: str) -> Index:
     where = images if "://" in images else str(root / images)
-    if "://" not in where and not Path(where).exists():
+    if "://" not in where and not Path(parted(where)[0]).exists():
         raise BadDataset(f"[{name}] images: {where} is not a folder, and no other pool of images")
     return list_pool(where)

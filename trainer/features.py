@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from scorer.images.encoded import Encoded
 from scorer.images.geometry import Geometry
-from scorer.images.photograph import Encoded, load
+from scorer.images.photograph import load
 from trainer.hypercolumns.album import Album, in_order
 from trainer.network import BayesianNetwork
 from trainer.networks.pixelhead import PixelHead, quarter

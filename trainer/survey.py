@@ -6,16 +6,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from scorer.errors import BadDataset, BadImage
-from scorer.images.colours import Colour
+from scorer.images.colours import Colour, hexadecimal
+from scorer.images.encoded import Encoded
 from scorer.images.photograph import size
 from scorer.pools import Index
 from trainer import masks
 from trainer.split import Split
 
 LOOKED_AT = 200  # files that are opened to learn sizes and classes
+MOST_COLOURS = 255  # of a mask
+_NAMED = 5  # masks that cannot be used
 
 
 @dataclass(frozen=True)
@@ -46,19 +50,38 @@ def sizes(pool: Index) -> Sizes:
     if not seen:
         raise BadDataset(
             f"none of the first {broken} images in {pool.where} can be read",
-            remedy="images are JPEG, PNG, BMP, TIFF or WebP files",
+            remedy="images are JPEG, PNG, BMP, TIFF, WebP, AVIF or JPEG 2000 files",
         )
     return Sizes(seen.most_common(1)[0][0], len(seen), broken)
 
 
 @dataclass
 class MaskValues:
-    """How many pixels hold each value, over the masks of the first images."""
+    """How many pixels hold each value, or each colour, over the masks of the first images.
+
+    unfit: why a mask cannot be used: it is broken, or its size is not that of its image.
+    """
 
     counts: Counter[int] = field(default_factory=Counter)
+    colours: Counter[Colour] = field(default_factory=Counter)
     looked_at: int = 0
     present: int = 0
-    broken: list[str] = field(default_factory=list)
+    unfit: list[str] = field(default_factory=list)
+
+    @property
+    def usable(self) -> int:
+        """Masks that teach something."""
+        return self.present - len(self.unfit)
+
+    def __add__(self, other: "MaskValues") -> "MaskValues":
+        """Of the masks of both."""
+        return MaskValues(
+            self.counts + other.counts,
+            self.colours + other.colours,
+            self.looked_at + other.looked_at,
+            self.present + other.present,
+            self.unfit + other.unfit,
+        )
 
     def findings(
         self, names: Sequence[str], ignore: int, ids: Mapping[int, int] | None = None
@@ -68,45 +91,104 @@ class MaskValues:
         known = dict(enumerate(names)) | {ignore: "ignored"}
         if ids is not None:
             known = {value: known.get(index, "ignored") for value, index in ids.items()}
-        first = "the first " if self.looked_at == LOOKED_AT else ""
-        lines = [f"{self.present} of {first}{self.looked_at} images have a mask; their pixels:"]
+        lines = [f"{self._share()}; their pixels:"]
         lines += [
             f"  {value:3d} {known.get(value, '?'):<16} {self.counts[value] / total:8.3%}"
             for value in sorted(self.counts)
         ]
-        lines += [f"  unreadable: {reason}" for reason in self.broken]
-        if set(self.counts) == {0, 255}:
-            lines.append("  255 is taken for 'not labelled'; if it is a class, store it as 1")
-        return lines
+        return lines + self._unfit()
+
+    def findings_of_colours(self, names: Mapping[Colour, str]) -> list[str]:
+        """The same of masks of colours."""
+        total = max(1, sum(self.colours.values()))
+        lines = [f"{self._share()}; their colours:"]
+        lines += [
+            f"  {hexadecimal(colour)} {names.get(colour, 'ignored'):<16} {count / total:8.3%}"
+            for colour, count in self.colours.most_common()
+        ]
+        return lines + self._unfit()
+
+    def _share(self) -> str:
+        first = "the first " if self.looked_at == LOOKED_AT else ""
+        return f"{self.present} of {first}{self.looked_at} images have a mask"
+
+    def _unfit(self) -> list[str]:
+        more = [f"  and {len(self.unfit) - _NAMED} more"] if len(self.unfit) > _NAMED else []
+        return [f"  cannot be used: {reason}" for reason in self.unfit[:_NAMED]] + more
 
 
 def mask_values(split: Split) -> MaskValues:
-    """Count the values of the masks; BadDataset where they are colours, or none can be read."""
+    """Count the values of the masks; BadDataset where they are no masks, or none can be used."""
     found = MaskValues()
-    for path in mask_files(split):
+    for name, path in _mask_files(split):
         found.looked_at += 1
         if not path.is_file():
             continue
+        found.present += 1
         try:
             values = masks.pixels(path)
+            check_size(split.images.image(name), values.shape[:2], path)
         except BadImage as error:
-            found.broken.append(str(error))
+            found.unfit.append(str(error))
             continue
-        if values.ndim > 2 or values.max(initial=0) > 255:
-            raise BadDataset(
-                f"{path} is no mask of class indices from 0 to 255",
-                remedy="for masks of colours write dataset.toml by hand: names and colours in "
-                "[classes]; docs/datasets.md shows one",
-            )
-        found.present += 1
-        counted = np.bincount(values.ravel(), minlength=256)
-        found.counts.update({value: int(n) for value, n in enumerate(counted) if n})
-    if found.broken and not found.present:
+        if values.ndim > 2:
+            found.colours.update(_colours(values, path))
+        else:
+            found.counts.update(_values(values, path))
+    if found.colours and found.counts:
         raise BadDataset(
-            f"none of the masks in {split.masks} can be read: {found.broken[0]}",
-            remedy="masks are PNG files of class indices",
+            f"of the masks in {split.masks} some are colours and some are grey",
+            remedy="store all of them in one way",
+        )
+    if found.unfit and not found.usable:
+        raise BadDataset(
+            f"none of the masks in {split.masks} can be used: {found.unfit[0]}",
+            remedy="masks are PNG files of class indices or colours, each as large as its image",
         )
     return found
+
+
+def check_size(image: Encoded, mask: tuple[int, ...], path: Path) -> None:
+    """Raise BadImage for a mask of another (height, width) than its image; one that cannot be read
+    has none.
+    """
+    try:
+        height, width = size(image)
+    except BadImage:
+        return
+    if mask != (height, width):
+        sizes = f"is {mask[0]}x{mask[1]}, its image {height}x{width}"
+        turned = ", as the image is turned upright" if mask == (width, height) else ""
+        raise BadImage("mask of another size", f"{path} {sizes}{turned}")
+
+
+def _values(values: npt.NDArray[np.integer], path: Path) -> Counter[int]:
+    if values.max(initial=0) > 255:
+        raise BadDataset(
+            f"{path} is no mask of class indices from 0 to 255: it holds {values.max()}",
+            remedy="store class indices as an 8-bit grey PNG; masks of instances are no classes",
+        )
+    counted = np.bincount(values.ravel(), minlength=256)
+    return Counter({value: int(n) for value, n in enumerate(counted) if n})
+
+
+def _colours(values: npt.NDArray[np.integer], path: Path) -> Counter[Colour]:
+    codes = (values.astype(np.int64) @ np.array([65536, 256, 1])).ravel()
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))  # of runs, of which masks have few
+    lengths = np.diff(starts, append=codes.size)
+    found, places = np.unique(codes[starts], return_inverse=True)
+    if len(found) > MOST_COLOURS:
+        raise BadDataset(
+            f"{path} is no mask: it holds {len(found)} colours",
+            remedy="masks are made without smoothing, and stored as PNG, not as JPEG",
+        )
+    sums = np.bincount(places, weights=lengths)
+    return Counter(
+        {
+            (code >> 16, code >> 8 & 255, code & 255): int(n)
+            for code, n in zip(found.tolist(), sums, strict=True)
+        }
+    )
 
 
 def palette(split: Split, count: int) -> Sequence[Colour] | None:
@@ -126,6 +208,10 @@ def palette(split: Split, count: int) -> Sequence[Colour] | None:
 
 def mask_files(split: Split) -> Iterator[Path]:
     """Where the masks of the first images are, or would be."""
+    return (path for _, path in _mask_files(split))
+
+
+def _mask_files(split: Split) -> Iterator[tuple[str, Path]]:
     for name in split.images.names[:LOOKED_AT]:
         if (path := split.mask(name)) is not None:
-            yield path
+            yield name, path

@@ -13,10 +13,16 @@ import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from scorer.errors import BadImage
+from scorer.images import depth, kinds, multiband, png
+from scorer.images.encoded import Content, Encoded, Reading, parts
 from scorer.images.geometry import Geometry
 
-FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000")
+# The last three kinds cannot be read: they are listed for their reason, and so counted.
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".jp2",
+     ".j2k", ".jpx", ".heic", ".heif", ".jxl"}
+)  # fmt: skip
 MAX_PIXELS = 200_000_000  # 600 MB once decoded; beyond it a file is more likely a bomb than a photo
 Image.MAX_IMAGE_PIXELS = None  # ours is checked instead, before anything is decoded
 
@@ -30,8 +36,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N")
-_NO_RANGE = ("I", "F")  # 32-bit integers and floats: nothing says what is white
 
 
 @dataclass(frozen=True)
@@ -42,16 +46,13 @@ class Photograph:
     geometry: Geometry
 
 
-# An encoded image: its file, or the bytes of one.
-Encoded = Path | bytes
-
-
 def load(
     source: Encoded, grid: tuple[int, int], *, stride: int = 1, max_pixels: int = MAX_PIXELS
 ) -> Photograph:
     """Decode, turn upright, scale to fit `grid` (height, width), pad with zeros below and right.
 
     Grey, palette, CMYK, 16-bit and transparent images become 8-bit RGB; transparency is dropped.
+    Of samples of more than eight bits the upper eight count (scorer/images/depth.py).
     Raises BadImage with a countable reason for anything that is not a whole image.
     """
     with _open(source, max_pixels) as image:
@@ -60,7 +61,7 @@ def load(
         wanted = geometry.content if turn not in _SIDEWAYS else geometry.content[::-1]
         # JPEG: decode at 1/2, 1/4, 1/8 where enough; `box` is the part of it that is image.
         reduced = image.draft("RGB", (wanted[1], wanted[0]))
-        scaled = to_rgb(image).resize(
+        scaled = _to_rgb(image, source).resize(
             (wanted[1], wanted[0]), Image.Resampling.BILINEAR, box=reduced[1] if reduced else None
         )
         upright = scaled if turn is None else scaled.transpose(turn)
@@ -73,7 +74,7 @@ def load_full(source: Encoded, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decode an image upright at its own size, as RGB, for people to look at."""
     with _open(source, max_pixels) as image:
         turn = _TURNS.get(_orientation(image))
-        rgb = to_rgb(image)
+        rgb = _to_rgb(image, source)
         return rgb if turn is None else rgb.transpose(turn)
 
 
@@ -83,22 +84,25 @@ def size(source: Encoded, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
         return upright_size(image)
 
 
-def upright_size(image: Image.Image) -> tuple[int, int]:
+def upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:
     """Height and width after the EXIF orientation is applied."""
     turned = _TURNS.get(_orientation(image)) in _SIDEWAYS
     return (image.width, image.height) if turned else (image.height, image.width)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode to 8-bit RGB. 16-bit values keep their upper byte; 32-bit ones have no range."""
-    if image.mode in _NO_RANGE:
-        raise BadImage("unsupported pixels", f"mode {image.mode} has no defined white")
-    if image.mode in _SIXTEEN_BIT:
-        image = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
+def _to_rgb(image: ImageFile.ImageFile, source: Encoded) -> Image.Image:
+    """Any mode to 8-bit RGB."""
+    if depth.is_deep(image):
+        content, reading = parts(source)
+        values = depth.shallow(image, lambda: _opened(content), reading.bit_depth)
+        return Image.fromarray(values).convert("RGB")
+    bits = depth.precision(image)
     if image.mode == "RGB":
         image.load()  # a copy would take as much memory again
-        return image
-    return image.convert("RGB")
+    rgb: Image.Image = image if image.mode == "RGB" else image.convert("RGB")
+    if bits > 8:
+        depth.check_used(rgb, bits)
+    return rgb
 
 
 _SIDEWAYS = frozenset(
@@ -111,28 +115,32 @@ _SIDEWAYS = frozenset(
 )
 
 
-def _orientation(image: Image.Image) -> int:
-    if image.format == "PNG" and "exif" not in image.info:
-        return 1  # to look for it behind the pixels, Pillow would decode them all
+def _orientation(image: ImageFile.ImageFile) -> int:
     if image.format == "TIFF":
         return 1  # Pillow turns these upright itself: the size when opening, the pixels on loading
     try:
+        if image.format == "PNG" and image.fp is not None:
+            # To look for it behind the pixels, Pillow would decode them all.
+            return png.remarks(image.fp).orientation
         return int(image.getexif().get(_ORIENTATION, 1))
     except (ValueError, TypeError, SyntaxError, struct.error):
         return 1  # a damaged EXIF block says nothing about the pixels
 
 
 @contextmanager
-def _open(source: Encoded, max_pixels: int) -> Iterator[Image.Image]:
+def _open(source: Encoded, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     """Open by content, not by suffix; turn what Pillow raises into reasons."""
+    content, reading = parts(source)
     try:
-        if isinstance(source, Path) and not source.is_file() and source.exists():
+        if isinstance(content, Path) and not content.is_file() and content.exists():
             raise BadImage("not a file")  # to open a pipe would wait for ever
-        file = BytesIO(source) if isinstance(source, bytes) else source
-        with Image.open(file, formats=FORMATS) as image:
+        if reading.bands is not None:
+            content = _of_bands(content, reading, reading.bands, max_pixels)
+        with _opened(content) as image:
             if image.width * image.height > max_pixels:
                 limit = f"{image.height}x{image.width}, the limit is {max_pixels} pixels"
                 raise BadImage("too large", limit)
+            kinds.check(image)
             yield image
     except BadImage:
         raise
@@ -141,7 +149,7 @@ def _open(source: Encoded, max_pixels: int) -> Iterator[Image.Image]:
     except PermissionError as error:
         raise BadImage("permission denied") from error
     except UnidentifiedImageError as error:
-        raise BadImage("empty file" if _is_empty(source) else "not an image") from error
+        raise kinds.reason(content) from error
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError) as error:
         if isinstance(error, OSError) and error.strerror:  # of the system, not of the content
             raise BadImage("unreadable", error.strerror) from error
@@ -151,10 +159,23 @@ def _open(source: Encoded, max_pixels: int) -> Iterator[Image.Image]:
         raise BadImage("out of memory") from error
 
 
-def _is_empty(source: Encoded) -> bool:
-    if isinstance(source, bytes):
-        return not source
-    return source.is_file() and source.stat().st_size == 0
+def _of_bands(
+    content: Content, reading: Reading, bands: tuple[int, int, int], max_pixels: int
+) -> Content:
+    """Of a TIFF of several bands, a picture of three; of another file, the file."""
+    held = content if isinstance(content, bytes) else content.read_bytes()
+    tags = multiband.tags_of(held)
+    if not multiband.has_several(tags):
+        return content
+    chosen = multiband.samples(held, tags, bands, max_pixels)
+    file = BytesIO()
+    Image.fromarray(depth.shallow_bands(chosen, tags, reading.bit_depth)).save(file, "BMP")
+    return file.getvalue()
+
+
+def _opened(content: Content) -> ImageFile.ImageFile:
+    file = BytesIO(content) if isinstance(content, bytes) else content
+    return Image.open(file, formats=FORMATS)
 
 
 # For the process, once: warnings.catch_warnings is not safe in the threads that decode.

@@ -11,7 +11,7 @@ import tenacity
 
 from scorer.console import say
 from scorer.errors import BadImage, BadPool, Failure, MissingDependency
-from scorer.pools.walk import Item, walk
+from scorer.pools.walk import Item, telling, walk
 
 PATIENCE_S = 300.0  # that a server may be away
 MOST_BYTES = 512_000_000  # of a file with one image
@@ -46,7 +46,7 @@ class Files:
 
     def walk(self, is_wanted: Callable[[str], bool] | None = None) -> Iterator[tuple[str, Item]]:
         """Files in the order of their names; None: images. Raises BadPool."""
-        return walk(self._items, is_wanted)
+        return walk(self._items, is_wanted) if is_wanted else telling(self._items, self.url)
 
     def read(
         self, path: str, size: int = -1, start: int = 0, stop: threading.Event | None = None

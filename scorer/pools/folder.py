@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scorer.errors import BadImage, BadPool
-from scorer.images.photograph import Encoded
+from scorer.images.encoded import Encoded
 from scorer.pools.pool import Entry
-from scorer.pools.walk import Item, walk
+from scorer.pools.walk import Item, telling, walk
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Searched recursively, by suffix; hidden files and folders are passed over, links to folders
-    are not followed. A name is the path below `root`, with forward slashes.
+    """Searched recursively, by suffix; what is hidden or a system's own is passed over, links to
+    folders are not followed. A name is the path below `root`, with forward slashes.
 
     confined: a file that is a link out of the folder is not read either.
     """
@@ -28,7 +28,7 @@ class Folder:
         return str(self.root)
 
     def entries(self) -> Iterator[Entry]:
-        return map(self.entry, self.names())
+        return (self.entry(name) for name, _ in telling(self._items, self.where))
 
     def names(self) -> Iterator[str]:
         for name, _ in walk(self._items):
@@ -51,7 +51,7 @@ class Folder:
 
     def holds(self, name: str) -> bool:
         """Whether the file is in the folder, links followed."""
-        return (self.root / name).resolve().is_relative_to(self.root.resolve())
+        return is_below(self.root / name, self.root)
 
     def _items(self, below: str) -> Iterator[Item]:
         folder = self.root / below
@@ -66,6 +66,16 @@ class Folder:
                 f"cannot read the folder {folder}: {error.strerror}",
                 remedy="give --pool a folder that you may read",
             ) from error
+
+
+def is_below(path: Path, folder: Path) -> bool:
+    """Whether a path lies in a folder, links followed."""
+    return real(path).is_relative_to(real(folder))
+
+
+def real(path: Path) -> Path:
+    """Links followed; Path.resolve() ends in an error at one that leads to itself."""
+    return Path(os.path.realpath(path))
 
 
 def of_file(name: str, path: Path, location: str = "") -> Entry:

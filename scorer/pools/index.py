@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 from scorer.errors import BadPool
-from scorer.images.photograph import Encoded
-from scorer.pools.folder import Folder
+from scorer.images.encoded import Encoded
+from scorer.pools.declared import DeclaredPool
+from scorer.pools.folder import Folder, is_below
 from scorer.pools.pool import Entry, Pool
 
 
@@ -62,22 +63,31 @@ class Index:
         """Without the links that lead out of a folder, and how many those are; they are not
         followed later either.
         """
-        if not isinstance(self.pool, Folder) or self.pool.confined:
+        place = folder_of(self)
+        if place is None or place.confined:
             return self, 0
-        folder = replace(self.pool, confined=True)
+        folder = replace(place, confined=True)
         inside = {name: one for name, one in self.by_name.items() if folder.holds(name)}
         if not inside:
             raise BadPool(
                 f"all images of {self.where} are links out of it",
                 remedy="give --pool the folder that they lead to, or a .txt list of them",
             )
-        return Index(folder, inside), len(self) - len(inside)
+        pool = replace(self.pool, pool=folder) if isinstance(self.pool, DeclaredPool) else folder
+        return Index(pool, inside), len(self) - len(inside)
+
+
+def folder_of(pool: Pool) -> Folder | None:
+    """The folder of this machine that holds the images of a pool, if one does."""
+    while isinstance(pool, Index | DeclaredPool):
+        pool = pool.pool
+    return pool if isinstance(pool, Folder) else None
 
 
 def is_among(path: Path, pool: Pool) -> bool:
     """Whether a picture that is written there would become an image of the pool."""
-    place = pool.pool if isinstance(pool, Index) else pool
-    return isinstance(place, Folder) and path.resolve().is_relative_to(place.root.resolve())
+    place = folder_of(pool)
+    return place is not None and is_below(path, place.root)
 
 
 def named(root: Path, names: Iterable[str]) -> Index:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scorer.errors import BadImage, BadPool, Failure, MissingDependency
-from scorer.images.photograph import Encoded
+from scorer.images.encoded import Encoded
 from scorer.pools.folder import of_file
 from scorer.pools.pool import Entry
 

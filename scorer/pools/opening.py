@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scorer.errors import BadPool
+from scorer.images.encoded import AS_STORED
+from scorer.pools.declared import DeclaredPool, parted
 from scorer.pools.folder import Folder
 from scorer.pools.index import Index
 from scorer.pools.listing import Listing
@@ -18,9 +20,25 @@ _PACKED = frozenset({".tar", ".parquet"})
 
 def open_pool(where: str | Path) -> Pool:
     """A folder with images, tar or Parquet files, one of these, or a .txt list of paths and URLs;
-    here, or at a URL that fsspec knows. Raises BadPool.
+    here, or at a URL that fsspec knows. The address may end in #bit-depth=N and
+    #bands=R,G,B. Raises BadPool.
     """
-    where = str(where)
+    place, reading = parted(str(where))
+    pool = _at(place)
+    return pool if reading == AS_STORED else DeclaredPool(pool, reading)
+
+
+def list_pool(where: str | Path) -> Index:
+    """Open a pool and list it, for whoever wants its images by name. Raises BadPool where there is
+    none.
+    """
+    index = Index.of(open_pool(where))
+    if not index.names:
+        raise no_images(where)
+    return index
+
+
+def _at(where: str) -> Pool:
     suffix = Path(where).suffix.lower()
     if "://" in where:
         return _kind(suffix, where) or _holding(where.rstrip("/"), None)
@@ -39,16 +57,6 @@ def open_pool(where: str | Path) -> Pool:
             remedy="give --pool a folder, or a .txt file with one image path per line",
         )
     return found
-
-
-def list_pool(where: str | Path) -> Index:
-    """Open a pool and list it, for whoever wants its images by name. Raises BadPool where there is
-    none.
-    """
-    index = Index.of(open_pool(where))
-    if not index.names:
-        raise no_images(where)
-    return index
 
 
 def _kind(suffix: str, where: str) -> Pool | None:

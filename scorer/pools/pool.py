@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from scorer.errors import BadImage, BadPool
-from scorer.images.photograph import SUFFIXES, Encoded
+from scorer.images.encoded import Encoded
+from scorer.images.photograph import SUFFIXES
 
 
 class Entry(NamedTuple):

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from scorer.images.photograph import Encoded
+from scorer.images.encoded import Encoded
 from scorer.pools.files import Files
 from scorer.pools.pool import Entry
 

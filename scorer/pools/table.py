@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scorer.errors import BadImage, BadPool
-from scorer.images.photograph import Encoded
+from scorer.images.encoded import Encoded
 from scorer.pools.files import Files
 from scorer.pools.packed import Packed
 from scorer.pools.pool import Entry

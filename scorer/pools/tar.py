@@ -3,13 +3,14 @@
 import posixpath
 import tarfile
 import threading
+from collections import Counter
 from collections.abc import Iterator
 
 from scorer.errors import BadPool
-from scorer.images.photograph import Encoded
+from scorer.images.encoded import Encoded
 from scorer.pools.packed import Packed
 from scorer.pools.pool import Entry
-from scorer.pools.walk import Item, is_image
+from scorer.pools.walk import HIDDEN, Item, is_image, is_passed_over, tell
 
 
 class Tars(Packed):
@@ -26,12 +27,17 @@ class Tars(Packed):
         return self.place.read(tar, entry.size, int(start), stop=stop)
 
     def _members(self, path: str, item: Item) -> Iterator[Entry]:
+        passed: Counter[str] = Counter()
         found: dict[str, Entry] = {}  # of two with one name the later counts, as in unpacking
         try:
             with self.place.open(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
                 for member in tar:
                     inner = posixpath.normpath(member.name)
-                    if member.isreg() and is_image(inner) and not _is_hidden(inner):
+                    if not member.isreg() or not is_image(inner):
+                        continue
+                    if any(map(is_passed_over, inner.split("/"))):
+                        passed[HIDDEN] += 1
+                    else:
                         name, location = f"{path}/{inner}", f"{path} {member.offset_data}"
                         found[name] = Entry(name, location, member.size, self.mark(item))
         except (tarfile.TarError, OSError, EOFError) as error:
@@ -39,8 +45,5 @@ class Tars(Packed):
                 f"cannot read the tar file {self.place.url}/{path}: {error}",
                 remedy="use a complete tar file without compression: images are read inside it",
             ) from error
+        tell(f"{self.place.url}/{path}", passed)
         yield from sorted(found.values())
-
-
-def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") for part in name.split("/"))

@@ -1,9 +1,11 @@
 """The images below a folder in the order of their names, with no more in memory than a folder."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import PurePosixPath
+from functools import cache
 from typing import NamedTuple
 
+from scorer.console import say
 from scorer.images.photograph import SUFFIXES
 
 
@@ -16,25 +18,64 @@ class Item(NamedTuple):
     mark: str = ""
 
 
+# Folders that systems and programs fill with thumbnails and copies: of Synology, macOS, Windows,
+# and of file systems. Those of QNAP, of Linux desktops and AppleDouble files begin with a dot.
+SYSTEM = frozenset(
+    {"@eadir", "__macosx", "#recycle", "#snapshot", "$recycle.bin", "system volume information",
+     "lost+found"}
+)  # fmt: skip
+HIDDEN = "hidden image"
+
+
 def walk(
     items: Callable[[str], Iterable[Item]],
     is_wanted: Callable[[str], bool] | None = None,
     below: str = "",
+    passed: Counter[str] | None = None,
 ) -> Iterator[tuple[str, Item]]:
     """Paths below a folder, sorted as whole texts; `items` lists a folder, "" the uppermost.
 
-    What begins with a dot is passed over. is_wanted(name): of a file; None: images.
+    What is hidden or a system's own is passed over, and counted in `passed`: folders by name, and
+    images. is_wanted(name): of a file; None: images.
     """
-    wanted = is_wanted or is_image
-    there = [item for item in items(below) if not item.name.startswith(".")]
+    wanted, there = is_wanted or is_image, []
+    for item in items(below):
+        if not is_passed_over(item.name):
+            there.append(item)
+        elif passed is not None and (item.is_folder or wanted(item.name)):
+            passed[f"folder {item.name}" if item.is_folder else HIDDEN] += 1
     # With its slash a folder stands where the paths below it stand.
     for item in sorted(there, key=lambda one: f"{one.name}/" if one.is_folder else one.name):
         path = f"{below}/{item.name}" if below else item.name
         if item.is_folder:
-            yield from walk(items, wanted, path)
+            yield from walk(items, wanted, path, passed)
         elif wanted(item.name):
             yield path, item
 
 
+def telling(items: Callable[[str], Iterable[Item]], where: str) -> Iterator[tuple[str, Item]]:
+    """The images below a folder; at the end it is said what was passed over."""
+    passed: Counter[str] = Counter()
+    yield from walk(items, passed=passed)
+    tell(where, passed)
+
+
+def tell(where: str, passed: Counter[str]) -> None:
+    """Say what was passed over, once for each place."""
+    if passed:
+        found = ", ".join(f"{what} ({count})" for what, count in sorted(passed.items()))
+        _say(f"passed over in {where}: {found}")
+
+
+@cache
+def _say(text: str) -> None:
+    say(text)
+
+
 def is_image(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
+    return name[name.rfind(".") :].lower() in SUFFIXES
+
+
+def is_passed_over(name: str) -> bool:
+    """Of a file or a folder: whether it is hidden, or a system's own."""
+    return name.startswith(".") or name.lower() in SYSTEM

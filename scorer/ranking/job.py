@@ -9,7 +9,7 @@ from time import monotonic
 
 from scorer.errors import BadInput, BadPool
 from scorer.files import replacing
-from scorer.images.photograph import Encoded
+from scorer.images.encoded import Encoded
 from scorer.instance_lock import instance_lock
 from scorer.pools import Pool
 from scorer.ranking import checks, image_table, manifest, parts, report, table

@@ -12,7 +12,8 @@ import numpy as np
 
 from scorer.errors import BadImage
 from scorer.files import replacing
-from scorer.images.photograph import Encoded, load_full
+from scorer.images.encoded import Encoded
+from scorer.images.photograph import load_full
 from scorer.ranking.summary import Summary
 from scorer.selection import overlay
 from scorer.selection.result import Ranked

@@ -13,8 +13,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from scorer.files import replacing_path
 from scorer.images.colours import Colour
+from scorer.images.encoded import Encoded
 from scorer.images.indexed import picture
-from scorer.images.photograph import Encoded, load_full
+from scorer.images.photograph import load_full
 from scorer.segmentation.segmenter import Segmented
 from scorer.selection.exclusion import mask_name
 from scorer.selection.overlay import encoded

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scorer.images.encoded import Encoded
 from scorer.images.indexed import UNKNOWN
-from scorer.images.photograph import MAX_PIXELS, Encoded, load, load_full, size
+from scorer.images.photograph import MAX_PIXELS, load, load_full, size
 from scorer.segmentation import enlarge, tiles
 from scorer.segmentation.network import PlainNetwork
 

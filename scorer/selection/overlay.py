@@ -10,7 +10,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from scorer.files import replacing_path
-from scorer.images.photograph import Encoded, load_full
+from scorer.images.encoded import Encoded
+from scorer.images.photograph import load_full
 from scorer.selection.result import Pixel, Ranked
 
 _HARMLESS = {"..": "_above", "/": "_root", "//": "_root"}  # names of a list may lead outside

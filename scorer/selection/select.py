@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from scorer.contract import NO_PIXEL, Contract
 from scorer.errors import BadImage, BadInput, Failure
-from scorer.images.photograph import MAX_PIXELS, Encoded, Photograph, load
+from scorer.images.encoded import Encoded
+from scorer.images.photograph import MAX_PIXELS, Photograph, load
 from scorer.labels import Labels
 from scorer.pools import Entry, Pool, check_name
 from scorer.runtimes.base import Runtime, Scores

@@ -6,7 +6,8 @@
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ Pixels = npt.NDArray[np.uint8]
 
 _ORIENTATION = 0x0112
 # How an upright picture must be stored so that its EXIF orientation turns it upright again.
-_STORED = {
+STORED = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -27,7 +28,7 @@ _STORED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-ORIENTATIONS = tuple(_STORED)
+ORIENTATIONS = tuple(STORED)
 
 
 def scene(height: int = 40, width: int = 60) -> Image.Image:
@@ -49,11 +50,15 @@ def noisy(seed: int, height: int = 24, width: int = 32) -> Image.Image:
 
 def turned(path: Path, orientation: int, picture: Image.Image) -> Path:
     """Store `picture` so that only its EXIF orientation makes it upright."""
-    turn = _STORED[orientation]
+    turn = STORED[orientation]
     exif = Image.Exif()
     exif[_ORIENTATION] = orientation
     stored = picture if turn is None else picture.transpose(turn)
-    lossless = {".jpg": {"quality": 95, "subsampling": 0}, ".webp": {"lossless": True}}
+    lossless = {
+        ".jpg": {"quality": 95, "subsampling": 0},
+        ".webp": {"lossless": True},
+        ".avif": {"quality": 100},
+    }
     stored.save(path, exif=exif, **lossless.get(path.suffix, {}))
     return path
 
@@ -77,6 +82,97 @@ def encoded(picture: Image.Image, form: str, **options: object) -> bytes:
 def _chunk(kind: bytes, data: bytes) -> bytes:
     check = zlib.crc32(kind + data)
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+
+
+Chunks = Sequence[tuple[bytes, bytes]]
+
+
+def png16(samples: npt.NDArray[np.uint16], before: Chunks = (), after: Chunks = ()) -> bytes:
+    """A PNG of 16 bits, [H, W] or [H, W, 2 to 4]; chunks before and after its pixels."""
+    height, width = samples.shape[:2]
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[1 if samples.ndim == 2 else samples.shape[2]]
+    rows = samples.astype(">u2").reshape(height, -1)
+    pixels = b"".join(b"\0" + row.tobytes() for row in rows)
+    header = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0)
+    chunks = [(b"IHDR", header), *before, (b"IDAT", zlib.compress(pixels)), *after, (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*one) for one in chunks)
+
+
+def with_chunks(png: bytes, *, before: Chunks = (), after: Chunks = ()) -> bytes:
+    """A PNG with chunks of its own before and after the pixels."""
+    start, end = png.index(b"IDAT") - 4, png.rindex(b"IEND") - 4
+    first, last = (b"".join(_chunk(*one) for one in chunks) for chunks in (before, after))
+    return png[:start] + first + png[start:end] + last + png[end:]
+
+
+def with_header(png: bytes, *, interlace: int) -> bytes:
+    """A PNG whose header says how it is interlaced."""
+    header = png[16:28] + bytes([interlace])
+    return png[:8] + _chunk(b"IHDR", header) + png[33:]
+
+
+_FORMS = {"u": 1, "i": 2, "f": 3}
+_FIELDS = {"H": 3, "I": 4, "f": 11}
+
+
+def tiff(
+    samples: npt.NDArray[np.generic],
+    *,
+    order: str = "<",
+    packed: bool = False,
+    planes: bool = False,
+    differences: bool = False,
+    tile: int = 0,
+    tags: Mapping[int, tuple[str, Sequence[float]]] | None = None,
+) -> bytes:
+    """A TIFF of one strip, [H, W] or [H, W, C], of any number type; packed: with zlib. planes: a
+    strip for each band; differences: of neighbours, instead of the samples. tile: the side of
+    tiles, that the picture is a multiple of, in place of strips.
+
+    tags: by number, a type of struct (H, I or f) and its values; they stand above ours.
+    """
+    height, width = samples.shape[:2]
+    bands = 1 if samples.ndim == 2 else samples.shape[2]
+    strips = [samples[..., n] for n in range(bands)] if planes else [samples]
+    if tile:
+        starts = product(range(0, height, tile), range(0, width, tile))
+        strips = [samples[row : row + tile, col : col + tile] for row, col in starts]
+    if differences:
+        strips = [np.diff(one, axis=1, prepend=one[:, :1] * 0) for one in strips]
+    strips = [one.astype(samples.dtype.newbyteorder(order)) for one in strips]
+    pieces = [zlib.compress(one.tobytes()) if packed else one.tobytes() for one in strips]
+    sizes = [len(one) for one in pieces]
+    content = b"".join(pieces)
+    rgb = bands >= 3
+    entries = {
+        256: ("I", [width]), 257: ("I", [height]), 258: ("H", [8 * samples.itemsize] * bands),
+        259: ("H", [8 if packed else 1]), 262: ("H", [2 if rgb else 1]),
+        277: ("H", [bands]), 278: ("I", [height]),
+        284: ("H", [2 if planes else 1]), 317: ("H", [2 if differences else 1]),
+        339: ("H", [_FORMS[samples.dtype.kind]] * bands),
+    }  # fmt: skip
+    places = [8 + sum(sizes[:n]) for n in range(len(sizes))]
+    if tile:
+        entries |= {322: ("I", [tile]), 323: ("I", [tile]), 324: ("I", places), 325: ("I", sizes)}
+    else:
+        entries |= {273: ("I", places), 279: ("I", sizes)}
+    if rgb and bands > 3:
+        entries[338] = ("H", [0] * (bands - 3))
+    entries |= {number: (kind, list(values)) for number, (kind, values) in (tags or {}).items()}
+    content += bytes(len(content) % 2)
+    behind = 8 + len(content) + 2 + 12 * len(entries) + 4
+    table, long = struct.pack(order + "H", len(entries)), b""
+    for number, (kind, values) in sorted(entries.items()):
+        value = struct.pack(f"{order}{len(values)}{kind}", *values)
+        if len(value) > 4:
+            place, long = struct.pack(order + "I", behind + len(long)), long + value
+            value = place
+        table += struct.pack(order + "HHI", number, _FIELDS[kind], len(values)) + value.ljust(
+            4, b"\0"
+        )
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    start = struct.pack(order + "I", 8 + len(content))
+    return mark + start + content + table + bytes(4) + long
 
 
 def bomb(height: int, width: int) -> bytes:
@@ -165,7 +261,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "truncated png": (".png", _truncated_png, "truncated"),
     "corrupt png": (".png", _corrupt_png, "corrupt"),
     "bomb": (".png", _bomb, "too large"),
-    "gif": (".jpg", _gif, "not an image"),
+    "gif": (".jpg", _gif, "GIF file"),
     "dangling link": (".jpg", _dangling, "vanished"),
     "float tiff": (".tif", _float, "unsupported pixels"),
     "truncated bmp": (".bmp", _truncated_bmp, "truncated"),

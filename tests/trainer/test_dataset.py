@@ -4,11 +4,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import photographs
 import pytest
 import trees
 
 from scorer.errors import BadDataset
 from scorer.images.colours import default_colours
+from scorer.images.photograph import load
 from trainer import dataset
 from trainer.layouts import camvid
 
@@ -257,3 +260,27 @@ def test_camvid_classes_can_be_renamed(tmp_path: Path) -> None:
     names = [f"{name} too" for name in camvid.CLASSES["names"]]
     found = dataset.read(trees.write_camvid_toml(tmp_path, f"[classes]\nnames = {names}\n"))
     assert found.classes.names == tuple(names)
+
+
+def test_the_bit_depth_of_images_stands_behind_their_place(tmp_path: Path) -> None:
+    values = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+    path = edited(tmp_path, 'images = "images"', 'images = "images#bit-depth=12"')
+    (tmp_path / "images" / "toy_00.png").write_bytes(photographs.png16(values))
+    image = dataset.read(path).train.images.image("toy_00.png")
+    assert np.array_equal(load(image, (64, 64)).pixels[..., 0], values >> 4)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("ignore = 255", "ignore = 255\nvalues = [0, 1]", "expected 3 different mask values"),
+        ("ignore = 255", "ignore = 255\nvalues = [0, 1, 255]", "without that of ignore"),
+        ("ignore = 255", "ignore = 255\nvalues = [0, 1, 300]", "from 0 to 255"),
+        ('masks = "masks"', 'masks = "masks"\nmask_name = "mask.png"', "{stem}_mask.png"),
+        ('masks = "masks"', 'masks = "masks"\nlist = "none.txt"', "none.txt cannot be read"),
+    ],
+)
+def test_keys_of_masks_are_checked(tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(BadDataset, match=said.replace("{", r"\{").replace("}", r"\}")) as caught:
+        dataset.read(edited(tmp_path, old, new))
+    assert caught.value.remedy

@@ -93,7 +93,7 @@ def test_colours_come_from_the_palette_of_the_masks(tmp_path: Path) -> None:
 
 def test_a_palette_with_equal_colours_is_not_taken(tmp_path: Path) -> None:
     folders(tmp_path, images=1, val=0)
-    mask = Image.fromarray(np.array([[0, 1, 2]], np.uint8))
+    mask = Image.fromarray(np.resize(np.array([0, 1, 2], np.uint8), (40, 64)))
     mask.putpalette([9] * 768)
     mask.save(tmp_path / "masks" / "toy_00.png")
     found = read_back(detect(tmp_path, written_to=tmp_path), tmp_path)
@@ -200,7 +200,7 @@ def _empty_camvid(root: Path) -> None:
         (_no_folder, "is not a folder"),
         (_empty_images, "holds no images"),
         (_broken_images, "can be read"),
-        (_colour_masks, r"toy_00\.png is no mask of class indices"),
+        (_colour_masks, "the masks hold 1 colours"),
         (_empty_camvid, "holds no images"),
     ],
 )
@@ -277,8 +277,8 @@ def test_any_folder_name_can_be_written_down(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "pixels",
     [
-        np.array([[0, 2]], np.uint16),
-        np.array([[False, True]]),
+        np.resize(np.array([0, 2], np.uint16), (40, 64)),
+        np.resize([False, True], (40, 64)),
     ],
     ids=["16 bit", "1 bit"],
 )

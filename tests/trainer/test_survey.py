@@ -79,7 +79,7 @@ def test_values_are_counted_over_all_masks(tmp_path: Path) -> None:
     mask(tmp_path, 2, [[True, False]], np.bool_)
     found = survey.mask_values(Split(images=pool(tmp_path, 4), masks=tmp_path / "masks"))
     assert found.counts == {0: 2, 1: 4, 7: 1, 255: 1}
-    assert (found.looked_at, found.present, found.broken) == (4, 3, [])
+    assert (found.looked_at, found.present, found.unfit) == (4, 3, [])
 
 
 def test_without_a_folder_of_masks_nothing_is_counted(tmp_path: Path) -> None:
@@ -90,30 +90,76 @@ def test_a_broken_mask_is_named_and_the_others_count(tmp_path: Path) -> None:
     mask(tmp_path, 0, [[0, 1]]).write_bytes(b"x")
     mask(tmp_path, 1, [[0, 1]])
     found = survey.mask_values(Split(images=pool(tmp_path, 2), masks=tmp_path / "masks"))
-    assert found.present == 1
-    [line] = [line for line in found.findings((), 255) if "unreadable" in line]
+    assert (found.present, found.usable) == (2, 1)
+    [line] = [line for line in found.findings((), 255) if "cannot be used" in line]
     assert "000.png" in line
 
 
 def test_masks_that_are_all_broken_are_refused_with_a_remedy(tmp_path: Path) -> None:
     mask(tmp_path, 0, [[0, 1]]).write_bytes(b"x")
-    with pytest.raises(BadDataset, match=r"none of the masks .* can be read: .*000\.png") as caught:
+    with pytest.raises(BadDataset, match=r"none of the masks .* can be used: .*000\.png") as caught:
         survey.mask_values(Split(images=pool(tmp_path, 2), masks=tmp_path / "masks"))
     assert caught.value.remedy
 
 
 @pytest.mark.parametrize(
-    "values",
-    [np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2, 4), np.uint8), np.array([[256]], np.uint16)],
-    ids=["colours", "colours with alpha", "beyond 255"],
+    ("values", "message"),
+    [
+        (np.array([[256]], np.uint16), r"000\.png is no mask of class indices .* holds 256"),
+        (np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8), "is no mask: it holds"),
+    ],
+    ids=["beyond 255", "a photograph"],
 )
-def test_masks_of_anything_but_indices_are_refused_with_a_remedy(
-    tmp_path: Path, values: np.ndarray
+def test_what_is_no_mask_is_refused_with_a_remedy(
+    tmp_path: Path, values: np.ndarray, message: str
 ) -> None:
     trees.save(tmp_path / "masks" / "000.png", values)
-    with pytest.raises(BadDataset, match=r"000\.png is no mask of class indices") as caught:
+    with pytest.raises(BadDataset, match=message) as caught:
         survey.mask_values(Split(images=pool(tmp_path, 1), masks=tmp_path / "masks"))
-    assert "dataset.toml" in caught.value.remedy
+    assert caught.value.remedy
+
+
+def test_colours_are_counted_as_values_are(tmp_path: Path) -> None:
+    red, black = (255, 0, 0), (0, 0, 0)
+    mask(tmp_path, 0, [[red, red, black]])
+    mask(tmp_path, 1, [[[0, 0, 9, 255], [255, 0, 0, 9], [0, 0, 0, 9]]])
+    found = survey.mask_values(Split(images=pool(tmp_path, 2), masks=tmp_path / "masks"))
+    assert found.colours == {red: 3, black: 2, (0, 0, 9): 1}
+    lines = [line.split() for line in found.findings_of_colours({red: "fire"})]
+    assert lines[1] == ["#ff0000", "fire", "50.000%"]
+    assert lines[2] == ["#000000", "ignored", "33.333%"]
+
+
+def test_colours_beside_indices_are_refused(tmp_path: Path) -> None:
+    mask(tmp_path, 0, [[(255, 0, 0)]])
+    mask(tmp_path, 1, [[1]])
+    with pytest.raises(BadDataset, match="some are colours and some are grey"):
+        survey.mask_values(Split(images=pool(tmp_path, 2), masks=tmp_path / "masks"))
+
+
+@pytest.mark.parametrize(("size", "turned"), [((2, 3), False), ((6, 4), True)])
+def test_a_mask_of_another_size_than_its_image_cannot_be_used(
+    tmp_path: Path, size: tuple[int, int], turned: bool
+) -> None:
+    for index in range(2):
+        trees.save(tmp_path / "images" / f"{index:03d}.jpg", np.zeros((4, 6, 3), np.uint8))
+        mask(tmp_path, index, np.zeros(size if index else (4, 6)))
+    found = survey.mask_values(Split(images=pool(tmp_path, 2), masks=tmp_path / "masks"))
+    assert (found.present, found.usable) == (2, 1)
+    [reason] = found.unfit
+    assert f"001.png is {size[0]}x{size[1]}, its image 4x6" in reason
+    assert ("turned upright" in reason) is turned
+
+
+def test_of_many_masks_that_cannot_be_used_a_few_are_named(tmp_path: Path) -> None:
+    for index in range(9):
+        mask(tmp_path, index, [[0, 1]])
+        if index:
+            (tmp_path / "masks" / f"{index:03d}.png").write_bytes(b"x")
+    found = survey.mask_values(Split(images=pool(tmp_path, 9), masks=tmp_path / "masks"))
+    lines = found.findings((), 255)
+    assert sum("cannot be used" in line for line in lines) == 5
+    assert lines[-1] == "  and 3 more"
 
 
 def test_findings_name_every_value_and_its_share() -> None:
@@ -125,12 +171,6 @@ def test_findings_name_every_value_and_its_share() -> None:
         ["2", "?", "30.000%"],
         ["9", "ignored", "20.000%"],
     ]
-
-
-@pytest.mark.parametrize(("values", "said"), [((0, 255), True), ((0, 1, 255), False)])
-def test_a_mask_of_black_and_white_is_remarked_on(values: tuple[int, ...], said: bool) -> None:
-    found = MaskValues(Counter(values), looked_at=1, present=1)
-    assert any("not labelled" in line for line in found.findings((), 255)) is said
 
 
 def test_the_palette_is_that_of_the_first_mask_that_opens(tmp_path: Path) -> None:

@@ -244,7 +244,7 @@ INIT_ERRORS = [
     (remove("images/*"), ("--force",), 5, "holds no images"),
     (scribbled("images"), ("--force",), 5, "can be read"),
     (scribbled("masks"), ("--force",), 5, "masks"),
-    (colour_masks, ("--force",), 5, "toy_00.png is no mask of class indices"),
+    (colour_masks, ("--force",), 5, "some are colours and some are grey"),
     (write("classes.txt", b"\xff"), ("--force",), 5, "classes.txt"),
     (nothing, ("--out", "ROOT/dataset.toml/x"), 6, "cannot write"),
     (nothing, ("--size", "3x3"), 2, "No such option"),

@@ -10,8 +10,9 @@ import torch
 
 from scorer.console import cores
 from scorer.errors import BadImage
+from scorer.images.encoded import AS_STORED, Encoded, declared, parts
 from scorer.images.geometry import Geometry
-from scorer.images.photograph import Encoded, size
+from scorer.images.photograph import size
 from scorer.labels import Click
 from scorer.provenance import decoding
 from scorer.selection.prefetch import prefetch
@@ -39,7 +40,7 @@ class Album:
 
     def maps(self, source: Encoded) -> Maps:
         """Of a photograph. Raises BadImage."""
-        content = _bytes(source)
+        content = _read(source)
         return self._maps(content, self._key(_digest(content), PLAIN), PLAIN)
 
     def labelled(
@@ -48,7 +49,7 @@ class Album:
         """Of a photograph with labelled pixels: the vectors of these in every view, float16
         [N, channels], their classes, and the sums of the plain view. Raises BadImage.
         """
-        content = _bytes(source)
+        content = _read(source)
         image, digest = size(content), _digest(content)
         found = []
         for view in VIEWS:
@@ -60,7 +61,7 @@ class Album:
         return list(vectors), classes, sums[VIEWS.index(PLAIN)]
 
     def _vectors(
-        self, content: bytes, key: bytes, view: View, points: Points
+        self, content: Encoded, key: bytes, view: View, points: Points
     ) -> tuple[Vectors, Sums]:
         """At points of the view's grid, float32 [N, 2]."""
         kept = None if self.cache is None else self.cache.kept(key)
@@ -74,7 +75,7 @@ class Album:
                 self.cache.keep(key, kept)
         return found, kept.sums
 
-    def _maps(self, content: bytes, key: bytes, view: View) -> Maps:
+    def _maps(self, content: Encoded, key: bytes, view: View) -> Maps:
         kept = None if self.cache is None else self.cache.maps(key)
         if kept is not None:
             return kept
@@ -99,17 +100,26 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _digest(content: bytes) -> bytes:
-    return hashlib.sha256(content).digest()
+def _digest(image: Encoded) -> bytes:
+    """Of an image in memory, and of how its samples are read."""
+    content, reading = parts(image)
+    assert isinstance(content, bytes)
+    digest = hashlib.sha256(content)
+    if reading != AS_STORED:
+        digest.update(repr(reading).encode())
+    return digest.digest()
 
 
-def _bytes(source: Encoded) -> bytes:
+def _read(source: Encoded) -> Encoded:
+    """The image in memory."""
+    content, reading = parts(source)
     try:
-        return source if isinstance(source, bytes) else source.read_bytes()
+        held = content if isinstance(content, bytes) else content.read_bytes()
     except FileNotFoundError as error:
         raise BadImage("vanished") from error
     except OSError as error:
         raise BadImage("unreadable", error.strerror or str(error)) from error
+    return declared(held, reading)
 
 
 def _identity(network: BayesianNetwork) -> str:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scorer.images.photograph import Encoded, Photograph, load
+from scorer.images.encoded import Encoded
+from scorer.images.photograph import Photograph, load
 from trainer.clicks import Points
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from scorer.errors import BadDataset
-from scorer.images.colours import default_colours, hexadecimal
+from scorer.images.colours import Colour, hexadecimal
 from scorer.pools import named
 from trainer import masks
 from trainer.layouts.layout import Layout
 from trainer.split import Split
 
 _IMAGES, _MASKS, _LISTS = "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"
-_NAMES = [
+NAMES = [
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car",
     "cat", "chair", "cow", "diningtable", "dog", "horse", "motorbike",
     "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
@@ -29,8 +29,16 @@ def found(root: Path) -> Path | None:
 
 def classes(root: Path) -> Mapping[str, Any]:  # noqa: ARG001  # the same everywhere
     """Background and twenty things."""
-    colours = ((0, 0, 0), *default_colours(len(_NAMES) - 1))
-    return {"names": _NAMES, "colours": [hexadecimal(one) for one in colours], "ignore": 255}
+    colours = [hexadecimal(_colour(index)) for index in range(len(NAMES))]
+    return {"names": NAMES, "colours": colours, "ignore": 255}
+
+
+def _colour(index: int) -> Colour:
+    """Of the development kit: the bits of the index, spread over the channels."""
+    channels = [0, 0, 0]
+    for bit in range(8):
+        channels[bit % 3] |= (index >> bit & 1) << (7 - bit // 3)
+    return channels[0], channels[1], channels[2]
 
 
 def split(root: Path, name: str) -> Split | None:

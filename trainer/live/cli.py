@@ -108,7 +108,7 @@ def live_command(
     needs("onnx", "graphs", "export")
     needs("fastapi", "pages", "serve")
     from scorer.pools import list_pool  # noqa: PLC0415
-    from trainer.detect import suggested_size  # noqa: PLC0415
+    from trainer.detection import suggested_size  # noqa: PLC0415
     from trainer.live.home import Home, prepare  # noqa: PLC0415
     from trainer.live.session import Session, SessionOptions  # noqa: PLC0415
 

@@ -13,9 +13,11 @@ from scorer.files import check_writable, replacing
 from scorer.images.colours import default_colours, hexadecimal
 from scorer.labels import learned, store
 from scorer.pools import list_pool
+from scorer.pools.folder import real
 from trainer import dataset
 from trainer.dataset import Dataset
-from trainer.detect import suggested_size
+from trainer.detection import suggested_size
+from trainer.masks import IGNORE
 
 _TOML = """\
 version = 1
@@ -129,6 +131,9 @@ def extend(home: Home, classes: Sequence[str]) -> Dataset:
         own["names"].append(name)
         if "colours" in own:
             own["colours"].append(_another(own["colours"]))
+        if "values" in own:
+            taken = {*own["values"], own.get("ignore", IGNORE), IGNORE}
+            own["values"].append(next(value for value in range(IGNORE) if value not in taken))
     with replacing(home.dataset) as file:
         file.write(tomlkit.dumps(table))
     _write_classes(home, classes)
@@ -172,4 +177,4 @@ def _write_classes(home: Home, names: Sequence[str]) -> None:
 
 
 def _place(where: str) -> str:
-    return where if "://" in where else Path(where).resolve().as_posix()
+    return where if "://" in where else real(Path(where)).as_posix()

@@ -5,11 +5,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from scorer.errors import SOME_SKIPPED, Failure
+from scorer.images.encoded import AS_STORED, parts
 from scorer.pools import list_pool
-from scorer.pools.folder import Folder
+from scorer.pools.declared import address
+from scorer.pools.folder import real
+from scorer.pools.index import folder_of
 from scorer.processes import end_with_parent
 from scorer.selection.spacing import AUTO
 from trainer.simulation.look import Asked, Question
@@ -26,7 +28,7 @@ def in_graph(question: Question, on_image: Callable[[int], None]) -> Asked:
     )  # fmt: skip
     budget = () if question.budget is None else ("--budget", question.budget)
     _command(
-        "scorer", "rank", "--pool", _folder(question), "--graph", graph, "--n", question.n,
+        "scorer", "rank", "--pool", _place(question), "--graph", graph, "--n", question.n,
         "--labels", question.labels, "--exclude", question.exclude, "--seed", question.seed,
         "--min-distance", "auto" if question.distance is AUTO else question.distance,
         "--out", ranking, *budget,
@@ -45,19 +47,19 @@ def _top(question: Question) -> int:
     return max(64, question.n)
 
 
-def _folder(question: Question) -> Path:
+def _place(question: Question) -> str:
     """A folder that holds the images of the pool and no others: links, if there is none."""
-    pool, folder = question.pool, question.work / "pool"
-    if isinstance(pool.pool, Folder) and list_pool(pool.where).names == pool.names:
-        return pool.pool.root
+    pool, folder, reading = question.pool, question.work / "pool", AS_STORED
+    if folder_of(pool) is not None and list_pool(pool.where).names == pool.names:
+        return pool.where
     for name in pool.names:
-        source, place = pool.image(name), folder / name
+        (content, reading), place = parts(pool.image(name)), folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(source, bytes):
-            place.write_bytes(source)
+        if isinstance(content, bytes):
+            place.write_bytes(content)
         elif not place.is_symlink():
-            place.symlink_to(source.resolve())
-    return folder
+            place.symlink_to(real(content))
+    return address(str(folder), reading)
 
 
 def _command(*words: object) -> None:

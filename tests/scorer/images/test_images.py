@@ -70,6 +70,11 @@ FILES = {
     "lzw tiff": (".tiff", plain("RGB"), {"compression": "tiff_lzw"}, EXPECTED, 0),
     "cmyk tiff": (".tif", plain("CMYK"), {}, EXPECTED, 0),
     "webp": (".webp", plain("RGB"), {"lossless": True}, EXPECTED, 0),
+    "avif": (".avif", plain("RGB"), {"quality": 95}, EXPECTED, 6),
+    "avif with alpha": (".avif", see_through("RGBA"), {"quality": 95}, EXPECTED, 6),
+    "jpeg 2000": (".jp2", plain("RGB"), {}, EXPECTED, 0),
+    "jpeg 2000, its codestream alone": (".j2k", plain("RGB"), {}, EXPECTED, 0),
+    "grey jpeg 2000": (".jp2", plain("L"), {}, GREY, 0),
     "lossy webp with alpha": (".webp", see_through("RGBA"), {"quality": 95}, EXPECTED, 8),
 }
 
@@ -144,7 +149,7 @@ def test_the_content_decides_and_not_the_suffix(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", photographs.ORIENTATIONS)
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
 def test_every_exif_orientation_is_turned_upright(
     suffix: str, orientation: int, tmp_path: Path
 ) -> None:

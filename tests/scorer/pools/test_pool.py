@@ -31,7 +31,7 @@ def test_the_order_does_not_depend_on_the_folder(tmp_path: Path) -> None:
 
 
 def test_only_images_are_listed(tmp_path: Path) -> None:
-    touch(tmp_path, "a.jpg", "notes.txt", "b.gif", "c.jpg.part", "jpg", "d.heic", "labels.csv")
+    touch(tmp_path, "a.jpg", "notes.txt", "b.gif", "c.jpg.part", "jpg", "d.nef", "labels.csv")
     assert list_pool(tmp_path).names == ("a.jpg",)
 
 

@@ -8,6 +8,7 @@ import pytest
 import trees
 
 from scorer.errors import BadDataset, BadInput
+from scorer.images.colours import default_colours, hexadecimal
 from scorer.labels.store import Store
 from trainer import dataset
 from trainer.live.home import Home, begin, can_extend, extend, prepare, settle
@@ -77,7 +78,10 @@ def test_classes_that_were_added_go_into_the_file_and_all_else_stays(
 ) -> None:
     home = Home(tmp_path / "session")
     before = begin(home, str(pool), NAMES[:2])
-    text = home.dataset.read_text("utf-8").replace("#800000", "#123456") + "# mine\n"
+    text = (
+        home.dataset.read_text("utf-8").replace(hexadecimal(default_colours(1)[0]), "#123456")
+        + "# mine\n"
+    )
     home.dataset.write_text(text, "utf-8")
     found = extend(home, NAMES)
     assert found.classes.names == NAMES
@@ -89,12 +93,23 @@ def test_classes_that_were_added_go_into_the_file_and_all_else_stays(
     assert prepare(home, None, NAMES[:2]) == found, "the command of before goes on"
 
 
+def test_a_class_that_was_added_has_a_mask_value_of_its_own(pool: Path, tmp_path: Path) -> None:
+    home = Home(tmp_path / "session")
+    begin(home, str(pool), NAMES[:2])
+    more = "[classes]\nignore = 1\nvalues = [0, 255]"
+    text = home.dataset.read_text("utf-8").replace("[classes]", more)
+    home.dataset.write_text(text, "utf-8")
+    extend(home, NAMES)
+    assert "values = [0, 255, 2]" in home.dataset.read_text("utf-8")
+
+
 def test_a_colour_of_an_added_class_is_none_that_somebody_has_chosen(
     pool: Path, tmp_path: Path
 ) -> None:
     home = Home(tmp_path / "session")
     begin(home, str(pool), NAMES[:2])
-    text = home.dataset.read_text("utf-8").replace("#008000", "#808000")  # that of a third class
+    second, third = map(hexadecimal, default_colours(3)[1:])
+    text = home.dataset.read_text("utf-8").replace(second, third)
     home.dataset.write_text(text, "utf-8")
     assert len(set(extend(home, NAMES).classes.colours)) == 3
 

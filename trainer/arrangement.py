@@ -1,0 +1,204 @@
+"""How somebody's images and masks lie: which folders train, which measure, and what they hold."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from scorer.pools.folder import Folder
+from scorer.pools.walk import is_image, is_passed_over
+
+IMAGES = ("images", "image", "img", "imgs", "jpegimages", "img_dir")
+MASKS = (
+    "masks", "mask", "annotations", "annotation", "labels", "label", "segmentationclass", "ann_dir",
+    "groundtruth", "ground_truth", "gt", "masks_machine", "segmentation", "targets",
+)  # fmt: skip
+_TRAIN = ("train", "training")
+_VAL = ("val", "valid", "validation")
+_REST = ("test", "testing")
+_LISTS = ("ImageSets/Segmentation", "ImageSets", "splits", ".")
+_BESIDE = ("annot", "_annot", "_mask", "_masks", "_label", "_labels", "_gt", "_seg")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Folders of images and masks, the same one where they lie together; list: of the images."""
+
+    images: Path
+    masks: Path | None
+    list: Path | None = None
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether the masks lie among the images."""
+        return self.masks == self.images
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrangement:
+    """title: in words. unused: folders that neither train nor measure."""
+
+    title: str
+    train: Part
+    val: Part | None = None
+    unused: tuple[Path, ...] = ()
+
+
+def find(root: Path) -> Arrangement | None:
+    """What is recognised below a folder; a folder alone in it is gone into."""
+    _folders.cache_clear()
+    return _found(root)
+
+
+def _found(root: Path) -> Arrangement | None:
+    for look in (
+        _splits_inside,
+        _splits_outside,
+        _splits_beside,
+        _one_folder,
+        _splits_mixed,
+        _flat,
+    ):
+        if (found := look(root)) is not None:
+            return found
+    folders = _folders(root)
+    if len(folders) != 1 or not folders.keys().isdisjoint(MASKS) or _holds_images(root):
+        return None
+    return _found(next(iter(folders.values())))
+
+
+def _splits_inside(root: Path) -> Arrangement | None:
+    """images/train/ and masks/train/: mmsegmentation, and many others."""
+    images, masks = _child(root, IMAGES), _child(root, MASKS)
+    if images is None or (train := _child(images, _TRAIN)) is None:
+        return None
+    val = _child(images, _VAL)
+    own = [masks and (_child(masks, names) or masks) for names in (_TRAIN, _VAL)]
+    title = f"{images.name}/{train.name}/" + (f", {masks.name}/" if masks else "")
+    return Arrangement(
+        title=title,
+        train=Part(images=train, masks=own[0]),
+        val=Part(images=val, masks=own[1]) if val and own[1] else None,
+        unused=_rest(images),
+    )
+
+
+def _splits_outside(root: Path) -> Arrangement | None:
+    """train/images/ and train/masks/."""
+    train, val = _child(root, _TRAIN), _child(root, _VAL)
+    inner = train and _child(train, IMAGES)
+    if train is None or inner is None:
+        return None
+    return Arrangement(
+        title=f"{train.name}/{inner.name}",
+        train=Part(images=inner, masks=_child(train, MASKS)),
+        val=_inner(val),
+        unused=_rest(root),
+    )
+
+
+def _splits_beside(root: Path) -> Arrangement | None:
+    """train/ and train_masks/, or train_images/ and train_masks/."""
+    parts = [_beside(root, names) for names in (_TRAIN, _VAL)]
+    if parts[0] is None:
+        return None
+    assert parts[0].masks is not None
+    title = f"{parts[0].images.name}/, {parts[0].masks.name}/"
+    return Arrangement(title=title, train=parts[0], val=parts[1], unused=_rest(root))
+
+
+def _one_folder(root: Path) -> Arrangement | None:
+    """images/ and masks/, with lists as PASCAL VOC has them, or with val/images/ and val/masks/."""
+    images, masks = _child(root, IMAGES), _child(root, MASKS)
+    if images is None:
+        return None
+    title = f"{images.name}/" + (f", {masks.name}/" if masks else "")
+    train, val = (_list(root, name) for name in ("train", "val"))
+    if train is None:
+        inner = _inner(_child(root, _VAL))
+        return Arrangement(title=title, train=Part(images=images, masks=masks), val=inner)
+    return Arrangement(
+        title=f"{title} and {train.relative_to(root).as_posix()}",
+        train=Part(images=images, masks=masks, list=train),
+        val=Part(images=images, masks=masks, list=val) if val and masks else None,
+    )
+
+
+def _splits_mixed(root: Path) -> Arrangement | None:
+    """train/ with images and masks in it, as Roboflow exports them."""
+    train, val = _child(root, _TRAIN), _child(root, _VAL)
+    if train is None or not _holds_images(train):
+        return None
+    return Arrangement(
+        title=f"{train.name}/ with images and masks",
+        train=Part(images=train, masks=train),
+        val=Part(images=val, masks=val) if val and _holds_images(val) else None,
+        unused=_rest(root),
+    )
+
+
+def _flat(root: Path) -> Arrangement | None:
+    """A folder of images, with or without masks among them, and none in the folders below."""
+    if not _holds_images(root) or root.resolve().name.lower() in MASKS:
+        return None
+    if any("/" in name for name in Folder(root).names()):
+        return None
+    return Arrangement(title="a folder of images", train=Part(images=root, masks=root))
+
+
+def _inner(folder: Path | None) -> Part | None:
+    """Of val/: what is measured needs masks."""
+    images, masks = (folder and _child(folder, names) for names in (IMAGES, MASKS))
+    return Part(images=images, masks=masks) if images and masks else None
+
+
+def _beside(root: Path, names: Sequence[str]) -> Part | None:
+    for name in names:
+        images = _child(root, (f"{name}_images", f"{name}_image", f"{name}_img", name))
+        masks = _child(root, [name + ending for ending in _BESIDE])
+        if images and masks:
+            return Part(images=images, masks=masks)
+    return None
+
+
+def _list(root: Path, name: str) -> Path | None:
+    paths = (root / folder / f"{name}.txt" for folder in _LISTS)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _rest(root: Path) -> tuple[Path, ...]:
+    folder = _child(root, _REST)
+    return () if folder is None else (folder,)
+
+
+def _child(root: Path, names: Sequence[str]) -> Path | None:
+    """The folder of the first of these names, written in small letters or capitals."""
+    folders = _folders(root)
+    return next((folders[name] for name in names if name in folders), None)
+
+
+@cache  # a folder may hold a million files
+def _folders(root: Path) -> dict[str, Path]:
+    """By their names in small letters; hidden ones and those of systems are none."""
+    try:
+        with os.scandir(root) as found:
+            names = sorted(one.name for one in found if _is_folder(one))
+    except OSError:
+        return {}
+    return {name.lower(): root / name for name in names}
+
+
+def _is_folder(one: os.DirEntry[str]) -> bool:
+    try:
+        return one.is_dir() and not is_passed_over(one.name)
+    except OSError:
+        return False  # a link that leads to itself
+
+
+def _holds_images(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as found:
+            return any(is_image(one.name) and not is_passed_over(one.name) for one in found)
+    except OSError:
+        return False

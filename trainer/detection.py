@@ -1,0 +1,43 @@
+"""What `trainer init` found: a dataset.toml, and what it says of the folder."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scorer.pools import Index
+from scorer.pools.folder import real
+from trainer.survey import Sizes, sizes
+
+_LONGEST_SIDE = 640
+
+
+@dataclass
+class Detection:
+    """A dataset.toml for a folder, and what was seen there, line by line.
+
+    images: the place to learn from, where it is known. unusable: images and masks among those that
+    were looked at which cannot be used. can_train: whether there are masks or labels.
+    """
+
+    toml: str
+    findings: list[str] = field(default_factory=list)
+    images: Path | None = None
+    unusable: int = 0
+    can_train: bool = True
+
+
+def suggested_size(pool: Index) -> str:
+    """HEIGHTxWIDTH of a grid that suits the images of a pool. Raises BadDataset."""
+    return size_for(sizes(pool))
+
+
+def size_for(seen: Sizes) -> str:
+    """HEIGHTxWIDTH of a grid that suits images of these sizes."""
+    height, width = seen.commonest
+    scale = min(1.0, _LONGEST_SIDE / max(height, width))
+    sides = [height, width] if scale == 1 else [16 * round(s * scale / 16) for s in (height, width)]
+    return "x".join(str(max(32, side)) for side in sides)
+
+
+def start(root: Path, written_to: Path) -> str:
+    """What a dataset.toml in `written_to` says of where the data are."""
+    return "." if real(root) == real(written_to) else real(root).as_posix()

@@ -1,0 +1,234 @@
+"""Somebody's own folders of images and masks: looked at, and described as a dataset.toml."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scorer import labels
+from scorer.errors import BadDataset, BadPool
+from scorer.labels import csv_file, store
+from scorer.pools import Index, list_pool, named
+from scorer.pools.folder import Folder
+from trainer import arrangement, layouts, legend, mask_name, meaning, survey, template
+from trainer.arrangement import Arrangement, Part
+from trainer.detection import Detection, size_for
+from trainer.image_list import listed
+from trainer.legend import Legend
+from trainer.meaning import Meaning
+from trainer.split import Split
+
+_LABELS = ("labels.csv", "labels.db")
+_JPEG = (".jpg", ".jpeg")
+_NO_MASKS = survey.MaskValues()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """A part of a dataset. count: of its images; split: the first of them; pattern: of masks."""
+
+    part: Part
+    count: int
+    split: Split
+    pattern: str
+    sizes: survey.Sizes
+    values: survey.MaskValues
+
+
+def detect(root: Path, start: str, given: Legend | None) -> Detection:
+    """start: what dataset.toml says of where the folders are. Raises BadDataset, BadLabels."""
+    found = arrangement.find(root)
+    if found is None:
+        raise _nothing(root)
+    answers = next((root / name for name in _LABELS if (root / name).is_file()), None)
+    train = _seen(found.train, needs_masks=answers is None)
+    val = None if found.val is None else _seen(found.val, needs_masks=True)
+    if val is not None and val.split.masks is None:
+        val = None
+    known = given or legend.find(_places(root, found)) or _of_answers(answers)
+    means = _meaning(train, val, known)
+    findings = [f"layout: folders ({found.title})", *_of_train(root, train, means, answers)]
+    if val is not None:
+        findings += [f"validation: {_counted(root, val)}", *_twice(train, val)]
+    findings += [f"{path.relative_to(root)}/ is not used" for path in found.unused]
+    findings += [means.remark] if means.remark else []
+    if answers is not None:
+        findings.append(f"{answers.name}: {labels.read(answers, means.names).labelled} pixels")
+    if known is None:
+        findings.append("class names are not known: edit [classes] in dataset.toml")
+    text = template.folders(
+        root=start,
+        size=size_for(train.sizes),
+        train=_written(root, train, answers),
+        val=None if val is None else _written(root, val, None),
+        meaning=means,
+    )
+    unusable = sum(len(one.values.unfit) + one.sizes.broken for one in (train, val) if one)
+    can_train = answers is not None or train.values.usable > 0
+    return Detection(text, findings, found.train.images, unusable, can_train)
+
+
+def _nothing(root: Path) -> BadDataset:
+    for name in ("SegmentationClass", "masks", "ann"):
+        if (root / name).is_dir():
+            return BadDataset(
+                f"{root} has no folder of images beside {name}/",
+                remedy="put the images into images/, or export them with the annotations",
+            )
+    try:
+        inner = next((name for name in Folder(root).names() if "/" in name), None)
+    except BadPool as error:
+        return BadDataset(str(error), remedy=error.remedy)
+    layouts_known = "; ".join(layout.title for layout in layouts.KNOWN.values())
+    there = "" if inner is None else f" of a name that is known; there is {inner}"
+    return BadDataset(
+        f"{root} has no folder of images{there}",
+        remedy=f"expected {', '.join(arrangement.IMAGES)}, or one of: {layouts_known}",
+    )
+
+
+def _seen(part: Part, *, needs_masks: bool) -> _Seen:
+    names = _names(part)
+    pattern, masks = mask_name.PATTERN, part.masks
+    if part.masks is not None:
+        guessed = mask_name.guess(names, part.masks, mixed=part.is_mixed)
+        if guessed is None and not part.is_mixed and needs_masks:
+            raise _unmatched(part, names)
+        masks = None if guessed is None else part.masks
+        pattern = guessed or pattern
+    if masks is not None and mask_name.of(pattern)(names[0]).lower().endswith(_JPEG):
+        raise BadDataset(
+            f"the masks in {masks} are JPEG files, whose values are not exact",
+            remedy="store masks as PNG",
+        )
+    if part.is_mixed and masks is not None:
+        names = mask_name.without_masks(names, pattern)
+    if part.list is not None:
+        names = listed(part.list, names)
+    first = names[: survey.LOOKED_AT]
+    split = Split(images=_index(part, first), masks=masks, mask_name=mask_name.of(pattern))
+    sizes = survey.sizes(split.images)
+    values = _NO_MASKS if masks is None else survey.mask_values(split)
+    return _Seen(
+        part=part, count=len(names), split=split, pattern=pattern, sizes=sizes, values=values
+    )
+
+
+def _names(part: Part) -> Sequence[str]:
+    """Of all images; of a folder without a look at the files: there may be a million."""
+    names = list(Folder(part.images).names())
+    if names:
+        return names
+    try:
+        return list_pool(part.images).names
+    except BadPool as error:
+        raise BadDataset(str(error), remedy=error.remedy) from error
+
+
+def _index(part: Part, names: Sequence[str]) -> Index:
+    folder = named(part.images, names)
+    there = any((part.images / name).exists() for name in names)
+    return folder if there else list_pool(part.images).only(names)
+
+
+def _unmatched(part: Part, names: Sequence[str]) -> BadDataset:
+    assert part.masks is not None
+    there = sorted(path.name for path in part.masks.iterdir() if not path.name.startswith("."))
+    held = f"it holds {there[0]} and others" if there else "it is empty"
+    if there and all(name.endswith(".json") for name in there):
+        return BadDataset(
+            f"{part.masks} holds JSON files, and no masks",
+            remedy="export masks with the annotation tool: a PNG of class indices for each image",
+        )
+    return BadDataset(
+        f"no file in {part.masks} has a name like that of an image, such as {names[0]}; {held}",
+        remedy="call the mask of an image as the image, with .png, or with the same word before or "
+        "behind it",
+    )
+
+
+def _places(root: Path, found: Arrangement) -> Iterator[Path]:
+    """Where a file may name the classes: at the top, beside the images, and in between."""
+    folders = [root]
+    for inner in (found.train.images, found.train.masks):
+        if inner is not None:
+            between = [inner, *inner.parents]
+            folders += [one for one in between if one != root and one.is_relative_to(root)]
+    yield from dict.fromkeys(folders)
+
+
+def _of_answers(path: Path | None) -> Legend | None:
+    """The classes that labels name."""
+    if path is None:
+        return None
+    if path.suffix == store.SUFFIX:
+        return Legend(path=path, names=store.classes_of(path))
+    words = dict.fromkeys(row["label"].strip() for row, _ in csv_file.rows(path))
+    names = tuple(sorted(word for word in words if word and not word.isdigit()))
+    return Legend(path=path, names=names) if len(names) > 1 else None
+
+
+def _meaning(train: _Seen, val: _Seen | None, known: Legend | None) -> Meaning:
+    values = train.values if val is None else train.values + val.values
+    try:
+        means = meaning.of(values, known)
+    except BadDataset as error:
+        raise BadDataset(f"{train.split.masks}: {error}", remedy=error.remedy) from error
+    if means.values is not None or values.colours or (known is not None and known.colours):
+        return means
+    own = survey.palette(train.split, len(means.names))
+    return means if own is None else replace(means, colours=tuple(own))
+
+
+def _of_train(root: Path, train: _Seen, means: Meaning, answers: Path | None) -> list[str]:
+    """Of the images and the masks that are learned from."""
+    lines, split = [_counted(root, train)], train.split
+    if split.masks is None:
+        if answers is None:
+            lines.append("no masks: labels must come from a CSV")
+        return lines
+    if train.part.is_mixed:
+        lines.append(f"masks lie among them: {train.pattern}; other commands take them for images")
+    else:
+        lines.append(f"{_place(root, split.masks)}:")
+    if train.values.colours:
+        return lines + train.values.findings_of_colours(
+            dict(zip(means.colours, means.names, strict=True))
+        )
+    return lines + train.values.findings(means.names, means.ignore, means.ids)
+
+
+def _counted(root: Path, seen: _Seen) -> str:
+    return f"{_place(root, seen.part.images)}: {seen.count} images, {seen.sizes}"
+
+
+def _place(root: Path, path: Path) -> str:
+    return f"{path.relative_to(root).as_posix()}/"
+
+
+def _twice(train: _Seen, val: _Seen) -> list[str]:
+    """Images that train and measure: what is measured is too good then."""
+    known = {}
+    for name in train.split.images.names:
+        known[Path(name).name] = train.part.images / name
+    same = 0
+    for name in val.split.images.names:
+        other, path = known.get(Path(name).name), val.part.images / name
+        if other is None:
+            continue
+        try:
+            same += other == path or other.read_bytes() == path.read_bytes()
+        except OSError:
+            continue
+    line = f"{same} images of the validation are also learned from: what is measured is too good"
+    return [line] if same else []
+
+
+def _written(root: Path, seen: _Seen, answers: Path | None) -> str:
+    return template.split(
+        root,
+        images=seen.part.images,
+        masks=seen.split.masks,
+        pattern=seen.pattern,
+        names=seen.part.list,
+        labels=answers,
+    )
