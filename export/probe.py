@@ -13,7 +13,7 @@ from onnx import ModelProto, TensorProto, helper
 from export.foreign import Foreign
 from export.head import Head
 from scorer.errors import CannotGraft, MissingDependency
-from scorer.images.preprocessing import Preprocessing
+from scorer.images.preprocessing import LUMA, Preprocessing
 
 Array = npt.NDArray[Any]
 
@@ -61,10 +61,15 @@ class Probe:
     def _prepared(self, image: npt.NDArray[np.uint8]) -> Array:
         """Said once more than in the graph, and in other words: the graph is compared with it."""
         given = self.preprocessing
-        pixels: Array = image if given.channels == "rgb" else image[..., ::-1]
-        if self.kind != TensorProto.UINT8:
-            mean, std = np.array(given.mean, np.float32), np.array(given.std, np.float32)
-            pixels = (pixels.astype(np.float32) - mean) / std
+        pixels: Array = image[..., ::-1] if given.channels == "bgr" else image
+        if given.channels == "grey":
+            pixels = np.average(image, axis=2, weights=LUMA)[..., None]
+        if self.kind == TensorProto.UINT8:
+            pixels = np.rint(pixels)
+        else:
+            count = pixels.shape[2]
+            mean = np.array(given.mean[:count], np.float32)
+            pixels = (pixels.astype(np.float32) - mean) / np.array(given.std[:count], np.float32)
         if self.layout == "nchw":
             pixels = pixels.transpose(2, 0, 1)
         return np.ascontiguousarray(pixels[None].astype(helper.tensor_dtype_to_np_dtype(self.kind)))

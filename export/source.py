@@ -36,8 +36,12 @@ class Source:
     def preprocessing(self, foreign: Foreign) -> Preprocessing:
         """What is done to an image before the network sees it."""
         by_itself = foreign.kind == TensorProto.UINT8
-        mean, std, channels = PRESETS[self.preset or ("raw" if by_itself else "imagenet")]
-        if self.channels not in (None, channels):
+        grey = self._grey(foreign)
+        default = "raw" if by_itself else "unit" if grey else "imagenet"
+        mean, std, channels = PRESETS[self.preset or default]
+        if grey:
+            channels = "grey"
+        elif self.channels not in (None, channels):
             mean, std = mean[::-1], std[::-1]  # in the network's own order
         if self.mean == (0, 0, 0) and self.std == (1, 1, 1):
             raise BadInput(
@@ -61,6 +65,23 @@ class Source:
                 remedy="leave --preset, --mean and --std away",
             )
         return found
+
+    def _grey(self, foreign: Foreign) -> bool:
+        """Whether the network takes grey images; raises CannotGraft where options say otherwise."""
+        grey = foreign.channels == 1
+        if self.channels is not None and grey != (self.channels == "grey"):
+            raise CannotGraft(
+                f"--channels {self.channels}: {self.path} takes images of {foreign.channels} "
+                f"channel{'' if grey else 's'}",
+                remedy="leave --channels away",
+            )
+        if grey and len(set(PRESETS[self.preset or "unit"][0])) > 1 and not (self.mean and self.std):
+            raise CannotGraft(
+                f"--preset {self.preset} has a mean for each of three colours; {self.path} takes "
+                "grey images",
+                remedy="choose --preset unit, half or raw, or give --mean and --std one number each",
+            )
+        return grey
 
 
 def open_network(source: Source, size: tuple[int, int] | None) -> tuple[ForeignNetwork, Card, str]:
