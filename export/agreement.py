@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from export.head import Head
 from export.nodes import called
+from export.border import Border
 from export.probe import Array
+from export.readings import of_scores
 from scorer.errors import CannotGraft
 from trainer.graph.dropout import FeatureDropout, masks, widen
 from trainer.network import LEAST_CORRELATION, correlation, upsample
@@ -29,6 +31,7 @@ def agree(
     features: Float[Tensor, "1 K h w"],
     scores: Float[Tensor, "1 _ h w"],
     seen: Mapping[str, Array],
+    border: Border | None,
 ) -> float | None:
     """Compare classifier(features) with the network's own scores, at its classifier and enlarged,
     before softmax or ArgMax; raises CannotGraft where they differ.
@@ -51,11 +54,12 @@ def agree(
         )
     _check_crops(head, seen)
     _check_enlarged(head, logits, seen)
-    expected = _labels(head, seen[head.output])
+    expected = _labels(head, seen[head.output], border)
     if expected is None:
         return None
-    full = upsample(logits, expected.shape, align_corners=head.align_corners)
-    share = float((full[0].argmax(dim=0).numpy() == expected).mean())
+    share = max(
+        float((_classes(head, logits, one.shape) == one).mean()) for one in (expected, expected.T)
+    )
     if share < (_LEAST_IF_REPLACED if head.replaced else _LEAST):
         raise _changed(head, f"changes the class of {1 - share:.0%} of the pixels of a test image")
     return share
@@ -82,15 +86,33 @@ def check_dropout(
 
 def _check_crops(head: Head, seen: Mapping[str, Array]) -> None:
     before = head.classifier.logits
+    late = {node.output[0] for node in head.behind_ending}
     for node in head.behind:
-        if node.op_type in ("Slice", "Pad") and seen[before].shape != seen[node.output[0]].shape:
+        old, new = seen[before].shape, seen[node.output[0]].shape
+        loses = node.op_type in ("Slice", "Pad", "Gather") and _sides(old) != _sides(new)
+        if loses and not (node.output[0] in late and _fewer_classes(head, old, new)):
             raise CannotGraft(
                 f"{called(node)} behind the classifier makes {_sizes(seen[node.output[0]])} of "
                 f"{_sizes(seen[before])}: pixels or classes would be lost or moved",
-                remedy="expected nothing but enlarging, softmax and argmax; a crop or a pad is "
-                "gone at a --size that the network need not pad",
+                remedy="expected nothing but enlarging, softmax and argmax, and the choice of a "
+                "class behind softmax; a crop or a pad is gone at a --size that the network need "
+                "not pad",
             )
         before = node.output[0]
+
+
+def _sides(shape: tuple[int, ...]) -> list[int]:
+    return [side for side in shape if side > 1]
+
+
+def _fewer_classes(head: Head, old: tuple[int, ...], new: tuple[int, ...]) -> bool:
+    """Whether just the axis of the classes has become shorter, or is gone."""
+    classes = head.classifier.classes
+    return any(
+        side == classes and _sides(old[:axis] + (kept,) + old[axis + 1 :]) == _sides(new)
+        for axis, side in enumerate(old)
+        for kept in range(1, classes)
+    )
 
 
 def _check_enlarged(
@@ -98,7 +120,7 @@ def _check_enlarged(
 ) -> None:
     """The scores that reach softmax, ArgMax or the output are those of the classifier, enlarged."""
     own = logits[:, -head.classifier.classes :]
-    readings = list(_readings(seen[head.before_ending], own))
+    readings = list(of_scores(seen[head.before_ending], own.shape[1], own.shape[2:]))
     if not readings:
         raise _changed(
             head,
@@ -126,23 +148,6 @@ def _most(head: Head, seen: Mapping[str, Array]) -> float:
     return _LARGEST_ERROR if single else _LARGEST_ERROR_IN_HALF
 
 
-def _readings(values: Array, own: Float[Tensor, "1 C h w"]) -> Iterator[Float[Tensor, "C H W"]]:
-    """The ways in which an array can be read as scores of these classes."""
-    classes, *sides = own.shape[1:]
-    found = torch.from_numpy(values.astype(np.float32))
-    if found.ndim == 3 and classes == 1:
-        yield found
-    elif found.ndim == 3:  # tokens
-        for axis in (1, 2):
-            tokens = found.movedim(axis, 1)
-            if tokens.shape[1:] == (classes, math.prod(sides)):
-                yield tokens[0].unflatten(1, tuple(sides))
-    elif found.ndim == 4:
-        for axis in (1, 3):
-            if found.shape[axis] == classes:
-                yield found.movedim(axis, 1)[0]
-
-
 def _relative(own: Tensor, expected: Tensor) -> float:
     return float((own - expected).abs().max() / expected.abs().max().clamp(min=1e-6))
 
@@ -159,6 +164,11 @@ def _sizes(values: Array) -> str:
     return "x".join(map(str, values.shape))
 
 
+def _classes(head: Head, logits: Float[Tensor, "1 C h w"], size: tuple[int, ...]) -> Array:
+    full = upsample(logits, (size[0], size[1]), align_corners=head.align_corners)
+    return np.asarray(full[0].argmax(dim=0).numpy())
+
+
 def _error(head: Head, logits: Float[Tensor, "1 C h w"], scores: Float[Tensor, "1 _ h w"]) -> float:
     scale, shift = (torch.from_numpy(v)[:, None, None] for v in (head.scale, head.shift))
     expected = scores * scale + shift
@@ -168,18 +178,14 @@ def _error(head: Head, logits: Float[Tensor, "1 C h w"], scores: Float[Tensor, "
     return _relative(own, expected)
 
 
-def _labels(head: Head, output: Array) -> npt.NDArray[np.int64] | None:
+def _labels(head: Head, output: Array, border: Border | None) -> npt.NDArray[np.int64] | None:
     """The map of classes [H, W] that the network's output says; None where it is no such map."""
     flat = np.squeeze(output)
     classes = head.classifier.classes
+    if border is not None:
+        return border.labels(flat, classes)
     if head.ends_with("ArgMax"):
         return flat.astype(np.int64) if flat.ndim == 2 else None
-    if classes == 1:
-        border = 0.5 if head.ends_with("Sigmoid") else 0.0
-        return (flat > border).astype(np.int64) if flat.ndim == 2 else None
-    if flat.ndim != 3 or classes not in (flat.shape[0], flat.shape[2]):
-        return None
-    if flat.shape[0] == flat.shape[2]:
-        return None  # either could be the classes; their scores have been compared
-    axis = 0 if flat.shape[0] == classes else 2
-    return np.asarray(flat.argmax(axis), np.int64)
+    if flat.ndim != 3 or [*flat.shape].count(classes) != 1:
+        return None  # any of them could be the classes; their scores have been compared
+    return np.asarray(flat.argmax(flat.shape.index(classes)), np.int64)

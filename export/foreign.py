@@ -135,19 +135,6 @@ def _layout(
     axes = {"nchw": sides[1] if sides[1] > 0 else _read_by_convolution(model, image), "nhwc": sides[3]}
     known = {name: side for name, side in axes.items() if side in _CHANNELS}
     shape = "x".join(str(side or "?") for side in sides)
-    if wanted is not None:
-        if axes[wanted] > 0 and wanted not in known:
-            raise CannotGraft(
-                f"{path}: its input is {shape}, which is not {wanted}: supported are images of "
-                "three colours and of grey",
-                remedy="leave --layout away",
-            )
-        return wanted, known.get(wanted, 3)
-    # An axis of length 3 before one of length 1: the other may be a side that is not fixed.
-    for count in _CHANNELS:
-        found = [name for name, side in known.items() if side == count]
-        if len(found) == 1:
-            return found[0], count
     if not known and (others := [side for side in axes.values() if 0 < side <= _MOST_CHANNELS]):
         raise CannotGraft(
             f"{path} takes images of {min(others)} channels ({shape}); supported are three colours "
@@ -155,6 +142,17 @@ def _layout(
             remedy="give a network of three channels or one: what others hold, such as depth or "
             "infrared, the files of a pool do not",
         )
+    if wanted is not None:
+        if axes[wanted] > 0 and wanted not in known:
+            raise CannotGraft(
+                f"{path}: its input is {shape}, which is not {wanted}", remedy="leave --layout away"
+            )
+        return wanted, known.get(wanted, 3)
+    # An axis of length 3 before one of length 1: the other may be a side that is not fixed.
+    for count in _CHANNELS:
+        found = [name for name, side in known.items() if side == count]
+        if len(found) == 1:
+            return found[0], count
     raise CannotGraft(
         f"{path}: its input is {shape}, which axis are the channels?",
         remedy="say it with --layout nchw or --layout nhwc",

@@ -11,7 +11,9 @@ from jaxtyping import Float, UInt8
 from onnx import ModelProto
 from torch import Tensor, nn
 
+from export import border
 from export.agreement import agree, check_dropout
+from export.branches import decided
 from export.cut import cut
 from export.foreign import Foreign
 from export.head import Head, find
@@ -20,6 +22,7 @@ from export.probe import Array, Probe
 from scorer.errors import CannotGraft
 from scorer.images.preprocessing import Preprocessing
 from trainer.graph.dropout import FeatureDropout
+from trainer.graph.subpixel import SubpixelConv2d
 
 
 class ForeignNetwork(nn.Module):
@@ -39,15 +42,18 @@ class ForeignNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.foreign, self.preprocessing, self.grid = foreign, preprocessing, grid
-        self.model = foreign.sized(grid)
+        self.model = decided(foreign.sized(grid), foreign.image.name)
         self.head: Head = find(self.model, output)
         self.dropout = FeatureDropout(rate)
-        self.classifier = _as_convolution(self.head)
         self.probe = Probe(foreign, self.model, self.head, preprocessing, grid)
+        self.border = border.find(self.head, self.probe)
+        if self.border is not None:
+            self.head = self.border.applied(self.head)
+        self.classifier = _as_convolution(self.head)
         seen, names = self.probe.seen, self.head.classifier
         scores = self._as_grid(torch.from_numpy(seen[names.logits].astype(np.float32)))
         features = self._features(seen)
-        self.kept = agree(self.head, self.classifier, features, scores, seen)
+        self.kept = agree(self.head, self.classifier, features, scores, seen, self.border)
         check_dropout(self.head, self.classifier, self.dropout, features)
 
     @property
@@ -67,7 +73,7 @@ class ForeignNetwork(nn.Module):
     @property
     def classes(self) -> int:
         """How many the network tells apart."""
-        return self.classifier.out_channels
+        return max(2, self.head.classifier.classes)
 
     def features(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B K h w"]:
         """What the classifier reads, as the file itself computes it."""
@@ -153,13 +159,15 @@ def _as_convolution(head: Head) -> nn.Conv2d:
     if found.classes == 1:
         weight = torch.cat((torch.zeros_like(weight), weight))
         bias = torch.cat((torch.zeros_like(bias), bias))
-    layer = nn.Conv2d(
+    kind, more = (SubpixelConv2d, {"factor": found.side}) if found.side > 1 else (nn.Conv2d, {})
+    layer: nn.Conv2d = kind(
         weight.shape[1],
         len(weight),
-        kernel_size=tuple(weight.shape[2:]),  # type: ignore[arg-type]
-        stride=found.strides,  # type: ignore[arg-type]
-        padding=0 if found.uneven else found.pads[:2],  # type: ignore[arg-type]
-        dilation=found.dilations,  # type: ignore[arg-type]
+        kernel_size=tuple(weight.shape[2:]),
+        stride=found.strides,
+        padding=0 if found.uneven else found.pads[:2],
+        dilation=found.dilations,
+        **more,
     ).requires_grad_(False)
     layer.weight.copy_(weight)
     layer.bias.copy_(bias)  # type: ignore[union-attr]

@@ -1,5 +1,6 @@
 """Somebody's network as it is, in ONNX Runtime, with what happens inside for all to see."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from onnx import ModelProto, TensorProto, helper
 
+from export import nodes
 from export.foreign import Foreign
 from export.head import Head
 from scorer.errors import CannotGraft, MissingDependency
@@ -38,7 +40,8 @@ class Probe:
         found = head.classifier
         behind = (node.output[0] for node in head.behind)
         self.names = list(dict.fromkeys([*found.features, found.logits, *behind, head.output]))
-        self._session = self._open(model)
+        self._model = model
+        self._session = self._open(model, self.names)
 
     def run(self, image: npt.NDArray[np.uint8]) -> dict[str, Array]:
         """The tensors for an image [H, W, 3], by name."""
@@ -58,6 +61,32 @@ class Probe:
         noise = rng.normal(0, 0.1, (*self.grid, 3))
         return self.run((255 * np.clip(smooth + noise, 0, 1)).astype(np.uint8))
 
+    def behind(self, given: str, wanted: str) -> Callable[[Array], Array]:
+        """What the network makes of other values of the tensor `given`: the tensor `wanted`."""
+        part = ModelProto()
+        part.CopyFrom(self._model)
+        own = [node for node in part.graph.node if given not in node.output]
+        del part.graph.node[:], part.graph.output[:]
+        part.graph.node.extend(own)
+        like = self.seen[given]
+        kind = helper.np_dtype_to_tensor_dtype(like.dtype)
+        part.graph.input.append(helper.make_tensor_value_info(given, kind, like.shape))
+        part.graph.output.append(onnx.ValueInfoProto(name=wanted))
+        nodes.keep_only(part.graph, [wanted])
+        needed = nodes.leaves(part.graph, [wanted])
+        kept = [entry for entry in part.graph.input if entry.name in needed]
+        del part.graph.input[:]
+        part.graph.input.extend(kept)
+        session = self._open(part, [wanted])
+        image = np.zeros((*self.grid, 3), np.uint8)
+        fixed = {self.input: self._prepared(image)} if self.input in needed else {}
+
+        def run(values: Array) -> Array:
+            found: Array = session.run([wanted], fixed | {given: values.astype(like.dtype)})[0]
+            return found
+
+        return run
+
     def _prepared(self, image: npt.NDArray[np.uint8]) -> Array:
         """Said once more than in the graph, and in other words: the graph is compared with it."""
         given = self.preprocessing
@@ -74,7 +103,7 @@ class Probe:
             pixels = pixels.transpose(2, 0, 1)
         return np.ascontiguousarray(pixels[None].astype(helper.tensor_dtype_to_np_dtype(self.kind)))
 
-    def _open(self, model: ModelProto) -> Any:
+    def _open(self, model: ModelProto, names: list[str]) -> Any:
         try:
             import onnxruntime as ort  # noqa: PLC0415
         except ImportError as error:
@@ -86,7 +115,7 @@ class Probe:
         watched.CopyFrom(model)
         there = {entry.name for entry in model.graph.output}
         watched.graph.output.extend(
-            onnx.ValueInfoProto(name=name) for name in self.names if name not in there
+            onnx.ValueInfoProto(name=name) for name in names if name not in there
         )
         options = ort.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised
