@@ -20,6 +20,7 @@ from trainer.network import LEAST_CORRELATION, correlation, upsample
 
 # Largest error of scores, relative to the largest: of networks in float32, and in less.
 _LARGEST_ERROR, _LARGEST_ERROR_IN_HALF = 1e-3, 2e-2
+_LARGEST_SCORE = 1e4  # nats
 # Share of the pixels of a test image that must keep the class that the whole network gives them.
 _LEAST, _LEAST_IF_REPLACED = 0.98, 0.6
 
@@ -40,6 +41,7 @@ def agree(
     output is no map of them.
     """
     logits = classifier(features)
+    _check_range(head, features, logits)
     error = _error(head, logits, scores)
     if not error <= _most(head, seen):
         raise CannotGraft(
@@ -82,6 +84,29 @@ def check_dropout(
             "image: dropout there would have no effect",
             remedy="is the network trained, and --preset the way its images are prepared?",
         )
+
+
+def _check_range(
+    head: Head, features: Float[Tensor, "1 K h w"], logits: Float[Tensor, "1 C h w"]
+) -> None:
+    """Scores of a test image must be numbers, of which float32 keeps thousandths of a nat."""
+    if not np.isfinite(head.classifier.weight).all() or not np.isfinite(head.classifier.bias).all():
+        raise CannotGraft(
+            f"the classifier {head.classifier.logits!r} has weights that are no finite numbers",
+            remedy="its training has failed, or the file is damaged: use an earlier state of it",
+        )
+    largest = float(logits.abs().max())  # NaN if any is
+    if largest <= _LARGEST_SCORE:
+        return
+    what = f"class scores of up to {largest:.1g}" if math.isfinite(largest) else "scores that overflow"
+    if not bool(features.isfinite().all()):
+        what = "features that are no finite numbers"
+    raise CannotGraft(
+        f"an ordinary image gives {what} in {head.classifier.logits!r}: such a network is certain "
+        "of everything, or of nothing",
+        remedy="most likely its images are prepared in another way than in its training: choose "
+        "--preset, or --mean and --std, of its training",
+    )
 
 
 def _check_crops(head: Head, seen: Mapping[str, Array]) -> None:

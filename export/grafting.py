@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
@@ -18,6 +19,7 @@ from export.cut import cut
 from export.foreign import Foreign
 from export.head import Head, find
 from export.nodes import called
+from export.position import elsewhere, looks
 from export.probe import Array, Probe
 from scorer.errors import CannotGraft
 from scorer.images.preprocessing import Preprocessing
@@ -55,6 +57,7 @@ class ForeignNetwork(nn.Module):
         features = self._features(seen)
         self.kept = agree(self.head, self.classifier, features, scores, seen, self.border)
         check_dropout(self.head, self.classifier, self.dropout, features)
+        self._check_position()
 
     @property
     def sha256(self) -> str:
@@ -107,6 +110,21 @@ class ForeignNetwork(nn.Module):
         return lines + [
             f"{called(node)} is replaced by bilinear enlarging" for node in self.head.replaced
         ]
+
+    @torch.inference_mode()
+    def _check_position(self) -> None:
+        """Raise CannotGraft where the scores are not those of the whole image."""
+
+        def see(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+            scores: Float[Tensor, "C h w"] = self.classifier(self._features(self.probe.run(image)))[0]
+            return scores.numpy()
+
+        size = see(self.probe.image).shape[1:]
+        if wrong := elsewhere(looks(self.probe.image, see), (size[0], size[1])):
+            raise CannotGraft(
+                f"{self.foreign.path} does not score the whole image: {wrong}",
+                remedy="export it with zeros around its convolutions (padding), and without a crop",
+            )
 
     def _features(self, found: dict[str, Array]) -> Float[Tensor, "1 K h w"]:
         names = self.head.classifier.features

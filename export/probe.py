@@ -54,12 +54,17 @@ class Probe:
 
     @cached_property
     def seen(self) -> dict[str, Array]:
-        """What the network makes of a test image: blurred and fine noise."""
+        """What the network makes of the test image."""
+        return self.run(self.image)
+
+    @cached_property
+    def image(self) -> npt.NDArray[np.uint8]:
+        """A test image [H, W, 3]: blurred and fine noise."""
         rng = np.random.default_rng(0)
         coarse = torch.from_numpy(rng.random((1, 3, 9, 11), np.float32))
         smooth = F.interpolate(coarse, self.grid, mode="bicubic")[0].permute(1, 2, 0).numpy()
         noise = rng.normal(0, 0.1, (*self.grid, 3))
-        return self.run((255 * np.clip(smooth + noise, 0, 1)).astype(np.uint8))
+        return (255 * np.clip(smooth + noise, 0, 1)).astype(np.uint8)
 
     def behind(self, given: str, wanted: str) -> Callable[[Array], Array]:
         """What the network makes of other values of the tensor `given`: the tensor `wanted`."""
