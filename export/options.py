@@ -89,8 +89,8 @@ _OPTIONS = (
     click.option(
         "--classes",
         type=options.FILE,
-        help="File with the class names: one name per line, or JSON, such as a config.json "
-        "with id2label.",
+        help="File with the class names: one name per line, also with colours as name,r,g,b, or "
+        "JSON, such as a config.json with id2label.",
     ),
     click.option(
         "--dropout",

@@ -54,12 +54,16 @@ class Look:
         return max(_CELLS * self.cell, _PARTS * self.extent)
 
 
-def looks(image: Image, see: Callable[[Image], Map]) -> tuple[Look, Look]:
+def looks(
+    image: Image, see: Callable[[Image], Map], features: tuple[int, int] | None = None
+) -> tuple[Look, Look]:
     """Rows and columns of what `see` makes of an image [H, W, 3]: a map [h, w] or maps [C, h, w],
-    stretched over the image.
+    stretched over the image. features: the size of what is enlarged to it; None: nothing is.
     """
     before = _maps(see(image))
-    return _look(image, before, see, 0), _look(image, before, see, 1)
+    size = features or (before.shape[1], before.shape[2])
+    rows, columns = (_look(image, before, see, axis, size[axis]) for axis in (0, 1))
+    return rows, columns
 
 
 def elsewhere(of_axes: tuple[Look, Look], size: tuple[int, int]) -> str:
@@ -89,10 +93,14 @@ def _maps(values: Map) -> npt.NDArray[np.float64]:
 
 
 def _look(
-    image: Image, before: npt.NDArray[np.float64], see: Callable[[Image], Map], axis: int
+    image: Image,
+    before: npt.NDArray[np.float64],
+    see: Callable[[Image], Map],
+    axis: int,
+    features: int,
 ) -> Look:
     side, places = image.shape[axis], before.shape[axis + 1]
-    cell = side / places
+    cell = side / min(features, places)
     thick = max(2, round(max(_THINNEST * side, cell)))
     off, extents = [], []
     for part in _PLACES:
@@ -105,7 +113,7 @@ def _look(
         weight = np.clip(height - _LEAST * height.max(), 0, None)
         if not weight.any():
             return Look(side, cell, (0.0, 0.0), None)
-        centre = np.average((np.arange(places) + 0.5) * cell, weights=weight)
+        centre = np.average((np.arange(places) + 0.5) * (side / places), weights=weight)
         off.append(float(centre - start - thick / 2))
         extents.append(float((weight > 0).mean()))
     extent = None if max(extents) > _MOST else max(extents) * side

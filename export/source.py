@@ -100,13 +100,13 @@ def open_network(source: Source, size: tuple[int, int] | None) -> tuple[ForeignN
         rate=source.dropout,
         output=source.output,
     )
-    names, origin = named(network.classes, foreign.metadata, source.classes)
+    names, origin, colours = named(network.classes, foreign.metadata, source.classes)
     card = Card(
         network=source.path.name,
         dropout=source.dropout,
         dropout_kind="channel",
         classes=names,
-        colours=default_colours(len(names)),
+        colours=colours or default_colours(len(names)),
         height=grid[0],
         width=grid[1],
         pretrained="",
