@@ -55,7 +55,7 @@ def agree(
             remedy="expected class scores [batch, classes, height, width] or a map of labels",
         )
     _check_crops(head, seen)
-    _check_enlarged(head, logits, seen)
+    _check_enlarged(head, logits, seen, border)
     expected = _labels(head, seen[head.output], border)
     if expected is None:
         return None
@@ -141,10 +141,14 @@ def _fewer_classes(head: Head, old: tuple[int, ...], new: tuple[int, ...]) -> bo
 
 
 def _check_enlarged(
-    head: Head, logits: Float[Tensor, "1 C h w"], seen: Mapping[str, Array]
+    head: Head,
+    logits: Float[Tensor, "1 C h w"],
+    seen: Mapping[str, Array],
+    border: Border | None,
 ) -> None:
     """The scores that reach softmax, ArgMax or the output are those of the classifier, enlarged."""
     own = logits[:, -head.classifier.classes :]
+    own = own if border is None else border.undone(own)
     readings = list(of_scores(seen[head.before_ending], own.shape[1], own.shape[2:]))
     if not readings:
         raise _changed(

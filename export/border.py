@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from export.classifier import Classifier
 from export.head import Head
@@ -40,6 +43,12 @@ class Border:
             return head.weighed(np.ones(2, np.float32), np.array([0, -self.score], np.float32))
         sign = np.float32(1 if self.rising else -1)
         return head.weighed(np.array([sign]), np.array([-sign * self.score], np.float32))
+
+    def undone(self, scores: Float[Tensor, "1 C h w"]) -> Float[Tensor, "1 C h w"]:
+        """What `applied` has made of the network's own scores, back again."""
+        if scores.shape[1] == 1:
+            return (1 if self.rising else -1) * scores + self.score
+        return scores + torch.tensor([0, self.score])[:, None, None]
 
     def labels(self, output: Array, classes: int) -> npt.NDArray[np.int64]:
         """The second class as 1; `classes`: how many scores the network has."""

@@ -13,7 +13,7 @@ from scorer.errors import CannotGraft
 
 OLDEST_OPSET = 18  # the scoring tail's; older files are converted
 _CHANNELS = (3, 1)
-_MOST_CHANNELS = 32  # a longer axis is a side of the image
+_MOST_CHANNELS = 16  # a longer axis is a side of the image
 _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
 
 

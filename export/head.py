@@ -153,7 +153,7 @@ def _walk(model: ModelProto, output: str) -> Head:
             scale, shift, name = one, zero, source
         elif (gain := spelled.enlarging(node, constants)) is not None:
             name, scale = node.input[0], scale * np.float32(gain)
-        elif node.op_type in _MOVES:
+        elif node.op_type in _MOVES and not spelled.depth_to_space(node, made_by, constants):
             name = node.input[0]
         else:
             found = linear.find(name, made_by, constants, output)

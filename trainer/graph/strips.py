@@ -134,7 +134,7 @@ def _apart(
         yield from block
         return
     for few in block:
-        yield lowered(few.unflatten(2, (-1, side**2)).transpose(3, 4).flatten(3))
+        yield lowered(few.unflatten(2, (-1, side**2)).transpose(3, 4)).flatten(3)
 
 
 def _corners(
