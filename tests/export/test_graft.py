@@ -129,8 +129,9 @@ def probabilities(
         weight, bias = (np.concatenate((np.zeros_like(v), v)) for v in (weight, bias))
     keep = masks(PASSES, len(features), RATE, 0).double().numpy()
     return oracle.probabilities(
-        features, weight, bias, keep, RATE, *size, align_corners=align_corners
-    )
+        features, weight, bias, keep, RATE, *size, align_corners=align_corners,
+        classify=exported.classify or oracle._classify,
+    )  # fmt: skip
 
 
 def read_by(model: ModelProto, weight: np.ndarray) -> str:
