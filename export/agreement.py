@@ -1,7 +1,7 @@
 """Proof that a classifier was understood: its scores against those of the network as a whole."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from export.border import Border
 from export.head import Head
 from export.nodes import called
-from export.border import Border
 from export.probe import Array
 from export.readings import of_scores
 from scorer.errors import CannotGraft
@@ -98,7 +98,9 @@ def _check_range(
     largest = float(logits.abs().max())  # NaN if any is
     if largest <= _LARGEST_SCORE:
         return
-    what = f"class scores of up to {largest:.1g}" if math.isfinite(largest) else "scores that overflow"
+    what = (
+        f"class scores of up to {largest:.1g}" if math.isfinite(largest) else "scores that overflow"
+    )
     if not bool(features.isfinite().all()):
         what = "features that are no finite numbers"
     raise CannotGraft(
@@ -134,7 +136,7 @@ def _fewer_classes(head: Head, old: tuple[int, ...], new: tuple[int, ...]) -> bo
     """Whether just the axis of the classes has become shorter, or is gone."""
     classes = head.classifier.classes
     return any(
-        side == classes and _sides(old[:axis] + (kept,) + old[axis + 1 :]) == _sides(new)
+        side == classes and _sides((*old[:axis], kept, *old[axis + 1 :])) == _sides(new)
         for axis, side in enumerate(old)
         for kept in range(1, classes)
     )
@@ -149,7 +151,7 @@ def _check_enlarged(
     """The scores that reach softmax, ArgMax or the output are those of the classifier, enlarged."""
     own = logits[:, -head.classifier.classes :]
     own = own if border is None else border.undone(own)
-    readings = list(of_scores(seen[head.before_ending], own.shape[1], own.shape[2:]))
+    readings = list(of_scores(seen[head.before_ending], own.shape[1], (own.shape[2], own.shape[3])))
     if not readings:
         raise _changed(
             head,

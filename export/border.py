@@ -124,7 +124,9 @@ def _answer(head: Head, probe: Probe) -> Answer:
     def answer(score: float) -> float:
         scores = np.zeros(found.classes)
         scores[-1] = score
-        own = ((scores - shift) / scale).reshape([-1 if i == axis else 1 for i in range(len(shape))])
+        own = ((scores - shift) / scale).reshape(
+            [-1 if i == axis else 1 for i in range(len(shape))]
+        )
         return float(np.median(run(np.broadcast_to(own, shape)).astype(np.float64)))
 
     return answer

@@ -39,7 +39,7 @@ def decided(model: ModelProto, image: str) -> ModelProto:
 
 def _batch(model: ModelProto, image: str) -> int:
     entry = next(one for one in model.graph.input if one.name == image)
-    return entry.type.tensor_type.shape.dim[0].dim_value
+    return int(entry.type.tensor_type.shape.dim[0].dim_value)
 
 
 def _conditions(model: ModelProto, image: str, batch: int) -> dict[str, bool]:
@@ -52,7 +52,9 @@ def _conditions(model: ModelProto, image: str, batch: int) -> dict[str, bool]:
     for output in sized.graph.output:
         output.type.tensor_type.ClearField("shape")
     inferred = shape_inference.infer_shapes(sized, data_prop=True)
-    shapes = {e.name: e.type.tensor_type for e in (*inferred.graph.value_info, *inferred.graph.input)}
+    shapes = {
+        e.name: e.type.tensor_type for e in (*inferred.graph.value_info, *inferred.graph.input)
+    }
     for node in sized.graph.node:
         if node.op_type == "Shape" and (known := _known(shapes.get(node.input[0]))):
             bounds = {attribute.name: attribute.i for attribute in node.attribute}

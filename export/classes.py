@@ -17,11 +17,14 @@ _COLOUR_FIRST = re.compile(rf"{_RGB}[\s,;]+(?P<name>[^,;\t]+)$")
 _HEADER = re.compile(r"\bname\b|\bclass\b|\blabel\b", re.IGNORECASE)
 _LARGEST = 4_000_000  # bytes; class names are a few kilobytes
 _BINARY = "background"
-_REMEDY = "one name per line, alone or with its colour as name,r,g,b, or JSON: a list, or a model's config.json with id2label"
+_REMEDY = (
+    "one name per line, alone or with its colour as name,r,g,b, or JSON: a list, or a model's "
+    "config.json with id2label"
+)
 
 
 class Named(NamedTuple):
-    """Names of classes, in words where they come from, and their colours where the file has them."""
+    """Names of classes, in words where they come from, and their colours where there are any."""
 
     names: tuple[str, ...]
     origin: str
@@ -74,9 +77,7 @@ def _read(path: Path) -> tuple[tuple[str, ...], tuple[Colour, ...]]:
     return _listed(content), ()
 
 
-def _coloured(
-    lines: list[str], path: Path
-) -> tuple[tuple[str, ...], tuple[Colour, ...]] | None:
+def _coloured(lines: list[str], path: Path) -> tuple[tuple[str, ...], tuple[Colour, ...]] | None:
     """Names and colours of lines such as road,128,64,128 or 128 64 128 road, with a header or
     without; None where no line is one. Raises BadInput where some are.
     """

@@ -138,9 +138,7 @@ def _transposed(node: NodeProto, constants: Constants) -> Classifier:
         )
     channels, classes, side = *weight.shape[:2], strides[0]
     reach = [max(abs(d) for _, _, d in of_axis) for of_axis in taps]
-    own = np.zeros(
-        (classes, side, side, channels, 2 * reach[0] + 1, 2 * reach[1] + 1), np.float32
-    )
+    own = np.zeros((classes, side, side, channels, 2 * reach[0] + 1, 2 * reach[1] + 1), np.float32)
     for row, down, dy in taps[0]:
         for col, across, dx in taps[1]:
             own[:, row, col, :, dy + reach[0], dx + reach[1]] = weight[:, :, down, across].T

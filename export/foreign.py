@@ -132,7 +132,10 @@ def _layout(
 ) -> tuple[str, int]:
     """The order of its axes, and how many channels an image has: three colours, or one of grey."""
     sides = [dim.dim_value for dim in image.type.tensor_type.shape.dim]
-    axes = {"nchw": sides[1] if sides[1] > 0 else _read_by_convolution(model, image), "nhwc": sides[3]}
+    axes = {
+        "nchw": sides[1] if sides[1] > 0 else _read_by_convolution(model, image),
+        "nhwc": sides[3],
+    }
     known = {name: side for name, side in axes.items() if side in _CHANNELS}
     shape = "x".join(str(side or "?") for side in sides)
     if not known and (others := [side for side in axes.values() if 0 < side <= _MOST_CHANNELS]):

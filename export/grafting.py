@@ -24,7 +24,7 @@ from export.probe import Array, Probe
 from scorer.errors import CannotGraft
 from scorer.images.preprocessing import Preprocessing
 from trainer.graph.dropout import FeatureDropout
-from trainer.graph.subpixel import SubpixelConv2d
+from trainer.graph.subpixel import layer
 
 
 class ForeignNetwork(nn.Module):
@@ -91,9 +91,11 @@ class ForeignNetwork(nn.Module):
         """What was found, in lines for people."""
         found, given = self.head.classifier, self.preprocessing
         kernel = "x".join(map(str, found.weight.shape[2:]))
+        behind = f", {found.side}x{found.side} pixels of each feature" if found.side > 1 else ""
         lines = [
             f"output {self.head.output!r}: {kernel} classifier of {found.weight.shape[1]} channels "
-            f"in {found.logits!r}, {self.classes} classes, images of {self.grid[0]}x{self.grid[1]}",
+            f"in {found.logits!r}{behind}, {self.classes} classes, images of "
+            f"{self.grid[0]}x{self.grid[1]}",
             f"images: {given.channels}, (pixel - mean) / std with mean {_short(given.mean)}, std "
             f"{_short(given.std)} of 255: is that how it was trained?",
         ]
@@ -105,6 +107,13 @@ class ForeignNetwork(nn.Module):
             lines.insert(1, f"not looked at: {', '.join(self.head.ignored)}; --output follows one")
         if found.classes == 1 and not self.head.ends_with("Sigmoid"):
             lines.append("one score per pixel: above 0 is taken as foreground")
+        if self.border is not None and self.border.score:
+            lines.append(
+                f"its threshold is a score of {self.border.score:.3g}, which is taken as the "
+                "border between the two classes"
+            )
+        if all(axis.extent is None for axis in self.looks):
+            lines.append("where its scores look cannot be told: each depends on the whole image")
         if self.head.softens_first:
             lines.append("it enlarges probabilities; the graph enlarges scores, and softens then")
         return lines + [
@@ -116,11 +125,14 @@ class ForeignNetwork(nn.Module):
         """Raise CannotGraft where the scores are not those of the whole image."""
 
         def see(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-            scores: Float[Tensor, "C h w"] = self.classifier(self._features(self.probe.run(image)))[0]
+            scores: Float[Tensor, "C h w"] = self.classifier(self._features(self.probe.run(image)))[
+                0
+            ]
             return scores.numpy()
 
         size = see(self.probe.image).shape[1:]
-        if wrong := elsewhere(looks(self.probe.image, see), (size[0], size[1])):
+        self.looks = looks(self.probe.image, see)
+        if wrong := elsewhere(self.looks, (size[0], size[1])):
             raise CannotGraft(
                 f"{self.foreign.path} does not score the whole image: {wrong}",
                 remedy="export it with zeros around its convolutions (padding), and without a crop",
@@ -177,19 +189,18 @@ def _as_convolution(head: Head) -> nn.Conv2d:
     if found.classes == 1:
         weight = torch.cat((torch.zeros_like(weight), weight))
         bias = torch.cat((torch.zeros_like(bias), bias))
-    kind, more = (SubpixelConv2d, {"factor": found.side}) if found.side > 1 else (nn.Conv2d, {})
-    layer: nn.Conv2d = kind(
+    made = layer(
         weight.shape[1],
         len(weight),
+        factor=found.side,
         kernel_size=tuple(weight.shape[2:]),
         stride=found.strides,
         padding=0 if found.uneven else found.pads[:2],
         dilation=found.dilations,
-        **more,
-    ).requires_grad_(False)
-    layer.weight.copy_(weight)
-    layer.bias.copy_(bias)  # type: ignore[union-attr]
-    return layer.eval()
+    )
+    made.weight.copy_(weight)
+    made.bias.copy_(bias)  # type: ignore[union-attr]
+    return made.eval()
 
 
 def _short(values: Sequence[float]) -> str:

@@ -22,8 +22,8 @@ _DECISIONS = frozenset(
     {"Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Where", "Round", "Floor", "Ceil"}
 )
 _EXPECTED = (
-    "expected a Conv, ConvTranspose, MatMul or Gemm with constant weights, behind it only constants "
-    "added or multiplied per class, DepthToSpace, "
+    "expected a Conv, ConvTranspose, MatMul or Gemm with constant weights, behind it only "
+    "constants added or multiplied per class, DepthToSpace, "
     f"{', '.join(sorted(_MOVES | _ENDINGS))}; of two classes also a threshold"
 )
 _PIXEL_CENTRES = ("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric")
@@ -195,10 +195,10 @@ def _judged(node: NodeProto, constants: Constants) -> str | None:
     """What an ending judges; None where it compares or mixes two activations."""
     constant = [constants.value(name) is not None for name in node.input if name]
     if node.op_type == "Where":
-        return node.input[0] if constant == [False, True, True] else None
+        return str(node.input[0]) if constant == [False, True, True] else None
     if len(constant) == 2 and node.op_type in _DECISIONS:
-        return node.input[constant.index(False)] if sum(constant) == 1 else None
-    return node.input[0]
+        return str(node.input[constant.index(False)]) if sum(constant) == 1 else None
+    return str(node.input[0])
 
 
 def _weighed_anew(node: NodeProto) -> CannotGraft:

@@ -12,9 +12,7 @@ from export.nodes import called
 from scorer.errors import CannotGraft
 
 
-def find(
-    name: str, made_by: dict[str, NodeProto], constants: Constants, output: str
-) -> Classifier:
+def find(name: str, made_by: dict[str, NodeProto], constants: Constants, output: str) -> Classifier:
     """The classifier that makes a tensor, or the sum of several."""
     node = producer(made_by, name, output)
     if node.op_type in classifier.KINDS:

@@ -29,7 +29,7 @@ class OfChannels(click.ParamType):  # type: ignore[type-arg]
             numbers = ()
         if len(numbers) not in (1, 3) or not all(-1e6 < number < 1e6 for number in numbers):
             self.fail(
-                f"{value!r}: write three numbers, such as 0.485,0.456,0.406, or one for all channels",
+                f"{value!r}: write three numbers, such as 0.485,0.456,0.406, or a single one",
                 param,
                 ctx,
             )

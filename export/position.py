@@ -24,8 +24,8 @@ _CELLS, _PARTS, _ASIDE = 1.5, 0.15, 1 / 8
 class Look:
     """Of one axis, in pixels of the image: how far the map's places of two strips are off.
 
-    side: of the image. cell: side of what one value of the map stands for. off: of the strip at a quarter, and of that
-    at three quarters; positive where the map shows it lower or further right. extent: how much of
+    side: of the image. cell: side of what one value of the map stands for. off: of the strip at a
+    quarter, and of that at three quarters; positive where the map shows it lower or further right. extent: how much of
     the map a strip changes, None where it is nearly all of it.
     """
 
@@ -41,8 +41,8 @@ class Look:
 
     @property
     def moved(self) -> bool:
-        """Whether both strips lie elsewhere in the map, on the same side. Strides with an odd kernel
-        move maps by half of them.
+        """Whether both strips lie elsewhere in the map, on the same side. Strides with an odd
+        kernel move maps by half of them.
         """
         most = max(self._tolerance, _ASIDE * self.side)
         return min(self.off) > most or max(self.off) < -most

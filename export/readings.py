@@ -14,7 +14,7 @@ from export.probe import Array
 def of_scores(
     values: Array, classes: int, sides: tuple[int, int]
 ) -> Iterator[Float[Tensor, "C H W"]]:
-    """As scores of so many classes, in any order of the axes, on a multiple of a grid of `sides`."""
+    """As scores of so many classes, in any order of the axes, on a multiple of a grid."""
     found = torch.from_numpy(values.astype(np.float32)).squeeze()
     if classes == 1:
         found = found[None]

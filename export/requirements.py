@@ -80,5 +80,3 @@ def _drops(node: NodeProto, constants: Constants) -> bool:
         return False
     training = constants.value(node.input[2])
     return training is None or bool(training.any())
-
-

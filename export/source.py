@@ -75,11 +75,15 @@ class Source:
                 f"channel{'' if grey else 's'}",
                 remedy="leave --channels away",
             )
-        if grey and len(set(PRESETS[self.preset or "unit"][0])) > 1 and not (self.mean and self.std):
+        if (
+            grey
+            and len(set(PRESETS[self.preset or "unit"][0])) > 1
+            and not (self.mean and self.std)
+        ):
             raise CannotGraft(
                 f"--preset {self.preset} has a mean for each of three colours; {self.path} takes "
                 "grey images",
-                remedy="choose --preset unit, half or raw, or give --mean and --std one number each",
+                remedy="choose --preset unit, half or raw, or give one number to --mean and --std",
             )
         return grey
 

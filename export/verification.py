@@ -219,7 +219,7 @@ def _in_place(network: Scorable, runtime: Runtime, photograph: npt.NDArray[np.ui
         found = runtime.run(image[None], nothing, noise, want_map=True).map
         assert found is not None
         # What lies below is confident, and mostly the floor's.
-        return np.maximum(found[0], SELECTABLE)
+        return np.asarray(np.maximum(found[0], SELECTABLE), np.float32)
 
     features = features_of(network, contract.grid)[1:]
     return not elsewhere(looks(photograph, see, features), contract.map)

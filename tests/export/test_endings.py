@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import oracle
+import PIL.Image
 import pytest
 import torch
 from click.testing import CliRunner
@@ -241,9 +242,7 @@ def test_its_map_is_the_oracles(name: str, tmp_path: Path) -> None:
         bias = bias + np.array([0, case.shift])
     seen = features(path, "g" if "g = MaxPool" in case.body else "f", channels)
     keep = masks(PASSES, len(seen), RATE, 0).double().numpy()
-    passes = oracle.probabilities(
-        seen, weight, bias, keep, RATE, *GRID, classify=case.classify
-    )
+    passes = oracle.probabilities(seen, weight, bias, keep, RATE, *GRID, classify=case.classify)
     exact = oracle.balent(passes, FLOOR)
     assert (exact >= -8).mean() > 0.3
 
@@ -287,5 +286,49 @@ REFUSED = {
 def test_other_endings_are_refused(name: str, tmp_path: Path) -> None:
     body, output, said = REFUSED[name]
     result = CliRunner().invoke(main, ["onnx", "--from", str(saved(tmp_path, body, output))])
+    assert result.exit_code == 5, result.output
+    assert said in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("kind", ["float", "uint8"])
+def test_a_grey_network_sees_the_brightness_of_colours(kind: str, tmp_path: Path) -> None:
+    """As Pillow and OpenCV compute it, in the graph as in the file."""
+    body = TRUNK.replace("w0", "grey0") + "out = Conv(f, w, b)"
+    path = saved(tmp_path, body, SMALL, channels=1)
+    if kind == "uint8":
+        model = onnx.load(path)
+        model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
+        model.graph.node.insert(0, onnx.helper.make_node("Cast", ["image"], ["x"], to=1))
+        model.graph.node[1].input[0] = "x"
+        for tensor in model.graph.initializer:
+            if tensor.name == "grey0":
+                tensor.CopyFrom(numpy_helper.from_array(WEIGHTS["grey0"] / 255, "grey0"))
+        onnx.save(model, path)
+    preset = None if kind == "uint8" else "unit"
+    network, _, _ = open_network(Source(path=path, preset=preset), None)
+    assert network.preprocessing.channels == "grey"
+    session = ort.InferenceSession(network.trunk().SerializeToString())
+    (found,) = session.run(None, {"image": image()[None]})
+    grey = np.asarray(PIL.Image.fromarray(image()).convert("L"), np.float64)[..., None]
+    own = network.features(torch.from_numpy(np.repeat(grey, 3, 2).astype(np.uint8))[None]).numpy()
+    tolerance = 2 / 255 if kind == "float" else 1e-5  # Pillow rounds to bytes
+    scale = np.abs(WEIGHTS["grey0"]).sum(axis=(1, 2, 3)).max()
+    assert np.abs(found - own).max() <= tolerance * scale
+    assert np.abs(found - network.features(torch.from_numpy(image())[None]).numpy()).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--preset", "imagenet"], "has a mean for each of three colours"),
+        (["--channels", "rgb"], "takes images of 1 channel"),
+        (["--mean", "0.5,0.4,0.5", "--std", "0.5"], "one mean and one std"),
+    ],
+)
+def test_what_only_colours_have_is_refused_for_grey(
+    words: list[str], said: str, tmp_path: Path
+) -> None:
+    path = saved(tmp_path, TRUNK.replace("w0", "grey0") + "out = Conv(f, w, b)", SMALL, channels=1)
+    result = CliRunner().invoke(main, ["onnx", "--from", str(path), *words])
     assert result.exit_code == 5, result.output
     assert said in " ".join(result.output.split())

@@ -132,7 +132,7 @@ REFUSED: dict[str, tuple[Build, str, str]] = {
     "no classifier": (
         network("r = Relu(image) out = MaxPool<kernel_shape = [1, 1]>(r)", "float[1,3,32,32] out"),
         "MaxPool 'out' stands between",
-        "expected a Conv, MatMul or Gemm",
+        "expected a Conv, ConvTranspose, MatMul or Gemm",
     ),
     "nothing at all": (
         network("out = Identity(image)", "float[1,3,32,32] out"),

@@ -141,9 +141,7 @@ def test_what_a_map_looks_at(see: Callable[[Array], Array], wrong: str) -> None:
         (np.nan, "weights that are no finite numbers"),
     ],
 )
-def test_scores_beyond_what_float32_keeps_are_named(
-    gain: float, said: str, tmp_path: Path
-) -> None:
+def test_scores_beyond_what_float32_keeps_are_named(gain: float, said: str, tmp_path: Path) -> None:
     path = network(tmp_path, padded=True, gain=gain)
     with pytest.raises(CannotGraft, match=said) as caught:
         open_network(Source(path=path, preset="raw"), None)

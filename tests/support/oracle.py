@@ -101,9 +101,7 @@ def _classify(features: Array, weight: Array, bias: Array) -> Array:
     return logits
 
 
-def transposed(
-    features: Array, weight: Array, bias: Array, *, stride: int, pad: int = 0
-) -> Array:
+def transposed(features: Array, weight: Array, bias: Array, *, stride: int, pad: int = 0) -> Array:
     """Logits [C, H, W] of a transposed convolution of features [K, h, w], weight [K, C, kh, kw].
 
     Every feature is scattered: logit[c, y s + i - pad, x s + j - pad] += weight[k, c, i, j]
@@ -112,10 +110,12 @@ def transposed(
     sides = [side * stride for side in features.shape[1:]]
     logits = np.zeros((weight.shape[1], *sides)) + bias[:, np.newaxis, np.newaxis]
     for tap in np.ndindex(*weight.shape[2:]):
-        places = [np.arange(n) * stride + k - pad for n, k in zip(features.shape[1:], tap)]
-        inside = [(at >= 0) & (at < side) for at, side in zip(places, sides)]
+        places = [
+            np.arange(n) * stride + k - pad for n, k in zip(features.shape[1:], tap, strict=True)
+        ]
+        inside = [(at >= 0) & (at < side) for at, side in zip(places, sides, strict=True)]
         scattered = np.einsum("kc,kyx->cyx", weight[:, :, *tap], features)
-        there = np.ix_(*(at[kept] for at, kept in zip(places, inside)))
+        there = np.ix_(*(at[kept] for at, kept in zip(places, inside, strict=True)))
         logits[:, *there] += scattered[:, inside[0]][:, :, inside[1]]
     return logits
 

@@ -1,6 +1,7 @@
 """A classifier that scores the r x r pixels behind every place of its features."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -14,15 +15,19 @@ class SubpixelConv2d(nn.Conv2d):
     transposed convolution of a stride of r is one, too. `out_channels` counts all of them.
     """
 
-    def __init__(self, *sizes: int, factor: int, **options: object) -> None:
-        super().__init__(*sizes, **options)  # type: ignore[arg-type]
+    def __init__(self, inputs: int, outputs: int, *, factor: int, **geometry: Any) -> None:
+        super().__init__(inputs, outputs, **geometry)
         self.factor = factor
 
     def forward(self, features: Float[Tensor, "B K h w"]) -> Float[Tensor, "B C rh rw"]:
         return F.pixel_shuffle(super().forward(features), self.factor)
 
-    def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, factor={self.factor}"
+
+def layer(inputs: int, outputs: int, *, factor: int = 1, **geometry: Any) -> nn.Conv2d:
+    """A classifier that scores factor x factor pixels behind a place; nothing in it learns."""
+    if factor == 1:
+        return nn.Conv2d(inputs, outputs, **geometry).requires_grad_(False)
+    return SubpixelConv2d(inputs, outputs, factor=factor, **geometry).requires_grad_(False)
 
 
 def factor_of(classifier: nn.Conv2d) -> int:
@@ -32,19 +37,17 @@ def factor_of(classifier: nn.Conv2d) -> int:
 
 def like(classifier: nn.Conv2d, outputs: int) -> nn.Conv2d:
     """A classifier of the same kind and geometry with another number of outputs."""
-    factor = factor_of(classifier)
-    kind, more = (SubpixelConv2d, {"factor": factor}) if factor > 1 else (nn.Conv2d, {})
-    return kind(  # type: ignore[no-any-return]
+    return layer(
         classifier.in_channels,
         outputs,
+        factor=factor_of(classifier),
         kernel_size=classifier.kernel_size,
         stride=classifier.stride,
         padding=classifier.padding,
         dilation=classifier.dilation,
         bias=classifier.bias is not None,
         device=classifier.weight.device,
-        **more,
-    ).requires_grad_(False)
+    )
 
 
 def in_parts(
