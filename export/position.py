@@ -25,8 +25,8 @@ class Look:
     """Of one axis, in pixels of the image: how far the map's places of two strips are off.
 
     side: of the image. cell: side of what one value of the map stands for. off: of the strip at a
-    quarter, and of that at three quarters; positive where the map shows it lower or further right. extent: how much of
-    the map a strip changes, None where it is nearly all of it.
+    quarter, and of that at three quarters; positive where the map shows it lower or further right.
+    extent: how much of the map a strip changes, None where it is nearly all of it.
     """
 
     side: int

@@ -248,7 +248,7 @@ def test_its_map_is_the_oracles(name: str, tmp_path: Path) -> None:
 
     network, card, _ = open_network(Source(path=path, preset="unit", dropout=RATE), None)
     contract = contract_for(network, card, GraphOptions(passes=PASSES, stride=1, top_k=8))
-    laid_out = tiling.raster(contract.layout, features_of(network, GRID)[1:], GRID)
+    laid_out = tiling.raster(contract.raster, features_of(network, GRID)[1:], GRID)
     given = torch.from_numpy(image(channels))[None], torch.zeros(1, *GRID, dtype=torch.uint8)
     for raster in (Whole, laid_out):
         with torch.inference_mode():
