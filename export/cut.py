@@ -71,7 +71,8 @@ def _before(foreign: Foreign, given: Preprocessing) -> GraphProto:
     if grey:
         chain.add("MatMul", np.array(LUMA, np.float32)[:, None])
     if grey and of_bytes:
-        chain.add("Round")
+        chain.add("Add", np.array(0.5, np.float32))
+        chain.add("Floor")
     count = foreign.channels
     if any(given.mean):
         chain.add("Sub", np.array(given.mean[:count], np.float32))

@@ -99,7 +99,7 @@ class Probe:
         if given.channels == "grey":
             pixels = np.average(image, axis=2, weights=LUMA)[..., None]
         if self.kind == TensorProto.UINT8:
-            pixels = np.rint(pixels)
+            pixels = np.floor(pixels + 0.5)
         else:
             count = pixels.shape[2]
             mean = np.array(given.mean[:count], np.float32)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Self
 
 CHANNELS = ("rgb", "bgr", "grey")
-# The brightness of red, green and blue, ITU-R BT.601: what Pillow and OpenCV take for grey.
-LUMA = (0.299, 0.587, 0.114)
+# The brightness of red, green and blue, ITU-R BT.601, in Pillow's fractions: of bytes their sum is
+# exact in float32.
+LUMA = (19595 / 65536, 38470 / 65536, 7471 / 65536)
 LAYOUTS = ("nchw", "nhwc")
 
 Triple = tuple[float, float, float]
