@@ -1,7 +1,7 @@
 """Proof that a classifier was understood: its scores against those of the network as a whole."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -9,15 +9,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from export.border import Border
 from export.head import Head
 from export.nodes import called
 from export.probe import Array
+from export.readings import of_scores
 from scorer.errors import CannotGraft
 from trainer.graph.dropout import FeatureDropout, masks, widen
 from trainer.network import LEAST_CORRELATION, correlation, upsample
 
 # Largest error of scores, relative to the largest: of networks in float32, and in less.
 _LARGEST_ERROR, _LARGEST_ERROR_IN_HALF = 1e-3, 2e-2
+_LARGEST_SCORE = 1e4  # nats
 # Share of the pixels of a test image that must keep the class that the whole network gives them.
 _LEAST, _LEAST_IF_REPLACED = 0.98, 0.6
 
@@ -29,6 +32,7 @@ def agree(
     features: Float[Tensor, "1 K h w"],
     scores: Float[Tensor, "1 _ h w"],
     seen: Mapping[str, Array],
+    border: Border | None,
 ) -> float | None:
     """Compare classifier(features) with the network's own scores, at its classifier and enlarged,
     before softmax or ArgMax; raises CannotGraft where they differ.
@@ -37,6 +41,7 @@ def agree(
     output is no map of them.
     """
     logits = classifier(features)
+    _check_range(head, features, logits)
     error = _error(head, logits, scores)
     if not error <= _most(head, seen):
         raise CannotGraft(
@@ -50,12 +55,13 @@ def agree(
             remedy="expected class scores [batch, classes, height, width] or a map of labels",
         )
     _check_crops(head, seen)
-    _check_enlarged(head, logits, seen)
-    expected = _labels(head, seen[head.output])
+    _check_enlarged(head, logits, seen, border)
+    expected = _labels(head, seen[head.output], border)
     if expected is None:
         return None
-    full = upsample(logits, expected.shape, align_corners=head.align_corners)
-    share = float((full[0].argmax(dim=0).numpy() == expected).mean())
+    share = max(
+        float((_classes(head, logits, one.shape) == one).mean()) for one in (expected, expected.T)
+    )
     if share < (_LEAST_IF_REPLACED if head.replaced else _LEAST):
         raise _changed(head, f"changes the class of {1 - share:.0%} of the pixels of a test image")
     return share
@@ -80,25 +86,72 @@ def check_dropout(
         )
 
 
+def _check_range(
+    head: Head, features: Float[Tensor, "1 K h w"], logits: Float[Tensor, "1 C h w"]
+) -> None:
+    """Scores of a test image must be numbers, of which float32 keeps thousandths of a nat."""
+    if not np.isfinite(head.classifier.weight).all() or not np.isfinite(head.classifier.bias).all():
+        raise CannotGraft(
+            f"the classifier {head.classifier.logits!r} has weights that are no finite numbers",
+            remedy="its training has failed, or the file is damaged: use an earlier state of it",
+        )
+    largest = float(logits.abs().max())  # NaN if any is
+    if largest <= _LARGEST_SCORE:
+        return
+    what = (
+        f"class scores of up to {largest:.1g}" if math.isfinite(largest) else "scores that overflow"
+    )
+    if not bool(features.isfinite().all()):
+        what = "features that are no finite numbers"
+    raise CannotGraft(
+        f"an ordinary image gives {what} in {head.classifier.logits!r}: such a network is certain "
+        "of everything, or of nothing",
+        remedy="most likely its images are prepared in another way than in its training: choose "
+        "--preset, or --mean and --std, of its training",
+    )
+
+
 def _check_crops(head: Head, seen: Mapping[str, Array]) -> None:
     before = head.classifier.logits
+    late = {node.output[0] for node in head.behind_ending}
     for node in head.behind:
-        if node.op_type in ("Slice", "Pad") and seen[before].shape != seen[node.output[0]].shape:
+        old, new = seen[before].shape, seen[node.output[0]].shape
+        loses = node.op_type in ("Slice", "Pad", "Gather") and _sides(old) != _sides(new)
+        if loses and not (node.output[0] in late and _fewer_classes(head, old, new)):
             raise CannotGraft(
                 f"{called(node)} behind the classifier makes {_sizes(seen[node.output[0]])} of "
                 f"{_sizes(seen[before])}: pixels or classes would be lost or moved",
-                remedy="expected nothing but enlarging, softmax and argmax; a crop or a pad is "
-                "gone at a --size that the network need not pad",
+                remedy="expected nothing but enlarging, softmax and argmax, and the choice of a "
+                "class behind softmax; a crop or a pad is gone at a --size that the network need "
+                "not pad",
             )
         before = node.output[0]
 
 
+def _sides(shape: tuple[int, ...]) -> list[int]:
+    return [side for side in shape if side > 1]
+
+
+def _fewer_classes(head: Head, old: tuple[int, ...], new: tuple[int, ...]) -> bool:
+    """Whether just the axis of the classes has become shorter, or is gone."""
+    classes = head.classifier.classes
+    return any(
+        side == classes and _sides((*old[:axis], kept, *old[axis + 1 :])) == _sides(new)
+        for axis, side in enumerate(old)
+        for kept in range(1, classes)
+    )
+
+
 def _check_enlarged(
-    head: Head, logits: Float[Tensor, "1 C h w"], seen: Mapping[str, Array]
+    head: Head,
+    logits: Float[Tensor, "1 C h w"],
+    seen: Mapping[str, Array],
+    border: Border | None,
 ) -> None:
     """The scores that reach softmax, ArgMax or the output are those of the classifier, enlarged."""
     own = logits[:, -head.classifier.classes :]
-    readings = list(_readings(seen[head.before_ending], own))
+    own = own if border is None else border.undone(own)
+    readings = list(of_scores(seen[head.before_ending], own.shape[1], (own.shape[2], own.shape[3])))
     if not readings:
         raise _changed(
             head,
@@ -126,23 +179,6 @@ def _most(head: Head, seen: Mapping[str, Array]) -> float:
     return _LARGEST_ERROR if single else _LARGEST_ERROR_IN_HALF
 
 
-def _readings(values: Array, own: Float[Tensor, "1 C h w"]) -> Iterator[Float[Tensor, "C H W"]]:
-    """The ways in which an array can be read as scores of these classes."""
-    classes, *sides = own.shape[1:]
-    found = torch.from_numpy(values.astype(np.float32))
-    if found.ndim == 3 and classes == 1:
-        yield found
-    elif found.ndim == 3:  # tokens
-        for axis in (1, 2):
-            tokens = found.movedim(axis, 1)
-            if tokens.shape[1:] == (classes, math.prod(sides)):
-                yield tokens[0].unflatten(1, tuple(sides))
-    elif found.ndim == 4:
-        for axis in (1, 3):
-            if found.shape[axis] == classes:
-                yield found.movedim(axis, 1)[0]
-
-
 def _relative(own: Tensor, expected: Tensor) -> float:
     return float((own - expected).abs().max() / expected.abs().max().clamp(min=1e-6))
 
@@ -159,6 +195,11 @@ def _sizes(values: Array) -> str:
     return "x".join(map(str, values.shape))
 
 
+def _classes(head: Head, logits: Float[Tensor, "1 C h w"], size: tuple[int, ...]) -> Array:
+    full = upsample(logits, (size[0], size[1]), align_corners=head.align_corners)
+    return np.asarray(full[0].argmax(dim=0).numpy())
+
+
 def _error(head: Head, logits: Float[Tensor, "1 C h w"], scores: Float[Tensor, "1 _ h w"]) -> float:
     scale, shift = (torch.from_numpy(v)[:, None, None] for v in (head.scale, head.shift))
     expected = scores * scale + shift
@@ -168,18 +209,14 @@ def _error(head: Head, logits: Float[Tensor, "1 C h w"], scores: Float[Tensor, "
     return _relative(own, expected)
 
 
-def _labels(head: Head, output: Array) -> npt.NDArray[np.int64] | None:
+def _labels(head: Head, output: Array, border: Border | None) -> npt.NDArray[np.int64] | None:
     """The map of classes [H, W] that the network's output says; None where it is no such map."""
     flat = np.squeeze(output)
     classes = head.classifier.classes
+    if border is not None:
+        return border.labels(flat, classes)
     if head.ends_with("ArgMax"):
         return flat.astype(np.int64) if flat.ndim == 2 else None
-    if classes == 1:
-        border = 0.5 if head.ends_with("Sigmoid") else 0.0
-        return (flat > border).astype(np.int64) if flat.ndim == 2 else None
-    if flat.ndim != 3 or classes not in (flat.shape[0], flat.shape[2]):
-        return None
-    if flat.shape[0] == flat.shape[2]:
-        return None  # either could be the classes; their scores have been compared
-    axis = 0 if flat.shape[0] == classes else 2
-    return np.asarray(flat.argmax(axis), np.int64)
+    if flat.ndim != 3 or [*flat.shape].count(classes) != 1:
+        return None  # any of them could be the classes; their scores have been compared
+    return np.asarray(flat.argmax(flat.shape.index(classes)), np.int64)

@@ -9,12 +9,16 @@ from export.constants import Array, Constants, attribute
 from export.nodes import called
 from scorer.errors import CannotGraft
 
-KINDS = frozenset({"Conv", "MatMul", "Gemm"})
+KINDS = frozenset({"Conv", "ConvTranspose", "MatMul", "Gemm"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Classifier:
     """logits = weight [C, K, kh, kw] * features + bias [C].
+
+    side: of the pixels that it scores behind a place of the features; then weight is
+    [C·side², K, kh, kw] and bias [C·side²], and output c·side² + i·side + j is class c at row i and
+    column j of them.
 
     features: the tensors that it reads: one, or several whose results are summed; K is theirs
     together. logits: the tensor in which its result stands.
@@ -30,11 +34,12 @@ class Classifier:
     pads: tuple[int, ...] = (0, 0, 0, 0)
     strides: tuple[int, ...] = (1, 1)
     dilations: tuple[int, ...] = (1, 1)
+    side: int = 1
 
     @property
     def classes(self) -> int:
         """How many scores it gives; a single one tells two classes apart."""
-        return len(self.weight)
+        return len(self.weight) // self.side**2
 
     @property
     def uneven(self) -> bool:
@@ -43,18 +48,33 @@ class Classifier:
 
     def scaled(self, scale: Array, shift: Array) -> "Classifier":
         """Of scale * logits + shift, each [C]."""
+        scale, shift = (np.repeat(values, self.side**2) for values in (scale, shift))
         weight = self.weight * scale[:, None, None, None]
         return replace(self, weight=weight, bias=self.bias * scale + shift)
 
+    def spread(self, side: int, mode: str) -> "Classifier":
+        """With depth to space behind it, in ONNX's mode CRD or DCR."""
+        if self.side > 1 or len(self.weight) % side**2:
+            raise CannotGraft(
+                f"behind {self.logits!r} {len(self.weight)} scores become {side}x{side} pixels each"
+            )
+        weight, bias = self.weight, self.bias
+        if mode == "DCR":
+            order = np.arange(len(weight)).reshape(side**2, -1).T.ravel()
+            weight, bias = weight[order], bias[order]
+        return replace(self, weight=weight, bias=bias, side=side)
+
 
 def read(node: NodeProto, constants: Constants) -> Classifier:
-    """The classifier that a Conv, MatMul or Gemm is; CannotGraft where it is none."""
+    """The classifier that a node of KINDS is; CannotGraft where it is none."""
     known = [constants.value(name) is not None for name in node.input[:2]]
     if not any(known):
         raise CannotGraft(
             f"{called(node)} multiplies two activations: class scores are no linear function of "
             "features that could be dropped"
         )
+    if node.op_type == "ConvTranspose":
+        return _transposed(node, constants)
     return _conv(node, constants) if node.op_type == "Conv" else _product(node, constants)
 
 
@@ -80,7 +100,7 @@ def summed(parts: list[Classifier], logits: str) -> Classifier | None:
 
 def _shape(part: Classifier) -> tuple[object, ...]:
     kernel = part.weight.shape[2:]
-    return part.order, part.classes, kernel, part.pads, part.strides, part.dilations
+    return part.order, part.classes, kernel, part.pads, part.strides, part.dilations, part.side
 
 
 def _conv(node: NodeProto, constants: Constants) -> Classifier:
@@ -97,6 +117,65 @@ def _conv(node: NodeProto, constants: Constants) -> Classifier:
         strides=tuple(attribute(node, "strides", [1, 1])),
         dilations=dilations,
     )
+
+
+def _transposed(node: NodeProto, constants: Constants) -> Classifier:
+    """ConvTranspose, whose stride s makes s x s pixels of each place: as the convolution that
+    scores them all.
+
+    Of an output pixel at phase p behind a place (o = q s + p), tap k reads the place q + d with
+    d = (p + pad - k dilation) / s, where that is whole.
+    """
+    weight = constants.value(node.input[1])
+    strides = attribute(node, "strides", [1, 1])
+    if weight is None or weight.ndim != 4 or attribute(node, "group", 1) != 1:
+        raise CannotGraft(f"{called(node)} is no convolution of all channels of a picture at once")
+    taps = [_taps(node, axis, weight.shape[2 + axis]) for axis in (0, 1)]
+    if strides[0] != strides[1]:
+        raise CannotGraft(
+            f"{called(node)} has strides of {strides[0]} and {strides[1]}",
+            remedy="expected the same stride for rows and columns",
+        )
+    channels, classes, side = *weight.shape[:2], strides[0]
+    reach = [max(abs(d) for _, _, d in of_axis) for of_axis in taps]
+    own = np.zeros((classes, side, side, channels, 2 * reach[0] + 1, 2 * reach[1] + 1), np.float32)
+    for row, down, dy in taps[0]:
+        for col, across, dx in taps[1]:
+            own[:, row, col, :, dy + reach[0], dx + reach[1]] = weight[:, :, down, across].T
+    return Classifier(
+        features=(node.input[0],),
+        logits=node.output[0],
+        weight=own.reshape(-1, channels, *own.shape[4:]),
+        bias=np.repeat(_bias(node, constants, classes), side**2),
+        pads=(*reach, *reach),
+        side=side,
+    )
+
+
+def _taps(node: NodeProto, axis: int, kernel: int) -> list[tuple[int, int, int]]:
+    """(phase, tap, distance of the place that is read) of a ConvTranspose along an axis."""
+    stride = attribute(node, "strides", [1, 1])[axis]
+    dilation = attribute(node, "dilations", [1, 1])[axis]
+    more = attribute(node, "output_padding", [0, 0])[axis]
+    reach = dilation * (kernel - 1) + 1
+    begin, end = (attribute(node, "pads", [0, 0, 0, 0])[axis + 2 * i] for i in (0, 1))
+    auto = attribute(node, "auto_pad", "NOTSET")
+    if auto.startswith("SAME"):
+        total = max(reach + more - stride, 0)
+        begin = total // 2 if auto == "SAME_UPPER" else total - total // 2
+        end = total - begin
+    if reach + more - begin - end != stride:
+        raise CannotGraft(
+            f"{called(node)} does not make exactly {stride} times as many rows or columns",
+            remedy="expected pads with which a transposed convolution makes a whole multiple, such "
+            "as a kernel of 2 at a stride of 2, or 4 with pads of 1",
+        )
+    return [
+        (phase, tap, (phase + begin - tap * dilation) // stride)
+        for phase in range(stride)
+        for tap in range(kernel)
+        if (phase + begin - tap * dilation) % stride == 0
+    ]
 
 
 def _product(node: NodeProto, constants: Constants) -> Classifier:

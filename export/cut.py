@@ -12,7 +12,7 @@ from export import nodes
 from export.classifier import Classifier
 from export.foreign import Foreign
 from scorer.contract import FEATURES, IMAGE
-from scorer.images.preprocessing import Preprocessing
+from scorer.images.preprocessing import LUMA, Preprocessing
 
 
 def cut(
@@ -62,15 +62,22 @@ def _grid(foreign: Foreign, model: ModelProto) -> tuple[int, int]:
 def _before(foreign: Foreign, given: Preprocessing) -> GraphProto:
     """From IMAGE to the network's own input."""
     chain = _Chain([IMAGE], "preprocessing/")
-    if foreign.kind != TensorProto.UINT8:
+    grey, of_bytes = given.channels == "grey", foreign.kind == TensorProto.UINT8
+    if grey or not of_bytes:
         # First of all: TensorRT takes bytes as an input, and only to cast them.
         chain.add("Cast", to=TensorProto.FLOAT)
     if given.channels == "bgr":
         chain.add("Gather", np.array([2, 1, 0], np.int64), axis=3)
+    if grey:
+        chain.add("MatMul", np.array(LUMA, np.float32)[:, None])
+    if grey and of_bytes:
+        chain.add("Add", np.array(0.5, np.float32))
+        chain.add("Floor")
+    count = foreign.channels
     if any(given.mean):
-        chain.add("Sub", np.array(given.mean, np.float32))
+        chain.add("Sub", np.array(given.mean[:count], np.float32))
     if set(given.std) != {1.0}:
-        chain.add("Div", np.array(given.std, np.float32))
+        chain.add("Div", np.array(given.std[:count], np.float32))
     if foreign.layout == "nchw":
         chain.add("Transpose", perm=[0, 3, 1, 2])
     chain.add("Cast", to=foreign.kind)

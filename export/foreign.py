@@ -1,21 +1,19 @@
 """Somebody's segmentation network: an ONNX file that may be of any exporter and age."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import onnx
 import onnx.inliner
-from google.protobuf.message import DecodeError
-from onnx import ModelProto, TensorProto, ValueInfoProto, external_data_helper, version_converter
+from onnx import ModelProto, TensorProto, ValueInfoProto, version_converter
 
 from export import nodes
 from export.join import opset
-from scorer.contract import METADATA_KEY
+from export.onnx_file import load
 from scorer.errors import CannotGraft
 
 OLDEST_OPSET = 18  # the scoring tail's; older files are converted
-_LARGEST = 2**31 - 2**26  # protobuf ends at 2 GB, and the head must fit, too
+_CHANNELS = (3, 1)
+_MOST_CHANNELS = 16  # a longer axis is a side of the image
 _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
 
 
@@ -23,7 +21,8 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorP
 class Foreign:
     """A file, ready to be cut: one opset, no local functions, tensors in the model itself.
 
-    image: the input that takes the image, of `layout` "nchw" or "nhwc". size: (height, width), None
+    image: the input that takes the image, of `layout` "nchw" or "nhwc". channels: 3, or 1 of a
+    network for grey images. size: (height, width), None
     for a side that is not fixed. batch: None where any batch will do. sha256: of the file and of
     its external data.
     """
@@ -32,6 +31,7 @@ class Foreign:
     model: ModelProto
     image: ValueInfoProto
     layout: str
+    channels: int
     size: tuple[int | None, int | None]
     batch: int | None
     sha256: str
@@ -65,22 +65,10 @@ class Foreign:
 
 def read(path: Path, *, layout: str | None = None) -> Foreign:
     """Read a file; raises CannotGraft, naming it, for whatever cannot be used."""
-    model = _loaded(path)
-    if any(entry.key == METADATA_KEY for entry in model.metadata_props):
-        raise CannotGraft(
-            f"{path} is a scoring graph already", remedy="give the network that it came from"
-        )
-    digest = _sha256(path, model)
-    try:
-        external_data_helper.load_external_data_for_model(model, str(path.parent))
-    except (onnx.checker.ValidationError, ValueError, OSError) as error:
-        raise CannotGraft(
-            f"the weights of {path} cannot be read: {str(error).splitlines()[0]}",
-            remedy="they must lie in its folder, whole: copy them again",
-        ) from error
+    model, digest = load(path)
     model = _modern(model, path)
     image = _image_input(model, path)
-    found = _layout(model, image, layout, path)
+    found, channels = _layout(model, image, layout, path)
     batch, *sides = (
         dim.dim_value if dim.dim_value > 0 else None for dim in image.type.tensor_type.shape.dim
     )
@@ -95,64 +83,11 @@ def read(path: Path, *, layout: str | None = None) -> Foreign:
         model=model,
         image=image,
         layout=found,
+        channels=channels,
         size=size,
         batch=batch,
         sha256=digest,
     )
-
-
-def _loaded(path: Path) -> ModelProto:
-    """The file without its external data, whose presence is checked."""
-    if not path.is_file():
-        raise CannotGraft(f"{path} does not exist", remedy="--from takes an ONNX file")
-    if path.stat().st_size > _LARGEST:
-        raise CannotGraft(f"{path} is larger than 2 GB", remedy="an ONNX file must be smaller")
-    try:
-        model = onnx.load(path, format="protobuf", load_external_data=False)
-    except (DecodeError, OSError) as error:
-        raise CannotGraft(
-            f"{path} is no ONNX file: {error}", remedy="check that the file is complete"
-        ) from error
-    domains = {entry.domain for entry in model.opset_import}
-    if not model.graph.output or not domains & {"", "ai.onnx"}:
-        raise CannotGraft(
-            f"{path} is no ONNX network: it has no outputs or operators",
-            remedy="check that the file is complete",
-        )
-    sizes = [path.stat().st_size]
-    for data in _external(path, model):
-        # onnx refuses a path that leaves the folder when it loads the data
-        if not data.is_file():
-            raise CannotGraft(
-                f"{path} keeps its weights in {data.name}, which is not beside it",
-                remedy=f"put {data.name} into {path.parent}",
-            )
-        sizes.append(data.stat().st_size)
-    if sum(sizes) > _LARGEST:
-        raise CannotGraft(
-            f"{path} and its weights are {sum(sizes) / 1e9:.1f} GB",
-            remedy="a graph is one file of 2 GB at most: export the network in float16",
-        )
-    return model
-
-
-def _external(path: Path, model: ModelProto) -> list[Path]:
-    """The files beside it that hold tensors."""
-    tensors = external_data_helper._get_all_tensors(model)
-    names = {
-        external_data_helper.ExternalDataInfo(tensor).location
-        for tensor in tensors
-        if external_data_helper.uses_external_data(tensor)
-    }
-    return [path.parent / name for name in sorted(names)]
-
-
-def _sha256(path: Path, model: ModelProto) -> str:
-    digest = hashlib.sha256()
-    for part in (path, *_external(path, model)):
-        with part.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
 
 
 def _modern(model: ModelProto, path: Path) -> ModelProto:
@@ -192,24 +127,45 @@ def _image_input(model: ModelProto, path: Path) -> ValueInfoProto:
     return pictures[0]
 
 
-def _layout(model: ModelProto, image: ValueInfoProto, wanted: str | None, path: Path) -> str:
+def _layout(
+    model: ModelProto, image: ValueInfoProto, wanted: str | None, path: Path
+) -> tuple[str, int]:
+    """The order of its axes, and how many channels an image has: three colours, or one of grey."""
     sides = [dim.dim_value for dim in image.type.tensor_type.shape.dim]
-    found = [name for name, axis in (("nchw", 1), ("nhwc", 3)) if sides[axis] == 3]
+    axes = {
+        "nchw": sides[1] if sides[1] > 0 else _read_by_convolution(model, image),
+        "nhwc": sides[3],
+    }
+    known = {name: side for name, side in axes.items() if side in _CHANNELS}
+    shape = "x".join(str(side or "?") for side in sides)
+    if not known and (others := [side for side in axes.values() if 0 < side <= _MOST_CHANNELS]):
+        raise CannotGraft(
+            f"{path} takes images of {min(others)} channels ({shape}); supported are three colours "
+            "and grey, which photographs have",
+            remedy="give a network of three channels or one: what others hold, such as depth or "
+            "infrared, the files of a pool do not",
+        )
     if wanted is not None:
-        axis = 1 if wanted == "nchw" else 3
-        if sides[axis] not in (0, 3):
+        if axes[wanted] > 0 and wanted not in known:
             raise CannotGraft(
-                f"{path}: its input is {'x'.join(map(str, sides))}, which is not {wanted}",
-                remedy="leave --layout away",
+                f"{path}: its input is {shape}, which is not {wanted}", remedy="leave --layout away"
             )
-        return wanted
-    readers = {node.op_type for node in model.graph.node if image.name in node.input}
-    if not found and readers == {"Conv"} and sides[1] <= 0:
-        return "nchw"  # a convolution reads the image itself
-    if len(found) == 1:
-        return found[0]
+        return wanted, known.get(wanted, 3)
+    # An axis of length 3 before one of length 1: the other may be a side that is not fixed.
+    for count in _CHANNELS:
+        found = [name for name, side in known.items() if side == count]
+        if len(found) == 1:
+            return found[0], count
     raise CannotGraft(
-        f"{path}: its input is {'x'.join(str(side or '?') for side in sides)}, which axis are the "
-        "three colours?",
-        remedy="say it with --layout nchw or --layout nhwc; grey images are not supported",
+        f"{path}: its input is {shape}, which axis are the channels?",
+        remedy="say it with --layout nchw or --layout nhwc",
     )
+
+
+def _read_by_convolution(model: ModelProto, image: ValueInfoProto) -> int:
+    """How many channels a Conv takes that reads the image itself; 0 where none does."""
+    weights = {tensor.name: tensor.dims for tensor in model.graph.initializer}
+    readers = [node for node in model.graph.node if image.name in node.input]
+    if {node.op_type for node in readers} != {"Conv"}:
+        return 0
+    return int(weights.get(readers[0].input[1], [0, 3])[1])

@@ -5,21 +5,26 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from onnx import ModelProto
 from torch import Tensor, nn
 
+from export import border
 from export.agreement import agree, check_dropout
+from export.branches import decided
 from export.cut import cut
 from export.foreign import Foreign
 from export.head import Head, find
 from export.nodes import called
+from export.position import elsewhere, looks
 from export.probe import Array, Probe
 from scorer.errors import CannotGraft
 from scorer.images.preprocessing import Preprocessing
 from trainer.graph.dropout import FeatureDropout
+from trainer.graph.subpixel import layer
 
 
 class ForeignNetwork(nn.Module):
@@ -39,16 +44,20 @@ class ForeignNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.foreign, self.preprocessing, self.grid = foreign, preprocessing, grid
-        self.model = foreign.sized(grid)
+        self.model = decided(foreign.sized(grid), foreign.image.name)
         self.head: Head = find(self.model, output)
         self.dropout = FeatureDropout(rate)
-        self.classifier = _as_convolution(self.head)
         self.probe = Probe(foreign, self.model, self.head, preprocessing, grid)
+        self.border = border.find(self.head, self.probe)
+        if self.border is not None:
+            self.head = self.border.applied(self.head)
+        self.classifier = _as_convolution(self.head)
         seen, names = self.probe.seen, self.head.classifier
         scores = self._as_grid(torch.from_numpy(seen[names.logits].astype(np.float32)))
         features = self._features(seen)
-        self.kept = agree(self.head, self.classifier, features, scores, seen)
+        self.kept = agree(self.head, self.classifier, features, scores, seen, self.border)
         check_dropout(self.head, self.classifier, self.dropout, features)
+        self._check_position()
 
     @property
     def sha256(self) -> str:
@@ -67,7 +76,7 @@ class ForeignNetwork(nn.Module):
     @property
     def classes(self) -> int:
         """How many the network tells apart."""
-        return self.classifier.out_channels
+        return max(2, self.head.classifier.classes)
 
     def features(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B K h w"]:
         """What the classifier reads, as the file itself computes it."""
@@ -82,9 +91,11 @@ class ForeignNetwork(nn.Module):
         """What was found, in lines for people."""
         found, given = self.head.classifier, self.preprocessing
         kernel = "x".join(map(str, found.weight.shape[2:]))
+        behind = f", {found.side}x{found.side} pixels of each feature" if found.side > 1 else ""
         lines = [
             f"output {self.head.output!r}: {kernel} classifier of {found.weight.shape[1]} channels "
-            f"in {found.logits!r}, {self.classes} classes, images of {self.grid[0]}x{self.grid[1]}",
+            f"in {found.logits!r}{behind}, {self.classes} classes, images of "
+            f"{self.grid[0]}x{self.grid[1]}",
             f"images: {given.channels}, (pixel - mean) / std with mean {_short(given.mean)}, std "
             f"{_short(given.std)} of 255: is that how it was trained?",
         ]
@@ -96,11 +107,36 @@ class ForeignNetwork(nn.Module):
             lines.insert(1, f"not looked at: {', '.join(self.head.ignored)}; --output follows one")
         if found.classes == 1 and not self.head.ends_with("Sigmoid"):
             lines.append("one score per pixel: above 0 is taken as foreground")
+        if self.border is not None and self.border.score:
+            lines.append(
+                f"its threshold is a score of {self.border.score:.3g}, which is taken as the "
+                "border between the two classes"
+            )
+        if all(axis.extent is None for axis in self.looks):
+            lines.append("where its scores look cannot be told: each depends on the whole image")
         if self.head.softens_first:
             lines.append("it enlarges probabilities; the graph enlarges scores, and softens then")
         return lines + [
             f"{called(node)} is replaced by bilinear enlarging" for node in self.head.replaced
         ]
+
+    @torch.inference_mode()
+    def _check_position(self) -> None:
+        """Raise CannotGraft where the scores are not those of the whole image."""
+
+        def see(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+            scores: Float[Tensor, "C h w"] = self.classifier(self._features(self.probe.run(image)))[
+                0
+            ]
+            return scores.numpy()
+
+        size = see(self.probe.image).shape[1:]
+        self.looks = looks(self.probe.image, see)
+        if wrong := elsewhere(self.looks, (size[0], size[1])):
+            raise CannotGraft(
+                f"{self.foreign.path} does not score the whole image: {wrong}",
+                remedy="export it with zeros around its convolutions (padding), and without a crop",
+            )
 
     def _features(self, found: dict[str, Array]) -> Float[Tensor, "1 K h w"]:
         names = self.head.classifier.features
@@ -153,17 +189,18 @@ def _as_convolution(head: Head) -> nn.Conv2d:
     if found.classes == 1:
         weight = torch.cat((torch.zeros_like(weight), weight))
         bias = torch.cat((torch.zeros_like(bias), bias))
-    layer = nn.Conv2d(
+    made = layer(
         weight.shape[1],
         len(weight),
-        kernel_size=tuple(weight.shape[2:]),  # type: ignore[arg-type]
-        stride=found.strides,  # type: ignore[arg-type]
-        padding=0 if found.uneven else found.pads[:2],  # type: ignore[arg-type]
-        dilation=found.dilations,  # type: ignore[arg-type]
-    ).requires_grad_(False)
-    layer.weight.copy_(weight)
-    layer.bias.copy_(bias)  # type: ignore[union-attr]
-    return layer.eval()
+        factor=found.side,
+        kernel_size=tuple(weight.shape[2:]),
+        stride=found.strides,
+        padding=0 if found.uneven else found.pads[:2],
+        dilation=found.dilations,
+    )
+    made.weight.copy_(weight)
+    made.bias.copy_(bias)  # type: ignore[union-attr]
+    return made.eval()
 
 
 def _short(values: Sequence[float]) -> str:

@@ -21,12 +21,14 @@ from scorer.files import replacing_path
 from trainer.graph import tiling
 from trainer.graph.raster import Whole
 from trainer.graph.scoring import ScoringNetwork, ScoringTail
+from trainer.graph.subpixel import factor_of
 from trainer.model import Card
 from trainer.network import BayesianNetwork, Scorable
 
 # In bfloat16 no older operators take a convolution.
 OPSETS = {"float32": 18, "float16": 18, "bfloat16": 22}
 MOST_TOP = 3839  # TensorRT's TopK takes K < 3840
+_LARGEST_SIDE = 32  # of the pixels that are scored behind a place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +56,10 @@ def contract_for(network: Scorable, card: Card, options: GraphOptions) -> Contra
     height, width = options.size or card.size
     foreign = isinstance(network, ForeignNetwork)
     features = features_of(network, (height, width))[1:]
+    side = factor_of(network.classifier)
+    scores = (side * features[0], side * features[1])
     stride = options.stride or tiling.coarsest(
-        features, (height, width), align_corners=network.align_corners, top_k=options.top_k
+        scores, (height, width), align_corners=network.align_corners, top_k=options.top_k
     )
     if height % stride or width % stride:
         raise BadInput(
@@ -148,7 +152,9 @@ def _traced(
 
 
 def pass_weights(model: ModelProto, contract: Contract) -> list[TensorProto]:
-    """The weights of all passes: m·C filters behind the features, in one tensor or a few."""
+    """The weights of all passes: m·C filters behind the features, or m·C·r² where r x r pixels are
+    scored behind a place, in one tensor or a few.
+    """
     classes = len(contract.classes)
     behind = (t for t in model.graph.initializer if t.name.startswith(PREFIX) and len(t.dims) > 1)
     alike: dict[tuple[int, ...], list[TensorProto]] = {}
@@ -156,7 +162,11 @@ def pass_weights(model: ModelProto, contract: Contract) -> list[TensorProto]:
         if tensor.dims[0] % classes == 0 and math.prod(tensor.dims[1:]) > 1:
             alike.setdefault(tuple(tensor.dims[1:]), []).append(tensor)
     wide = contract.passes * classes
-    found = [part for part in alike.values() if sum(t.dims[0] for t in part) == wide]
+    of_pixels = (
+        [part for part in alike.values() if sum(t.dims[0] for t in part) == wide * side**2]
+        for side in range(1, _LARGEST_SIDE + 1)
+    )
+    found = next((parts for parts in of_pixels if parts), [])
     if len(found) != 1:
         raise BadGraph(
             f"the graph has {len(found)} classifiers of {wide} outputs, expected one",

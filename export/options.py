@@ -15,8 +15,8 @@ from scorer.images.preprocessing import CHANNELS, LAYOUTS, PRESETS
 _WITH_SOURCE = ("output", "preset", "mean", "std", "channels", "layout", "classes", "dropout")
 
 
-class ThreeNumbers(click.ParamType):  # type: ignore[type-arg]
-    """Such as 0.485,0.456,0.406."""
+class OfChannels(click.ParamType):  # type: ignore[type-arg]
+    """Such as 0.485,0.456,0.406; a single number is that of every channel."""
 
     name = "a,b,c"
 
@@ -27,9 +27,13 @@ class ThreeNumbers(click.ParamType):  # type: ignore[type-arg]
             numbers = tuple(float(part) for part in value.split(","))
         except ValueError:
             numbers = ()
-        if len(numbers) != 3 or not all(-1e6 < number < 1e6 for number in numbers):
-            self.fail(f"{value!r}: write three numbers, such as 0.485,0.456,0.406", param, ctx)
-        return numbers
+        if len(numbers) not in (1, 3) or not all(-1e6 < number < 1e6 for number in numbers):
+            self.fail(
+                f"{value!r}: write three numbers, such as 0.485,0.456,0.406, or a single one",
+                param,
+                ctx,
+            )
+        return numbers if len(numbers) == 3 else numbers * 3
 
 
 model_option = click.option(
@@ -59,30 +63,34 @@ _OPTIONS = (
         "--preset",
         type=click.Choice(tuple(PRESETS)),
         help="Preprocessing of the images that the network was trained with.  [default: "
-        "imagenet; raw for uint8 inputs]",
+        "imagenet; unit for grey images; raw for uint8 inputs]",
     ),
     click.option(
         "--mean",
-        type=ThreeNumbers(),
+        type=OfChannels(),
         help="Mean per channel that is subtracted from the image, of values from 0 to 1 or "
         "from 0 to 255, in the channel order of the network.",
     ),
     click.option(
         "--std",
-        type=ThreeNumbers(),
+        type=OfChannels(),
         help="Standard deviation per channel that the image is divided by, as --mean.",
     ),
-    click.option("--channels", type=click.Choice(CHANNELS), help="Channel order of the input."),
+    click.option(
+        "--channels",
+        type=click.Choice(CHANNELS),
+        help="Channel order of the input.  [default: that of the preset; grey for one channel]",
+    ),
     click.option(
         "--layout",
         type=click.Choice(LAYOUTS),
-        help="Axis order of the input.  [default: recognised by the axis of length 3]",
+        help="Axis order of the input.  [default: recognised by the axis of length 3 or 1]",
     ),
     click.option(
         "--classes",
         type=options.FILE,
-        help="File with the class names: one name per line, or JSON, such as a config.json "
-        "with id2label.",
+        help="File with the class names: one name per line, also with colours as name,r,g,b, or "
+        "JSON, such as a config.json with id2label.",
     ),
     click.option(
         "--dropout",

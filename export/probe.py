@@ -1,5 +1,6 @@
 """Somebody's network as it is, in ONNX Runtime, with what happens inside for all to see."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -10,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from onnx import ModelProto, TensorProto, helper
 
+from export import nodes
 from export.foreign import Foreign
 from export.head import Head
 from scorer.errors import CannotGraft, MissingDependency
-from scorer.images.preprocessing import Preprocessing
+from scorer.images.preprocessing import LUMA, Preprocessing
 
 Array = npt.NDArray[Any]
 
@@ -38,7 +40,8 @@ class Probe:
         found = head.classifier
         behind = (node.output[0] for node in head.behind)
         self.names = list(dict.fromkeys([*found.features, found.logits, *behind, head.output]))
-        self._session = self._open(model)
+        self._model = model
+        self._session = self._open(model, self.names)
 
     def run(self, image: npt.NDArray[np.uint8]) -> dict[str, Array]:
         """The tensors for an image [H, W, 3], by name."""
@@ -51,25 +54,61 @@ class Probe:
 
     @cached_property
     def seen(self) -> dict[str, Array]:
-        """What the network makes of a test image: blurred and fine noise."""
+        """What the network makes of the test image."""
+        return self.run(self.image)
+
+    @cached_property
+    def image(self) -> npt.NDArray[np.uint8]:
+        """A test image [H, W, 3]: blurred and fine noise."""
         rng = np.random.default_rng(0)
         coarse = torch.from_numpy(rng.random((1, 3, 9, 11), np.float32))
         smooth = F.interpolate(coarse, self.grid, mode="bicubic")[0].permute(1, 2, 0).numpy()
         noise = rng.normal(0, 0.1, (*self.grid, 3))
-        return self.run((255 * np.clip(smooth + noise, 0, 1)).astype(np.uint8))
+        return (255 * np.clip(smooth + noise, 0, 1)).astype(np.uint8)
+
+    def behind(self, given: str, wanted: str) -> Callable[[Array], Array]:
+        """What the network makes of other values of the tensor `given`: the tensor `wanted`."""
+        part = ModelProto()
+        part.CopyFrom(self._model)
+        own = [node for node in part.graph.node if given not in node.output]
+        del part.graph.node[:], part.graph.output[:]
+        part.graph.node.extend(own)
+        like = self.seen[given]
+        kind = helper.np_dtype_to_tensor_dtype(like.dtype)
+        part.graph.input.append(helper.make_tensor_value_info(given, kind, like.shape))
+        part.graph.output.append(onnx.ValueInfoProto(name=wanted))
+        nodes.keep_only(part.graph, [wanted])
+        needed = nodes.leaves(part.graph, [wanted])
+        kept = [entry for entry in part.graph.input if entry.name in needed]
+        del part.graph.input[:]
+        part.graph.input.extend(kept)
+        session = self._open(part, [wanted])
+        image = np.zeros((*self.grid, 3), np.uint8)
+        fixed = {self.input: self._prepared(image)} if self.input in needed else {}
+
+        def run(values: Array) -> Array:
+            found: Array = session.run([wanted], fixed | {given: values.astype(like.dtype)})[0]
+            return found
+
+        return run
 
     def _prepared(self, image: npt.NDArray[np.uint8]) -> Array:
         """Said once more than in the graph, and in other words: the graph is compared with it."""
         given = self.preprocessing
-        pixels: Array = image if given.channels == "rgb" else image[..., ::-1]
-        if self.kind != TensorProto.UINT8:
-            mean, std = np.array(given.mean, np.float32), np.array(given.std, np.float32)
-            pixels = (pixels.astype(np.float32) - mean) / std
+        pixels: Array = image[..., ::-1] if given.channels == "bgr" else image
+        if given.channels == "grey":
+            pixels = np.average(image, axis=2, weights=LUMA)[..., None]
+        if self.kind == TensorProto.UINT8:
+            pixels = np.floor(pixels + 0.5)
+        else:
+            count = pixels.shape[2]
+            mean = np.array(given.mean[:count], np.float32)
+            pixels = (pixels.astype(np.float32) - mean) / np.array(given.std[:count], np.float32)
         if self.layout == "nchw":
             pixels = pixels.transpose(2, 0, 1)
         return np.ascontiguousarray(pixels[None].astype(helper.tensor_dtype_to_np_dtype(self.kind)))
 
-    def _open(self, model: ModelProto) -> Any:
+    def _open(self, model: ModelProto, names: list[str]) -> Any:
         try:
             import onnxruntime as ort  # noqa: PLC0415
         except ImportError as error:
@@ -81,7 +120,7 @@ class Probe:
         watched.CopyFrom(model)
         there = {entry.name for entry in model.graph.output}
         watched.graph.output.extend(
-            onnx.ValueInfoProto(name=name) for name in self.names if name not in there
+            onnx.ValueInfoProto(name=name) for name in names if name not in there
         )
         options = ort.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised

@@ -36,8 +36,12 @@ class Source:
     def preprocessing(self, foreign: Foreign) -> Preprocessing:
         """What is done to an image before the network sees it."""
         by_itself = foreign.kind == TensorProto.UINT8
-        mean, std, channels = PRESETS[self.preset or ("raw" if by_itself else "imagenet")]
-        if self.channels not in (None, channels):
+        grey = self._grey(foreign)
+        default = "raw" if by_itself else "unit" if grey else "imagenet"
+        mean, std, channels = PRESETS[self.preset or default]
+        if grey:
+            channels = "grey"
+        elif self.channels not in (None, channels):
             mean, std = mean[::-1], std[::-1]  # in the network's own order
         if self.mean == (0, 0, 0) and self.std == (1, 1, 1):
             raise BadInput(
@@ -62,6 +66,27 @@ class Source:
             )
         return found
 
+    def _grey(self, foreign: Foreign) -> bool:
+        """Whether the network takes grey images; raises CannotGraft where options say otherwise."""
+        grey = foreign.channels == 1
+        if self.channels is not None and grey != (self.channels == "grey"):
+            raise CannotGraft(
+                f"--channels {self.channels}: {self.path} takes images of {foreign.channels} "
+                f"channel{'' if grey else 's'}",
+                remedy="leave --channels away",
+            )
+        if (
+            grey
+            and len(set(PRESETS[self.preset or "unit"][0])) > 1
+            and not (self.mean and self.std)
+        ):
+            raise CannotGraft(
+                f"--preset {self.preset} has a mean for each of three colours; {self.path} takes "
+                "grey images",
+                remedy="choose --preset unit, half or raw, or give one number to --mean and --std",
+            )
+        return grey
+
 
 def open_network(source: Source, size: tuple[int, int] | None) -> tuple[ForeignNetwork, Card, str]:
     """The network, what a model file would say of it, and where its classes' names come from."""
@@ -79,13 +104,13 @@ def open_network(source: Source, size: tuple[int, int] | None) -> tuple[ForeignN
         rate=source.dropout,
         output=source.output,
     )
-    names, origin = named(network.classes, foreign.metadata, source.classes)
+    names, origin, colours = named(network.classes, foreign.metadata, source.classes)
     card = Card(
         network=source.path.name,
         dropout=source.dropout,
         dropout_kind="channel",
         classes=names,
-        colours=default_colours(len(names)),
+        colours=colours or default_colours(len(names)),
         height=grid[0],
         width=grid[1],
         pretrained="",

@@ -13,7 +13,8 @@ import onnx
 import torch
 from torch import Tensor
 
-from export.graph import pass_weights, reference
+from export.graph import features_of, pass_weights, reference
+from export.position import elsewhere, looks
 from export.regret import regret
 from scorer.contract import NO_PIXEL, NO_SCORE, Contract
 from scorer.errors import BadGraph, BadImage, BadPool
@@ -60,7 +61,8 @@ class Verdict:
     in the reference (export/regret.py), with every second pixel excluded. labels: the share of
     selected pixels whose class is the reference's. score_map: whether it holds the scores of just
     the eligible pixels, and the segmentation their classes: from these pixels that lie apart are
-    chosen. spread: mean range of the classifier's weights
+    chosen. positions: whether the map changes
+    where a photograph does (export/position.py). spread: mean range of the classifier's weights
     over the passes in the graph, zero where dropout is lost; an engine does not show them.
     """
 
@@ -70,6 +72,7 @@ class Verdict:
     regret: float
     labels: float
     score_map: bool
+    positions: bool
     spread: float | None
     tolerance: Tolerance
     runtime: str = ""
@@ -95,6 +98,8 @@ class Verdict:
             found.append("the predicted classes of the selected pixels differ")
         if not self.score_map:
             found.append("the score map does not hold the scores of the best pixels")
+        if not self.positions:
+            found.append("the map shows another place than the one that changes in a photograph")
         if self.spread is not None and not self.spread > 0:
             found.append("all passes are equal: dropout was lost")
         return found
@@ -128,8 +133,11 @@ def verify(
         )
     module = reference(network, contract)
     found: list[_Comparison] = []
+    positions = True
     spread = None if path.suffix == SUFFIX else _spread(path, contract)
     for photograph, name in photographs(pool, contract.grid, images, on_image):
+        if not found:
+            positions = _in_place(network, runtime, photograph[0])
         found.append(_compare(module, runtime, photograph, name, tolerance.tie))
     if not found:
         raise BadPool(
@@ -143,6 +151,7 @@ def verify(
         regret=float(np.max([one.regret for one in found])),
         labels=float(np.mean([one.labels for one in found])),
         score_map=all(one.score_map for one in found),
+        positions=positions,
         spread=spread,
         tolerance=tolerance,
         runtime=runtime.name,
@@ -196,6 +205,24 @@ def _compare(
     selectable = quantity >= SELECTABLE if balanced else quantity > -np.inf
     above, below = _most(difference[selectable]), _most(difference[~selectable])
     return _Comparison(above, below, falls_short, labels, _holds(got, exclude))
+
+
+def _in_place(network: Scorable, runtime: Runtime, photograph: npt.NDArray[np.uint8]) -> bool:
+    """Whether the graph's map changes where the photograph [H, W, 3] does; True without a map."""
+    contract = runtime.contract
+    if not contract.has_map:
+        return True
+    nothing = np.zeros((1, *contract.map), np.uint8)
+    noise = uniform(0, "positions", (1, *contract.map)) if contract.stochastic else None
+
+    def see(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        found = runtime.run(image[None], nothing, noise, want_map=True).map
+        assert found is not None
+        # What lies below is confident, and mostly the floor's.
+        return np.asarray(np.maximum(found[0], SELECTABLE), np.float32)
+
+    features = features_of(network, contract.grid)[1:]
+    return not elsewhere(looks(photograph, see, features), contract.map)
 
 
 def _holds(got: Found, exclude: npt.NDArray[np.uint8]) -> bool:

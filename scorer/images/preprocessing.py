@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Self
 
-CHANNELS = ("rgb", "bgr")
+CHANNELS = ("rgb", "bgr", "grey")
+# The brightness of red, green and blue, ITU-R BT.601, in Pillow's fractions: of bytes their sum is
+# exact in float32.
+LUMA = (19595 / 65536, 38470 / 65536, 7471 / 65536)
 LAYOUTS = ("nchw", "nhwc")
 
 Triple = tuple[float, float, float]
@@ -13,7 +16,8 @@ Triple = tuple[float, float, float]
 class Preprocessing:
     """The network sees (pixel - mean) / std of values from 0 to 255, in its own order of channels.
 
-    channels: the order in which the network takes them, and in which mean and std are given.
+    channels: the order in which the network takes them, and in which mean and std are given; "grey"
+    is one channel, of LUMA, whose mean and std stand three times.
     layout: of the network's input, "nchw" or "nhwc".
     """
 
@@ -28,6 +32,8 @@ class Preprocessing:
             raise ValueError("mean and std need three values each, std positive ones")
         if self.channels not in CHANNELS or self.layout not in LAYOUTS:
             raise ValueError(f"channels {self.channels!r}, layout {self.layout!r}")
+        if self.channels == "grey" and len({*self.mean}) + len({*self.std}) > 2:
+            raise ValueError("a grey image has one mean and one std")
 
     @classmethod
     def scaled(cls, mean: Triple, std: Triple, **others: str) -> Self:

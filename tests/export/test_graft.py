@@ -22,7 +22,7 @@ import zoo
 from click.testing import CliRunner
 from onnx import ModelProto, numpy_helper
 
-from export import builder, engine, foreign, operators
+from export import builder, engine, foreign, onnx_file, operators
 from export.cli import main
 from export.join import PREFIX
 from scorer.contract import BALENT_FLOOR, RELATIVE_SD_FLOOR
@@ -129,8 +129,9 @@ def probabilities(
         weight, bias = (np.concatenate((np.zeros_like(v), v)) for v in (weight, bias))
     keep = masks(PASSES, len(features), RATE, 0).double().numpy()
     return oracle.probabilities(
-        features, weight, bias, keep, RATE, *size, align_corners=align_corners
-    )
+        features, weight, bias, keep, RATE, *size, align_corners=align_corners,
+        classify=exported.classify or oracle._classify,
+    )  # fmt: skip
 
 
 def read_by(model: ModelProto, weight: np.ndarray) -> str:
@@ -281,7 +282,7 @@ def test_a_network_too_large_for_a_file_is_refused(
     grafted: Grafted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exported, _ = grafted("unet")
-    monkeypatch.setattr(foreign, "_LARGEST", 1000)
+    monkeypatch.setattr(onnx_file, "_LARGEST", 1000)
     with pytest.raises(CannotGraft, match="is larger than 2 GB"):
         foreign.read(exported.path)
 

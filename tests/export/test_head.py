@@ -132,7 +132,7 @@ REFUSED: dict[str, tuple[Build, str, str]] = {
     "no classifier": (
         network("r = Relu(image) out = MaxPool<kernel_shape = [1, 1]>(r)", "float[1,3,32,32] out"),
         "MaxPool 'out' stands between",
-        "expected a Conv, MatMul or Gemm",
+        "expected a Conv, ConvTranspose, MatMul or Gemm",
     ),
     "nothing at all": (
         network("out = Identity(image)", "float[1,3,32,32] out"),
@@ -274,8 +274,25 @@ def two_inputs(model: ModelProto) -> None:
     model.graph.input.append(helper.make_tensor_value_info("points", TensorProto.FLOAT, [1, 2]))
 
 
-def grey(model: ModelProto) -> None:
-    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 1
+def of_channels(count: int) -> Callable[[ModelProto], None]:
+    def change(model: ModelProto) -> None:
+        model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = count
+
+    return change
+
+
+def quantised(model: ModelProto) -> None:
+    zero = numpy_helper.from_array(np.int8(0), "zero_point")
+    model.graph.initializer.extend([zero, numpy_helper.from_array(np.float32(0.1), "scale")])
+    for kind, given, made in (("Quantize", "r", "q"), ("Dequantize", "q", "d")):
+        node = helper.make_node(f"{kind}Linear", [given, "scale", "zero_point"], [made])
+        model.graph.node.insert(len(model.graph.node) - 1, node)
+    model.graph.node[-1].input[0] = "d"
+
+
+def integers(model: ModelProto) -> None:
+    node = helper.make_node("QLinearConv", ["q"] * 8, ["unread"], name="quantised")
+    model.graph.node.append(node)
 
 
 def batch_of_four(model: ModelProto) -> None:
@@ -310,7 +327,16 @@ def too_old(model: ModelProto) -> None:
 
 FILES: dict[str, tuple[Build, tuple[str, ...], str]] = {
     "two inputs": (edited(two_inputs), (), "takes image, points; expected one input"),
-    "grey": (edited(grey), (), "which axis are the three colours?"),
+    "four channels": (edited(of_channels(4)), (), "takes images of 4 channels (1x4x32x32)"),
+    "thirteen bands": (
+        edited(of_channels(13)),
+        ("--layout", "nchw"),
+        "takes images of 13 channels (1x13x32x32); supported are three colours and grey",
+    ),
+    "two channels": (edited(of_channels(2)), (), "supported are three colours and grey"),
+    "no channels": (edited(of_channels(320)), (), "which axis are the channels?"),
+    "int8": (edited(quantised), (), "export the float model"),
+    "int8 operators": (edited(integers), (), "as its QLinearConv 'quantised' says"),
     "batch": (edited(batch_of_four), (), "takes 4 images at once"),
     "any size": (edited(any_size), (), "images of any size"),
     "fixed size": (edited(lambda _: None), ("--size", "64x64"), "takes images of 32x32 only"),
@@ -335,6 +361,14 @@ def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     assert "does not exist" in run("onnx", "--from", str(tmp_path / "none.onnx")).output
     (tmp_path / "text.onnx").write_text("no network")
     assert "is no ONNX" in run("onnx", "--from", str(tmp_path / "text.onnx")).output
+    for beginning, said in (
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (b"<!DOCTYPE html>", "a web page"),
+        (b"PK\x03\x04", "a ZIP archive"),
+    ):
+        (tmp_path / "other.onnx").write_bytes(beginning)
+        result = run("onnx", "--from", str(tmp_path / "other.onnx"))
+        assert (result.exit_code, said in result.output) == (5, True)
     exported = zoo.external(tmp_path)
     (tmp_path / "weights.bin").unlink()
     result = run("onnx", "--from", str(exported.path))
@@ -349,7 +383,7 @@ def test_what_only_a_foreign_network_needs_is_refused_without_one() -> None:
 
 
 @pytest.mark.parametrize("text", ["1,2", "a,b,c", "1,2,3,4", "nan,0,0", ""])
-def test_three_numbers_are_three_numbers(text: str) -> None:
+def test_means_are_one_number_or_three(text: str) -> None:
     assert run("onnx", "--from", "x.onnx", "--mean", text).exit_code == 2
 
 

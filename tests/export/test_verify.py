@@ -95,7 +95,7 @@ def test_numbers_that_are_no_numbers_fail() -> None:
     numbers = dict.fromkeys(
         ("map_difference", "map_difference_below", "regret", "labels", "spread"), nan
     )
-    fixed = {"images": 1, "score_map": True, "tolerance": TOLERANCES["float32"]}
+    fixed = {"images": 1, "score_map": True, "positions": True, "tolerance": TOLERANCES["float32"]}
     assert len(Verdict(**fixed, **numbers).failures) == len(numbers)
 
 

@@ -10,6 +10,7 @@ drop the axes that are reduced. Variances are population variances (ddof = 0). N
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,6 +101,39 @@ def _classify(features: Array, weight: Array, bias: Array) -> Array:
     return logits
 
 
+def transposed(features: Array, weight: Array, bias: Array, *, stride: int, pad: int = 0) -> Array:
+    """Logits [C, H, W] of a transposed convolution of features [K, h, w], weight [K, C, kh, kw].
+
+    Every feature is scattered: logit[c, y s + i - pad, x s + j - pad] += weight[k, c, i, j]
+    features[k, y, x]; what falls outside of [0, h s) x [0, w s) is lost.
+    """
+    sides = [side * stride for side in features.shape[1:]]
+    logits = np.zeros((weight.shape[1], *sides)) + bias[:, np.newaxis, np.newaxis]
+    for tap in np.ndindex(*weight.shape[2:]):
+        places = [
+            np.arange(n) * stride + k - pad for n, k in zip(features.shape[1:], tap, strict=True)
+        ]
+        inside = [(at >= 0) & (at < side) for at, side in zip(places, sides, strict=True)]
+        scattered = np.einsum("kc,kyx->cyx", weight[:, :, *tap], features)
+        there = np.ix_(*(at[kept] for at, kept in zip(places, inside, strict=True)))
+        logits[:, *there] += scattered[:, inside[0]][:, :, inside[1]]
+    return logits
+
+
+def spread(values: Array, side: int, *, class_first: bool = True) -> Array:
+    """[C s², h, w] to [C, s h, s w]: channel c s² + i s + j is class c at (s y + i, s x + j); or
+    channel (i s + j) C + c, if the class is last.
+    """
+    classes, height, width = len(values) // side**2, *values.shape[1:]
+    result = np.empty((classes, side * height, side * width))
+    for c, i, j in np.ndindex(classes, side, side):
+        place = i * side + j
+        result[c, i::side, j::side] = values[
+            c * side**2 + place if class_first else place * classes + c
+        ]
+    return result
+
+
 def _softmax(logits: Array) -> Array:
     """exp(z_c) / sum_k exp(z_k) over axis 0, in [0, 1]; the maximum is subtracted first.
 
@@ -119,22 +153,23 @@ def probabilities(
     width: int,
     *,
     align_corners: bool = False,
+    classify: Callable[[Array, Array, Array], Array] = _classify,
 ) -> Array:
     """P [m, C, height, width] in [0, 1], one pass for each row of the 0/1 masks [m, K].
 
-    P[t] = softmax_c upsample(classifier(features * masks[t] / (1 - rate))), with the zero-padded
-    classifier of _classify and 0 <= rate < 1.
+    P[t] = softmax_c upsample(classify(features * masks[t] / (1 - rate), weight, bias)), by default
+    with the zero-padded classifier of _classify, and 0 <= rate < 1.
     """
     features, weight = np.asarray(features, np.float64), np.asarray(weight, np.float64)
     bias, masks = np.asarray(bias, np.float64), np.asarray(masks, np.float64)
     if not 0.0 <= rate < 1.0:
         raise ValueError(f"rate must be in [0, 1), got {rate}")
-    result = np.empty((masks.shape[0], weight.shape[0], height, width))
-    for t, mask in enumerate(masks):
+    result = []
+    for mask in masks:
         kept = features * mask[:, np.newaxis, np.newaxis] / (1.0 - rate)
-        logits = _classify(kept, weight, bias)
-        result[t] = _softmax(upsample(logits, height, width, align_corners=align_corners))
-    return result
+        logits = classify(kept, weight, bias)
+        result.append(_softmax(upsample(logits, height, width, align_corners=align_corners)))
+    return np.stack(result)
 
 
 # --- Moments, entropies, margin ---------------------------------------------------------------

@@ -9,11 +9,13 @@ import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import oracle
 import pytest
 import torch
 import torch.nn.functional as F
@@ -38,6 +40,7 @@ class Exported:
 
     classifiers: its last layers, whose results are summed. name: of the output to follow.
     options: of the command line, as words. prepare: from uint8 [B, H, W, 3] to its input.
+    classify: what the oracle makes of features, weight and bias; None: a convolution.
     """
 
     path: Path
@@ -47,6 +50,7 @@ class Exported:
     binary: bool = False
     tokens: tuple[int, int] | None = None
     prepare: Callable[[np.ndarray], np.ndarray] = imagenet
+    classify: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None
 
 
 def block(channels: int, out: int, stride: int = 1) -> nn.Sequential:
@@ -87,6 +91,53 @@ class UNet(nn.Module):
         for up, skip in zip(self.ups, reversed(skips), strict=True):
             x = up(torch.cat((F.interpolate(x, scale_factor=2.0, mode="nearest"), skip), dim=1))
         return self.head(x)
+
+
+class Deconvolved(nn.Module):
+    """A U-Net that ends in a transposed convolution, the enlarging and the classifier in one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Pyramid()
+        width = self.encoder.width
+        self.ups = nn.ModuleList(nn.ConvTranspose2d(width, width, 2, 2) for _ in range(2))
+        self.mix = nn.ModuleList(block(2 * width, width) for _ in range(2))
+        self.head = nn.ConvTranspose2d(width, CLASSES, 4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, *skips, x = self.encoder(x)
+        for up, mix, skip in zip(self.ups, self.mix, reversed(skips), strict=True):
+            x = mix(torch.cat((up(x), skip), dim=1))
+        return self.head(x).softmax(1)
+
+
+class ESPCN(nn.Module):
+    """Four times four pixels of each feature, as Shi et al. (2016) enlarge photographs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Pyramid()
+        self.head = nn.Conv2d(self.encoder.width, CLASSES * 16, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.head(self.encoder(x)[2]), 4)
+
+
+class MLP(nn.Module):
+    """A linear layer on channels last, behind which the classes are moved to the front again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Pyramid()
+        self.mix = nn.Linear(self.encoder.width, 16)
+        self.head = nn.Linear(16, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores = self.head(self.mix(self.encoder(x)[2].permute(0, 2, 3, 1)).relu())
+        full = F.interpolate(
+            scores.permute(0, 3, 1, 2), scale_factor=4.0, mode="bilinear", align_corners=False
+        )
+        return full.permute(0, 2, 3, 1).softmax(-1)
 
 
 class FPN(nn.Module):
@@ -381,11 +432,34 @@ def newest(folder: Path) -> Exported:
     return Exported(path, (network.classifier,), ("--size", "64x96"))
 
 
+def deconvolved(folder: Path) -> Exported:
+    network = calibrated(Deconvolved())
+    path = export(network, folder / "deconvolved.onnx", opset=12)
+    classify = partial(oracle.transposed, stride=2, pad=1)
+    return Exported(path, (network.head,), classify=classify)
+
+
+def espcn(folder: Path) -> Exported:
+    network = calibrated(ESPCN())
+    path = export(network, folder / "espcn.onnx", dynamo=True, opset=18)
+
+    def classify(features: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        return oracle.spread(oracle._classify(features, weight, bias), 4)
+
+    return Exported(path, (network.head,), classify=classify)
+
+
+def mlp(folder: Path) -> Exported:
+    network = calibrated(MLP())
+    path = export(network, folder / "mlp.onnx", dynamo=True, opset=20)
+    return Exported(path, (network.head,), tokens=(SIZE[0] // 4, SIZE[1] // 4))
+
+
 HAND_MADE: dict[str, Callable[[Path], Exported]] = {
     maker.__name__: maker
     for maker in (
         unet, fpn, pspnet, lraspp, fcn, auxiliary, deeplab, nhwc, uint8, bgr, half, external,
-        segmenter, flat, binary, newest,
+        segmenter, flat, binary, newest, deconvolved, espcn, mlp,
     )
 }  # fmt: skip
 
@@ -501,6 +575,6 @@ TRANSFORMERS: dict[str, Callable[[Path], Exported]] = {
 }
 ALL = HAND_MADE | TRANSFORMERS
 _HEAVY = {
-    "auxiliary", "beit", "dpt", "flat", "fpn", "mobilevit", "segmenter", "upernet",
+    "auxiliary", "beit", "dpt", "espcn", "flat", "fpn", "mlp", "mobilevit", "segmenter", "upernet",
 }  # fmt: skip
 CASES = [pytest.param(name, marks=[pytest.mark.slow] * (name in _HEAVY)) for name in ALL]

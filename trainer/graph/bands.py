@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from trainer.graph import rows
 from trainer.graph.raster import Pixelwise
 from trainer.graph.rows import RowClassifier, keeps_size, scan
+from trainer.graph.subpixel import factor_of
 
 
 class Bands(nn.Module):
@@ -51,7 +52,7 @@ class Bands(nn.Module):
     def fits(classifier: nn.Conv2d, features: tuple[int, int], size: tuple[int, int]) -> bool:
         """Whether the map is no smaller than the features, in either direction."""
         larger = all(own <= wanted for own, wanted in zip(features, size, strict=True))
-        return larger and keeps_size(classifier)
+        return larger and keeps_size(classifier) and factor_of(classifier) == 1
 
     def forward(
         self, features: Float[Tensor, "B K h w"], pixelwise: Pixelwise

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from scorer.selection.noise import uniform
+from trainer.graph.subpixel import like
 
 KINDS = ("channel", "elementwise")
 
@@ -54,17 +55,11 @@ def masks(passes: int, channels: int, rate: float, seed: int) -> Float[Tensor, "
 
 
 def widen(classifier: nn.Conv2d, keep: Float[Tensor, "m K"], rate: float) -> nn.Conv2d:
-    """All passes as ONE convolution of m·C outputs; pass t has weights W · keep_t / (1 - rate)."""
-    wide = nn.Conv2d(
-        classifier.in_channels,
-        len(keep) * classifier.out_channels,
-        kernel_size=classifier.weight.shape[2:],  # type: ignore[arg-type]
-        stride=classifier.stride,  # type: ignore[arg-type]
-        padding=classifier.padding,  # type: ignore[arg-type]
-        dilation=classifier.dilation,  # type: ignore[arg-type]
-        bias=classifier.bias is not None,
-        device=classifier.weight.device,
-    ).requires_grad_(False)
+    """All passes as ONE convolution of m·C outputs; pass t has weights W · keep_t / (1 - rate).
+
+    Of a classifier that scores r x r pixels behind a place, m·C·r² outputs.
+    """
+    wide = like(classifier, len(keep) * classifier.out_channels)
     scales = (keep.to(wide.weight) / (1 - rate))[:, None, :, None, None]
     wide.weight.copy_((classifier.weight.detach()[None] * scales).flatten(0, 1))
     if classifier.bias is not None and wide.bias is not None:

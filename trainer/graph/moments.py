@@ -14,6 +14,7 @@ from trainer.graph.sums import over_classes, over_passes
 
 _LEAST_NORMALISER = 1e-37
 _HIGHEST_LIFT = 75.0  # exp(75) times any number of classes is still finite in float32
+_COARSE = 2.0**22  # from here on neighbours in float32 are half a nat apart
 
 Map = Float[Tensor, "B C P"]
 
@@ -65,11 +66,13 @@ def lowered(logits: Float[Tensor, "B m C h w"]) -> Float[Tensor, "B m C h w"]:
     Upsampling is linear and softmax blind to a constant per pixel, so this changes nothing, cannot
     overflow, and is many times cheaper than at full size. Halfway between two grid points with
     different leaders all exponents are low; where the logits of a point spread over more than 60
-    nats they are lifted by half of the rest, or everything would underflow there.
+    nats they are lifted by half of the rest, or everything would underflow there. Logits of which
+    float32 does not keep single nats are not lifted: rounding would lift them to infinity.
     """
     highest = logits.amax(dim=2, keepdim=True)
     spread = highest - logits.amin(dim=2, keepdim=True)
-    return logits - (highest - (0.5 * spread - 30).clamp(0.0, _HIGHEST_LIFT))
+    lift = (0.5 * spread - 30).clamp(0.0, _HIGHEST_LIFT)
+    return logits - (highest - lift.where(highest.abs() < _COARSE, 0.0))
 
 
 def _softmax(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from trainer.graph.moments import lowered
 from trainer.graph.rows import keeps_size, padding_of
+from trainer.graph.subpixel import factor_of, in_parts
 from trainer.network import upsample
 
 # Upsampled logits [B, g, C, P], a few passes at a time, to maps [B, P] of those pixels.
@@ -62,19 +63,14 @@ class Whole(nn.Module):
 
     def _logits(self, features: Float[Tensor, "B K h w"]) -> Iterator[Float[Tensor, "B _ C h w"]]:
         """A few passes at a time; where features are smaller than the map, from one convolution."""
-        if features.shape[2] < self.size[0]:
+        if features.shape[2] * factor_of(self.classifier) < self.size[0]:
             logits = lowered(self.classifier(features).unflatten(1, (self.passes, -1)))
             yield from logits.split(_WHOLE, dim=1)
             return
         # As large as the map: all passes of all classes must not exist at once.
-        head = self.classifier
-        classes = head.out_channels // self.passes
-        for start in range(0, head.out_channels, _WHOLE * classes):
-            part = slice(start, start + _WHOLE * classes)
-            bias = None if head.bias is None else head.bias[part]
-            few = F.conv2d(
-                features, head.weight[part], bias, head.stride, head.padding, head.dilation
-            )
+        own = self.classifier.out_channels // self.passes
+        classes = own // factor_of(self.classifier) ** 2
+        for few in in_parts(self.classifier, features, _WHOLE * own):
             yield lowered(few.unflatten(1, (-1, classes)))
 
 
@@ -104,7 +100,8 @@ class Coarse(nn.Module):
         factor = features[0] // size[0]
         even = factor > 0 and factor % 2 == 0
         exact = features == (factor * size[0], factor * size[1])
-        return even and exact and keeps_size(classifier) and tuple(classifier.dilation) == (1, 1)
+        plain = tuple(classifier.dilation) == (1, 1) and factor_of(classifier) == 1
+        return even and exact and plain and keeps_size(classifier)
 
     def forward(
         self, features: Float[Tensor, "B K h w"], pixelwise: Pixelwise

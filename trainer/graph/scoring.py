@@ -80,7 +80,7 @@ class ScoringTail(nn.Module):
         label, *rest = self.raster(features, partial(self._pixelwise, more=more))
         quantity = given(noise) if self.acquisition.quantity is None else rest.pop(0)
         score = self.acquisition.score(quantity, noise)
-        eligible = score.masked_fill(exclude.int() != 0, NO_SCORE)
+        eligible = score.masked_fill(exclude.int() != 0, NO_SCORE) + _unless_bounded(features)
         found = Scores(*_best(eligible, label, self.top_k), quantity, label, eligible)
         return found, tuple(rest)
 
@@ -134,6 +134,14 @@ class ScoringNetwork(nn.Module):
     def mean(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B C mapH mapW"]:
         """Mean class probabilities over the passes at every pixel of the map."""
         return self.tail.mean(self.network.features(image))
+
+
+def _unless_bounded(features: Float[Tensor, "B K h w"]) -> Float[Tensor, "B 1 1"]:
+    """0, or NaN for an image with features that are no numbers or beyond 1e19, whose squares
+    overflow: some runtimes drop NaN at the next minimum or maximum, and would answer.
+    """
+    size = (features * features).sum(dim=(1, 2, 3))
+    return (size - size)[:, None, None]
 
 
 def _best(

@@ -10,8 +10,10 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from trainer.graph import rows
+from trainer.graph.moments import lowered
 from trainer.graph.raster import Pixelwise
 from trainer.graph.rows import RowClassifier, keeps_size, scan
+from trainer.graph.subpixel import factor_of
 
 
 class Strips(nn.Module):
@@ -20,6 +22,8 @@ class Strips(nn.Module):
     Every pixel of a cell is a fixed mix of the four, the same in all cells where the grid is a
     whole multiple of the feature grid: the upsampling is one matrix product with four columns.
     Where the two grids are the same a cell is a pixel. With aligned corners cells differ: bands.py.
+    Behind a classifier of several pixels for each feature a cell is these pixels, and nothing is
+    enlarged.
     """
 
     def __init__(
@@ -32,19 +36,20 @@ class Strips(nn.Module):
     ) -> None:
         super().__init__()
         self.classifier, self.size = RowClassifier(classifier, passes), size
+        self.side = factor_of(classifier)
 
     @staticmethod
     def fits(classifier: nn.Conv2d, features: tuple[int, int], size: tuple[int, int]) -> bool:
         """Whether the grid is a whole multiple of the feature grid, and what enlarges it."""
         factor = size[0] // features[0]
         whole = factor > 0 and size == (factor * features[0], factor * features[1])
-        return whole and keeps_size(classifier)
+        return whole and keeps_size(classifier) and factor_of(classifier) in (1, factor)
 
     def forward(
         self, features: Float[Tensor, "B K h w"], pixelwise: Pixelwise
     ) -> tuple[Tensor, ...]:
         """Maps [B, H, W] of what `pixelwise` gives."""
-        factor = self.size[0] // features.shape[2]
+        factor = self.size[0] // (self.side * features.shape[2])
         # One row of cells more than of feature points, and two columns: the outermost repeated,
         # for a wide classifier behind it and not before it.
         extra = 0 if factor == 1 else 1
@@ -55,14 +60,15 @@ class Strips(nn.Module):
 
         def strip(last: Tensor, rows: Tensor, *constants: Tensor) -> tuple[Tensor, ...]:
             logits = self.classifier.logits(rows, *constants, around=late)
-            maps = [pixelwise(block) for block in _blocks(last, logits, cut, factor)]
+            blocks = _blocks(last, logits, cut, factor)
+            maps = [pixelwise(_apart(block, self.side)) for block in blocks]
             kept = logits[:, :, :, -1:].clone(memory_format=torch.contiguous_format)
             return kept, *_joined(maps)
 
         constants = self.classifier.constants
         first = self.classifier.logits(padded[:, :, :1], *constants, around=late).contiguous()
         maps = scan(strip, first, (strips.contiguous(),), constants)
-        return tuple(self._assembled(values, cut.rows, factor) for values in maps)
+        return tuple(self._assembled(values, cut.rows, factor * self.side) for values in maps)
 
     def _cut(self, height: int, width: int, factor: int) -> "_Cut":
         """How to cut height x width cells of factor x factor pixels."""
@@ -78,7 +84,7 @@ class Strips(nn.Module):
         """From pixels in the order strip, row of cells, cell, row in the cell to a map."""
         pixels = values.unflatten(2, (rows, -1, factor, factor))
         whole: Tensor = pixels.permute(1, 0, 2, 4, 3, 5).flatten(4).flatten(1, 3)
-        start = factor // 2  # the first cells lie half outside
+        start = factor // 2 if self.side == 1 else 0  # the first cells lie half outside
         height, width = self.size
         return whole[:, start : start + height, start : start + width]
 
@@ -118,6 +124,17 @@ def _blocks(
         return
     for block in _corners(last, logits).chunk(cut.blocks, dim=4):
         yield _upsampled(block, cut.passes, factor)
+
+
+def _apart(
+    block: Iterator[Float[Tensor, "B _ D P"]], side: int
+) -> Iterator[Float[Tensor, "B _ C P2"]]:
+    """The side x side pixels that were scored behind each place, as pixels of their own."""
+    if side == 1:
+        yield from block
+        return
+    for few in block:
+        yield lowered(few.unflatten(2, (-1, side**2)).transpose(3, 4)).flatten(3)
 
 
 def _corners(

@@ -79,3 +79,11 @@ def test_the_sum_of_the_other_classes_keeps_the_digits_of_a_near_certain_one() -
     mean = torch.tensor([1 - 3e-7, 2e-7, 1e-7]).view(1, 3, 1)
     assert float(over_other_classes(mean)[0, 0]) == pytest.approx(3e-7, rel=1e-6)
     assert float(over_other_classes(mean)[0, 1]) == pytest.approx(1 - 2e-7, rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e3, 1e7, 1e9, 1e20, 1e37])
+def test_logits_without_bounds_give_probabilities(size: float) -> None:
+    logits = size * torch.randn(1, 4, 3, 5, 7)
+    found = accumulate(iter([lowered(logits).flatten(3)]), 4, aleatoric=False)
+    assert found.mean.isfinite().all()
+    torch.testing.assert_close(found.mean.sum(dim=1), torch.ones(1, 35))

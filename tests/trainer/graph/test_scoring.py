@@ -74,3 +74,17 @@ def test_more_places_than_pixels_are_cut(network: BayesianNetwork) -> None:
         network, passes=2, mask_seed=0, acquisition="entropy", size=(32, 32), top_k=5000
     )
     assert module.tail.top_k == 1024
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
+def test_an_image_whose_features_are_no_numbers_gets_no_answer(
+    scoring: ScoringNetwork, value: float
+) -> None:
+    features = torch.randn(2, scoring.network.classifier.in_channels, 8, 12)
+    features[1, 0, 3, 4] = value
+    exclude = torch.zeros(2, *SIZE, dtype=torch.uint8)
+    with torch.inference_mode():
+        found = scoring.tail(features, exclude)
+        alone = scoring.tail(features[:1], exclude[:1])
+    assert found.score[1].isnan().all()
+    assert torch.equal(found.score[0], alone.score[0])

@@ -1,0 +1,46 @@
+"""The last linear layer of a network: one node, or several that are one together."""
+
+from dataclasses import replace
+
+import numpy as np
+from onnx import NodeProto
+
+from export import classifier, spelled
+from export.classifier import Classifier
+from export.constants import Constants
+from export.nodes import called
+from scorer.errors import CannotGraft
+
+
+def find(name: str, made_by: dict[str, NodeProto], constants: Constants, output: str) -> Classifier:
+    """The classifier that makes a tensor, or the sum of several."""
+    node = producer(made_by, name, output)
+    if node.op_type in classifier.KINDS:
+        return classifier.read(node, constants)
+    if node.op_type in ("Identity", "Cast"):
+        return replace(find(node.input[0], made_by, constants, output), logits=name)
+    if step := spelled.arithmetic(node, constants):
+        inner = find(step[0], made_by, constants, output)
+        if not {step[1].size, step[2].size} <= {1, inner.classes}:
+            raise CannotGraft(f"{called(node)} adds or multiplies what is no value per class")
+        factor, addend = (np.broadcast_to(value, inner.classes) for value in step[1:])
+        return replace(inner.scaled(factor, addend), logits=name)
+    if spread := spelled.depth_to_space(node, made_by, constants):
+        inner = find(spread.source, made_by, constants, output)
+        return replace(inner.spread(spread.side, spread.mode), logits=name)
+    if node.op_type == "Add":
+        parts = [find(part, made_by, constants, output) for part in node.input]
+        if (whole := classifier.summed(parts, name)) is not None:
+            return whole
+    raise CannotGraft(
+        f"{called(node)} stands between its output {output!r} and a linear classifier"
+    )
+
+
+def producer(made_by: dict[str, NodeProto], name: str, output: str) -> NodeProto:
+    """The node that makes a tensor on the way back from an output; CannotGraft where none does."""
+    if name not in made_by:
+        raise CannotGraft(
+            f"there is no classifier: the way back from its output {output!r} ends at {name!r}"
+        )
+    return made_by[name]
