@@ -6,6 +6,7 @@ import numpy as np
 from onnx import NodeProto
 
 from export.constants import Array, Constants, attribute
+from export.expected import EXPECTED
 from export.nodes import called
 from scorer.errors import CannotGraft
 
@@ -56,7 +57,8 @@ class Classifier:
         """With depth to space behind it, in ONNX's mode CRD or DCR."""
         if self.side > 1 or len(self.weight) % side**2:
             raise CannotGraft(
-                f"behind {self.logits!r} {len(self.weight)} scores become {side}x{side} pixels each"
+                f"behind {self.logits!r} {len(self.weight)} scores become {side}x{side} pixels",
+                remedy=EXPECTED,
             )
         weight, bias = self.weight, self.bias
         if mode == "DCR":
@@ -71,7 +73,8 @@ def read(node: NodeProto, constants: Constants) -> Classifier:
     if not any(known):
         raise CannotGraft(
             f"{called(node)} multiplies two activations: class scores are no linear function of "
-            "features that could be dropped"
+            "features that could be dropped",
+            remedy=EXPECTED,
         )
     if node.op_type == "ConvTranspose":
         return _transposed(node, constants)
@@ -106,7 +109,10 @@ def _shape(part: Classifier) -> tuple[object, ...]:
 def _conv(node: NodeProto, constants: Constants) -> Classifier:
     weight = constants.value(node.input[1])
     if weight is None or weight.ndim != 4 or attribute(node, "group", 1) != 1:
-        raise CannotGraft(f"{called(node)} is no convolution of all channels of a picture at once")
+        raise CannotGraft(
+            f"{called(node)} is no convolution of all channels of a picture at once",
+            remedy=EXPECTED,
+        )
     dilations = tuple(attribute(node, "dilations", [1, 1]))
     return Classifier(
         features=(node.input[0],),
@@ -129,7 +135,10 @@ def _transposed(node: NodeProto, constants: Constants) -> Classifier:
     weight = constants.value(node.input[1])
     strides = attribute(node, "strides", [1, 1])
     if weight is None or weight.ndim != 4 or attribute(node, "group", 1) != 1:
-        raise CannotGraft(f"{called(node)} is no convolution of all channels of a picture at once")
+        raise CannotGraft(
+            f"{called(node)} is no convolution of all channels of a picture at once",
+            remedy=EXPECTED,
+        )
     taps = [_taps(node, axis, weight.shape[2 + axis]) for axis in (0, 1)]
     if strides[0] != strides[1]:
         raise CannotGraft(
@@ -184,7 +193,10 @@ def _product(node: NodeProto, constants: Constants) -> Classifier:
     gemm = node.op_type == "Gemm"
     weight = left if right is None else right.T
     if weight is None or weight.ndim != 2 or (gemm and (right is None or _turned(node, "transA"))):
-        raise CannotGraft(f"{called(node)} multiplies with something else than weights of classes")
+        raise CannotGraft(
+            f"{called(node)} multiplies with something else than weights of classes",
+            remedy=EXPECTED,
+        )
     if gemm:
         weight = attribute(node, "alpha", 1.0) * (weight.T if _turned(node, "transB") else weight)
     return Classifier(
@@ -205,7 +217,9 @@ def _bias(node: NodeProto, constants: Constants, classes: int) -> Array:
         return np.zeros(classes, np.float32)
     bias = constants.value(node.input[2])
     if bias is None or bias.size not in (1, classes):
-        raise CannotGraft(f"{called(node)} adds something else than one constant per class")
+        raise CannotGraft(
+            f"{called(node)} adds something else than one constant per class", remedy=EXPECTED
+        )
     return np.array(np.broadcast_to(bias.ravel(), classes))
 
 
@@ -215,7 +229,9 @@ def _pads(node: NodeProto, kernel: tuple[int, ...], dilations: tuple[int, ...]) 
     if auto in ("NOTSET", "VALID"):
         return tuple(attribute(node, "pads", [0, 0, 0, 0]))
     if max(attribute(node, "strides", [1, 1])) > 1:
-        raise CannotGraft(f"{called(node)} has a stride and pads {auto}: say its pads in numbers")
+        raise CannotGraft(
+            f"{called(node)} has a stride and pads {auto}: say its pads in numbers", remedy=EXPECTED
+        )
     total = [dilation * (side - 1) for dilation, side in zip(dilations, kernel, strict=True)]
     less, more = [side // 2 for side in total], [side - side // 2 for side in total]
     return (*less, *more) if auto == "SAME_UPPER" else (*more, *less)

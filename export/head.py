@@ -8,24 +8,10 @@ from onnx import ModelProto, NodeProto
 from export import linear, requirements, spelled
 from export.classifier import Classifier
 from export.constants import Array, Constants, attribute
+from export.expected import DECISIONS, ENDINGS, EXPECTED, MOVES
 from export.nodes import called, producers
 from scorer.errors import CannotGraft
 
-# What may stand behind a classifier: it moves class scores about, or keeps their order.
-_MOVES = frozenset(
-    {"Resize", "Transpose", "Identity", "Cast", "Slice", "Gather", "Reshape", "Pad", "Squeeze",
-     "Unsqueeze", "Flatten", "Dropout"}
-)  # fmt: skip
-_ENDINGS = frozenset({"Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "Exp", "Log", "Clip"})
-# Which of two classes it is, once and for all.
-_DECISIONS = frozenset(
-    {"Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Where", "Round", "Floor", "Ceil"}
-)
-_EXPECTED = (
-    "expected a Conv, ConvTranspose, MatMul or Gemm with constant weights, behind it only "
-    "constants added or multiplied per class, DepthToSpace, "
-    f"{', '.join(sorted(_MOVES | _ENDINGS))}; of two classes also a threshold"
-)
 _PIXEL_CENTRES = ("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric")
 _CORNERS = "align_corners"
 _ENLARGE = frozenset({"Resize", "ConvTranspose"})
@@ -70,7 +56,7 @@ class Head:
         """The tensor that reaches softmax, ArgMax or the output."""
         name = self.classifier.logits
         for node in self.behind:
-            if node.op_type in _ENDINGS | _DECISIONS:
+            if node.op_type in ENDINGS | DECISIONS:
                 break
             name = node.output[0]
         return name
@@ -78,13 +64,13 @@ class Head:
     @property
     def behind_ending(self) -> list[NodeProto]:
         """The nodes behind softmax, or whatever ends the scores."""
-        kinds = [node.op_type in _ENDINGS | _DECISIONS for node in self.behind]
+        kinds = [node.op_type in ENDINGS | DECISIONS for node in self.behind]
         return list(self.behind[kinds.index(True) + 1 :]) if True in kinds else []
 
     @property
     def decides(self) -> NodeProto | None:
         """The first node that says which of two classes it is, where one does."""
-        return next((node for node in self.behind if node.op_type in _DECISIONS), None)
+        return next((node for node in self.behind if node.op_type in DECISIONS), None)
 
     def weighed(self, scale: Array, shift: Array) -> "Head":
         """With scale * scores + shift, each [C], as its scores."""
@@ -99,7 +85,7 @@ class Head:
     def softens_first(self) -> bool:
         """Whether it enlarges what has gone through softmax already."""
         kinds = [node.op_type for node in self.behind]
-        ended = next((i for i, kind in enumerate(kinds) if kind in _ENDINGS), len(kinds))
+        ended = next((i for i, kind in enumerate(kinds) if kind in ENDINGS), len(kinds))
         return bool(_ENLARGE & set(kinds[ended:])) and kinds[ended] != "ArgMax"
 
     def ends_with(self, kind: str) -> bool:
@@ -123,7 +109,7 @@ def find(model: ModelProto, output: str | None = None) -> Head:
         head = replace(_walk(model, chosen), ignored=others)
         requirements.check_effect(model, head.classifier)
     except CannotGraft as error:
-        raise CannotGraft(str(error), remedy=(error.remedy or _EXPECTED) + hint) from error
+        raise CannotGraft(str(error), remedy=error.remedy + hint) from error
     return head
 
 
@@ -143,9 +129,11 @@ def _walk(model: ModelProto, output: str) -> Head:
         if step := spelled.arithmetic(node, constants):
             name, factor, addend = step
             if len({scale.size, shift.size, factor.size, addend.size} - {1}) > 1:
-                raise CannotGraft(f"{called(node)} adds or multiplies what is no value per class")
+                raise CannotGraft(
+                    f"{called(node)} adds or multiplies what is no value per class", remedy=EXPECTED
+                )
             scale, shift = scale * factor, scale * addend + shift
-        elif node.op_type in _ENDINGS | _DECISIONS and (source := _judged(node, constants)):
+        elif node.op_type in ENDINGS | DECISIONS and (source := _judged(node, constants)):
             if scale.size > 1 or shift.size > 1 or not scale[0]:
                 raise _weighed_anew(node)
             turned = node if scale[0] < 0 else turned
@@ -153,7 +141,7 @@ def _walk(model: ModelProto, output: str) -> Head:
             scale, shift, name = one, zero, source
         elif (gain := spelled.enlarging(node, constants)) is not None:
             name, scale = node.input[0], scale * np.float32(gain)
-        elif node.op_type in _MOVES and not spelled.depth_to_space(node, made_by, constants):
+        elif node.op_type in MOVES and not spelled.depth_to_space(node, made_by, constants):
             name = node.input[0]
         else:
             found = linear.find(name, made_by, constants, output)
@@ -169,7 +157,8 @@ def _head(
     if not {scale.size, shift.size} <= {1, found.classes}:
         raise CannotGraft(
             f"behind the classifier {found.logits!r} something is added or multiplied that is not "
-            "one value per class"
+            "one value per class",
+            remedy=EXPECTED,
         )
     scale, shift = (np.array(np.broadcast_to(v, found.classes)) for v in (scale, shift))
     head = Head(
@@ -196,13 +185,13 @@ def _judged(node: NodeProto, constants: Constants) -> str | None:
     constant = [constants.value(name) is not None for name in node.input if name]
     if node.op_type == "Where":
         return str(node.input[0]) if constant == [False, True, True] else None
-    if len(constant) == 2 and node.op_type in _DECISIONS:
+    if len(constant) == 2 and node.op_type in DECISIONS:
         return str(node.input[constant.index(False)]) if sum(constant) == 1 else None
     return str(node.input[0])
 
 
 def _weighed_anew(node: NodeProto) -> CannotGraft:
-    return CannotGraft(f"behind {called(node)} the classes are weighed anew")
+    return CannotGraft(f"behind {called(node)} the classes are weighed anew", remedy=EXPECTED)
 
 
 def _coordinates(node: NodeProto) -> str:

@@ -8,6 +8,7 @@ from onnx import NodeProto
 from export import classifier, spelled
 from export.classifier import Classifier
 from export.constants import Constants
+from export.expected import EXPECTED
 from export.nodes import called
 from scorer.errors import CannotGraft
 
@@ -22,7 +23,9 @@ def find(name: str, made_by: dict[str, NodeProto], constants: Constants, output:
     if step := spelled.arithmetic(node, constants):
         inner = find(step[0], made_by, constants, output)
         if not {step[1].size, step[2].size} <= {1, inner.classes}:
-            raise CannotGraft(f"{called(node)} adds or multiplies what is no value per class")
+            raise CannotGraft(
+                f"{called(node)} adds or multiplies what is no value per class", remedy=EXPECTED
+            )
         factor, addend = (np.broadcast_to(value, inner.classes) for value in step[1:])
         return replace(inner.scaled(factor, addend), logits=name)
     if spread := spelled.depth_to_space(node, made_by, constants):
@@ -33,7 +36,8 @@ def find(name: str, made_by: dict[str, NodeProto], constants: Constants, output:
         if (whole := classifier.summed(parts, name)) is not None:
             return whole
     raise CannotGraft(
-        f"{called(node)} stands between its output {output!r} and a linear classifier"
+        f"{called(node)} stands between its output {output!r} and a linear classifier",
+        remedy=EXPECTED,
     )
 
 
@@ -41,6 +45,7 @@ def producer(made_by: dict[str, NodeProto], name: str, output: str) -> NodeProto
     """The node that makes a tensor on the way back from an output; CannotGraft where none does."""
     if name not in made_by:
         raise CannotGraft(
-            f"there is no classifier: the way back from its output {output!r} ends at {name!r}"
+            f"there is no classifier: the way back from its output {output!r} ends at {name!r}",
+            remedy=EXPECTED,
         )
     return made_by[name]

@@ -7,6 +7,7 @@ from onnx import ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto
 from export import nodes
 from export.classifier import Classifier
 from export.constants import Constants
+from export.expected import EXPECTED
 from export.nodes import called
 from scorer.errors import CannotGraft
 
@@ -56,7 +57,8 @@ def check_effect(model: ModelProto, found: Classifier) -> None:
     if not given & nodes.leaves(model.graph, features):
         raise CannotGraft(
             f"the classifier reads {features[0]!r}, which does not depend on the image: dropout "
-            "there would have no effect"
+            "there would have no effect",
+            remedy=EXPECTED,
         )
     constants = Constants(model)
     for node in nodes.leading_to(model.graph, features):

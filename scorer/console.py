@@ -142,8 +142,7 @@ class Program(click.Group):
                 say(str(error), style="red", remedy=error.remedy, exit_code=error.exit_code)
                 sys.exit(error.exit_code)
             say(f"error: {error}", style="bold red")
-            if error.remedy:
-                say(f"  {error.remedy}")
+            say(f"  {error.remedy}")
             sys.exit(error.exit_code)
 
 

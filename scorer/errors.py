@@ -26,7 +26,7 @@ class Failure(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, *, remedy: str = "") -> None:
+    def __init__(self, message: str, *, remedy: str) -> None:
         super().__init__(message)
         self.remedy = remedy
 
@@ -79,6 +79,8 @@ class BadImage(Failure):
     """One image that cannot be used. `reason` is a short phrase that can be counted."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
+        super().__init__(
+            f"{reason}: {detail}" if detail else reason, remedy="repair the file, or leave it out"
+        )
         self.reason = reason
         self.detail = detail

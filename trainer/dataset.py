@@ -46,7 +46,7 @@ def read(path: Path) -> Dataset:
     try:
         return _dataset(table, path.parent)
     except (BadDataset, BadPool) as error:
-        raise BadDataset(f"{path}: {error}", remedy=error.remedy or _REMEDY) from error
+        raise BadDataset(f"{path}: {error}", remedy=error.remedy) from error
 
 
 def is_extensible(path: Path) -> bool:
@@ -57,7 +57,7 @@ def is_extensible(path: Path) -> bool:
 def _dataset(table: Mapping[str, Any], folder: Path) -> Dataset:
     _known(table, {"version", "layout", "root", "size", "classes", "train", "val"}, "dataset")
     if table.get("version") != VERSION:
-        raise BadDataset(f"version is {table.get('version')!r}, expected {VERSION}")
+        raise BadDataset(f"version is {table.get('version')!r}, expected {VERSION}", remedy=_REMEDY)
     layout, root = table.get("layout", "folders"), folder / str(table.get("root", "."))
     if layout in layouts.KNOWN:
         classes, train, val = _known_layout(layouts.KNOWN[layout], root, table)
@@ -67,21 +67,24 @@ def _dataset(table: Mapping[str, Any], folder: Path) -> Dataset:
         train, val = (_split(root, _table(table, name), name, ids) for name in ("train", "val"))
     else:
         known = ", ".join(("folders", *layouts.KNOWN))
-        raise BadDataset(f"layout is {layout!r}, expected one of {known}")
+        raise BadDataset(f"layout is {layout!r}, expected one of {known}", remedy=_REMEDY)
     if train is None:
-        raise BadDataset("[train] is missing: where are the images?")
+        raise BadDataset("[train] is missing: where are the images?", remedy=_REMEDY)
     return Dataset(classes=classes, size=_size(table), train=train, val=val)
 
 
 def _known(table: Mapping[str, Any], names: set[str], where: str) -> None:
     if unknown := set(table) - names:
-        raise BadDataset(f"unknown key {sorted(unknown)[0]!r} in [{where}]; known: {sorted(names)}")
+        raise BadDataset(
+            f"unknown key {sorted(unknown)[0]!r} in [{where}]; known: {sorted(names)}",
+            remedy=_REMEDY,
+        )
 
 
 def _table(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = table.get(name, {})
     if not isinstance(value, dict):
-        raise BadDataset(f"{name} must be a table: [{name}]")
+        raise BadDataset(f"{name} must be a table: [{name}]", remedy=_REMEDY)
     return value
 
 
@@ -89,9 +92,11 @@ def _size(table: Mapping[str, Any]) -> tuple[int, int]:
     try:
         return parse_size(str(table["size"]))
     except KeyError as error:
-        raise BadDataset('size is missing; write for example size = "360x480"') from error
+        raise BadDataset(
+            'size is missing; write for example size = "360x480"', remedy=_REMEDY
+        ) from error
     except ValueError as error:
-        raise BadDataset(f"size: {error}") from error
+        raise BadDataset(f"size: {error}", remedy=_REMEDY) from error
 
 
 def _classes(table: Mapping[str, Any]) -> Classes:
@@ -102,10 +107,12 @@ def _classes(table: Mapping[str, Any]) -> Classes:
         or not 2 <= len(names) <= 255
         or len(set(names)) < len(names)
     ):
-        raise BadDataset("[classes] names: expected 2 to 255 different names")
+        raise BadDataset("[classes] names: expected 2 to 255 different names", remedy=_REMEDY)
     ignore = table.get("ignore", 255)
     if type(ignore) is not int or not 0 <= ignore <= 255:
-        raise BadDataset(f"[classes] ignore is {ignore!r}, expected a mask value from 0 to 255")
+        raise BadDataset(
+            f"[classes] ignore is {ignore!r}, expected a mask value from 0 to 255", remedy=_REMEDY
+        )
     return Classes(names=names, colours=_colours(table, len(names)), ignore=ignore)
 
 
@@ -122,7 +129,8 @@ def _ids(table: Mapping[str, Any], classes: Classes) -> Mapping[int, int] | None
     ):
         raise BadDataset(
             f"[classes] values: expected {len(classes)} different mask values from 0 to 255, one "
-            "per name, without that of ignore"
+            "per name, without that of ignore",
+            remedy=_REMEDY,
         )
     return {IGNORE: IGNORE, classes.ignore: IGNORE} | {one: i for i, one in enumerate(values)}
 
@@ -133,9 +141,11 @@ def _colours(table: Mapping[str, Any], count: int) -> tuple[Colour, ...]:
     try:
         colours = tuple(_colour(text) for text in table["colours"])
     except (ValueError, TypeError) as error:
-        raise BadDataset('[classes] colours: write them as "#rrggbb"') from error
+        raise BadDataset('[classes] colours: write them as "#rrggbb"', remedy=_REMEDY) from error
     if len(colours) != count or len(set(colours)) < count:
-        raise BadDataset(f"[classes] colours: expected {count} different ones, one per name")
+        raise BadDataset(
+            f"[classes] colours: expected {count} different ones, one per name", remedy=_REMEDY
+        )
     return colours
 
 
@@ -153,15 +163,20 @@ def _split(
         return None
     _known(table, {"images", "masks", "labels", "list", "mask_name", *_of_train(name)}, name)
     if "images" not in table:
-        raise BadDataset(f"[{name}] images is missing")
+        raise BadDataset(f"[{name}] images is missing", remedy=_REMEDY)
     masks, labels = (
         root / str(table[key]) if key in table else None for key in ("masks", "labels")
     )
     if name == "val" and masks is None:
-        raise BadDataset("[val] masks is missing: there is nothing to measure against")
+        raise BadDataset(
+            "[val] masks is missing: there is nothing to measure against", remedy=_REMEDY
+        )
     pattern = str(table.get("mask_name", mask_name.PATTERN))
     if not mask_name.is_pattern(pattern):
-        raise BadDataset(f'[{name}] mask_name is {pattern!r}, expected one as "{{stem}}_mask.png"')
+        raise BadDataset(
+            f'[{name}] mask_name is {pattern!r}, expected one as "{{stem}}_mask.png"',
+            remedy=_REMEDY,
+        )
     images = _pool(root, str(table["images"]), name)
     place = folder_of(images)
     if masks is not None and place is not None and real(place.root) == real(masks):
@@ -190,7 +205,7 @@ def _dense_labels(root: Path, table: Mapping[str, Any]) -> Path | None:
 
 def _folder(location: Path, name: str) -> Path:
     if not location.is_dir():
-        raise BadDataset(f"{name}: {location} is not a folder")
+        raise BadDataset(f"{name}: {location} is not a folder", remedy=_REMEDY)
     return location
 
 
@@ -199,7 +214,7 @@ def _known_layout(
 ) -> tuple[Classes, Split | None, Split | None]:
     """Classes and splits of a published dataset; dataset.toml may add labels and rename classes."""
     if not root.is_dir():
-        raise BadDataset(f"root: {root} is not a folder")
+        raise BadDataset(f"root: {root} is not a folder", remedy=_REMEDY)
     parts = []
     for name in ("train", "val"):
         settings = _table(table, name)
@@ -223,5 +238,7 @@ def _known_layout(
 def _pool(root: Path, images: str, name: str) -> Index:
     where = images if "://" in images else str(root / images)
     if "://" not in where and not Path(parted(where)[0]).exists():
-        raise BadDataset(f"[{name}] images: {where} is not a folder, and no other pool of images")
+        raise BadDataset(
+            f"[{name}] images: {where} is not a folder, and no other pool of images", remedy=_REMEDY
+        )
     return list_pool(where)

@@ -82,7 +82,10 @@ class Catalogue:
             try:
                 self._opened[image] = Sizes(*photograph.size(self.pool.image(image)))
             except BadImage as error:
-                raise BadLabels(f"{image} cannot be used: {error}") from error
+                raise BadLabels(
+                    f"{image} cannot be used: {error}",
+                    remedy="repair the image, or leave its labels out",
+                ) from error
         return self._opened[image]
 
     @cached_property

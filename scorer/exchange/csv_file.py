@@ -80,4 +80,7 @@ def _score(row: Row) -> float | None:
     try:
         return float(row["score"]) if row.get("score") else None
     except ValueError as error:
-        raise BadLabels(f"score is {row['score']!r}, expected a number") from error
+        raise BadLabels(
+            f"score is {row['score']!r}, expected a number",
+            remedy="correct the file, or export it from the tool again",
+        ) from error

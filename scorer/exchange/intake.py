@@ -175,4 +175,7 @@ def _digest(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise BadLabels(f"{path} cannot be read: {error.strerror or error}") from error
+        raise BadLabels(
+            f"{path} cannot be read: {error.strerror or error}",
+            remedy="give a file that may be read",
+        ) from error

@@ -204,7 +204,10 @@ def _point(result: Any, image: str, reading: Reading) -> Point:
     answer, class_name = answer_of(value[KIND][0], reading.classes)
     x, y = float(value["x"]), float(value["y"])
     if not (math.isfinite(x) and math.isfinite(y)):
-        raise BadLabels(f"{image}: a point at {x}, {y}")
+        raise BadLabels(
+            f"{image}: a point at {x}, {y}",
+            remedy="correct the file, or export it from the tool again",
+        )
     return Point(
         image=image,
         row=from_percent(y, height),

@@ -27,7 +27,10 @@ def write(folder: Path, points: Sequence[Point], classes: Sequence[str]) -> None
         raise BadLabels(f"{len(classes)} classes do not fit into 8 bits", remedy="use --format csv")
     for point in points:
         if point.height * point.width > MAX_PIXELS:
-            raise BadLabels(f"{point.image} is too large: {point.height}x{point.width}")
+            raise BadLabels(
+                f"{point.image} is too large: {point.height}x{point.width}",
+                remedy="choose another --format for it",
+            )
     for image, group in groupby(points, lambda one: one.image):
         mask = _mask(list(group), classes)
         with replacing_path(folder / mask_name(image)) as temporary:

@@ -29,10 +29,16 @@ class Point(Place):
     def __post_init__(self) -> None:
         check_name(self.image)
         if self.rank is not None and not _whole(self.rank):
-            raise BadLabels(f"{self.image}: {self.rank!r} is not a rank")
+            raise BadLabels(
+                f"{self.image}: {self.rank!r} is not a rank",
+                remedy="correct the file, or export it from the tool again",
+            )
         for side in (self.height, self.width, self.grid_height, self.grid_width):
             if side is not None and not (_whole(side) and 0 < side <= MAX_SIDE):
-                raise BadLabels(f"{self.image} has a side of {side!r} pixels, not 1 to {MAX_SIDE}")
+                raise BadLabels(
+                    f"{self.image} has a side of {side!r} pixels, not 1 to {MAX_SIDE}",
+                    remedy="correct the file, or export it from the tool again",
+                )
         for place, side in ((self.row, self.height), (self.col, self.width)):
             if not (_whole(place) and 0 <= place < side):
                 raise BadLabels(
@@ -41,7 +47,10 @@ class Point(Place):
                     remedy="labels are of the image at its own size, upright, counted from 0",
                 )
         if self.answer not in {None, *ANSWERS} or (self.answer == "label") != bool(self.class_name):
-            raise BadLabels(f"{self.answer!r} of class {self.class_name!r} is not an answer")
+            raise BadLabels(
+                f"{self.answer!r} of class {self.class_name!r} is not an answer",
+                remedy="correct the file, or export it from the tool again",
+            )
 
     @property
     def answered(self) -> tuple[str | None, str | None]:
@@ -105,7 +114,10 @@ def is_unportable(name: str) -> bool:
 def placed(position: float, side: int) -> int:
     """The pixel that holds a position in pixels from the border; the far border is in the last."""
     if not 0 <= position <= side:  # nan neither
-        raise BadLabels(f"a point at {position} is not on a side of {side} pixels")
+        raise BadLabels(
+            f"a point at {position} is not on a side of {side} pixels",
+            remedy="correct the file, or export it from the tool again",
+        )
     return min(int(position), side - 1)
 
 

@@ -48,7 +48,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     """What was asked makes no sense (400); or a full disk, a file that cannot be read (503)."""
     assert isinstance(error, Failure)
-    wrong = f"{error}; {error.remedy}" if error.remedy else str(error)
+    wrong = f"{error}; {error.remedy}"
     return error_response(request.url.path, 400 if isinstance(error, BadInput) else 503, wrong)
 
 

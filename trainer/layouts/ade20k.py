@@ -59,14 +59,20 @@ def _names(path: Path) -> list[str]:
     try:
         lines = path.read_text("utf-8").splitlines()[1:]
     except (OSError, UnicodeDecodeError) as error:
-        raise BadDataset(f"{path} cannot be read: {error}") from error
+        raise BadDataset(
+            f"{path} cannot be read: {error}",
+            remedy="copy the dataset anew; trainer init says what it expects",
+        ) from error
     names: list[str] = []
     for line in filter(str.strip, lines):
         whole = line.split("\t")[-1].strip()
         first = whole.split(",")[0].strip()
         names.append(whole if first in names else first)
     if len(names) != _COUNT or len(set(names)) < _COUNT:
-        raise BadDataset(f"{path} names {len(set(names))} different classes, expected {_COUNT}")
+        raise BadDataset(
+            f"{path} names {len(set(names))} different classes, expected {_COUNT}",
+            remedy="copy the dataset anew; trainer init says what it expects",
+        )
     return names
 
 

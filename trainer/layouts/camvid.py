@@ -58,7 +58,10 @@ def split(root: Path, name: str) -> Split | None:
     pool = list_pool(root / name)
     masks = root / f"{name}annot"
     if not masks.is_dir():
-        raise BadDataset(f"[{name}] masks: {masks} is not a folder")
+        raise BadDataset(
+            f"[{name}] masks: {masks} is not a folder",
+            remedy="copy the dataset anew; trainer init says what it expects",
+        )
     path = root / f"{name}.txt"
     names = listed(path, pool.names) if path.is_file() else pool.names
     return Split(images=named(root / name, names), masks=masks)

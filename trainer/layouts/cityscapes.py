@@ -64,7 +64,10 @@ def split(root: Path, name: str) -> Split | None:
     names = tuple(one for one in pool.names if one.endswith(_IMAGE))
     folder = root / _MASKS / name
     if not names:
-        raise BadDataset(f"{pool.where} holds no *{_IMAGE}")
+        raise BadDataset(
+            f"{pool.where} holds no *{_IMAGE}",
+            remedy="copy the dataset anew; trainer init says what it expects",
+        )
     for kind, ids in (("labelTrainIds", _TRAIN_IDS), ("labelIds", _LABEL_IDS)):
         made = Split(
             images=pool.only(names),

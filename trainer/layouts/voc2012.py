@@ -51,9 +51,15 @@ def split(root: Path, name: str) -> Split | None:
             f"{line.split()[0]}.jpg" for line in path.read_text().splitlines() if line.strip()
         )
     except (OSError, UnicodeDecodeError, IndexError) as error:
-        raise BadDataset(f"{path} cannot be read: {error}") from error
+        raise BadDataset(
+            f"{path} cannot be read: {error}",
+            remedy="copy the dataset anew; trainer init says what it expects",
+        ) from error
     if not names:
-        raise BadDataset(f"{path} names no image")
+        raise BadDataset(
+            f"{path} names no image",
+            remedy="copy the dataset anew; trainer init says what it expects",
+        )
     made = Split(images=named(root / _IMAGES, names), masks=root / _MASKS)
     for kind, first in (("image", root / _IMAGES / names[0]), ("mask", made.mask(names[0]))):
         if first is not None and not first.is_file():

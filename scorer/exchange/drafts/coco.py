@@ -118,7 +118,10 @@ def _region(
     drawn = one["segmentation"]
     if isinstance(drawn, dict):
         if tuple(drawn["size"]) != size:
-            raise BadLabels(f"a mask of {drawn['size']} in an image of {list(size)}")
+            raise BadLabels(
+                f"a mask of {drawn['size']} in an image of {list(size)}",
+                remedy="correct the file, or export it from the tool again",
+            )
         counts = drawn["counts"]
         lengths = run_lengths.from_text(counts) if isinstance(counts, str) else counts
         patch = run_lengths.flat(lengths, size[0] * size[1]).reshape(size[::-1]).T

@@ -117,7 +117,10 @@ def _picture(task: Any, catalogue: Catalogue) -> Picture:
     drawn = [result for result in results if result.get("type") in _KINDS]
     sizes = {(one["original_height"], one["original_width"]) for one in drawn}
     if len(sizes) > 1:
-        raise BadLabels(f"{image} is of several sizes: {sorted(sizes)}")
+        raise BadLabels(
+            f"{image} is of several sizes: {sorted(sizes)}",
+            remedy="correct the file, or export it from the tool again",
+        )
     known = catalogue.size(image)
     stated = sizes.pop() if sizes else (known.height, known.width)
     size = region.check_size(catalogue, image, stated)

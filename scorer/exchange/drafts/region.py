@@ -70,7 +70,10 @@ class Picture:
 def of_rings(word: str, rings: Sequence[Ring], size: tuple[int, int], *, review: bool) -> Region:
     """The pixels that lines (x, y) in pixels surround; size: (height, width) of the image."""
     if any(len(ring) < 3 or not np.isfinite(ring).all() for ring in rings) or not rings:
-        raise BadLabels(f"a polygon of {word} has fewer than 3 corners, or one that is no number")
+        raise BadLabels(
+            f"a polygon of {word} has fewer than 3 corners, or one that is no number",
+            remedy="correct the file, or export it from the tool again",
+        )
     place = outline.box(rings, *size)
     patch = outline.filled(rings, place)
     return Region(word=word, top=place[0], left=place[1], patch=patch, rings=rings, review=review)
