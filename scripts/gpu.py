@@ -28,6 +28,7 @@ import numpy as np
 from contestants import Image, Setting
 
 from scorer.errors import MissingDependency, NoGpu
+from scorer.plain import OUTPUTS
 from scorer.pools import Index, list_pool
 from scorer.ranking.job import RankOptions, Run, rank_to_file
 from scorer.ranking.shard import Criteria
@@ -69,7 +70,9 @@ def main() -> None:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for row in chain(parity(folder), speed(folder, asked.batch, asked.seconds)):
+        for row in chain(
+            parity(folder), plain_parity(folder), speed(folder, asked.batch, asked.seconds)
+        ):
             ms = "" if row.ms is None else f"{row.ms:10.3f} ms/image"
             print(f"| {row.name:<44} | {ms:<20} | {row.said}", flush=True)
             rows.append(row)
@@ -108,6 +111,45 @@ def parity(folder: Path) -> Iterator[Row]:
         for flavour in sidecar.FLAVOURS:
             name, built = f"parity {flavour} {precision}", graph.with_suffix(f".{flavour}.engine")
             yield from guarded(name, _built, name, flavour, graph, built, pool)
+
+
+def plain_parity(folder: Path) -> Iterator[Row]:
+    """The same of plain networks."""
+    pool = list_pool(folder / "streets" / "images")
+    for output in OUTPUTS:
+        graph = folder / f"plain-{output}.onnx"
+        contestants.bake_deployed(SMALL, graph, output)
+        for found in doctor.examine():
+            name = f"parity {found.runtime} plain {output}"
+            if found.runtime == "tensorrt":
+                continue
+            if not found.ready:
+                yield Row(name, None, f"skipped: {found.detail}")
+            else:
+                yield from guarded(name, _plain_parity, name, found.runtime, graph, pool)
+        for flavour in sidecar.FLAVOURS:
+            name, built = (
+                f"parity {flavour} plain {output}",
+                graph.with_suffix(f".{flavour}.engine"),
+            )
+            yield from guarded(name, _plain_built, name, flavour, graph, built, pool)
+
+
+def _plain_built(name: str, flavour: str, graph: Path, out: Path, pool: Index) -> Iterator[Row]:
+    from export import builder, engine
+
+    engine.build(graph, out, builder.EngineOptions(flavour=flavour, batch=(1, 2, 4)))
+    yield from _plain_parity(name, "tensorrt", out, pool)
+
+
+def _plain_parity(name: str, runtime: str, graph: Path, pool: Index) -> Iterator[Row]:
+    from export.plain_verification import verify
+    from scorer.segmentation.network import open_network
+
+    opened = open_network(runtime, graph, workers=1)
+    verdict = verify(graph, opened, contestants.network_of(SMALL), pool, images=len(pool))
+    judged = f"FAIL: {'; '.join(verdict.failures)}" if verdict.failures else "PASS"
+    yield Row(name, None, f"{judged}; {verdict.classes:.4%} of the classes")
 
 
 def _built(name: str, flavour: str, graph: Path, out: Path, pool: Index) -> Iterator[Row]:
