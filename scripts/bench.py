@@ -19,7 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import partial
 from multiprocessing import get_context
@@ -85,6 +85,7 @@ def main() -> None:
     parser.add_argument(
         "--setting", type=int, choices=range(1, len(SETTINGS) + 2), help="only this one of them"
     )
+    parser.add_argument("--network", default=SETTINGS[0].network, help="of all settings")
     parser.add_argument("--only", help="contestants whose name contains this")
     parser.add_argument("--no-pool", action="store_true", help="leave out the pools of files")
     parser.add_argument("--out", type=Path, help="also write the JSON here")
@@ -93,7 +94,8 @@ def main() -> None:
     pools: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for setting in _chosen(args.setting, quick=args.quick):
+        for one in _chosen(args.setting, quick=args.quick):
+            setting = replace(one, network=args.network)
             _bake(setting, folder)
             few = [c for c in _field(setting, folder) if not args.only or args.only in c.name]
             results += _race(setting, few, folder, quick=args.quick)
