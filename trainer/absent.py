@@ -9,7 +9,7 @@ TRAIN = "train one with: trainer fit"
 
 def check_data(path: Path) -> None:
     """Raise BadDataset unless there is a dataset.toml."""
-    if not path.is_file():
+    if not path.exists():
         raise BadDataset(f"{path} does not exist", remedy="write one with: trainer init")
 
 

@@ -3,9 +3,10 @@
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from scorer.ranking.manifest import Manifest
+if TYPE_CHECKING:
+    from scorer.ranking.manifest import Manifest  # pyarrow takes a while
 
 
 class Divided(Protocol):
@@ -16,7 +17,7 @@ class Divided(Protocol):
     @property
     def folder(self) -> Path: ...
     @property
-    def manifest(self) -> Manifest: ...
+    def manifest(self) -> "Manifest": ...
 
     def score(
         self,
