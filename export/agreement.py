@@ -16,7 +16,8 @@ from export.probe import Array
 from export.readings import of_scores
 from scorer.errors import CannotGraft
 from trainer.graph.dropout import FeatureDropout, masks, widen
-from trainer.network import LEAST_CORRELATION, correlation, upsample
+from trainer.graph.upsampling import upsample
+from trainer.network import LEAST_CORRELATION, correlation
 
 # Largest error of scores, relative to the largest: of networks in float32, and in less.
 _LARGEST_ERROR, _LARGEST_ERROR_IN_HALF = 1e-3, 2e-2

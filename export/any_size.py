@@ -14,7 +14,7 @@ from export.plain_tail import PlainTail
 from scorer.contract import IMAGE
 from scorer.errors import BadInput, MissingDependency
 from scorer.plain import PROBABILITIES, PlainContract
-from trainer.network import Scorable
+from trainer.graph.scorable import Scorable
 
 _SIDES = ("height", "width")
 _DIFFERENCE = 1e-3  # of a probability, in float32

@@ -23,8 +23,8 @@ from scorer.pools import Index, Pool, list_pool  # noqa: E402
 from scorer.runtimes import choose, contract_of, open_graph  # noqa: E402
 from scorer.segmentation.network import open_network  # noqa: E402
 from trainer import model as models  # noqa: E402
+from trainer.graph.scorable import Scorable  # noqa: E402
 from trainer.model import Card  # noqa: E402
-from trainer.network import Scorable  # noqa: E402
 
 Location = str | Path
 

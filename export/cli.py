@@ -19,8 +19,8 @@ from trainer.absent import check_model
 
 if TYPE_CHECKING:
     from export.source import Source
+    from trainer.graph.scorable import Scorable
     from trainer.model import Card
-    from trainer.network import Scorable
 
 _PRECISIONS = dict(zip(("fp32", "fp16", "bf16"), PRECISIONS, strict=True))
 

@@ -20,10 +20,11 @@ from scorer.errors import BadGraph, BadInput
 from scorer.files import replacing_path
 from trainer.graph import tiling
 from trainer.graph.raster import Whole
+from trainer.graph.scorable import Scorable
 from trainer.graph.scoring import ScoringNetwork, ScoringTail
 from trainer.graph.subpixel import factor_of
 from trainer.model import Card
-from trainer.network import BayesianNetwork, Scorable
+from trainer.network import BayesianNetwork
 
 # In bfloat16 no older operators take a convolution.
 OPSETS = {"float32": 18, "float16": 18, "bfloat16": 22}

@@ -13,7 +13,7 @@ from export.join import PREFIX
 from export.nodes import reads
 from export.reweigh import learned_tensors
 from scorer.contract import IMAGE
-from trainer.network import Scorable
+from trainer.graph.scorable import Scorable
 
 
 def halves(model: ModelProto, network: Scorable) -> tuple[ModelProto, ModelProto] | None:

@@ -15,8 +15,9 @@ from scorer import __version__
 from scorer.contract import FEATURES, IMAGE
 from scorer.errors import BadInput
 from scorer.plain import CLASS_MAP, METADATA_KEY, PlainContract
+from trainer.graph.scorable import Scorable
 from trainer.model import Card
-from trainer.network import BayesianNetwork, Scorable
+from trainer.network import BayesianNetwork
 
 _PACKED = "image_nhwc"
 MULTIPLE = 32  # the largest stride of the networks: whole factors then enlarge every map

@@ -15,8 +15,8 @@ from scorer.plain import CLASS_MAP, INT8
 from scorer.pools import open_pool
 from scorer.segmentation.network import open_network
 from trainer.dataset import read
+from trainer.graph.scorable import Scorable
 from trainer.model import Card
-from trainer.network import Scorable
 
 
 @dataclass(frozen=True, kw_only=True)

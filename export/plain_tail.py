@@ -5,7 +5,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from scorer.plain import PROBABILITIES
-from trainer.network import Scorable, upsample
+from trainer.graph.scorable import Scorable
+from trainer.graph.upsampling import upsample
 
 
 class PlainTail(nn.Module):

@@ -14,7 +14,7 @@ from scorer.errors import BadGraph, BadPool
 from scorer.plain import INT8, PROBABILITIES
 from scorer.pools import Index
 from scorer.segmentation.network import PlainNetwork
-from trainer.network import Scorable
+from trainer.graph.scorable import Scorable
 
 _LEAST_AGREEMENT = 0.9  # of int8: the share of pixels that keep their class
 

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from export.join import PREFIX
 from scorer.contract import METADATA_KEY, Contract
-from trainer.network import BayesianNetwork, Scorable, hash_tensors
+from trainer.graph.scorable import Scorable
+from trainer.network import BayesianNetwork, hash_tensors
 from trainer.networks.pixelhead import PixelHead
 
 STRUCTURE_KEY = "balentacq.structure"

@@ -24,8 +24,8 @@ from scorer.runtimes.base import Runtime
 from scorer.runtimes.base import Scores as Found
 from scorer.runtimes.sidecar import SUFFIX
 from scorer.selection.noise import uniform
+from trainer.graph.scorable import Scorable
 from trainer.graph.scoring import Scores, ScoringNetwork
-from trainer.network import Scorable
 from trainer.networks import HEAD
 
 # Pixels below are confident and never selected; their value is mostly the floor's.

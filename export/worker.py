@@ -15,11 +15,11 @@ from scorer.labels import Labels, learned
 from scorer.labels.answered import Answered
 from scorer.labels.learned import Doubt, Learned
 from scorer.runtimes.kept import halves_of
+from trainer.graph.scorable import Scorable
 from trainer.live.audit import Audit, measure
 from trainer.live.doubts import Doubts
 from trainer.live.home import Home
 from trainer.live.learner import Learner, can_learn
-from trainer.network import Scorable
 
 OnDoubts = Callable[[Sequence[Doubt]], None]
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from scorer.errors import BadInput
 from scorer.images.preprocessing import PRESETS
 from trainer.graph.dropout import FeatureDropout
-from trainer.network import LEAST_CORRELATION, BayesianNetwork, correlation, upsample
+from trainer.graph.upsampling import upsample
+from trainer.network import LEAST_CORRELATION, BayesianNetwork, correlation
 
 # What may stand behind the classifier, by the names of autograd's nodes.
 _MOVES = re.compile(

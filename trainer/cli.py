@@ -18,7 +18,7 @@ from scorer.labels.store import SUFFIX
 from scorer.options import on_conflict as conflict_option
 from trainer import options
 from trainer.absent import check_data, check_model
-from trainer.calibration.cli import calibrate_command
+from trainer.calibrate_cli import calibrate_command
 from trainer.live.cli import live_command
 from trainer.options import needs, needs_torch
 from trainer.screen import Screen

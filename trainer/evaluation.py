@@ -14,11 +14,12 @@ from torch import Tensor
 
 from scorer.errors import BadDataset, BadImage
 from trainer import masks
-from trainer.calibration.reliability import Reliability, reliability
 from trainer.classes import Classes
 from trainer.features import Features
+from trainer.graph.upsampling import upsample
 from trainer.hypercolumns.album import Album
-from trainer.network import BayesianNetwork, upsample
+from trainer.network import BayesianNetwork
+from trainer.reliability import Reliability, reliability
 from trainer.split import Split
 
 _AT_ONCE = 16_000_000  # enlarged scores, 64 MB of them

@@ -3,7 +3,7 @@
 import copy
 import hashlib
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -19,32 +19,6 @@ class Trunk(Protocol):
 
     channels: int
     backbone: nn.Module
-
-
-@runtime_checkable
-class Scorable(Protocol):
-    """A network whose dropout passes can be baked: one dropout layer before a linear classifier.
-
-    align_corners: how its class scores are enlarged. precision: of its features. sha256: of its
-    weights.
-    """
-
-    @property
-    def classifier(self) -> nn.Conv2d: ...
-    @property
-    def dropout(self) -> FeatureDropout: ...
-    @property
-    def preprocessing(self) -> Preprocessing: ...
-    @property
-    def align_corners(self) -> bool: ...
-    @property
-    def precision(self) -> str: ...
-    @property
-    def sha256(self) -> str: ...
-
-    def features(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B K h w"]:
-        """What the dropout and the classifier see."""
-        ...
 
 
 class BayesianNetwork(nn.Module):
@@ -150,21 +124,6 @@ def at_points(
         logits, places, mode="bilinear", padding_mode="border", align_corners=False
     )
     return sampled[..., 0].transpose(1, 2)
-
-
-def upsample(
-    maps: Float[Tensor, "B C h w"], size: tuple[int, int], *, align_corners: bool = False
-) -> Float[Tensor, "B C H W"]:
-    """Bilinear, pixel centres at i + 0.5, or outermost pixels on outermost pixels.
-
-    Said as a factor where it is a whole one: in a graph a size depends on the batch and cannot be
-    known before the image is seen, which keeps runtimes from their fast ways.
-    """
-    if size == tuple(maps.shape[2:]):
-        return maps
-    factors = [big / small for big, small in zip(size, maps.shape[2:], strict=True)]
-    whole = {"scale_factor": factors} if all(f.is_integer() for f in factors) else {"size": size}
-    return F.interpolate(maps, mode="bilinear", align_corners=align_corners, **whole)
 
 
 def correlation(one: Float[Tensor, "*B C H W"], other: Float[Tensor, "*B C H W"]) -> float:

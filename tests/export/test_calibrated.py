@@ -17,8 +17,9 @@ from scorer.plain import PROBABILITIES
 from trainer import networks
 from trainer.calibration.temperature import bake
 from trainer.graph import dropout
+from trainer.graph.upsampling import upsample
 from trainer.model import Card
-from trainer.network import BayesianNetwork, upsample
+from trainer.network import BayesianNetwork
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -23,7 +23,8 @@ from scorer.selection.result import Ranked
 from scorer.selection.select import rank
 from trainer import dataset, job, model, networks
 from trainer.fit_options import FitOptions
-from trainer.network import BayesianNetwork, upsample
+from trainer.graph.upsampling import upsample
+from trainer.network import BayesianNetwork
 from trainer.recipe import HeadRecipe
 
 RTX = builder.EngineOptions(flavour="rtx", gpu="sm89", batch=(1, 2, 4))

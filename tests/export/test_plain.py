@@ -21,8 +21,9 @@ from scorer.errors import BadInput, BadPool
 from scorer.plain import CLASS_MAP, INT8, METADATA_KEY, PROBABILITIES, PlainContract
 from scorer.pools import open_pool
 from trainer import model, networks
+from trainer.graph.upsampling import upsample
 from trainer.model import Card
-from trainer.network import BayesianNetwork, upsample
+from trainer.network import BayesianNetwork
 
 SIZE, CLASSES = (64, 96), ("sky", "road", "car")
 Array = np.ndarray  # type: ignore[type-arg]

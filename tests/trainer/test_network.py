@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainer.graph.dropout import FeatureDropout
-from trainer.network import BayesianNetwork, at_points, upsample
+from trainer.graph.upsampling import upsample
+from trainer.network import BayesianNetwork, at_points
 
 MEAN, STD = (0.5, 0.25, 0.125), (0.5, 0.25, 2.0)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scorer.files import replacing_path
-from trainer.calibration.reliability import BINS, Reliability
+from trainer.reliability import BINS, Reliability
 
 _RIGHT, _PROMISED = "#0072B2", "#D55E00"  # Okabe & Ito 2008
 

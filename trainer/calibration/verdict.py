@@ -10,8 +10,8 @@ from torch import Tensor
 
 from scorer.errors import BadLabels
 from trainer.calibration.held_out import HeldOut
-from trainer.calibration.reliability import Reliability, reliability
 from trainer.calibration.temperature import fit, nll
+from trainer.reliability import Reliability, reliability
 
 FOLDS, FEWEST = 10, 20
 _CHANCE = 2.262  # of Student's t with FOLDS - 1 degrees of freedom, beyond it on both sides 5 %

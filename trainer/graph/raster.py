@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from trainer.graph.moments import lowered
 from trainer.graph.rows import keeps_size, padding_of
 from trainer.graph.subpixel import factor_of, in_parts
-from trainer.network import upsample
+from trainer.graph.upsampling import upsample
 
 # Upsampled logits [B, g, C, P], a few passes at a time, to maps [B, P] of those pixels.
 Pixelwise = Callable[[Iterable[Tensor]], tuple[Tensor, ...]]

@@ -9,11 +9,11 @@ from jaxtyping import Float, Int32, UInt8
 from torch import Tensor, nn
 
 from scorer.contract import NO_PIXEL, NO_SCORE
-from trainer.acquisition import ACQUISITIONS, given
+from trainer.graph.acquisition import ACQUISITIONS, given
 from trainer.graph.dropout import masks, widen
 from trainer.graph.moments import Moments, accumulate
 from trainer.graph.raster import Whole
-from trainer.network import Scorable
+from trainer.graph.scorable import Scorable
 
 
 class Scores(NamedTuple):

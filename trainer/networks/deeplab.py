@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from trainer.network import upsample
+from trainer.graph.upsampling import upsample
 
 _WIDTH = 256
 _LOW_WIDTH = 48

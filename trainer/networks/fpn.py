@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from trainer.network import upsample
+from trainer.graph.upsampling import upsample
 
 _LATERAL = 256
 _WIDTH = 128

@@ -14,7 +14,7 @@ from numpy import ndarray as Array
 from torch import Tensor, nn
 
 from trainer.graph.dropout import dropped
-from trainer.network import upsample
+from trainer.graph.upsampling import upsample
 
 _WIDTH = 128
 _SEEN, _RATE = 0.5, 0.3  # of the dropout before the layers and between them

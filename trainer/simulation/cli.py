@@ -10,8 +10,8 @@ from scorer.console import Distance, Number, say
 from scorer.contract import ACQUISITIONS
 from trainer import options
 from trainer.absent import check_data
-from trainer.screen import CampaignScreen
 from trainer.settings import fit_options
+from trainer.simulation.screen import CampaignScreen
 
 
 class _Names(click.ParamType):  # type: ignore[type-arg]

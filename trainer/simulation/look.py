@@ -22,8 +22,8 @@ from scorer.selection.exclusion import Exclusion
 from scorer.selection.result import Ranked
 from scorer.selection.select import chosen, ready
 from trainer import model
-from trainer.acquisition import aleatoric, bald, balent, posterior
 from trainer.features import Features
+from trainer.graph.acquisition import aleatoric, bald, balent, posterior
 from trainer.graph.moments import Moments
 from trainer.hypercolumns.album import Album
 from trainer.hypercolumns.cache import Cache

@@ -15,8 +15,9 @@ from scorer.labels.store import Store
 from trainer import dataset
 from trainer.calibration.held_out import Source, gather, of_audits, of_validation
 from trainer.dataset import Dataset
+from trainer.graph.upsampling import upsample
 from trainer.model import Card
-from trainer.network import BayesianNetwork, upsample
+from trainer.network import BayesianNetwork
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -10,7 +10,7 @@ from features import both
 from trainer.graph.dropout import widen
 from trainer.graph.moments import accumulate, lowered
 from trainer.graph.sums import over_other_classes
-from trainer.network import upsample
+from trainer.graph.upsampling import upsample
 
 
 @pytest.mark.parametrize(("name", "classes"), features.CASES)

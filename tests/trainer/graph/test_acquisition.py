@@ -12,8 +12,8 @@ from features import both
 from scorer.contract import ACQUISITIONS as NAMES
 from scorer.contract import TRAITS
 from scorer.selection.noise import uniform
-from trainer import acquisition
-from trainer.acquisition import ACQUISITIONS
+from trainer.graph import acquisition
+from trainer.graph.acquisition import ACQUISITIONS
 from trainer.graph.moments import Moments
 
 FORMULAS = {

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scorer.contract import BALENT_FLOOR
-from trainer import beta
+from trainer.graph import beta
 from trainer.graph.moments import Moments
 from trainer.graph.sums import over_classes
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from trainer.calibration.reliability import BINS, Reliability, reliability
+from trainer.reliability import BINS, Reliability, reliability
 
 
 def scores(pixels: int, classes: int, sharpness: float) -> tuple[torch.Tensor, torch.Tensor]:

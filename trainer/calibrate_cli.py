@@ -58,10 +58,10 @@ def calibrate_command(
       trainer calibrate --temperature 1
     """
     needs_torch()
-    check_model(model)
     if reliability is not None:
         needs("matplotlib", "plots")
         check_writable(reliability)
+    check_model(model)
     if temperature is not None:
         if labels or reliability or as_json:
             raise click.UsageError(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from scorer.contract import RELATIVE_SD_FLOOR
-from trainer import beta
+from trainer.graph import beta
 
 mp.mp.dps = 50
 
