@@ -50,7 +50,7 @@ def test_the_oracle_imports_nothing_of_ours() -> None:
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found.add("" if node.level else str(node.module).split(".")[0])
-    assert found == {"__future__", "dataclasses", "numpy", "scipy"}
+    assert found == {"__future__", "collections", "dataclasses", "numpy", "scipy"}
 
 
 # --- beta_entropy -----------------------------------------------------------------------------

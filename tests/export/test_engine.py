@@ -51,7 +51,11 @@ VARIANTS = [
 CASES = [
     pytest.param(*one, marks=[pytest.mark.slow] * is_rare)
     for one in VARIANTS
-    for is_rare in (one[1].get("target") == "cpu" or "stride" in one[1],)
+    for is_rare in (
+        one[1].get("target") == "cpu"
+        or "stride" in one[1]
+        or one[1].get("precision") == "bfloat16",
+    )
 ]
 
 

@@ -139,6 +139,7 @@ def test_halves_of_another_graph_are_not_taken(tmp_path: Path) -> None:
     assert open_halves(graph, Features(ROOM), workers=1) is None
 
 
+@pytest.mark.slow
 def test_a_network_that_learns_as_a_whole_has_no_halves() -> None:
     made, card = network("fpn-resnet50")
     model = bake(made, contract_for(made, card, GraphOptions(passes=2)))

@@ -219,7 +219,7 @@ def children(process: "subprocess.Popen[str]") -> list[int]:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    ("answers", "times"), [(60, 2), pytest.param(300, 10, marks=pytest.mark.slow)]
+    ("answers", "times"), [(40, 1), pytest.param(300, 10, marks=pytest.mark.slow)]
 )
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system hides its processes")
 def test_a_session_learns_beside_the_clicks_and_survives_kills(

@@ -70,8 +70,8 @@ def write(path: Path, made: BayesianNetwork, card: Card, **options: object) -> P
     ("name", "layout"),
     [
         (networks.NAMES[0], "nhwc"),
-        ("deeplabv3plus-mobilenetv2", "nchw"),
-        pytest.param(networks.NAMES[0], "nchw", marks=pytest.mark.slow),
+        pytest.param("deeplabv3plus-mobilenetv2", "nchw", marks=pytest.mark.slow),
+        (networks.NAMES[0], "nchw"),
         pytest.param("deeplabv3plus-mobilenetv2", "nhwc", marks=pytest.mark.slow),
     ],
 )
@@ -220,7 +220,11 @@ def invoke(*words: str) -> Result:
 
 
 @pytest.mark.parametrize(
-    "options", [("--result", PROBABILITIES), ("--precision", "fp16", "--image-layout", "nchw")]
+    "options",
+    [
+        pytest.param(("--result", PROBABILITIES), marks=pytest.mark.slow),
+        ("--precision", "fp16", "--image-layout", "nchw"),
+    ],
 )
 def test_it_is_verified_as_scoring_graphs_are(home: Path, options: tuple[str, ...]) -> None:
     assert invoke("onnx", "--plain", *options).exit_code == 0

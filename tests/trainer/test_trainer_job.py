@@ -80,6 +80,8 @@ def test_the_card_records_how_the_model_was_made(tmp_path: Path) -> None:
         "finetune": None,
         "images": 4,
         "labels": 20,
+        "audits": False,
+        "dense": False,
         "miou": evaluation.miou,
         "versions": {"balentacq": __version__, "torch": torch.__version__},
     }

@@ -26,7 +26,7 @@ OWN = {
     "path_of", "precision", "precisions", "precisions_of", "prod", "read_bytes", "remedy", "repeat",
     "reshape", "result", "run", "sha256", "sidecar", "split", "splitlines", "startswith", "stop",
     "submit", "suffix", "tf32", "to_json", "upper", "util", "version_compatible", "view",
-    "too_large", "workers", "workspace_mb", "write_bytes",
+    "multiple", "too_large", "workers", "workspace_mb", "write_bytes",
 }  # fmt: skip
 
 

@@ -89,6 +89,7 @@ def test_two_runs_in_one_folder_do_not_disturb_each_other(
     assert tables(out) == tables(whole)
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_ends_in_the_same_tables(
     data: Path, whole: Path, tmp_path: Path
 ) -> None:
