@@ -15,6 +15,7 @@ const STORED = "balentacq-times"; // the key under which the times of answers ar
  */
 export function tellPlace(query) {
   setText("where", place(query));
+  setText("nothing", "");
 }
 
 /**
@@ -23,7 +24,8 @@ export function tellPlace(query) {
  * @param {State} state
  */
 export function tellNothing(state) {
-  setText("where", whyNothing(state));
+  setText("where", "");
+  setText("nothing", whyNothing(state));
 }
 
 /**
@@ -71,7 +73,8 @@ export function whyNothing(state) {
   if (state.failure) return "The ranking has stopped.";
   if (state.just_in_time) return "The next pixels are being chosen …";
   if (!state.pool_ranked) return "The pool is being ranked …";
-  return state.pixels_left ? "Others have the pixels that are left." : "All pixels are answered.";
+  if (state.pixels_left) return "Others have the pixels that are left.";
+  return "All pixels are answered. Next: trainer fit, python -m export onnx, and POST /v1/reload here; then new pixels come.";
 }
 
 /**
