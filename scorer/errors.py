@@ -17,6 +17,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage (click's), 4 done but some images we
 130 interrupted.
 """
 
+from typing import Any
+
 SOME_SKIPPED = 4
 INTERRUPTED = 130
 
@@ -29,6 +31,17 @@ class Failure(Exception):
     def __init__(self, message: str, *, remedy: str) -> None:
         super().__init__(message)
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that a worker process can hand it on: Python's own way knows no keywords."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[Failure], args: tuple[Any, ...], state: dict[str, Any]) -> Failure:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class MissingDependency(Failure):

@@ -50,9 +50,11 @@ def draw(
 def write(
     folder: Path, photograph: Encoded, result: Ranked, colours: Sequence[tuple[int, int, int]]
 ) -> Path:
-    """Draw a result into `folder`, under the image's own name with .jpg; return the file."""
+    """Draw a result into `folder`, under the image's own name, with .jpg behind that of another
+    kind; return the file.
+    """
     inside = [_HARMLESS.get(part, part) for part in PurePosixPath(result.image).parts]
-    path = folder.joinpath(*inside[:-1], f"{inside[-1]}.jpg")
+    path = folder.joinpath(*inside[:-1], _as_jpeg(inside[-1]))
     picture = draw(result, load_full(photograph), colours)
     with replacing_path(path) as temporary:
         # Pillow itself does not see that a full disk took only a part.
@@ -65,6 +67,15 @@ def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def _as_jpeg(name: str) -> str:
+    """a.jpg → a.jpg, a.png → a.png.jpg, and so that no two names become one a.png.jpg →
+    a.png.jpg.jpg.
+    """
+    path = PurePosixPath(name)
+    is_own = path.suffix.lower() in {".jpg", ".jpeg"} and not PurePosixPath(path.stem).suffix
+    return name if is_own else f"{name}.jpg"
 
 
 def _panel_size(size: tuple[int, int]) -> tuple[int, int]:

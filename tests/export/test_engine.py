@@ -363,7 +363,11 @@ def test_a_contestant_that_fails_ends_no_race(monkeypatch: pytest.MonkeyPatch) -
 
     said = [
         [row.said for row in script.guarded("second", rows, error)]
-        for error in (NoGpu("no card"), BadInput("refused"), RuntimeError("memory\nlong story"))
+        for error in (
+            NoGpu("no card", remedy="go"),
+            BadInput("refused", remedy="no"),
+            RuntimeError("memory\nlong story"),
+        )
     ]
     assert said == [
         ["ran", "skipped: no card"],

@@ -124,7 +124,9 @@ def test_a_failure_is_said_and_the_next_labels_are_learned(
         worker = Worker(home, learner, Pace(every=1, pause=3600, least=20))
         store.extend(answer(home, number) for number in range(30))
         with monkeypatch.context() as patch:
-            patch.setattr(learner, "learn", lambda _: (_ for _ in ()).throw(Failure("no")))
+            patch.setattr(
+                learner, "learn", lambda _: (_ for _ in ()).throw(Failure("no", remedy="none"))
+            )
             with pytest.raises(Failure):
                 worker.look(store)
         store.add(answer(home, 31))

@@ -148,7 +148,7 @@ class Unopened(Deadly):
     """Work whose graph cannot be opened."""
 
     def open(self) -> None:
-        raise BadGraph("it is another graph")
+        raise BadGraph("it is another graph", remedy="none")
 
 
 def scored_by(work: Deadly, home: Path) -> None:
@@ -201,7 +201,7 @@ def test_nobody_waits_for_a_server_once_the_run_has_failed() -> None:
         def score(self, shard: int, on_image: Callable[[], None], stop: threading.Event) -> None:
             if shard == 1:
                 time.sleep(1)
-                raise CannotWrite("the second")
+                raise CannotWrite("the second", remedy="none")
             with socket.socket() as nobody:  # a port that is taken, where nobody answers
                 nobody.bind(("127.0.0.1", 0))
                 host = f"http://127.0.0.1:{nobody.getsockname()[1]}"
@@ -248,7 +248,7 @@ def test_threads_tell_what_failed_not_who_was_stopped_by_it() -> None:
 
         def score(self, shard: int, on_image: Callable[[], None], stop: threading.Event) -> None:
             if shard == 1:
-                raise CannotWrite("the second")
+                raise CannotWrite("the second", remedy="none")
             while True:
                 on_image()
 
