@@ -36,7 +36,10 @@ class Cost:
     def __str__(self) -> str:
         text = f"{self.kept:.1%} of the pixels of {self.images} images keep their class"
         if np.isnan(self.before):
-            return f"{text}; for the mIoU that it costs, give --data a dataset with masks in [val]"
+            return (
+                f"{text}; for the mIoU that it costs, give --data a dataset of these classes with "
+                "masks in [val]"
+            )
         return (
             f"{self.before - self.after:.4f} of mIoU lost on [val], {self.after:.4f} in place of "
             f"{self.before:.4f}; {text}"
@@ -50,11 +53,13 @@ def measure(
     dataset: Dataset | None,
     on_image: Callable[[int], None] = lambda _: None,
 ) -> Cost:
-    """On the first MOST images of [val], where it has masks, or else on those of a pool."""
+    """On the first MOST images of [val], where it has masks of the same classes, or else on those
+    of a pool.
+    """
     classes = len(before.contract.classes)
     confusions = Confusion(classes), Confusion(classes)
     images, kept, pixels = 0, 0, 0
-    for source, truth in _images(pool, dataset):
+    for source, truth in _images(pool, dataset, before.contract.classes):
         try:
             one, other = (_label(network, source) for network in (before, after))
             known = truth(one.shape)
@@ -72,10 +77,12 @@ def measure(
 _Truth = Callable[[tuple[int, int]], Mask]
 
 
-def _images(pool: Pool, dataset: Dataset | None) -> Iterator[tuple[Encoded, _Truth]]:
+def _images(
+    pool: Pool, dataset: Dataset | None, classes: tuple[str, ...]
+) -> Iterator[tuple[Encoded, _Truth]]:
     """Photographs, and what is known of their pixels at a size (height, width)."""
     split = None if dataset is None else dataset.val
-    if dataset is None or split is None or split.masks is None:
+    if dataset is None or split is None or split.masks is None or dataset.classes.names != classes:
         for entry in islice(pool.entries(), MOST):
             try:
                 yield pool.read(entry), lambda size: np.full(size, IGNORE, np.uint8)

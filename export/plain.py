@@ -14,7 +14,7 @@ from export.plain_tail import PlainTail
 from scorer import __version__
 from scorer.contract import FEATURES, IMAGE
 from scorer.errors import BadInput
-from scorer.plain import CLASS_MAP, METADATA_KEY, PlainContract
+from scorer.plain import CLASS_MAP, METADATA_KEY, MOST_CLASSES, PlainContract
 from trainer.graph.scorable import Scorable
 from trainer.model import Card
 from trainer.network import BayesianNetwork
@@ -40,6 +40,12 @@ class PlainOptions:
 def contract_for(network: Scorable, card: Card, options: PlainOptions) -> PlainContract:
     """The description that a graph with these options carries. Raises BadInput."""
     height, width = options.size or card.size
+    if len(card.classes) > MOST_CLASSES:
+        raise BadInput(
+            f"{card.network} has {len(card.classes)} classes, and a mask has room for "
+            f"{MOST_CLASSES}",
+            remedy="use the network in its own framework",
+        )
     if options.any_size:
         height, width = (-(-side // MULTIPLE) * MULTIPLE for side in (height, width))
     return PlainContract(

@@ -1,7 +1,7 @@
 """export onnx --plain: the network alone, from the command line."""
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from onnx import ModelProto
@@ -37,7 +37,6 @@ def write(network: Scorable, card: Card, out: Path, wanted: PlainWish) -> None:
         graph = whole = bake(network, contract)
         if wanted.calibrate is not None:
             bar.update(task, description=f"calibrating on {wanted.calibrate}", total=quantise.MOST)
-            contract = replace(contract, precision=INT8)
             graph = quantise.quantised(
                 whole,
                 contract,
@@ -45,10 +44,11 @@ def write(network: Scorable, card: Card, out: Path, wanted: PlainWish) -> None:
                 on_image=lambda done: bar.update(task, completed=done),
             )
     save(graph, out)
+    precision = contract.precision if wanted.calibrate is None else INT8
     then = "" if contract.output == CLASS_MAP else f"; next: scorer segment --network {out}"
     say(
         f"wrote {out}: {contract.network} at {contract.height}x{contract.width}, "
-        f"{len(contract.classes)} classes, {contract.precision}, "
+        f"{len(contract.classes)} classes, {precision}, "
         f"{out.stat().st_size / 1e6:.1f} MB{then}",
         style="green",
     )

@@ -1,9 +1,11 @@
 """A plain network in int8: ONNX Runtime's static quantisation, calibrated on photographs."""
 
+import hashlib
 import io
 import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,11 @@ import numpy as np
 import onnx
 from onnx import ModelProto
 
+from export.join import PREFIX
 from scorer.contract import IMAGE
-from scorer.errors import BadImage, BadPool, MissingDependency
+from scorer.errors import BadImage, BadInput, BadPool, MissingDependency
 from scorer.images.photograph import load
-from scorer.plain import METADATA_KEY, PlainContract
+from scorer.plain import INT8, METADATA_KEY, PlainContract
 from scorer.pools import Entry, Pool
 
 # What is multiplied: the sums, the enlarging and the softmax behind stay in float32.
@@ -31,7 +34,7 @@ def quantised(
     on_image: Callable[[int], None] = lambda _: None,
 ) -> ModelProto:
     """The same network, its backbone with weights and activations of 8 bits, whose ranges are those
-    of the first `images` of a pool. contract: of the result. Raises BadPool where none of them can
+    of the first `images` of a pool. contract: of the network. Raises BadPool where none of them can
     be read.
     """
     quantization = _package()
@@ -54,7 +57,15 @@ def quantised(
                 extra_options={"CalibStridedMinMax": 1},  # of all methods: so many images at a time
             )
         made = onnx.load(small)
-    onnx.helper.set_model_props(made, {METADATA_KEY: contract.to_json()})
+    if not any(node.op_type == "QuantizeLinear" for node in made.graph.node):
+        raise BadInput(
+            "nothing in front of the classifier can be computed in 8 bits",
+            remedy="choose --precision fp16",
+        )
+    del made.metadata_props[:]
+    digest = hashlib.sha256(made.SerializeToString(deterministic=True)).hexdigest()
+    described = replace(contract, precision=INT8, quantised_sha256=digest)
+    onnx.helper.set_model_props(made, {METADATA_KEY: described.to_json()})
     onnx.checker.check_model(made)
     return made
 
@@ -64,7 +75,10 @@ def _behind(model: ModelProto) -> list[str]:
     most by rounding, and is little work.
     """
     found = [node for node in model.graph.node if node.op_type in _OPERATORS]
-    return [node.name for node in found if not any("backbone" in name for name in node.input)]
+    in_backbone = {node.name for node in found if any("backbone" in name for name in node.input)}
+    if in_backbone:
+        return [node.name for node in found if node.name not in in_backbone]
+    return [node.name for node in found if node.name.startswith(PREFIX)]  # somebody's network
 
 
 def _reader(

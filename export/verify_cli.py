@@ -88,5 +88,7 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     for failure in verdict.failures:
         say(f"FAIL: {failure}", style="bold red")
     if not verdict.failures:
-        say(f"PASS: {graph} does what {foreign or model} does", style="green")
+        classes = numbers.get("classes", 1)
+        but = "" if classes == 1 else f", but for the class of {1 - classes:.1%} of the pixels"
+        say(f"PASS: {graph} does what {foreign or model} does{but}", style="green")
     return 1 if verdict.failures else 0

@@ -74,7 +74,7 @@ class _Lines(Progress):
         if (log.as_json and task.finished) or monotonic() - self._said >= _EVERY_S:
             self._said = monotonic()
             count = f"{task.completed:g}" + ("" if task.total is None else f" of {task.total:g}")
-            words = "" if log.as_json or not task.completed else f": {count} {self._unit}"
+            words = "" if log.as_json or not task.completed else f": {count}"
             say(
                 f"{task.description}{words}",
                 done=task.completed, total=task.total, unit=self._unit,

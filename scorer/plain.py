@@ -12,9 +12,10 @@ from scorer.contract import IMAGE, PRECISIONS, Contract
 from scorer.errors import BadGraph
 from scorer.images.preprocessing import LAYOUTS, Preprocessing
 
-VERSION = 2
+VERSION = 3
 METADATA_KEY = "balentacq.network"
 INT8 = "int8"
+MOST_CLASSES = 255  # of a map of bytes, in which 255 is no class
 CLASS_MAP, PROBABILITIES = OUTPUTS = ("class_map", "probabilities")
 _REMEDY = "the file was edited or is of another version: export it again"
 
@@ -27,6 +28,8 @@ class PlainContract:
     width], RGB. output: "class_map", uint8 [B, height, width], or "probabilities", float32 [B, C,
     height, width]. preprocessing: what the graph itself does to the image. An image of another size
     is scaled by one factor to fit, and begins in the upper left corner; the rest is 0.
+
+    quantised_sha256: of the 8-bit weights and ranges, empty where there are none.
 
     multiple: of a graph that takes images of any size, what both sides must be multiples of; height
     and width are then those of training. None: the size is fixed.
@@ -42,6 +45,7 @@ class PlainContract:
     precision: str
     preprocessing: Preprocessing
     weights_sha256: str
+    quantised_sha256: str = ""
     multiple: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
     version: int = VERSION
@@ -101,7 +105,8 @@ class PlainContract:
     def _check(self) -> None:
         checks = {
             "size": self.height > 0 and self.width > 0,
-            "classes": len(self.classes) > 1 and all(isinstance(n, str) for n in self.classes),
+            "classes": 1 < len(self.classes) <= MOST_CLASSES
+            and all(isinstance(n, str) for n in self.classes),
             "colours": len(self.colours) == len(self.classes)
             and all(len(colour) == 3 for colour in self.colours),
             "multiple": self.multiple is None

@@ -17,6 +17,7 @@ from trainer.dataset import Dataset  # noqa: E402
 from trainer.evaluation import Evaluation  # noqa: E402
 from trainer.evaluation import evaluate as measure  # noqa: E402
 from trainer.mask_evaluation import evaluate_masks as measure_masks  # noqa: E402
+from trainer.mask_evaluation import strangers  # noqa: E402
 from trainer.model import Card  # noqa: E402
 from trainer.network import BayesianNetwork  # noqa: E402
 from trainer.pytorch import device  # noqa: E402
@@ -122,6 +123,13 @@ def evaluate_masks(
     return measure_masks(Path(folder), part, described.classes, lambda done: on_image(done, total))
 
 
+def doubt_of_masks(folder: Location, data: Location, split: str) -> str | None:
+    """Why masks may be of other photographs than those of a split, in words."""
+    strange = strangers(Path(folder), _part(dataset.read(Path(data)), split, data))
+    words = f"{strange} masks in {folder} are of no image of [{split}]: are they of another pool, "
+    return f"{words}whose images have the same names?" if strange else None
+
+
 def calibrate(
     path: Location = "model.safetensors",
     data: Location = "dataset.toml",
@@ -160,5 +168,5 @@ def _part(described: Dataset, split: str, data: Location) -> Split:
         raise BadInput(f"there is no split {split!r}", remedy='choose "val" or "train"')
     part = described.val if split == "val" else described.train
     if part is None:
-        raise BadDataset(f"{data} has no [val]", remedy="add one, or choose the split train")
+        raise BadDataset(f"{data} has no [val]", remedy="add one, or choose --split train")
     return part

@@ -251,7 +251,7 @@ def evaluate_command(
         if masks is not None:
             raise click.UsageError("masks do not say how sure a model is: no --reliability of them")
     from trainer import dataset  # noqa: PLC0415
-    from trainer.api import evaluate, evaluate_masks  # noqa: PLC0415
+    from trainer.api import doubt_of_masks, evaluate, evaluate_masks  # noqa: PLC0415
 
     with progress("images") as bar:
         task = bar.add_task("evaluating", total=None)
@@ -263,6 +263,8 @@ def evaluate_command(
             evaluation = evaluate_masks(masks, data, split=split, on_image=on_image)
         else:
             evaluation = evaluate(model, data, split=split, network=network, on_image=on_image)
+    if masks is not None and (doubt := doubt_of_masks(masks, data, split)):
+        say(doubt, style="yellow")
     for name, reason in evaluation.skipped:
         say(f"skipped {name}: {reason}", style="yellow")
     _print(evaluation, dataset.read(data).classes.names, as_json)

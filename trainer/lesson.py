@@ -125,6 +125,7 @@ def _check_kept(path: Path, drawn: Labels, dataset: Dataset) -> None:
         grown = [n for n in there.clicks if drawn.of(n) and set(drawn.of(n)) < set(there.of(n))]
         if grown:
             raise BadInput(
-                f"{path} holds clicks that were added to the drawn ones, such as in {grown[0]}",
+                f"{path} holds more labels than are drawn now, such as in {grown[0]}: of more "
+                "--pixels, or clicks that somebody has added",
                 remedy=f"train on it with --labels {path}, or remove it",
             )

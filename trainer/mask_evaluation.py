@@ -43,6 +43,15 @@ def evaluate_masks(
     return confusion.evaluation(skipped)
 
 
+def strangers(folder: Path, split: Split) -> int:
+    """How many masks lie in a folder that no image of a split has: perhaps these are of another
+    pool, whose images have the same names.
+    """
+    own = {split.mask_name(name) for name in split.images.names}
+    there = (path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+    return sum(name not in own for name in there)
+
+
 class Confusion:
     """Pixels by true and predicted class, [C, C + 1]; the last column is for those without one."""
 

@@ -103,7 +103,7 @@ def _nothing(passed: Mapping[str, int]) -> BadLabels:
     over = f"; passed over: {counted(passed)}" if passed else ""
     return BadLabels(
         f"holds no labelled pixel, and none that waits for a label{over}",
-        remedy="only points say what a single pixel is; areas are masks, to train on directly",
+        remedy="only points say what a single pixel is; areas become masks with --dense",
     )
 
 

@@ -190,8 +190,8 @@ def _plain(samples: Samples) -> int:
     if largest and bits <= _DOUBTED:
         raise BadImage(
             f"16-bit values end at {(1 << bits) - 1}",
-            f"the largest is {largest}; say how many bits they hold, as in --bit-depth {bits}, or "
-            f"--bit-depth {MOST} if the picture is that dark",
+            f"the largest is {largest}; say how many bits they hold, as in --bit-depth "
+            f"{max(9, bits)}, or --bit-depth {MOST} if the picture is that dark",
         )
     return MOST
 

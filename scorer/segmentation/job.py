@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from scorer.errors import BadInput, BadPool
 from scorer.files import cannot_write, replacing, replacing_path
 from scorer.instance_lock import instance_lock
-from scorer.pools import Pool
+from scorer.pools import Pool, is_among
 from scorer.ranking import manifest, mask_table
 from scorer.ranking.executors import Executor, threads
 from scorer.ranking.observer import Observer
@@ -87,6 +88,11 @@ def do_part(job: Job, part_of: tuple[int, int] | str) -> str:
     if not isinstance(part_of, tuple):
         segments = _listed(job)
         return f"{segments.manifest.images} images listed in {segments.manifest.shards} parts"
+    if not job.resume:
+        raise BadInput(
+            "--no-resume is of no effect on one task of several",
+            remedy="give it with --task list, which all tasks follow",
+        )
     if (job.folder / manifest.NAME).is_file():
         _take_folders(job)
         segments = Segments(job.network, job.pool, job.folder, job.wanted)
@@ -116,19 +122,32 @@ def _take_folders(job: Job) -> None:
     """Refuse to write among somebody's files: masks that people have made look like these. Which
     folders are this pool's own is kept beside its parts.
     """
-    kept = job.folder / _FOLDERS
-    own = set(json.loads(kept.read_text("utf-8"))) if kept.is_file() else set()
-    wanted = set[str]()
+    kept, base = job.folder / _FOLDERS, job.folder.parent.absolute()
+    own, wanted = _own(kept), set[str]()
     for folder in job.wanted.folders.absolute().wanted.values():
-        if str(folder) not in own and folder.is_dir() and any(folder.iterdir()):
+        name = os.path.relpath(folder, base)  # which holds when the project is moved
+        if is_among(folder, job.pool):
+            raise BadInput(
+                f"{folder} lies inside the pool: the next run would segment what it holds",
+                remedy=f"choose a folder outside {job.pool.where}",
+            )
+        if name not in own and folder.is_dir() and any(folder.iterdir()):
             raise BadInput(
                 f"{folder} is a folder with files in it that this command has not written",
                 remedy="choose another folder, or remove it",
             )
-        wanted.add(str(folder))
+        wanted.add(name)
     if wanted - own:
         with replacing_path(kept, shared=True) as temporary:
             temporary.write_text(json.dumps(sorted(own | wanted)), "utf-8")
+
+
+def _own(kept: Path) -> set[str]:
+    """The folders that earlier runs have made; none where nothing whole is kept."""
+    try:
+        return set(json.loads(kept.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return set()
 
 
 def _check_masks(segments: Segments) -> None:

@@ -22,7 +22,9 @@ class PlainNetwork:
 
     def __init__(self, session: Session, contract: PlainContract) -> None:
         self._session, self.contract = session, contract
-        self.name, self.workers = session.name, session.workers
+        kind = session.name.removesuffix(" float32")
+        self.name = session.name if kind == session.name else f"{kind} {contract.precision}"
+        self.workers = session.workers
 
     def run(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
         """What it gives of an image [H, W, 3]: uint8 [H, W] or float32 [C, H, W]."""

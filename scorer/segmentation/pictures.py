@@ -4,6 +4,7 @@ import math
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from scorer.errors import BadInput
 from scorer.files import replacing_path
 from scorer.images.colours import Colour
 from scorer.images.encoded import Encoded
@@ -21,6 +23,7 @@ from scorer.selection.exclusion import mask_name
 from scorer.selection.overlay import encoded
 
 _OPACITY = 0.5
+_LONGEST = 65_500  # pixels of a side that a JPEG has room for
 _LEVELS = 65535  # of an uncertainty
 _SUFFIXES = {"soft": ".npz", "overlay": ".jpg"}
 _AT_ONCE = 2**24  # values
@@ -40,6 +43,17 @@ class Folders:
     uncertainty: Path | None = None
     soft: Path | None = None
     overlay: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse folders that are one, or one in another: their files would have the same names."""
+        places = [folder.absolute() for folder in self.wanted.values()]
+        for one, other in permutations(places, 2):
+            if one.is_relative_to(other):
+                raise BadInput(
+                    f"{one} is for two kinds of files, or lies in the folder of another kind",
+                    remedy="give each of --out, --confidence, --uncertainty, --soft and "
+                    "--overlay a folder of its own",
+                )
 
     @property
     def wanted(self) -> dict[str, Path]:
@@ -77,7 +91,7 @@ def write(
         "overlay": lambda path: path.write_bytes(_overlay(source, found, colours)),
     }
     for kind, path in folders.of(image).items():
-        with replacing_path(path) as temporary:
+        with replacing_path(path, shared=True) as temporary:
             writers[kind](temporary)
 
 
@@ -105,7 +119,9 @@ def _uncertainty(found: Segmented, classes: int) -> bytes:
 
 def _overlay(source: Encoded, found: Segmented, colours: Sequence[Colour]) -> bytes:
     photograph = load_full(source, max_pixels=found.label.size)
-    return encoded(overlay(photograph, found.label, colours), "JPEG")
+    shown = overlay(photograph, found.label, colours)
+    shown.thumbnail((_LONGEST, _LONGEST))
+    return encoded(shown, "JPEG")
 
 
 def _write_soft(path: Path, found: Segmented, classes: Sequence[str]) -> None:

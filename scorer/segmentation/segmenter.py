@@ -2,12 +2,14 @@
 
 import math
 import tempfile
+import threading
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from scorer.errors import Failure
 from scorer.images.encoded import Encoded
 from scorer.images.indexed import UNKNOWN
 from scorer.images.photograph import MAX_PIXELS, load, load_full, size
@@ -16,6 +18,7 @@ from scorer.segmentation.network import PlainNetwork
 
 TILED = 4  # an image with a side more than so many times the grid's is seen in tiles
 _LEAST = np.finfo(np.float32).tiny  # of a probability, whose logarithm is taken
+_ONE_LARGE = threading.Lock()  # of the images that take most memory, one at a time
 _ON_DISK = 2**28  # bytes of the probabilities of an image, from which they wait in a file
 
 Probabilities = npt.NDArray[np.float32]  # [C, height, width]
@@ -79,14 +82,20 @@ def relative_entropy(probabilities: Probabilities) -> npt.NDArray[np.float32]:
     return np.clip(entropy, 0, 1)
 
 
-def segment(network: PlainNetwork, source: Encoded, manner: Manner | None = None) -> Segmented:
-    """Raises BadImage."""
+def segment(
+    network: PlainNetwork,
+    source: Encoded,
+    manner: Manner | None = None,
+    stop: threading.Event | None = None,
+) -> Segmented:
+    """Raises BadImage. stop: once it is set, an image that is seen in tiles is not finished."""
     manner = manner or Manner()
     grid = network.contract.grid
     if manner.tiled:
         sides = size(source, max_pixels=manner.max_pixels)
         if any(side > TILED * there for side, there in zip(sides, grid, strict=True)):
-            return _in_tiles(network, source, manner)
+            with _ONE_LARGE:
+                return _in_tiles(network, source, manner, stop)
     photograph = load(source, grid, max_pixels=manner.max_pixels)
     geometry = photograph.geometry
     height, width = geometry.content
@@ -102,7 +111,9 @@ def segment(network: PlainNetwork, source: Encoded, manner: Manner | None = None
     return segmented
 
 
-def _in_tiles(network: PlainNetwork, source: Encoded, manner: Manner) -> Segmented:
+def _in_tiles(
+    network: PlainNetwork, source: Encoded, manner: Manner, stop: threading.Event | None
+) -> Segmented:
     """At its own resolution; of the probabilities, only a strip is in memory."""
     image = load_full(source, max_pixels=manner.max_pixels)
     sides = (image.height, image.width)
@@ -114,7 +125,12 @@ def _in_tiles(network: PlainNetwork, source: Encoded, manner: Manner) -> Segment
     def use(rows: slice, cols: slice, found: Probabilities) -> None:
         segmented.take(rows, cols, found.argmax(0).astype(np.uint8), found)
 
-    tiles.each(read, sides, network.contract.grid, network.probabilities, use)
+    def see(tile: npt.NDArray[np.uint8]) -> Probabilities:
+        if stop is not None and stop.is_set():
+            raise Failure("the work was stopped", remedy="give the same command again")
+        return network.probabilities(tile)
+
+    tiles.each(read, sides, network.contract.grid, see, use)
     return segmented
 
 

@@ -67,10 +67,12 @@ class Segments:
         try:
             check_name(entry.name)
             source = self.pool.read(entry, stop)
-            found = segment(self.network, source, self.wanted.manner)
+            found = segment(self.network, source, self.wanted.manner, stop)
             contract = self.network.contract
             pictures.write(folders, entry.name, source, found, contract.classes, contract.colours)
         except BadImage as error:
+            for path in folders.of(entry.name).values():  # of when it could be used
+                path.unlink(missing_ok=True)
             return Done(entry.name, reason=error.reason, detail=error.detail)
         return Done(entry.name, *found.label.shape)
 

@@ -38,18 +38,22 @@ class Segmenter:
             if self._taken and self._taken + len(images) > self._waiting:
                 raise Busy(1)
             self._taken += len(images)
-        return [self._threads.submit(self._segment, data, least) for data in images]
+        futures = [self._threads.submit(self._segment, data, least) for data in images]
+        for future in futures:  # also of those that are cancelled before they begin
+            future.add_done_callback(self._release)
+        return futures
 
     def stop(self) -> None:
         """Finish what is being segmented, and nothing else."""
         self._threads.shutdown(cancel_futures=True)
 
     def _segment(self, data: bytes, least: float) -> Segmented:
-        try:
-            return segment(self.network, data, Manner(least=least, max_pixels=MOST_PIXELS))
-        finally:
-            with self._room:
-                self._taken -= 1
+        manner = Manner(least=least, tiled=False, max_pixels=MOST_PIXELS)
+        return segment(self.network, data, manner)
+
+    def _release(self, _: "Future[Segmented]") -> None:
+        with self._room:
+            self._taken -= 1
 
 
 def add(app: FastAPI, segmenter: Segmenter | None, limits: Limits) -> None:
@@ -88,7 +92,7 @@ def add(app: FastAPI, segmenter: Segmenter | None, limits: Limits) -> None:
         await done(futures, limits.seconds)
         contract = segmenter.network.contract
         if as_png:
-            return _png(futures[0], contract.colours)
+            return await asyncio.to_thread(_png, futures[0], contract.colours)
         classes, colours = contract.classes, contract.colours
         answers = await asyncio.to_thread(
             lambda: [

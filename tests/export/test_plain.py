@@ -111,14 +111,22 @@ def test_eight_bits_are_smaller_and_mostly_agree(layout: str, tmp_path: Path) ->
         Image.fromarray(pixels).save(tmp_path / "pool" / f"{index}.png")
     (tmp_path / "pool" / "bad.jpg").write_bytes(b"none")
     small = quantised(
-        onnx.load(tmp_path / "whole.onnx"), replace(contract, precision=INT8),
+        onnx.load(tmp_path / "whole.onnx"), contract,
         open_pool(str(tmp_path / "pool")),
     )  # fmt: skip
     save(small, tmp_path / "small.onnx")
     whole, less = (tmp_path / f"{name}.onnx" for name in ("whole", "small"))
     assert less.stat().st_size < whole.stat().st_size / 2
     texts = {one.key: one.value for one in small.metadata_props}
-    assert PlainContract.from_json(texts[METADATA_KEY], source="x").precision == INT8
+    described = PlainContract.from_json(texts[METADATA_KEY], source="x")
+    assert described.precision == INT8
+    Image.fromarray(images(1)[0] // 3).save(tmp_path / "pool" / "0.png")
+    other = quantised(
+        onnx.load(tmp_path / "whole.onnx"), contract, open_pool(str(tmp_path / "pool")), images=1
+    )
+    texts = {one.key: one.value for one in other.metadata_props}
+    ranges = PlainContract.from_json(texts[METADATA_KEY], source="x")
+    assert ranges.sha256 != described.sha256, "other ranges are another network"
     fed = images(4) if layout == "nhwc" else images(4).transpose(0, 3, 1, 2)
     assert np.abs(run(less, fed) - run(whole, fed)).mean() < 0.05
 
@@ -262,3 +270,12 @@ def test_what_int8_costs_is_said(home: Path) -> None:
     said = invoke("onnx", "--plain", "--precision", "int8", "--result", PROBABILITIES)
     assert said.exit_code == 0, said.output
     assert "of mIoU lost on [val]" in " ".join(said.stderr.split())
+
+
+def test_more_classes_than_a_mask_has_room_for_are_refused() -> None:
+    made, card = network()
+    many = tuple(map(str, range(256)))
+    with pytest.raises(BadInput, match="has 256 classes"):
+        plain.contract_for(
+            made, replace(card, classes=many, colours=((0, 0, 0),) * 256), PlainOptions()
+        )

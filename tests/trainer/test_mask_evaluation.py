@@ -8,6 +8,7 @@ import trees
 
 import trainer
 from scorer.errors import BadDataset
+from trainer import api
 
 SIDE = 32
 EACH = 2 * (SIDE - 1) * SIDE // 2  # pixels of a class whose truth is known, in both images
@@ -59,3 +60,12 @@ def test_what_cannot_be_compared_is_named(data: Path) -> None:
         found(data, c2=77)
     with pytest.raises(BadDataset, match="no mask in"):
         trainer.evaluate_masks(data.parent / "nothing", data, split="train")
+
+
+def test_masks_of_other_images_are_doubted(data: Path) -> None:
+    found(data)
+    assert api.doubt_of_masks(data.parent / "found", data, "train") is None
+    trees.save(data.parent / "found" / "other.png", np.zeros((SIDE, SIDE), np.uint8))
+    doubt = api.doubt_of_masks(data.parent / "found", data, "train")
+    assert doubt is not None
+    assert doubt.startswith("1 masks in")

@@ -13,6 +13,7 @@ from torch import Tensor
 from scorer import labels as label_files
 from scorer.errors import BadDataset, BadImage, BadLabels
 from scorer.labels import Labels, store
+from scorer.pools.index import folder_of
 from trainer import clicks
 from trainer.dataset import Dataset
 from trainer.features import Features
@@ -87,7 +88,7 @@ def of_validation(dataset: Dataset) -> Source:
             "there is nothing to calibrate on: the dataset has no [val]",
             remedy=f"add one; or give --labels: {_AUDITS}",
         )
-    if split.images.where == dataset.train.images.where:
+    if _files(split) & _files(dataset.train):
         raise BadDataset(
             "[val] has the photographs of [train], which the model has learned from",
             remedy="calibration needs photographs of their own in [val]",
@@ -98,6 +99,15 @@ def of_validation(dataset: Dataset) -> Source:
     most = _OF_ALL // (len(dataset.classes) * max(1, len(split.images)))
     pixels = min(_OF_A_MASK, max(1, most))
     return Source(split, *clicks.draw(split, dataset.classes, pixels=pixels, seed=0))
+
+
+def _files(split: Split) -> set[str]:
+    """What tells its photographs from others: their files, or what else their pool has."""
+    root = folder_of(split.images)
+    if root is not None:
+        place = root.root.resolve()
+        return {str(place / name) for name in split.images.names}
+    return {f"{split.images.where}/{name}" for name in split.images.names}
 
 
 def gather(

@@ -104,7 +104,9 @@ def _region(shape: Any, size: tuple[int, int], classes: Sequence[str]) -> Region
     if shape["shape_type"] == "polygon":
         return region.of_rings(word, [corners], size, review=review)
     (left, top), (right, bottom) = corners.astype(int).tolist()
-    patch = _unpacked(shape["mask"], (bottom - top + 1, right - left + 1))
+    sides = (bottom - top + 1, right - left + 1)
+    region.check_inside(word, (top, left), sides, size)
+    patch = _unpacked(shape["mask"], sides)
     return region.of_patch(word, patch, (top, left), size, review=review)
 
 

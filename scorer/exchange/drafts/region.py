@@ -83,14 +83,26 @@ def of_patch(
     word: str, patch: Patch, corner: tuple[int, int], size: tuple[int, int], *, review: bool
 ) -> Region:
     """A patch whose upper left pixel is `corner`; BadLabels where it leads out of the image."""
+    check_inside(word, corner, (patch.shape[0], patch.shape[1]), size)
+    rows, cols = (np.flatnonzero(patch.any(axis)) for axis in (1, 0))
     top, left = corner
-    if min(corner) < 0 or top + patch.shape[0] > size[0] or left + patch.shape[1] > size[1]:
+    if len(rows):  # of a picture of the whole image only what is set is kept
+        patch = patch[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1].copy()
+        top, left = top + int(rows[0]), left + int(cols[0])
+    return Region(word=word, top=top, left=left, patch=patch, review=review)
+
+
+def check_inside(
+    word: str, corner: tuple[int, int], sides: tuple[int, int], size: tuple[int, int]
+) -> None:
+    """Raise BadLabels for a patch that leads out of an image of `size`, before it is decoded."""
+    top, left = corner
+    if min(*corner, *sides) < 0 or top + sides[0] > size[0] or left + sides[1] > size[1]:
         raise BadLabels(
-            f"a mask of {word}, {patch.shape[0]}x{patch.shape[1]} from row {top}, col {left}, "
+            f"a mask of {word}, {sides[0]}x{sides[1]} from row {top}, col {left}, "
             f"leads out of the image of {size[0]}x{size[1]}",
             remedy="the image in the tool must be the one of the pool, at its own size",
         )
-    return Region(word=word, top=top, left=left, patch=patch, review=review)
 
 
 def check_size(catalogue: Catalogue, image: str, size: tuple[object, object]) -> tuple[int, int]:

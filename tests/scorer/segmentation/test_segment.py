@@ -292,3 +292,40 @@ def test_masks_are_drafts_with_the_classes_of_their_network(made: Path, home: Pa
     before, after = masks(home / "segmented"), masks(home / "corrected")
     assert len(after) == IMAGES
     assert all((after[name] == before[name]).all() for name in before)
+
+
+def test_folders_that_are_one_or_lie_in_the_pool_are_refused(made: Path, home: Path) -> None:
+    with pytest.raises(BadInput, match="two kinds of files"):
+        segment(made, "--out", "m", "--confidence", "m")
+    with pytest.raises(BadInput, match="two kinds of files"):
+        segment(made, "--out", "m", "--overlay", "m/pictures")
+    with pytest.raises(BadInput, match="lies inside the pool"):
+        segment(made, "--out", "images/masks")
+
+
+def test_an_image_that_turns_bad_loses_its_mask(made: Path, home: Path) -> None:
+    segment(made, "--confidence", "sure")
+    (home / "images" / "toy_02.png").write_bytes(b"no image")
+    segment(made, "--confidence", "sure", code=4)
+    assert "toy_02.png" not in masks(home / "segmented") | masks(home / "sure")
+
+
+def test_a_project_that_was_moved_goes_on(
+    made: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "old").mkdir()
+    shutil.move(home / "images", home / "old" / "images")
+    monkeypatch.chdir(home / "old")
+    segment(made)
+    monkeypatch.chdir(home)
+    shutil.move(home / "old", home / "new")
+    monkeypatch.chdir(home / "new")
+    segment(made)
+    (home / "new" / "segmented.parts" / "_folders.json").write_text("{")
+    with pytest.raises(BadInput, match="has not written"):
+        segment(made)
+
+
+def test_one_task_does_not_begin_anew(made: Path, home: Path) -> None:
+    with pytest.raises(BadInput, match="no effect on one task"):
+        segment(made, "--task", "0/2", "--no-resume")

@@ -3,7 +3,9 @@
 import base64
 import io
 import shutil
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import byhand
@@ -50,7 +52,9 @@ def sent(folder: Path) -> list[tuple[str, tuple[str, bytes]]]:
 
 def expected(folder: Path, name: str, least: float = 0.0) -> Segmented:
     network = open_segmenter("cpu", folder / "network.onnx", workers=1)
-    return segment(network, (folder / "images" / name).read_bytes(), Manner(least=least))
+    return segment(
+        network, (folder / "images" / name).read_bytes(), Manner(least=least, tiled=False)
+    )
 
 
 def test_images_that_are_sent_get_the_masks_of_scorer_segment(
@@ -101,4 +105,20 @@ def test_more_than_may_wait_is_refused(folder: Path) -> None:
         with pytest.raises(BadImage):
             one.result()
     segmenter.submit([b"none"], 0.0)
+    segmenter.stop()
+
+
+def test_what_nobody_waits_for_any_more_leaves_room(folder: Path) -> None:
+    network = open_segmenter("cpu", folder / "network.onnx", workers=1)
+    segmenter = Segmenter(network, waiting=4)
+    for one in segmenter.submit([b"none"] * 200, 0.0):
+        one.cancel()
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        with suppress(Busy):
+            segmenter.submit([b"none"] * 3, 0.0)
+            segmenter.submit([b"none"], 0.0)
+            break
+    else:
+        pytest.fail("the room of cancelled requests is not given back")
     segmenter.stop()
