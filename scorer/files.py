@@ -105,5 +105,5 @@ def cannot_write(path: Path) -> Iterator[None]:
     except OSError as error:
         raise CannotWrite(
             f"cannot write {path}: {error.strerror or error}",
-            remedy="free some space or choose another place with --out",
+            remedy="free some space or choose another place for it",
         ) from error

@@ -479,7 +479,7 @@ MISTAKES: dict[str, tuple[Arrange, str, int, str, str]] = {
     ),
     "out lies below a file": (
         _nothing, "rank --n 1 --out labels.csv/ranking.csv", 6, "cannot write labels.csv/ranking",
-        "choose another place with --out",
+        "choose another place for it",
     ),
     "out is a folder": (
         lambda home: (home / "taken.csv").mkdir(),
@@ -488,7 +488,7 @@ MISTAKES: dict[str, tuple[Arrange, str, int, str, str]] = {
     ),
     "out may not be written": (
         _nothing, "rank --n 1 --out /proc/ranking.csv", 6, "cannot write /proc/ranking.csv",
-        "choose another place with --out",
+        "choose another place for it",
     ),
     "pictures may not be written": (
         _nothing, "rank --n 1 --overlay labels.csv", 6, "cannot write labels.csv",
