@@ -38,8 +38,8 @@ class Labels:
             raise BadLabels(
                 f"the labels of {image} were given at {other[0]}x{other[1]} (height x width), and "
                 f"the image is {size[0]}x{size[1]}",
-                remedy="use the images that were labelled; or remove these rows from the CSV, or these "
-                f"answers from the label store, with: scorer labels retract --image {image}",
+                remedy="use the images that were labelled; or remove these rows from the CSV, or "
+                f"these answers from the store, with: scorer labels retract --image {image}",
             )
 
     def __len__(self) -> int:
