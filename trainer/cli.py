@@ -2,7 +2,6 @@
 
 import json
 import math
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,6 @@ from trainer.settings import fit_options
 from trainer.simulation.cli import simulate_command
 
 if TYPE_CHECKING:
-    from trainer.detection import Detection
     from trainer.evaluation import Evaluation
     from trainer.fit_options import FitOptions
 
@@ -75,16 +73,8 @@ def init_command(
         file.write(detection.toml)
     for finding in detection.findings:
         say(finding)
-    say(f"wrote {target}; next: {_after_init(target, detection)}", style="green")
+    say(f"wrote {target}; next: {detection.next_command(target)}", style="green")
     return SOME_SKIPPED if detection.unusable else 0
-
-
-def _after_init(target: Path, detection: "Detection") -> str:
-    """A command that works from here."""
-    if not detection.can_train and detection.images is not None:
-        return f"trainer live --pool {shlex.quote(str(detection.images))}"
-    data = "" if target == Path("dataset.toml") else f" --data {shlex.quote(str(target))}"
-    return f"trainer fit{data}"
 
 
 @main.command("fit")

@@ -1,5 +1,6 @@
 """What `trainer init` found: a dataset.toml, and what it says of the folder."""
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,18 @@ class Detection:
     images: Path | None = None
     unusable: int = 0
     can_train: bool = True
+
+    def next_command(self, target: Path) -> str:
+        """A command that works from here."""
+        if not self.can_train and self.images is not None:
+            there = target.parent.absolute()
+            place = self.images.absolute()
+            if there == Path.cwd() or not place.is_relative_to(there):
+                return f"trainer live --pool {shlex.quote(str(self.images))}"
+            inside = shlex.quote(str(place.relative_to(there)))  # where it finds the dataset.toml
+            return f"cd {shlex.quote(str(target.parent))} && trainer live --pool {inside}"
+        data = "" if target == Path("dataset.toml") else f" --data {shlex.quote(str(target))}"
+        return f"trainer fit{data}"
 
 
 def suggested_size(pool: Index) -> str:

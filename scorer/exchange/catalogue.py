@@ -12,6 +12,7 @@ from scorer.errors import BadImage, BadLabels
 from scorer.exchange.point import Point, check_name
 from scorer.images import photograph
 from scorer.pools import Index
+from scorer.pools.index import folder_of
 from scorer.selection.exclusion import mask_name
 
 _DRIVE = re.compile(r"^[A-Za-z]:(?=/)")
@@ -106,7 +107,26 @@ class Catalogue:
         ends = {name: parts_of(name) for name in self._last.get(parts[-1], ())}
         longer = [name for name, end in ends.items() if end[-len(parts) :] == parts]
         shorter = [name for name, end in ends.items() if parts[-len(end) :] == end]
-        return _only(longer or sorted(shorter, key=lambda name: -len(ends[name]))[:1], path)
+        if longer or not shorter:
+            return _only(longer, path)
+        found = max(shorter, key=lambda name: len(ends[name]))
+        self._check_not_beside(found, parts, path)
+        return found
+
+    def _check_not_beside(self, name: str, parts: tuple[str, ...], path: str) -> None:
+        """Refuse south/a.jpg for a.jpg of the pool north where the folder south lies beside it, and
+        has an a.jpg of its own.
+        """
+        place = None if self.pool is None else folder_of(self.pool)
+        depth = len(parts_of(name)) + 1
+        if place is None or len(parts) < depth or parts[-depth] == place.root.absolute().name:
+            return
+        beside = place.root.absolute().parent.joinpath(*parts[-depth:])
+        if beside.is_file():
+            raise BadLabels(
+                f"{path} is not {name} of the pool {place.root}: there is {beside}",
+                remedy="give the pool that the labels are of, or the folder of both as --pool",
+            )
 
     def find_renamed(self, last: str, rename: Callable[[str], str], path: str) -> str:
         """The image whose file name a tool made into `last` when it was uploaded as `path`."""

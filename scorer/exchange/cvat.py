@@ -168,8 +168,10 @@ class _Reader:
             height, width = int(self._image["height"]), int(self._image["width"])
             pairs = [pair.split(",") for pair in self._points["points"].split(";")]
             places = [(float(x), float(y)) for x, y in pairs]
-        except (KeyError, ValueError) as error:
-            raise BadLabels(f"not as CVAT writes it: {error!r}", remedy=_REMEDY) from error
+        except KeyError as error:
+            raise BadLabels(f"not as CVAT writes it: no {error.args[0]}", remedy=_REMEDY) from error
+        except ValueError as error:
+            raise BadLabels(f"not as CVAT writes it: {error}", remedy=_REMEDY) from error
         image = self._found_image(name)
         for x, y in places:
             yield clicked(

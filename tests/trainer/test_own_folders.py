@@ -194,7 +194,7 @@ def test_a_folder_of_images_alone_is_labelled_next(tmp_path: Path) -> None:
     read, said = found(tmp_path)
     assert names(read.train) == ["a.jpg", "a_1.jpg", "b.jpg"]
     assert read.train.masks is None
-    assert f"next: trainer live --pool {tmp_path}" in said
+    assert f"next: cd {tmp_path} && trainer live --pool ." in said
 
 
 def test_folders_of_thumbnails_are_no_folders(tmp_path: Path) -> None:
