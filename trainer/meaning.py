@@ -74,13 +74,13 @@ def _matched(legend: Legend, present: Sequence[int]) -> tuple[tuple[int, ...] | 
         return (0, IGNORE), _order(legend.names, (0, IGNORE))
     if max(inner) < count:
         return None, ""
+    if len(inner) == count:
+        return tuple(inner), _order(legend.names, inner)
     if max(inner) == count:
         raise BadDataset(
             f"{legend.path} has {count} names, but the masks hold the values 0 to {count}",
             remedy="if 0 is the background, put the name _background_ before the others",
         )
-    if len(inner) == count:
-        return tuple(inner), _order(legend.names, inner)
     raise BadDataset(
         f"{legend.path} has {count} names, the masks hold values up to {max(inner)}",
         remedy="one name per line, all different, the first is mask value 0; or the value in front "

@@ -22,6 +22,9 @@ MOST_COLOURS = 255  # of a mask
 _NAMED = 5  # masks that cannot be used
 
 
+_ONE = "  one class alone: no network learns from these masks to tell classes apart"
+
+
 @dataclass(frozen=True)
 class Sizes:
     """Of the first images: (height, width) of the commonest, how many others, how many broken."""
@@ -96,6 +99,8 @@ class MaskValues:
             f"  {value:3d} {known.get(value, '?'):<16} {self.counts[value] / total:8.3%}"
             for value in sorted(self.counts)
         ]
+        told = {known[value] for value in self.counts if known.get(value, "ignored") != "ignored"}
+        lines += [_ONE] if len(told) == 1 else []
         return lines + self._unfit()
 
     def findings_of_colours(self, names: Mapping[Colour, str]) -> list[str]:

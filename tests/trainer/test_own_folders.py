@@ -506,3 +506,17 @@ def test_of_a_large_folder_the_first_files_alone_are_looked_at(
     )
     assert f"images/: {LOOKED_AT + 300} images" in init(tmp_path).output
     assert 0 < len(set(looked)) <= LOOKED_AT
+
+
+def test_names_of_masks_that_begin_with_one_are_taken_in_order(tmp_path: Path) -> None:
+    pairs(tmp_path / "images", tmp_path / "masks", "a", "b", values=(1, 2, 3))
+    (tmp_path / "classes.txt").write_text("sky\nroad\ncar\n")
+    read, said = found(tmp_path)
+    assert read.classes.names == ("sky", "road", "car")
+    assert "1 sky, 2 road, 3 car; check this" in said
+
+
+def test_masks_of_one_class_are_told(tmp_path: Path) -> None:
+    pairs(tmp_path / "images", tmp_path / "masks", "a", values=(0,))
+    (tmp_path / "classes.txt").write_text("sky\nroad\n")
+    assert "one class alone" in found(tmp_path)[1]
