@@ -69,6 +69,11 @@ def _class(text: str, classes: Sequence[str], where: str) -> str | None:
 
 def _sizes(row: Row, where: str) -> Sizes | None:
     height, width, grid_height, grid_width = (_optional(row, name, where) for name in _SIZES)
+    if (height is None) != (width is None):
+        raise BadLabels(
+            f"{where}: it has one of height and width, and the other is empty",
+            remedy="give both, or neither",
+        )
     return Sizes(height, width, grid_height, grid_width) if height and width else None
 
 

@@ -198,7 +198,10 @@ def _plain(samples: Samples) -> int:
 
 def _of_floats(samples: Samples, white: float | None) -> Samples:
     if white is None or (white not in {1, 255} and _bits(white) is None):
-        raise BadImage("unsupported pixels", "mode F has no defined white")
+        raise BadImage(
+            "unsupported pixels",
+            "mode F has no defined white; write one as SMaxSampleValue, or 16 bits",
+        )
     if not (samples.min(initial=0) >= 0 and samples.max(initial=0) <= white):
         raise BadImage("values beyond white", f"not all are from 0 to {white:g}, as the file says")
     return np.rint(samples * (255 / white)).astype(np.uint8)

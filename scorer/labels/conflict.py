@@ -10,6 +10,11 @@ from scorer.errors import BadLabels
 REFUSE, NEWEST, MAJORITY = RULES = ("refuse", "newest", "majority")
 _SHOWN = 5
 _REMEDY = "keep one answer of each pixel, or choose a rule: --on-conflict newest, or majority"
+_UNDECIDED = {
+    "newest": "the file does not say when they were given; choose --on-conflict majority, or "
+    "correct them",
+    "majority": "as many say one thing as the other; choose --on-conflict newest, or correct them",
+}
 
 
 class Said(Protocol):
@@ -59,7 +64,8 @@ def settle(said: Iterable[S], rule: str = REFUSE, *, is_ordered: bool = True) ->
     if open_:
         why = "" if rule == REFUSE else f", which {rule} does not decide"
         raise BadLabels(
-            f"{len(open_)} pixels have different answers{why}: {listed(open_)}", remedy=_REMEDY
+            f"{len(open_)} pixels have different answers{why}: {listed(open_)}",
+            remedy=_REMEDY if rule == REFUSE else _UNDECIDED[rule],
         )
     return Settled(kept, disputed)
 
