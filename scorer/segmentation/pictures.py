@@ -23,7 +23,7 @@ from scorer.selection.exclusion import mask_name
 from scorer.selection.overlay import encoded
 
 _OPACITY = 0.5
-_LONGEST = 65_500  # pixels of a side that a JPEG has room for
+_LONGEST = 8192  # pixels of a side of an overlay, which is for people
 _LEVELS = 65535  # of an uncertainty
 _SUFFIXES = {"soft": ".npz", "overlay": ".jpg"}
 _AT_ONCE = 2**24  # values
@@ -119,9 +119,12 @@ def _uncertainty(found: Segmented, classes: int) -> bytes:
 
 def _overlay(source: Encoded, found: Segmented, colours: Sequence[Colour]) -> bytes:
     photograph = load_full(source, max_pixels=found.label.size)
-    shown = overlay(photograph, found.label, colours)
-    shown.thumbnail((_LONGEST, _LONGEST))
-    return encoded(shown, "JPEG")
+    photograph.thumbnail((_LONGEST, _LONGEST))
+    rows, cols = (
+        (np.arange(there) * (side / there)).astype(np.intp)
+        for side, there in zip(found.label.shape, photograph.size[::-1], strict=True)
+    )
+    return encoded(overlay(photograph, found.label[rows][:, cols], colours), "JPEG")
 
 
 def _write_soft(path: Path, found: Segmented, classes: Sequence[str]) -> None:
