@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import photographs
 import pytest
-from application import answering, ranked, started
+from application import answering, ranked, started, until
 from fastapi.testclient import TestClient
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
@@ -227,7 +227,7 @@ def test_too_many_get_429_and_are_told_when_to_come_again(folder: Path, graph: P
 
 
 def test_health_and_metrics_tell_what_goes_on(client: TestClient, folder: Path) -> None:
-    assert client.get("/health/ready").status_code == 200
+    until(lambda: client.get("/health/ready").status_code == 200)
     client.post("/v1/rank?n=2", files=sent(folder))
     client.get("/v1/none")
     client.request("STRANGE", "/v1/state")
