@@ -99,7 +99,7 @@ class MaskValues:
             f"  {value:3d} {known.get(value, '?'):<16} {self.counts[value] / total:8.3%}"
             for value in sorted(self.counts)
         ]
-        told = {known[value] for value in self.counts if known.get(value, "ignored") != "ignored"}
+        told = {known.get(value, "?") for value in self.counts} - {"ignored"}
         lines += [_ONE] if len(told) == 1 else []
         return lines + self._unfit()
 
