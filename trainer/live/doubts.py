@@ -2,6 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from zlib import crc32
 
 from scorer.labels import Click, Labels
 from scorer.labels.learned import MOST_DOUBTS, Doubt
@@ -40,7 +41,7 @@ class Doubts:
         """
         there = pixels(labels)
         self._judge(labels)
-        order = sorted(there & self._suspects.keys(), key=lambda one: -self._suspects[one])
+        order = sorted(there & self._suspects.keys(), key=self._rank)
         left_out = set(order[: int(_MOST * len(there))])
         rest = without(labels, left_out)
         if not left_out or not can_learn(rest, 1):
@@ -52,6 +53,10 @@ class Doubts:
         self._suspects = waiting | {one.pixel: one.probability for one in found}
         doubts = [one for one in found if one.probability >= _DOUBTED]
         return sorted(doubts, key=lambda one: -one.probability)[:MOST_DOUBTS]
+
+    def _rank(self, one: Pixel) -> tuple[float, int]:
+        """The most suspicious first; equals mixed over the images, the same in every run."""
+        return -self._suspects[one], crc32(repr(one).encode())
 
     def _judge(self, labels: Labels) -> None:
         self._suspects |= {one.pixel: one.probability for one in self._judged(labels, _SUSPECTED)}
