@@ -166,17 +166,13 @@ class Request:
         return level
 
     def _executor(self) -> "Executor":
-        from scorer.ranking.executors import threads  # noqa: PLC0415
-        from scorer.ranking.executors.processes import Processes  # noqa: PLC0415
-        from scorer.ranking.executors.ray import Cluster  # noqa: PLC0415
+        from scorer.ranking.executors.chosen import chosen  # noqa: PLC0415
 
         name = choose(self.runtime, self.precision, self.graph)
         work: Callable[[Divided], Work] = partial(_work, request=self, runtime=name)
-        if self.executor == "processes":
-            return Processes(self.workers, work)
-        if self.executor == "ray":
-            return Cluster(work, address=self.address, actors=self.workers, gpus=self.gpus)
-        return threads.run
+        return chosen(
+            self.executor, work, workers=self.workers, address=self.address, gpus=self.gpus
+        )
 
 
 def _work(shards: "Divided", *, request: Request, runtime: str) -> "Work":

@@ -70,16 +70,12 @@ class Request:
         )  # fmt: skip
 
     def _executor(self) -> "Executor":
-        from scorer.ranking.executors import threads  # noqa: PLC0415
-        from scorer.ranking.executors.processes import Processes  # noqa: PLC0415
-        from scorer.ranking.executors.ray import Cluster  # noqa: PLC0415
+        from scorer.ranking.executors.chosen import chosen  # noqa: PLC0415
 
         work = partial(_work, request=self, runtime=choose(self.runtime, graph=self.graph))
-        if self.executor == "processes":
-            return Processes(self.workers, work)
-        if self.executor == "ray":
-            return Cluster(work, address=self.address, actors=self.workers, gpus=self.gpus)
-        return threads.run
+        return chosen(
+            self.executor, work, workers=self.workers, address=self.address, gpus=self.gpus
+        )
 
 
 def _work(segments: "Divided", *, request: Request, runtime: str) -> "Segmenting":
