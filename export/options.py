@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -123,13 +124,8 @@ def source(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def needs_onnx() -> None:
     """Raise MissingDependency, with the remedy, unless exporting can work here."""
-    try:
-        import jaxtyping  # noqa: F401, PLC0415
-        import onnx  # noqa: F401, PLC0415
-        import onnxscript  # noqa: F401, PLC0415
-        import safetensors  # noqa: F401, PLC0415
-        import torch  # noqa: F401, PLC0415
-    except ImportError as error:
-        raise MissingDependency(
-            f"exporting needs {error.name}", remedy="pip install 'balentacq[export]'"
-        ) from error
+    for package in ("jaxtyping", "onnx", "onnxscript", "safetensors", "torch"):
+        if find_spec(package) is None:  # imported where it is used: a second for a known graph
+            raise MissingDependency(
+                f"exporting needs {package}", remedy="pip install 'balentacq[export]'"
+            )

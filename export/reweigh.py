@@ -30,7 +30,8 @@ def structure(network: Scorable, contract: Contract) -> str | None:
         return None
     alike = replace(contract, weights_sha256="")
     digest = hashlib.sha256(repr((alike.to_json(), repr(network), network.trunk.stages)).encode())
-    frozen = {name: one for name, one in _trunk(network).items() if name not in _learned(network)}
+    learned = _learned(network)
+    frozen = {name: one for name, one in _trunk(network).items() if name not in learned}
     hash_tensors(digest, frozen)
     return digest.hexdigest()
 
@@ -55,7 +56,8 @@ def reweighed(
     assert isinstance(network, BayesianNetwork)
     if properties[STRUCTURE_KEY].value != found:
         return None
-    wanted = {name: one for name, one in _trunk(network).items() if name in _learned(network)}
+    learned = _learned(network)
+    wanted = {name: one for name, one in _trunk(network).items() if name in learned}
     wanted |= {PREFIX + name: one for name, one in tail.state_dict().items()}
     for tensor in like.graph.initializer:
         if tensor.name in wanted:
@@ -63,7 +65,7 @@ def reweighed(
             if tuple(tensor.dims) != values.shape:
                 return None
             tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), tensor.name))
-    if any(name in _learned(network) for name in wanted):
+    if learned & wanted.keys():
         return None  # the exporter has folded it into something else
     properties[METADATA_KEY].value = contract.to_json()
     return like

@@ -1,5 +1,6 @@
 """What is handed out: one version everywhere, a wheel and an sdist that install and rank."""
 
+import os
 import re
 import subprocess
 import sys
@@ -69,15 +70,17 @@ def test_what_is_built_installs_and_ranks(
     kind: str, built: Path, tiny: Callable[..., Path], tmp_path: Path
 ) -> None:
     (file,) = built.glob(kind)
+    # Of a path that leads to the sources pip would say that the package is installed already.
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
     bin_ = tmp_path / "env" / "bin"
     install = [str(bin_ / "pip"), "install", "--quiet", f"{file}[cpu]"]
-    subprocess.run(install, check=True, cwd=tmp_path)
+    subprocess.run(install, check=True, cwd=tmp_path, env=alone)
     photographs.photographs(tmp_path / "images", 2)
     (tmp_path / "scorer.onnx").write_bytes(tiny().read_bytes())
     done = subprocess.run(
         [bin_ / "scorer", "rank", "--n", "3"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
+        cwd=tmp_path, capture_output=True, text=True, check=False, env=alone,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "ranking.csv").read_text().splitlines()) == 7

@@ -29,11 +29,13 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3), np.uint8)
 Pair = tuple[BayesianNetwork, BayesianNetwork, Card]
 
 
-def at_temperature(network: BayesianNetwork, card: Card) -> Pair:
-    """A network, the same at temperature T, and the card of that one."""
+def at_temperature(network: BayesianNetwork, card: Card, contrast: float) -> Pair:
+    """A network whose logits are `contrast` times as large, the same at temperature T, and the card
+    of that one.
+    """
     before = copy.deepcopy(network).eval()
     with torch.no_grad():  # or its classes would be nearly as likely as each other
-        before.classifier.weight.mul_(4)
+        before.classifier.weight.mul_(contrast)
     after = copy.deepcopy(before)
     return before, after, bake(after, card, T)
 
@@ -48,7 +50,9 @@ def head(card: Card) -> tuple[BayesianNetwork, Card]:
 def pair(
     request: pytest.FixtureRequest, network: BayesianNetwork, card: Card, trunks: object
 ) -> Pair:
-    return at_temperature(*((network, card) if request.param == "whole" else head(card)))
+    if request.param == "whole":
+        return at_temperature(network, card, contrast=4)
+    return at_temperature(*head(card), contrast=40)
 
 
 def run(model: onnx.ModelProto, output: str, **more: np.ndarray) -> np.ndarray:
@@ -98,7 +102,7 @@ def test_the_scoring_graph_has_it_in_every_pass(pair: Pair) -> None:
 
 
 def test_an_earlier_graph_can_be_given_it_without_a_new_trace(card: Card) -> None:
-    before, after, calibrated = at_temperature(*head(card))
+    before, after, calibrated = at_temperature(*head(card), contrast=40)
     found = [
         reweigh.structure(one, graph.contract_for(one, described, GraphOptions(passes=PASSES)))
         for one, described in ((before, replace(calibrated, temperature=1.0)), (after, calibrated))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -48,8 +49,14 @@ class _ASPP(nn.Module):
         self.project = _conv((len(branches) + 1) * _WIDTH, _WIDTH, 1)
 
     def forward(self, x: Float[Tensor, "B M h w"]) -> Float[Tensor, "B K h w"]:
-        pooled = self.pooled(x.mean(dim=(2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
-        return self.project(torch.cat([*(branch(x) for branch in self.branches), pooled], dim=1))  # type: ignore[no-any-return]
+        # The pooled branch is the same at all places: its part of the projection is added to the
+        # others' instead of enlarged and stacked, which would put the size of x into a graph.
+        weight: Tensor = self.project[0].weight  # type: ignore[assignment]
+        near, pooled = weight.split((len(self.branches) * _WIDTH, _WIDTH), dim=1)
+        total: Tensor = F.conv2d(torch.cat([branch(x) for branch in self.branches], dim=1), near)
+        total = total + F.conv2d(self.pooled(x.mean(dim=(2, 3), keepdim=True)), pooled)
+        projected: Tensor = self.project[1:](total)
+        return projected
 
 
 def _conv(channels: int, out: int, kernel: int, *, dilation: int = 1) -> nn.Sequential:

@@ -167,7 +167,10 @@ def test_probabilities_of_tiles_wait_in_a_file(
     assert one == other
 
 
-@pytest.mark.parametrize("executor", ["processes", pytest.param("ray", marks=pytest.mark.slow)])
+RAY = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:::ray.*")]
+
+
+@pytest.mark.parametrize("executor", ["processes", pytest.param("ray", marks=RAY)])
 def test_every_executor_writes_the_same_masks(made: Path, home: Path, executor: str) -> None:
     segment(made, "--out", "one")
     segment(made, "--out", "two", "--executor", executor, "--shard", "2")
