@@ -1,12 +1,12 @@
-"""Bakes a trained model, its dropout passes and its acquisition into one ONNX graph.
+"""Exports a trained model, its dropout passes and an acquisition function as one ONNX graph.
 
     import export
 
     export.export("model.safetensors", "scorer.onnx", passes=20)
     print(export.verify("scorer.onnx", "images").failures)
 
-The names in __init__.pyi are this package's promise; whatever else it holds may move. Each is
-loaded when it is first asked for.
+The names in __init__.pyi are the public interface of this package; all other names may change. Each
+is imported when it is first used.
 """
 
 import lazy_loader

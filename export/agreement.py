@@ -1,4 +1,6 @@
-"""Proof that a classifier was understood: its scores against those of the network as a whole."""
+"""Checks that a network's classifier was read correctly: its scores must equal the network's
+own.
+"""
 
 import math
 from collections.abc import Mapping
@@ -19,10 +21,11 @@ from trainer.graph.dropout import FeatureDropout, masks, widen
 from trainer.graph.upsampling import upsample
 from trainer.network import LEAST_CORRELATION, correlation
 
-# Largest error of scores, relative to the largest: of networks in float32, and in less.
+# Largest relative error of the scores: of networks in float32, and in lower precisions.
 _LARGEST_ERROR, _LARGEST_ERROR_IN_HALF = 1e-3, 2e-2
 _LARGEST_SCORE = 1e4  # nats
-# Share of the pixels of a test image that must keep the class that the whole network gives them.
+# Least share of the pixels of a test image that must keep the class of the whole network: with the
+# network's own upsampling, and with upsampling that was replaced.
 _LEAST, _LEAST_IF_REPLACED = 0.98, 0.6
 
 
@@ -35,11 +38,12 @@ def agree(
     seen: Mapping[str, Array],
     border: Border | None,
 ) -> float | None:
-    """Compare classifier(features) with the network's own scores, at its classifier and enlarged,
-    before softmax or ArgMax; raises CannotGraft where they differ.
+    """Compare classifier(features) with the network's own scores, both at the classifier's output
+    and after upsampling, before softmax or ArgMax.
 
-    Returns the share of pixels of the test image that keep their class; None where the network's
-    output is no map of them.
+    seen: tensors of the network for the test image, by name. Returns the share of pixels of the
+    test image that keep their class, or None where the network's output is not a class map. Raises
+    CannotGraft where the scores differ.
     """
     logits = classifier(features)
     _check_range(head, features, logits)
@@ -75,9 +79,11 @@ def check_dropout(
     dropout: FeatureDropout,
     features: Float[Tensor, "1 K h w"],
 ) -> None:
-    """Raise CannotGraft unless two passes differ somewhere in the test image."""
+    """Raise CannotGraft unless two dropout masks give different scores somewhere in the test
+    image.
+    """
     keep = masks(2, classifier.in_channels, dropout.rate, seed=0)
-    keep[1] = 1 - keep[0]  # of few channels two masks are often the same
+    keep[1] = 1 - keep[0]  # with few channels two random masks are often equal
     one, other = widen(classifier, keep, dropout.rate)(features).chunk(2, dim=1)
     if torch.equal(one, other):
         raise CannotGraft(
@@ -90,13 +96,15 @@ def check_dropout(
 def _check_range(
     head: Head, features: Float[Tensor, "1 K h w"], logits: Float[Tensor, "1 C h w"]
 ) -> None:
-    """Scores of a test image must be numbers, of which float32 keeps thousandths of a nat."""
+    """Raise CannotGraft unless the scores of a test image are finite and small enough for float32
+    to resolve thousandths of a nat.
+    """
     if not np.isfinite(head.classifier.weight).all() or not np.isfinite(head.classifier.bias).all():
         raise CannotGraft(
             f"the classifier {head.classifier.logits!r} has weights that are no finite numbers",
             remedy="its training has failed, or the file is damaged: use an earlier state of it",
         )
-    largest = float(logits.abs().max())  # NaN if any is
+    largest = float(logits.abs().max())  # NaN if any score is NaN
     if largest <= _LARGEST_SCORE:
         return
     what = (
@@ -134,7 +142,7 @@ def _sides(shape: tuple[int, ...]) -> list[int]:
 
 
 def _fewer_classes(head: Head, old: tuple[int, ...], new: tuple[int, ...]) -> bool:
-    """Whether just the axis of the classes has become shorter, or is gone."""
+    """Whether the shapes differ only in the axis of the classes, which is shorter or gone."""
     classes = head.classifier.classes
     return any(
         side == classes and _sides((*old[:axis], kept, *old[axis + 1 :])) == _sides(new)
@@ -149,7 +157,9 @@ def _check_enlarged(
     seen: Mapping[str, Array],
     border: Border | None,
 ) -> None:
-    """The scores that reach softmax, ArgMax or the output are those of the classifier, enlarged."""
+    """Raise CannotGraft unless the scores before softmax, ArgMax or the output are the upsampled
+    scores of the classifier.
+    """
     own = logits[:, -head.classifier.classes :]
     own = own if border is None else border.undone(own)
     readings = list(of_scores(seen[head.before_ending], own.shape[1], (own.shape[2], own.shape[3])))
@@ -204,14 +214,15 @@ def _classes(head: Head, logits: Float[Tensor, "1 C h w"], size: tuple[int, ...]
 def _error(head: Head, logits: Float[Tensor, "1 C h w"], scores: Float[Tensor, "1 _ h w"]) -> float:
     scale, shift = (torch.from_numpy(v)[:, None, None] for v in (head.scale, head.shift))
     expected = scores * scale + shift
-    own = logits[:, -head.classifier.classes :]  # of a single score's two classes the second
+    # where one score stands for two classes, the second
+    own = logits[:, -head.classifier.classes :]
     if own.shape != expected.shape:
         return math.inf
     return _relative(own, expected)
 
 
 def _labels(head: Head, output: Array, border: Border | None) -> npt.NDArray[np.int64] | None:
-    """The map of classes [H, W] that the network's output says; None where it is no such map."""
+    """The class map [H, W] in the network's output; None where the output is not a class map."""
     flat = np.squeeze(output)
     classes = head.classifier.classes
     if border is not None:
@@ -219,5 +230,5 @@ def _labels(head: Head, output: Array, border: Border | None) -> npt.NDArray[np.
     if head.ends_with("ArgMax"):
         return flat.astype(np.int64) if flat.ndim == 2 else None
     if flat.ndim != 3 or [*flat.shape].count(classes) != 1:
-        return None  # any of them could be the classes; their scores have been compared
+        return None  # it is ambiguous which axis holds the classes; the scores have been compared
     return np.asarray(flat.argmax(flat.shape.index(classes)), np.int64)

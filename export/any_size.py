@@ -1,7 +1,7 @@
-"""A plain graph that takes images of any size: it was traced at one, and is proved at others.
+"""Lets a plain graph take images of any size, and checks it at sizes other than that of the trace.
 
-Where both sides are multiples of the largest stride, every map is enlarged by a whole factor, which
-the graph holds as a factor and not as a size; nothing else in it knows the size.
+Where both sides are multiples of the largest stride, every feature map is enlarged by a whole
+factor, which the graph stores as a factor and not as a size; no other node depends on the size.
 """
 
 from typing import Any
@@ -17,24 +17,24 @@ from scorer.plain import PROBABILITIES, PlainContract
 from trainer.graph.scorable import Scorable
 
 _SIDES = ("height", "width")
-_DIFFERENCE = 1e-3  # of a probability, in float32
-_AGREEMENT = 0.99  # of the pixels, in less, and of class maps
+_DIFFERENCE = 1e-3  # largest difference of a probability, in float32
+_AGREEMENT = 0.99  # least share of equal classes, in lower precisions and for class maps
 
 
 def free(model: ModelProto, contract: PlainContract) -> None:
-    """Let the input and the output have any height and width."""
+    """Make height and width of the graph's input and output dynamic, in place."""
     at = {IMAGE: 1 if contract.layout == "nhwc" else 2}
     for entry in (*model.graph.input, *model.graph.output):
         dims = entry.type.tensor_type.shape.dim
         first = at.get(entry.name, len(dims) - 2)
         for dim, name in zip(dims[first : first + 2], _SIDES, strict=True):
             dim.dim_param = name
-    del model.graph.value_info[:]  # of the size that it was traced at
+    del model.graph.value_info[:]  # they have the shapes of the traced size
 
 
 @torch.inference_mode()
 def check(model: ModelProto, network: Scorable, contract: PlainContract) -> None:
-    """Raise BadInput unless the graph computes what the network does at other sizes, too."""
+    """Raise BadInput unless the graph gives the results of `network` at other sizes, too."""
     multiple = contract.multiple or 1
     session = _session(model)
     for height, width in ((2, 3), (5, 4)):

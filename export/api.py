@@ -1,4 +1,6 @@
-"""The Python door: a model, or somebody's network, into a scoring graph; and the proof of it."""
+"""The Python API of export: write a scoring graph from a model or an ONNX network, and verify
+it.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,11 +38,12 @@ def export(
     network: str | None = None,
     **options: Any,
 ) -> Contract:
-    """Bake a trained model, its dropout passes and an acquisition into one ONNX graph.
+    """Export a trained model, its dropout passes and an acquisition function as one ONNX graph.
 
     options: those of GraphOptions, passes=20, acquisition="balentacq", size=(360, 480), stride=None
-    (as coarse as the features), target="gpu", top_k=64. network: the code of yours that the model
-    may run. Returns the contract of the graph. Raises BadModel, BadInput, CannotWrite.
+    (that of the features), target="gpu", top_k=64. network: "package.module:factory", Python code
+    that a model with a network of yours may run. Returns the contract of the graph. Raises
+    BadModel, BadInput, CannotWrite.
     """
     built, card = models.load(Path(model), network)
     return write(built, card, GraphOptions(**{"stride": None, **options}), Path(out))
@@ -54,10 +57,12 @@ def graft(
     source: Source | None = None,
     **options: Any,
 ) -> Contract:
-    """Put the scoring head onto any segmentation network in an ONNX file.
+    """Attach the scoring head to any segmentation network in an ONNX file.
 
-    size: of its input, where it takes any. source: what the file does not say (export.Source); its
-    path is `network`. options: those of GraphOptions. Raises CannotGraft, BadInput, CannotWrite.
+    size: height and width of the network's input, needed where the file leaves them open. source:
+    facts that the file does not hold (export.Source); then its path replaces `network`. options:
+    those of GraphOptions. Returns the contract of the graph. Raises CannotGraft, BadInput,
+    CannotWrite.
     """
     wanted = GraphOptions(**{"stride": None, "size": size, **options})
     built, card, _ = open_foreign(source or Source(path=Path(network)), size)
@@ -65,7 +70,7 @@ def graft(
 
 
 def write(built: Scorable, card: Card, options: GraphOptions, out: Path) -> Contract:
-    """A network as a scoring graph in a file; its contract."""
+    """Write the scoring graph of a network into the file `out`; returns the graph's contract."""
     check_writable(out)
     contract = contract_for(built, card, options)
     save(bake(built, contract, earlier(out)), out)
@@ -84,11 +89,11 @@ def verify(  # noqa: PLR0913  # as many as python -m export verify has options
     precision: str = "float32",
     on_image: Callable[[int], None] = lambda _: None,
 ) -> Verdict | PlainVerdict:
-    """Run photographs through a graph in a runtime, and through PyTorch; how far they differ.
+    """Compare a graph in a runtime with its PyTorch reference on photographs of a pool.
 
-    graph: a scoring graph, a plain network or an engine of one of them. source: the network that a
-    grafted graph was made from, in place of a model. The verdict's
-    `failures` are empty where the graph does what it was made from does. Raises BadGraph, BadPool.
+    graph: a scoring graph, a plain network, or an engine of one of them. source: the network that a
+    grafted graph was made from, in place of `model`. The `failures` of the verdict are empty where
+    the graph agrees with the reference. Raises BadGraph, BadPool.
     """
     path = Path(graph)
     photographs = list_pool(pool) if isinstance(pool, str | Path) else Index.of(pool)
@@ -113,7 +118,7 @@ def verify(  # noqa: PLR0913  # as many as python -m export verify has options
 def _reopened(
     model: Path, network: str | None, source: Location | None, contract: Contract | PlainContract
 ) -> Scorable:
-    """What a graph was made from."""
+    """The network that a graph was exported from."""
     if source is not None:
         return reopen(Path(source), contract)
     if isinstance(contract, Contract) and contract.origin == ORIGINS[1]:

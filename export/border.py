@@ -1,4 +1,4 @@
-"""Where a network that tells two classes apart draws the line between them."""
+"""The decision threshold of a network that separates two classes by one value per pixel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from export.nodes import called
 from export.probe import Array, Probe
 from scorer.errors import CannotGraft
 
-_FAR = 30.0  # nats: beyond any probability that float32 tells from 0 and 1
+_FAR = 30.0  # nats: in float32 the probability is 0 or 1 beyond
 _HALVINGS = 40
 
 Answer = Callable[[float], float]
@@ -23,11 +23,12 @@ Answer = Callable[[float], float]
 
 @dataclass(frozen=True)
 class Border:
-    """Of a network's output that has one value for every pixel.
+    """The threshold of a network whose output has one value per pixel.
 
-    score: of the second class less that of the first, at which its answer changes, in nats.
-    rising: whether its values rise with it. value: above which the output means the second class,
-    or the first if it falls. decided: whether the output has two values alone.
+    score: score of the second class less that of the first at which the answer changes, in nats.
+    rising: whether the output values rise with this score. value: the output value at the
+    threshold; larger values mean the second class, or the first if not `rising`. decided: whether
+    the output takes only two values.
     """
 
     score: float
@@ -36,8 +37,8 @@ class Border:
     decided: bool
 
     def applied(self, head: Head) -> Head:
-        """The head with scores whose sign is the network's answer: above 0 the second class, which
-        of a single score is what the output's larger values mean.
+        """The head with scores that are above 0 where the network answers with the second class;
+        for a network of one score, that is the class of the larger output values.
         """
         if head.classifier.classes == 2:
             return head.weighed(np.ones(2, np.float32), np.array([0, -self.score], np.float32))
@@ -45,22 +46,24 @@ class Border:
         return head.weighed(np.array([sign]), np.array([-sign * self.score], np.float32))
 
     def undone(self, scores: Float[Tensor, "1 C h w"]) -> Float[Tensor, "1 C h w"]:
-        """What `applied` has made of the network's own scores, back again."""
+        """The network's own scores from the scores of the head that `applied` returns."""
         if scores.shape[1] == 1:
             return (1 if self.rising else -1) * scores + self.score
         return scores + torch.tensor([0, self.score])[:, None, None]
 
     def labels(self, output: Array, classes: int) -> npt.NDArray[np.int64]:
-        """The second class as 1; `classes`: how many scores the network has."""
+        """The class map of an output: 1 for the second class. classes: number of the network's
+        scores.
+        """
         above = output > self.value
         return np.asarray(above if self.rising or classes == 1 else ~above, np.int64)
 
 
 def find(head: Head, probe: Probe) -> Border | None:
-    """Try the network's own end on scores that are the same everywhere; None where it does not tell
-    two classes apart by one value for every pixel.
+    """Find the threshold by running the nodes behind the classifier on constant scores.
 
-    Raises CannotGraft where its answer does not depend on the score, or in several steps.
+    Returns None where the network does not separate two classes by one value per pixel. Raises
+    CannotGraft where the output is the same for all scores, or changes in several steps.
     """
     found = head.classifier
     shown = probe.seen[head.output]
@@ -85,7 +88,7 @@ def find(head: Head, probe: Probe) -> Border | None:
 
 
 def _decided(answer: Answer, low: float, high: float, far: float) -> Border:
-    """By halving what lies between two scores of different answers."""
+    """The threshold between the scores -far and far, by bisection."""
     below, above = -far, far
     for _ in range(_HALVINGS):
         score = (below + above) / 2
@@ -96,7 +99,7 @@ def _decided(answer: Answer, low: float, high: float, far: float) -> Border:
                 remedy="export the network without rounding",
             )
         below, above = (score, above) if value == low else (below, score)
-    # A float32 threshold may be met a hair's breadth from where it is meant.
+    # In float32 the measured threshold may differ by rounding from the intended one.
     score = round(above, 5)
     return Border(
         score=0.0 if abs(score) < 1e-4 else score,
@@ -107,18 +110,18 @@ def _decided(answer: Answer, low: float, high: float, far: float) -> Border:
 
 
 def _pixels(values: Array) -> int:
-    """Of a map with one value for each pixel, how many it has; 0 for what has other axes."""
+    """Number of pixels of a map with one value per pixel; 0 for arrays with other axes."""
     sides = [side for side in values.shape if side > 1]
     return values.size if len(sides) == 2 else 0
 
 
 def _answer(head: Head, probe: Probe) -> Answer:
-    """score → what the network answers where every pixel has it."""
+    """A function from a score to the network's output where every pixel has this score."""
     found = head.classifier
     run = probe.behind(found.logits, head.output)
     shape = probe.seen[found.logits].shape
     axis = _axis(found, shape)
-    # head.scale and shift are in the classifier already, and applied by the network once more
+    # The classifier includes head.scale and shift already, and the network applies them again.
     scale, shift = head.scale.astype(np.float64), head.shift.astype(np.float64)
 
     def answer(score: float) -> float:

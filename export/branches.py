@@ -1,4 +1,6 @@
-"""If, as older exporters of PyTorch write it around squeeze: decided by the size of the image."""
+"""Removes If nodes whose condition depends on the image size alone, as old PyTorch exporters
+write.
+"""
 
 from onnx import (
     GraphProto,
@@ -15,14 +17,16 @@ from export.constants import Constants
 
 
 def decided(model: ModelProto, image: str) -> ModelProto:
-    """The model with the branch in place of every If whose condition the shapes decide, whatever
-    the batch. `image`: the input whose size is known.
+    """The model with the taken branch in place of every If whose condition follows from the shapes,
+    for any batch size.
+
+    image: name of the input whose height and width are known.
     """
     if not any(node.op_type == "If" for node in model.graph.node):
         return model
     found = [_conditions(model, image, batch) for batch in (1, 2)]
     sure = {name: value for name, value in found[0].items() if found[1].get(name) == value}
-    if _batch(model, image):  # it takes no other
+    if _batch(model, image):  # the batch size is fixed
         sure = found[0]
     if not sure:
         return model
@@ -43,7 +47,9 @@ def _batch(model: ModelProto, image: str) -> int:
 
 
 def _conditions(model: ModelProto, image: str, batch: int) -> dict[str, bool]:
-    """The conditions of the outer Ifs that are known where the image has this batch."""
+    """The values of the outer Ifs' conditions that are constant for an image input of this batch
+    size.
+    """
     sized = ModelProto()
     sized.CopyFrom(model)
     entry = next(one for one in sized.graph.input if one.name == image)
@@ -71,7 +77,7 @@ def _conditions(model: ModelProto, image: str, batch: int) -> dict[str, bool]:
 
 
 def _known(kind: TypeProto.Tensor | None) -> list[int]:
-    """All sides of a tensor; empty where one is not known."""
+    """The sides of a tensor; empty where one of them is unknown."""
     if kind is None or not kind.HasField("shape"):
         return []
     sides = [side.dim_value for side in kind.shape.dim]
@@ -79,7 +85,7 @@ def _known(kind: TypeProto.Tensor | None) -> list[int]:
 
 
 def _inline(graph: GraphProto, node: NodeProto, condition: bool) -> None:
-    """Put the nodes of a branch where the If stood."""
+    """Append the nodes of the taken branch of an If."""
     wanted = "then_branch" if condition else "else_branch"
     branch = GraphProto()
     branch.CopyFrom(next(a.g for a in node.attribute if a.name == wanted))

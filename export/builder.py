@@ -1,4 +1,4 @@
-"""TensorRT's builder, or TensorRT-RTX's: any ONNX graph into the bytes of an engine."""
+"""Builds TensorRT or TensorRT-RTX engines from ONNX graphs."""
 
 import json
 import threading
@@ -17,16 +17,16 @@ from scorer.files import check_writable, replacing_path
 from scorer.runtimes import gpu, tensorrt
 
 _SINCE_AMPERE = "sm80+"
-# Phase, steps done, steps in all.
+# Arguments: name of the phase, steps done, steps in all.
 OnStep = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
-    """How to build. batch: least, usual and most images at a time.
+    """How to build an engine. batch: smallest, usual and largest number of images at a time.
 
-    gpu: "current", or for RTX one of its own names, such as sm89. workspace_mb: scratch memory on
-    the GPU; None: all of it. timing_cache: a file that makes the next build faster.
+    gpu: "current", or for RTX an architecture such as sm89. workspace_mb: scratch memory on the GPU
+    in megabytes; None: no limit. timing_cache: file of kernel timings that speeds up later builds.
     """
 
     flavour: str = "tensorrt"
@@ -70,7 +70,7 @@ class EngineOptions:
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """An engine as TensorRT wrote it, for which GPU, and what is in it: see Sidecar."""
+    """A serialized engine with the facts of its build; the fields are described in Sidecar."""
 
     data: bytes
     tensorrt: str
@@ -82,10 +82,10 @@ class BuildPlan:
 
 
 def compiled(graph: Path, options: EngineOptions, on_step: OnStep = lambda *_: None) -> BuildPlan:
-    """Any ONNX graph as an engine.
+    """Build an engine from an ONNX graph.
 
-    Raises MissingDependency and NoGpu where that cannot be done here, BadGraph where TensorRT does
-    not take the graph.
+    Raises MissingDependency or NoGpu where this machine cannot build it, BadGraph where TensorRT
+    rejects the graph.
     """
     _check_sizes(graph, options.batch[2])
     if options.timing_cache is not None:
@@ -121,7 +121,7 @@ def compiled(graph: Path, options: EngineOptions, on_step: OnStep = lambda *_: N
 
 
 def loaded(graph: Path) -> onnx.ModelProto:
-    """An ONNX graph, without weights that lie beside it. Raises BadGraph."""
+    """Load an ONNX graph without its external data. Raises BadGraph."""
     try:
         return onnx.load(graph, format="protobuf", load_external_data=False)
     except Exception as error:  # protobuf's DecodeError and others, without a common base
@@ -129,7 +129,7 @@ def loaded(graph: Path) -> onnx.ModelProto:
 
 
 def _check_sizes(graph: Path, most: int) -> None:
-    """Refuse batches that no TensorRT can hold, which it would notice on the GPU only."""
+    """Raise BadInput for batches with tensors too large for TensorRT, before the GPU is needed."""
     if beyond := operators.too_large(loaded(graph), most):
         raise BadInput(
             f"--batch: {most} images at a time are too many for this graph: {min(beyond)}",
@@ -138,7 +138,7 @@ def _check_sizes(graph: Path, most: int) -> None:
 
 
 def _card(options: EngineOptions) -> gpu.Gpu | None:
-    """The GPU to build for where that is this machine's, which there must be."""
+    """The GPU of this machine where `options` builds for it, else None. Raises NoGpu."""
     if options.gpu != "current":
         return None
     try:
@@ -154,7 +154,7 @@ def _card(options: EngineOptions) -> gpu.Gpu | None:
 
 def error_log(trt: Any) -> Any:
     class Log(trt.ILogger):  # type: ignore[misc]
-        """Keeps what went wrong; TensorRT would print it into the progress bar."""
+        """Collects error messages, which TensorRT would print across the progress bar."""
 
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
@@ -187,7 +187,8 @@ def _parse(trt: Any, network: Any, log: Any, graph: Path) -> None:
 
 def _config(trt: Any, builder: Any, network: Any, options: EngineOptions) -> Any:
     config = builder.create_builder_config()
-    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # so that it says what is in it
+    # the inspector then reports all layers
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     if options.flavour == "rtx":
         config.num_compute_capabilities = 1
         config.set_compute_capability(_capability(trt, options.gpu), 0)
@@ -215,7 +216,7 @@ def _config(trt: Any, builder: Any, network: Any, options: EngineOptions) -> Any
 
 
 def _batch(network: Any, options: EngineOptions) -> tuple[int, int, int]:
-    """As asked for, unless the network takes a certain number of images only."""
+    """The batch sizes of `options`, or the network's own where its batch size is fixed."""
     own = network.get_input(0).shape[0]
     return options.batch if own < 0 else (own, own, own)
 
@@ -234,7 +235,7 @@ def _capability(trt: Any, name: str) -> Any:
 
 def _monitor(trt: Any, on_step: OnStep) -> Any:
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
-        """Tells of the outermost phase; the build ends where `stop` is set."""
+        """Reports progress of the outermost phases; the build is aborted once `stop` is set."""
 
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
@@ -257,7 +258,9 @@ def _monitor(trt: Any, on_step: OnStep) -> Any:
 
 
 def _interruptible(work: Callable[[], Any], monitor: Any) -> Any:
-    """Run in a thread beside this one, which hears Ctrl-C and then has the build stopped."""
+    """Run `work` in a second thread, so that Ctrl-C reaches this one, which then aborts the
+    build.
+    """
     with ThreadPoolExecutor(1) as thread:
         try:
             return thread.submit(work).result()
@@ -273,7 +276,7 @@ def _keep_timing_cache(config: Any, path: Path | None) -> None:
 
 
 def _inside(trt: Any, log: Any, data: bytes) -> dict[str, int] | None:
-    """How many layers of an engine give each type, by its own inspector; None: it does not say."""
+    """Number of layers per output type, from the engine's inspector; None if it reports none."""
     engine = trt.Runtime(log).deserialize_cuda_engine(data)
     if engine is None:
         return None
@@ -287,9 +290,9 @@ def _inside(trt: Any, log: Any, data: bytes) -> dict[str, int] | None:
 
 
 def _precisions(network: Any) -> dict[str, int]:
-    """How many layers give each type. A strongly typed network is built as it is written."""
+    """Number of layers per output type in the network definition, which strong typing preserves."""
     layers = (network.get_layer(index) for index in range(network.num_layers))
     firsts = (layer.get_output(0) for layer in layers if layer.num_outputs)
-    # The end of a loop has an output in name only.
+    # The end of a loop has an output without a tensor.
     kinds = Counter(first.dtype.name.lower() for first in firsts if first is not None)
     return dict(sorted(kinds.items()))

@@ -1,4 +1,4 @@
-"""What the classes of somebody's network are called: from a file, or from its metadata."""
+"""The class names of an ONNX network, from a file or from the network's metadata."""
 
 import ast
 import json
@@ -24,7 +24,7 @@ _REMEDY = (
 
 
 class Named(NamedTuple):
-    """Names of classes, in words where they come from, and their colours where there are any."""
+    """Class names, a description of their origin, and their colours where known."""
 
     names: tuple[str, ...]
     origin: str
@@ -32,10 +32,10 @@ class Named(NamedTuple):
 
 
 def named(count: int, metadata: Mapping[str, str], path: Path | None) -> Named:
-    """What `count` classes are called.
+    """The names of `count` classes, from the file `path` or else from the network's metadata.
 
-    A single name for two classes is that of the foreground. Raises BadInput for a file that does
-    not hold so many names; metadata that do not are passed over.
+    A single name for two classes is that of the foreground. Raises BadInput for a file with another
+    number of names; metadata with another number are ignored.
     """
     if path is not None:
         found, colours = _read(path)
@@ -58,7 +58,7 @@ def named(count: int, metadata: Mapping[str, str], path: Path | None) -> Named:
 
 
 def _read(path: Path) -> tuple[tuple[str, ...], tuple[Colour, ...]]:
-    """The names in a file, and their colours where every line has one."""
+    """The class names in a file, and their colours if every line has one."""
     try:
         if path.stat().st_size > _LARGEST:
             raise BadInput(f"{path} is too large to be a list of classes", remedy=_REMEDY)
@@ -78,8 +78,8 @@ def _read(path: Path) -> tuple[tuple[str, ...], tuple[Colour, ...]]:
 
 
 def _coloured(lines: list[str], path: Path) -> tuple[tuple[str, ...], tuple[Colour, ...]] | None:
-    """Names and colours of lines such as road,128,64,128 or 128 64 128 road, with a header or
-    without; None where no line is one. Raises BadInput where some are.
+    """Names and colours of lines such as road,128,64,128 or 128 64 128 road, with or without a
+    header; None if no line has a colour. Raises BadInput if only some lines have one.
     """
     rows = [_COLOUR_LAST.match(line) or _COLOUR_FIRST.match(line) for line in lines]
     if len(rows) > 1 and rows[0] is None and _HEADER.search(lines[0]):
@@ -97,7 +97,7 @@ def _coloured(lines: list[str], path: Path) -> tuple[tuple[str, ...], tuple[Colo
 
 
 def _parsed(text: str) -> Any:
-    """JSON, a Python literal, or names between commas, as exporters write them into metadata."""
+    """Parse metadata text: JSON, a Python literal, or names separated by commas."""
     if len(text) > _LARGEST:
         return None
     for parse in (json.loads, ast.literal_eval):
@@ -109,7 +109,7 @@ def _parsed(text: str) -> Any:
 
 
 def _listed(content: Any) -> tuple[str, ...]:
-    """Names in the order of their indices; empty for what holds none."""
+    """Class names in the order of their indices; empty if `content` holds no names."""
     if isinstance(content, dict):
         try:
             by_index = {int(index): name for index, name in content.items()}

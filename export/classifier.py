@@ -1,4 +1,4 @@
-"""A linear classifier in somebody's graph, whatever operator says it."""
+"""Reads a linear classifier in an ONNX graph from a Conv, ConvTranspose, MatMul or Gemm node."""
 
 from dataclasses import dataclass, replace
 
@@ -15,16 +15,15 @@ KINDS = frozenset({"Conv", "ConvTranspose", "MatMul", "Gemm"})
 
 @dataclass(frozen=True, kw_only=True)
 class Classifier:
-    """logits = weight [C, K, kh, kw] * features + bias [C].
+    """A linear classifier: logits = weight [C, K, kh, kw] * features + bias [C].
 
-    side: of the pixels that it scores behind a place of the features; then weight is
-    [C·side², K, kh, kw] and bias [C·side²], and output c·side² + i·side + j is class c at row i and
-    column j of them.
+    side: one position of the features gives the scores of side x side pixels. weight is then
+    [C·side², K, kh, kw] and bias [C·side²], and output c·side² + i·side + j is the score of class c
+    at row i and column j of this block.
 
-    features: the tensors that it reads: one, or several whose results are summed; K is theirs
-    together. logits: the tensor in which its result stands.
-    order: of the axes of features: "grid" [B, K, h, w], "last" [..., K], "first" [B, K, N].
-    pads: of the convolution: top, left, bottom, right.
+    features: names of the input tensors; the classifier sums over several, and K counts all their
+    channels. logits: name of the output tensor. order: axes of the features: "grid" [B, K, h, w],
+    "last" [..., K], "first" [B, K, N]. pads: of the convolution: top, left, bottom, right.
     """
 
     features: tuple[str, ...]
@@ -39,22 +38,25 @@ class Classifier:
 
     @property
     def classes(self) -> int:
-        """How many scores it gives; a single one tells two classes apart."""
+        """Number of scores per pixel; a single score separates two classes."""
         return len(self.weight) // self.side**2
 
     @property
     def uneven(self) -> bool:
-        """Whether it pads more on one side than on the other, which PyTorch cannot."""
+        """Whether the padding of opposite sides differs, which PyTorch's convolutions lack."""
         return self.pads[:2] != self.pads[2:]
 
     def scaled(self, scale: Array, shift: Array) -> "Classifier":
-        """Of scale * logits + shift, each [C]."""
+        """The classifier of scale * logits + shift; scale, shift: [C]."""
         scale, shift = (np.repeat(values, self.side**2) for values in (scale, shift))
         weight = self.weight * scale[:, None, None, None]
         return replace(self, weight=weight, bias=self.bias * scale + shift)
 
     def spread(self, side: int, mode: str) -> "Classifier":
-        """With depth to space behind it, in ONNX's mode CRD or DCR."""
+        """The classifier followed by DepthToSpace with this block side; mode: ONNX's CRD or DCR.
+
+        Raises CannotGraft where the number of outputs does not fit.
+        """
         if self.side > 1 or len(self.weight) % side**2:
             raise CannotGraft(
                 f"behind {self.logits!r} {len(self.weight)} scores become {side}x{side} pixels",
@@ -68,7 +70,9 @@ class Classifier:
 
 
 def read(node: NodeProto, constants: Constants) -> Classifier:
-    """The classifier that a node of KINDS is; CannotGraft where it is none."""
+    """Read the classifier of a node of KINDS. Raises CannotGraft where it is not a linear
+    classifier.
+    """
     known = [constants.value(name) is not None for name in node.input[:2]]
     if not any(known):
         raise CannotGraft(
@@ -82,7 +86,9 @@ def read(node: NodeProto, constants: Constants) -> Classifier:
 
 
 def summed(parts: list[Classifier], logits: str) -> Classifier | None:
-    """The sum of classifiers of one shape is one classifier of all their features; else None."""
+    """The sum of classifiers as one classifier of all their features; None where their shapes
+    differ or they share only some features.
+    """
     first = parts[0]
     if first.order != "grid" or any(_shape(part) != _shape(first) for part in parts):
         return None
@@ -91,7 +97,7 @@ def summed(parts: list[Classifier], logits: str) -> Classifier | None:
     if all(part.features == first.features for part in parts):
         return replace(first, logits=logits, weight=np.sum(weights, axis=0), bias=bias)
     if len(set(features)) < len(features):
-        return None  # a channel dropped in one would be kept in the other
+        return None  # a channel dropped in one part would be kept in the other
     return replace(
         first,
         features=tuple(features),
@@ -126,11 +132,10 @@ def _conv(node: NodeProto, constants: Constants) -> Classifier:
 
 
 def _transposed(node: NodeProto, constants: Constants) -> Classifier:
-    """ConvTranspose, whose stride s makes s x s pixels of each place: as the convolution that
-    scores them all.
+    """Read a ConvTranspose with stride s as a convolution that gives s x s pixels per position.
 
-    Of an output pixel at phase p behind a place (o = q s + p), tap k reads the place q + d with
-    d = (p + pad - k dilation) / s, where that is whole.
+    For the output pixel o = q s + p at phase p of position q, tap k reads the position q + d, where
+    d = (p + pad - k dilation) / s must be whole.
     """
     weight = constants.value(node.input[1])
     strides = attribute(node, "strides", [1, 1])
@@ -162,7 +167,7 @@ def _transposed(node: NodeProto, constants: Constants) -> Classifier:
 
 
 def _taps(node: NodeProto, axis: int, kernel: int) -> list[tuple[int, int, int]]:
-    """(phase, tap, distance of the place that is read) of a ConvTranspose along an axis."""
+    """(phase, tap, offset of the position that is read) of a ConvTranspose along an axis."""
     stride = attribute(node, "strides", [1, 1])[axis]
     dilation = attribute(node, "dilations", [1, 1])[axis]
     more = attribute(node, "output_padding", [0, 0])[axis]
@@ -188,7 +193,7 @@ def _taps(node: NodeProto, axis: int, kernel: int) -> list[tuple[int, int, int]]
 
 
 def _product(node: NodeProto, constants: Constants) -> Classifier:
-    """MatMul or Gemm: a convolution of 1x1."""
+    """Read a MatMul or Gemm as a 1x1 convolution."""
     left, right = (constants.value(name) for name in node.input[:2])
     gemm = node.op_type == "Gemm"
     weight = left if right is None else right.T
@@ -224,7 +229,7 @@ def _bias(node: NodeProto, constants: Constants, classes: int) -> Array:
 
 
 def _pads(node: NodeProto, kernel: tuple[int, ...], dilations: tuple[int, ...]) -> tuple[int, ...]:
-    """Explicit, whatever the node says; SAME as for a stride of one."""
+    """The padding of a Conv in numbers, also for auto_pad; SAME only with a stride of 1."""
     auto = attribute(node, "auto_pad", "NOTSET")
     if auto in ("NOTSET", "VALID"):
         return tuple(attribute(node, "pads", [0, 0, 0, 0]))

@@ -146,7 +146,7 @@ def main() -> None:
     type=options.FILE,
     help="File that the graph is written to.  [default: scorer.onnx; with --plain network.onnx]",
 )
-def onnx_command(  # what both kinds of graphs are made of
+def onnx_command(  # the options that both kinds of graphs have
     model: Path,
     network: str | None,
     source: "Source | None",
@@ -156,10 +156,10 @@ def onnx_command(  # what both kinds of graphs are made of
     out: Path | None,
     **others: Any,
 ) -> None:
-    """Bake a model, its dropout passes and an acquisition into one ONNX graph.
+    """Export a model, its dropout passes and an acquisition function as one ONNX graph.
 
     With --from, the model is any segmentation network in an ONNX file: its last linear layer is
-    found, and what is behind it is replaced by the scoring head. With --plain, the graph is the
+    found, and the scoring head replaces all that follows it. With --plain, the graph is the
     network alone, from an image to the classes of its pixels.
 
     \b
@@ -202,7 +202,7 @@ def _write_scores(
     precision: str | None,
     **others: Any,
 ) -> None:
-    """The scoring graph."""
+    """Export the scoring graph."""
     from export.graph import GraphOptions, bake, contract_for, earlier, save  # noqa: PLC0415
 
     wanted = GraphOptions(
@@ -227,7 +227,7 @@ def _write_plain(
     precision: str | None,
     **others: Any,
 ) -> None:
-    """The network alone."""
+    """Export the network alone (--plain)."""
     from export.plain_cli import PlainWish, write  # noqa: PLC0415
 
     wish = PlainWish(
@@ -247,7 +247,7 @@ _OF_PLAIN = ("result", "image_layout", "calibrate", "data", "any_size")
 
 
 def _check_plain(plain: bool, precision: str | None) -> None:
-    """Refuse options that would have no effect."""
+    """Raise UsageError for options that would have no effect."""
     if precision == INT8 and not plain:
         raise click.UsageError("--precision int8: dropout passes need more; give it with --plain")
     context = click.get_current_context()
@@ -278,7 +278,7 @@ def _tell_written(out: Path, contract: "Contract", card: "Card", target: str) ->
 def _opened(
     model: Path, network: str | None, source: "Source | None", size: tuple[int, int] | None
 ) -> "tuple[Scorable, Card]":
-    """The network to bake, and its card; says what was found in somebody's."""
+    """Load the network to export with its card; prints what was found in an ONNX file (--from)."""
     from export.source import open_network  # noqa: PLC0415
     from trainer.model import load  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The values of tensors that no image changes."""
+"""Evaluates the constant tensors of an ONNX graph: those that do not depend on an input."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ Array = npt.NDArray[np.float32]
 
 
 class Constants:
-    """Initializers, and whatever is computed from them alone."""
+    """Values of initializers and of tensors that are computed from initializers alone."""
 
     def __init__(self, model: ModelProto) -> None:
         self._model = model
@@ -22,7 +22,7 @@ class Constants:
         self._found: dict[str, Array | None] = {}
 
     def value(self, name: str) -> Array | None:
-        """The value of a tensor as float32, or None if it depends on what the graph is given."""
+        """The value of a tensor as float32, or None if it depends on an input of the graph."""
         if name not in self._found:
             self._found[name] = self._value(name)
         return self._found[name]
@@ -45,13 +45,13 @@ class Constants:
         folded = onnx.helper.make_model(part, opset_imports=self._model.opset_import)
         try:
             results: Any = ReferenceEvaluator(folded).run(None, {})
-        except Exception:  # an operator that the evaluator lacks: it has many ways to say so
+        except Exception:  # the evaluator lacks an operator, which raises exceptions of many types
             return None
         return _float(results[0])
 
 
 def attribute(node: NodeProto, name: str, default: Any) -> Any:
-    """An attribute of a node; text as str."""
+    """The value of a node's attribute, text as str; `default` if the node does not have it."""
     for entry in node.attribute:
         if entry.name == name:
             value = onnx.helper.get_attribute_value(entry)

@@ -1,4 +1,6 @@
-"""What fewer bits cost: the masks of a network beside those of the one that it was made from."""
+"""Measures what int8 costs: compares the masks of a quantised network with those of the
+original.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,8 +26,8 @@ MOST = 100  # images
 
 @dataclass(frozen=True)
 class Cost:
-    """kept: the share of the pixels of `images` images that keep their class. before, after: the
-    mean intersection over union with the masks of [val], NaN where it has none.
+    """Accuracy of a quantised network on `images` images. kept: share of the pixels that keep their
+    class. before, after: mIoU on the masks of [val]; NaN without masks.
     """
 
     images: int
@@ -53,8 +55,11 @@ def measure(
     dataset: Dataset | None,
     on_image: Callable[[int], None] = lambda _: None,
 ) -> Cost:
-    """On the first MOST images of [val], where it has masks of the same classes, or else on those
-    of a pool.
+    """Compare two networks on the first MOST images of [val] if it has masks of the same classes,
+    else on the first MOST images of the pool.
+
+    before, after: the original and the quantised network. on_image: called with the number of
+    images done. Unreadable images are skipped.
     """
     classes = len(before.contract.classes)
     confusions = Confusion(classes), Confusion(classes)
@@ -80,7 +85,9 @@ _Truth = Callable[[tuple[int, int]], Mask]
 def _images(
     pool: Pool, dataset: Dataset | None, classes: tuple[str, ...]
 ) -> Iterator[tuple[Encoded, _Truth]]:
-    """Photographs, and what is known of their pixels at a size (height, width)."""
+    """Yield images, each with a function from a size (height, width) to its mask; IGNORE:
+    unknown.
+    """
     split = None if dataset is None else dataset.val
     if dataset is None or split is None or split.masks is None or dataset.classes.names != classes:
         for entry in islice(pool.entries(), MOST):
@@ -102,7 +109,9 @@ def _truth(split: Split, dataset: Dataset, name: str) -> _Truth:
 
 
 def _label(network: PlainNetwork, source: Encoded) -> Mask:
-    """The class of every pixel at the image's own size; of a class map, that of the nearest."""
+    """The class of every pixel at the image's own size; a class map is enlarged by nearest
+    neighbour.
+    """
     if network.contract.output == PROBABILITIES:
         return segment(network, source).label
     photograph = load(source, network.contract.grid)

@@ -1,4 +1,4 @@
-"""The part of somebody's network that goes into a graph: from the image to the features."""
+"""Cuts the front part out of an ONNX network: the graph from the image to the features."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,10 +22,10 @@ def cut(
     preprocessing: Preprocessing,
     tokens: tuple[int, int],
 ) -> ModelProto:
-    """IMAGE to FEATURES: preprocessing, the network's own nodes and initializers, untouched, and
-    what the classifier reads as float32 [B, K, h, w].
+    """The graph from IMAGE to FEATURES: preprocessing, then the network's nodes and initializers,
+    unchanged, then the features of the classifier as float32 [B, K, h, w].
 
-    tokens: the rows and columns in which features that are no picture are laid out.
+    tokens: rows and columns of the grid that features without spatial axes are reshaped to.
     """
     trunk = ModelProto()
     trunk.ir_version = model.ir_version
@@ -49,7 +49,9 @@ def cut(
 
 
 def _apart(name: str) -> str:
-    """A tensor of the network under a name that is free: nearly always its own."""
+    """The name of a tensor in the cut graph: prefixed where it would clash with IMAGE or
+    FEATURES.
+    """
     return f"network/{name}" if name in (IMAGE, FEATURES) else name
 
 
@@ -60,11 +62,11 @@ def _grid(foreign: Foreign, model: ModelProto) -> tuple[int, int]:
 
 
 def _before(foreign: Foreign, given: Preprocessing) -> GraphProto:
-    """From IMAGE to the network's own input."""
+    """The preprocessing graph from IMAGE to the network's own input."""
     chain = _Chain([IMAGE], "preprocessing/")
     grey, of_bytes = given.channels == "grey", foreign.kind == TensorProto.UINT8
     if grey or not of_bytes:
-        # First of all: TensorRT takes bytes as an input, and only to cast them.
+        # The first node, because TensorRT reads a uint8 input with Cast only.
         chain.add("Cast", to=TensorProto.FLOAT)
     if given.channels == "bgr":
         chain.add("Gather", np.array([2, 1, 0], np.int64), axis=3)
@@ -85,7 +87,7 @@ def _before(foreign: Foreign, given: Preprocessing) -> GraphProto:
 
 
 def _behind(found: Classifier, tokens: tuple[int, int]) -> GraphProto:
-    """From what the classifier reads to FEATURES."""
+    """The graph from the classifier's input tensors to FEATURES."""
     chain = _Chain([_apart(name) for name in found.features], "features/")
     channels = found.weight.shape[1]
     if len(found.features) > 1:
@@ -103,14 +105,14 @@ def _behind(found: Classifier, tokens: tuple[int, int]) -> GraphProto:
 
 
 class _Chain:
-    """Nodes one after the other, each with at most one constant."""
+    """Builds a chain of nodes, each with at most one constant."""
 
     def __init__(self, start: Sequence[str], prefix: str) -> None:
         self._inputs, self._prefix = list(start), prefix
         self._graph = onnx.GraphProto()
 
     def add(self, kind: str, constant: npt.NDArray[Any] | None = None, **attributes: Any) -> None:
-        """A node that reads what is there so far, and a constant."""
+        """Append a node whose inputs are the previous output and, if given, a constant."""
         name = f"{self._prefix}{len(self._graph.node)}-{kind.lower()}"
         if constant is not None:
             self._graph.initializer.append(numpy_helper.from_array(constant, f"{name}/constant"))
@@ -120,6 +122,6 @@ class _Chain:
         self._inputs = [name]
 
     def ending_in(self, name: str) -> GraphProto:
-        """All of it, with the last output called `name`."""
+        """The graph of the chain; its last output is renamed to `name`."""
         self._graph.node[-1].output[0] = name
         return self._graph

@@ -1,4 +1,4 @@
-"""The command line that puts a graph on a GPU or behind a server."""
+"""The commands export tensorrt and export triton: build an engine, write a model repository."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ _source = click.argument("graph", type=options.FILE, default="scorer.onnx")
 
 
 class Batches(click.ParamType):  # type: ignore[type-arg]
-    """Such as 1:8:32."""
+    """Batch sizes least:usual:most, such as 1:8:32, or one number for all three."""
 
     name = "least:usual:most"
 
@@ -112,10 +112,10 @@ def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     version_compatible: bool,
     hardware_compatible: bool,
 ) -> None:
-    """Build a TensorRT engine from a scoring graph or a plain network, with a sidecar that says
-    what it is.
+    """Build a TensorRT engine from a scoring graph or a plain network, with a sidecar file that
+    describes it.
 
-    Precision is the graph's: python -m export onnx --target gpu --precision fp16.
+    The precision is that of the graph: python -m export onnx --target gpu --precision fp16.
 
     \b
     Examples:
@@ -232,7 +232,7 @@ def triton_command(  # one parameter per option
 
 
 def _check_refit() -> None:
-    """Only the old engine says how the new one is built."""
+    """Raise UsageError for build options next to --refit: the old engine fixes all of them."""
     context = click.get_current_context()
     kept = {"graph", "out", "refit"}
     given = [

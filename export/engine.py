@@ -1,4 +1,4 @@
-"""From a graph to an engine of TensorRT or TensorRT-RTX, with its sidecar."""
+"""Writes engines of TensorRT or TensorRT-RTX, each with a sidecar file that describes it."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,9 +16,10 @@ from scorer.runtimes.sidecar import Sidecar
 def build(
     graph: Path, out: Path, options: EngineOptions, on_step: OnStep = lambda *_: None
 ) -> Sidecar:
-    """Build the engine of a graph and write it with its sidecar; raises as `compiled`.
+    """Build the engine of a graph and write it with its sidecar.
 
-    KeyboardInterrupt aborts the build, and nothing is written.
+    Raises BadInput for a graph of any size, and all errors of `compiled`. KeyboardInterrupt aborts
+    the build, and nothing is written.
     """
     contract = contract_in(graph)
     if isinstance(contract, PlainContract) and contract.multiple is not None:
@@ -45,7 +46,12 @@ def build(
 
 
 def refit(graph: Path, old: Path, out: Path) -> Sidecar:
-    """An engine with the weights of another graph of the same shape: seconds, not minutes."""
+    """Write the engine `old` with the weights of another graph of the same structure, which takes
+    seconds where a build takes minutes.
+
+    Raises BadInput where `old` is not refittable or is of another structure, BadGraph where
+    TensorRT rejects the weights.
+    """
     contract = contract_in(graph)
     check_file(old)
     data = old.read_bytes()
@@ -71,13 +77,13 @@ def refit(graph: Path, old: Path, out: Path) -> Sidecar:
 
 
 def contract_in(graph: Path) -> Contract | PlainContract:
-    """The contract of an ONNX file: a scoring graph or a plain network."""
+    """The contract of an ONNX file: of a scoring graph or a plain network. Raises BadGraph."""
     check_file(graph)
     return any_contract({one.key: one.value for one in loaded(graph).metadata_props}, graph)
 
 
 def write(out: Path, data: bytes, built: Sidecar) -> None:
-    """The engine, then its sidecar; each appears whole, and they know each other by a hash."""
+    """Write the engine, then its sidecar, each atomically; the sidecar holds the engine's hash."""
     for path, content in ((out, data), (sidecar.path_of(out), built.to_json().encode())):
         with replacing_path(path) as temporary:
             temporary.write_bytes(content)

@@ -1,12 +1,14 @@
-"""What may stand at the end of a network that is grafted, and how it is said."""
+"""The operators that may follow the classifier of a grafted network, and the text that lists
+them.
+"""
 
-# It moves class scores about, or keeps their order.
+# Operators that move class scores, or keep their order.
 MOVES = frozenset(
     {"Resize", "Transpose", "Identity", "Cast", "Slice", "Gather", "Reshape", "Pad", "Squeeze",
      "Unsqueeze", "Flatten", "Dropout"}
 )  # fmt: skip
 ENDINGS = frozenset({"Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "Exp", "Log", "Clip"})
-# Which of two classes it is, once and for all.
+# Operators that decide between two classes.
 DECISIONS = frozenset(
     {"Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Where", "Round", "Floor", "Ceil"}
 )

@@ -1,4 +1,4 @@
-"""Somebody's segmentation network: an ONNX file that may be of any exporter and age."""
+"""Reads a segmentation network from an ONNX file of any exporter and opset."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +11,19 @@ from export.join import opset
 from export.onnx_file import load
 from scorer.errors import CannotGraft
 
-OLDEST_OPSET = 18  # the scoring tail's; older files are converted
+OLDEST_OPSET = 18  # opset of the scoring tail; older files are converted
 _CHANNELS = (3, 1)
-_MOST_CHANNELS = 16  # a longer axis is a side of the image
+_MOST_CHANNELS = 16  # a longer axis is taken for a side of the image
 _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Foreign:
-    """A file, ready to be cut: one opset, no local functions, tensors in the model itself.
+    """An ONNX network ready for grafting: opset 18 or newer, no local functions, no external data.
 
-    image: the input that takes the image, of `layout` "nchw" or "nhwc". channels: 3, or 1 of a
-    network for grey images. size: (height, width), None
-    for a side that is not fixed. batch: None where any batch will do. sha256: of the file and of
-    its external data.
+    image: the image input, of `layout` "nchw" or "nhwc". channels: 3, or 1 of a network for grey
+    images. size: (height, width), None for a dynamic side. batch: None for a dynamic batch. sha256:
+    hash of the file and of its external data.
     """
 
     path: Path
@@ -38,7 +37,7 @@ class Foreign:
 
     @property
     def kind(self) -> int:
-        """Element type of the image input."""
+        """ONNX element type of the image input."""
         return int(self.image.type.tensor_type.elem_type)
 
     @property
@@ -46,7 +45,9 @@ class Foreign:
         return {entry.key: entry.value for entry in self.model.metadata_props}
 
     def sized(self, grid: tuple[int, int]) -> ModelProto:
-        """A copy whose image input has the size `grid`; raises CannotGraft if it has another."""
+        """A copy whose image input has the size `grid` (height, width). Raises CannotGraft if the
+        size is fixed to another one.
+        """
         fixed = tuple(own or wanted for own, wanted in zip(self.size, grid, strict=True))
         if fixed != grid:
             raise CannotGraft(
@@ -64,7 +65,7 @@ class Foreign:
 
 
 def read(path: Path, *, layout: str | None = None) -> Foreign:
-    """Read a file; raises CannotGraft, naming it, for whatever cannot be used."""
+    """Read an ONNX network. Raises CannotGraft, naming the file, if it cannot be used."""
     model, digest = load(path)
     model = _modern(model, path)
     image = _image_input(model, path)
@@ -91,14 +92,16 @@ def read(path: Path, *, layout: str | None = None) -> Foreign:
 
 
 def _modern(model: ModelProto, path: Path) -> ModelProto:
-    """Without local functions, of OLDEST_OPSET or newer, initializers not among the inputs."""
+    """The model without local functions, at opset OLDEST_OPSET or newer, and without initializers
+    among its inputs.
+    """
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
     given = nodes.inputs(model.graph)
     if opset(model) < OLDEST_OPSET:
         try:
             model = version_converter.convert_version(model, OLDEST_OPSET)
-        except Exception as error:  # it raises whatever its C++ does
+        except Exception as error:  # the converter raises exceptions of many types
             raise CannotGraft(
                 f"{path} is of opset {opset(model)} and cannot be converted to {OLDEST_OPSET}: "
                 f"{str(error).splitlines()[0]}",
@@ -130,7 +133,9 @@ def _image_input(model: ModelProto, path: Path) -> ValueInfoProto:
 def _layout(
     model: ModelProto, image: ValueInfoProto, wanted: str | None, path: Path
 ) -> tuple[str, int]:
-    """The order of its axes, and how many channels an image has: three colours, or one of grey."""
+    """The layout of the image input and its number of channels: 3 of colour, or 1 of grey
+    images.
+    """
     sides = [dim.dim_value for dim in image.type.tensor_type.shape.dim]
     axes = {
         "nchw": sides[1] if sides[1] > 0 else _read_by_convolution(model, image),
@@ -151,7 +156,7 @@ def _layout(
                 f"{path}: its input is {shape}, which is not {wanted}", remedy="leave --layout away"
             )
         return wanted, known.get(wanted, 3)
-    # An axis of length 3 before one of length 1: the other may be a side that is not fixed.
+    # Length 3 wins over length 1: an axis of length 1 may be a side that is dynamic.
     for count in _CHANNELS:
         found = [name for name, side in known.items() if side == count]
         if len(found) == 1:
@@ -163,7 +168,7 @@ def _layout(
 
 
 def _read_by_convolution(model: ModelProto, image: ValueInfoProto) -> int:
-    """How many channels a Conv takes that reads the image itself; 0 where none does."""
+    """Number of input channels of the Conv that reads the image; 0 if other nodes read it."""
     weights = {tensor.name: tensor.dims for tensor in model.graph.initializer}
     readers = [node for node in model.graph.node if image.name in node.input]
     if {node.op_type for node in readers} != {"Conv"}:

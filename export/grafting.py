@@ -1,4 +1,4 @@
-"""Somebody's network as this project sees one: features, dropout, linear classifier."""
+"""Presents an ONNX network as a Scorable: features, dropout, linear classifier."""
 
 import math
 from collections.abc import Sequence
@@ -28,9 +28,11 @@ from trainer.graph.subpixel import layer
 
 
 class ForeignNetwork(nn.Module):
-    """`features` runs the untouched file in ONNX Runtime; `trunk` is what of it goes into a graph.
+    """A network in an ONNX file as features, dropout and a linear classifier in PyTorch.
 
-    Raises CannotGraft where dropout and scoring cannot take the place of its end.
+    `features` runs the unchanged file in ONNX Runtime; `trunk` is the part that goes into the
+    scoring graph. Raises CannotGraft where the end of the network cannot be replaced by dropout and
+    scoring.
     """
 
     def __init__(
@@ -69,26 +71,26 @@ class ForeignNetwork(nn.Module):
 
     @property
     def precision(self) -> str:
-        """In which its features are computed: float16, bfloat16 or float32."""
+        """Precision of the features: float16, bfloat16 or float32."""
         kind = str(self.probe.seen[self.head.classifier.features[0]].dtype)
         return kind if kind in ("float16", "bfloat16") else "float32"
 
     @property
     def classes(self) -> int:
-        """How many the network tells apart."""
+        """Number of classes, at least 2."""
         return max(2, self.head.classifier.classes)
 
     def features(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B K h w"]:
-        """What the classifier reads, as the file itself computes it."""
+        """The classifier's input, computed by the file in ONNX Runtime."""
         return torch.cat([self._features(self.probe.run(one.numpy())) for one in image])
 
     def trunk(self) -> ModelProto:
-        """IMAGE to FEATURES as a graph."""
+        """The graph from IMAGE to FEATURES."""
         found = self.head.classifier
         return cut(self.foreign, self.model, found, self.preprocessing, self._tokens)
 
     def findings(self) -> list[str]:
-        """What was found, in lines for people."""
+        """What was found in the file, as lines for the terminal."""
         found, given = self.head.classifier, self.preprocessing
         kernel = "x".join(map(str, found.weight.shape[2:]))
         behind = f", {found.side}x{found.side} pixels of each feature" if found.side > 1 else ""
@@ -122,7 +124,7 @@ class ForeignNetwork(nn.Module):
 
     @torch.inference_mode()
     def _check_position(self) -> None:
-        """Raise CannotGraft where the scores are not those of the whole image."""
+        """Raise CannotGraft where the score map does not cover the whole image in place."""
 
         def see(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
             scores: Float[Tensor, "C h w"] = self.classifier(self._features(self.probe.run(image)))[
@@ -164,7 +166,9 @@ class ForeignNetwork(nn.Module):
 
     @cached_property
     def _tokens(self) -> tuple[int, int]:
-        """Rows and columns in which the network lays out tokens behind its classifier."""
+        """Rows and columns to which the network reshapes its tokens; 0, 0 for features on a
+        grid.
+        """
         found = self.head.classifier
         if found.order == "grid":
             return 0, 0
@@ -183,7 +187,9 @@ class ForeignNetwork(nn.Module):
 
 
 def _as_convolution(head: Head) -> nn.Conv2d:
-    """The classifier in PyTorch. One score tells two classes apart: sigmoid(z) = softmax(0, z)."""
+    """The classifier in PyTorch. One score z becomes the two scores 0 and z, for sigmoid(z) =
+    softmax(0, z)[1].
+    """
     found = head.classifier
     weight, bias = (torch.from_numpy(np.array(v)) for v in (found.weight, found.bias))
     if found.classes == 1:

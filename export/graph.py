@@ -1,4 +1,4 @@
-"""Bakes a network, its dropout passes and an acquisition into one ONNX graph with its contract."""
+"""Exports a network, its dropout passes and an acquisition function as one ONNX graph."""
 
 import math
 from collections.abc import Callable
@@ -26,18 +26,18 @@ from trainer.graph.subpixel import factor_of
 from trainer.model import Card
 from trainer.network import BayesianNetwork
 
-# In bfloat16 no older operators take a convolution.
+# Older opsets lack convolutions in bfloat16.
 OPSETS = {"float32": 18, "float16": 18, "bfloat16": 22}
 MOST_TOP = 3839  # TensorRT's TopK takes K < 3840
-_LARGEST_SIDE = 32  # of the pixels that are scored behind a place
+_LARGEST_SIDE = 32  # largest side of the pixel blocks that are scored per feature position
 
 
 @dataclass(frozen=True, kw_only=True)
 class GraphOptions:
-    """What to bake. `size` is the grid (height, width); None: the size of training.
+    """Options of a scoring graph. size: of the grid, (height, width); None: the size of training.
 
-    stride: one pixel of the map for every stride x stride pixels of the grid; None: as coarse as
-    the network's features. target: "cpu" or "gpu", which decides how the same formulas are laid out
+    stride: the map has one pixel for every stride x stride pixels of the grid; None: the stride of
+    the network's features. target: "cpu" or "gpu", which selects the layout of the same formulas
     (trainer/graph/raster.py). precision: of the network; None: its own.
     """
 
@@ -53,7 +53,10 @@ class GraphOptions:
 
 
 def contract_for(network: Scorable, card: Card, options: GraphOptions) -> Contract:
-    """The contract that a graph baked with these options fulfils."""
+    """The contract of a graph that is exported with these options.
+
+    Raises BadInput where stride, top_k or precision does not fit the network.
+    """
     height, width = options.size or card.size
     foreign = isinstance(network, ForeignNetwork)
     features = features_of(network, (height, width))[1:]
@@ -112,7 +115,7 @@ def contract_for(network: Scorable, card: Card, options: GraphOptions) -> Contra
 def reference(
     network: Scorable, contract: Contract, raster: Callable[..., nn.Module] = Whole
 ) -> ScoringNetwork:
-    """The PyTorch module that a contract describes: what verify compares to, in one piece."""
+    """The scoring network of a contract in PyTorch; by default unsplit, the reference of verify."""
     return ScoringNetwork(
         network,
         passes=contract.passes,
@@ -125,10 +128,10 @@ def reference(
 
 
 def bake(network: Scorable, contract: Contract, like: ModelProto | None = None) -> ModelProto:
-    """Trace the scoring network and write the contract into it.
+    """Trace the scoring network and write the contract into the graph's metadata.
 
-    The same network, contract and versions give the same bytes. like: an earlier graph, which is
-    given the weights of the network in place of a trace where its structure is the same.
+    The same network, contract and versions give the same bytes. like: an earlier graph; if its
+    structure is the same, its weights are replaced, and nothing is traced.
     """
     features = features_of(network, contract.grid)
     raster = tiling.raster(contract.raster, features[1:], contract.map)
@@ -153,8 +156,8 @@ def _traced(
 
 
 def pass_weights(model: ModelProto, contract: Contract) -> list[TensorProto]:
-    """The weights of all passes: m·C filters behind the features, or m·C·r² where r x r pixels are
-    scored behind a place, in one tensor or a few.
+    """The weights of all passes: m·C filters, or m·C·r² where every feature position scores r x r
+    pixels, in one tensor or several. Raises BadGraph where they are not found.
     """
     classes = len(contract.classes)
     behind = (t for t in model.graph.initializer if t.name.startswith(PREFIX) and len(t.dims) > 1)
@@ -177,21 +180,23 @@ def pass_weights(model: ModelProto, contract: Contract) -> list[TensorProto]:
 
 
 def earlier(path: Path) -> ModelProto | None:
-    """The graph that stands where another is to be written, to be given its weights."""
+    """The graph that will be overwritten at `path`, whose structure may be reused; None without
+    one.
+    """
     try:
         return onnx.load(path, format="protobuf", load_external_data=False)
-    except Exception:  # there is none, or no whole one: protobuf's errors have no common base
+    except Exception:  # no file, or an incomplete one: protobuf's errors have no common base
         return None
 
 
 def save(model: ModelProto, path: Path) -> None:
-    """Write a graph; the file appears whole or not at all."""
+    """Write a graph atomically."""
     with replacing_path(path) as temporary:
         temporary.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def precision_of(network: Scorable, asked: str | None) -> str:
-    """The precision that is asked for, or the network's own. Raises BadInput."""
+    """The requested precision, or the network's own. Raises BadInput."""
     own = network.precision
     if asked in (None, own):
         return own
@@ -204,7 +209,7 @@ def precision_of(network: Scorable, asked: str | None) -> str:
 
 
 def features_of(network: Scorable, grid: tuple[int, int]) -> tuple[int, int, int]:
-    """Channels, height and width of the features of an image."""
+    """Channels, height and width of the features of an image of size `grid`."""
     with torch.inference_mode():
         channels, height, width = network.features(torch.zeros(1, *grid, 3, dtype=torch.uint8))[
             0

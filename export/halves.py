@@ -1,7 +1,7 @@
-"""A scoring graph cut where a frozen backbone ends, so that what it sees of a photograph is kept.
+"""Splits a scoring graph behind a frozen backbone, so that a photograph's feature maps can be kept.
 
-The first half makes the backbone's maps out of an image; the second makes scores out of the maps,
-and carries the contract. Together they compute what the whole graph does.
+The first half computes the backbone's maps from an image; the second half computes the scores from
+the maps, and carries the contract. Both in sequence compute what the whole graph computes.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from trainer.graph.scorable import Scorable
 
 
 def halves(model: ModelProto, network: Scorable) -> tuple[ModelProto, ModelProto] | None:
-    """Both halves; None for a network that has no frozen backbone in front."""
+    """Both halves of a graph; None for a network without a frozen backbone."""
     learned = learned_tensors(network)
     if not learned:
         return None
@@ -41,7 +41,7 @@ def halves(model: ModelProto, network: Scorable) -> tuple[ModelProto, ModelProto
 
 
 def _frozen(model: ModelProto, learned: AbstractSet[str]) -> set[str]:
-    """The tensors that depend on the image, and on nothing that is learned or comes behind it."""
+    """The tensors that depend on the image, but on no learned weight and no node of the tail."""
     fixed = {
         one.name
         for one in model.graph.initializer
@@ -60,10 +60,12 @@ def _frozen(model: ModelProto, learned: AbstractSet[str]) -> set[str]:
 def _part(
     model: ModelProto, nodes: list[NodeProto], properties: Iterable[StringStringEntryProto]
 ) -> ModelProto:
-    """Some nodes with their constants and weights, without inputs and outputs yet."""
+    """A model of some nodes with their constants and weights; inputs and outputs are added
+    later.
+    """
     wanted, kept = _read(nodes), list(nodes)
     own = {name for node in nodes for name in node.output}
-    for node in reversed(model.graph.node):  # constants of the other half
+    for node in reversed(model.graph.node):  # constants that the other half holds
         if set(node.output) & wanted - own and not set(reads(node)):
             kept.insert(0, node)
     part = ModelProto(ir_version=model.ir_version)

@@ -1,4 +1,4 @@
-"""What stands at the end of somebody's segmentation network: found from its output backwards."""
+"""Finds the classifier of an ONNX network, walking backwards from an output."""
 
 from dataclasses import dataclass, replace
 
@@ -19,12 +19,11 @@ _ENLARGE = frozenset({"Resize", "ConvTranspose"})
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """A classifier, and what the network does to its scores afterwards.
+    """A classifier, and what the network does with its scores.
 
-    output: the graph's output that was followed; ignored: its other ones.
-    classifier: with scale and shift [C], which the
-    network applies to its logits later on, already in its weights. behind: the nodes behind it, the
-    nearest first.
+    output: name of the output that was followed; ignored: names of the others. classifier: includes
+    scale and shift [C], which the network applies to its logits. behind: the nodes from the
+    classifier to the output, nearest first.
     """
 
     output: str
@@ -36,24 +35,24 @@ class Head:
 
     @property
     def resizes(self) -> list[NodeProto]:
-        """The nodes that enlarge the scores."""
+        """The nodes that upsample the scores."""
         return [node for node in self.behind if node.op_type in _ENLARGE]
 
     @property
     def align_corners(self) -> bool:
-        """Whether enlarging puts outermost pixels on outermost pixels."""
+        """Whether upsampling aligns the corner pixels."""
         modes = {_coordinates(node) for node in self.resizes if node.op_type == "Resize"}
         return modes == {_CORNERS}
 
     @property
     def replaced(self) -> list[NodeProto]:
-        """What enlarges the scores in another way than one bilinear step, which takes its place."""
+        """The upsampling nodes that one bilinear upsampling replaces."""
         once = len(self.resizes) == 1
         return [node for node in self.resizes if not (once and _bilinear(node))]
 
     @property
     def before_ending(self) -> str:
-        """The tensor that reaches softmax, ArgMax or the output."""
+        """Name of the tensor before softmax, ArgMax or the output."""
         name = self.classifier.logits
         for node in self.behind:
             if node.op_type in ENDINGS | DECISIONS:
@@ -63,17 +62,17 @@ class Head:
 
     @property
     def behind_ending(self) -> list[NodeProto]:
-        """The nodes behind softmax, or whatever ends the scores."""
+        """The nodes behind softmax or another final activation."""
         kinds = [node.op_type in ENDINGS | DECISIONS for node in self.behind]
         return list(self.behind[kinds.index(True) + 1 :]) if True in kinds else []
 
     @property
     def decides(self) -> NodeProto | None:
-        """The first node that says which of two classes it is, where one does."""
+        """The first node that decides between two classes; None without one."""
         return next((node for node in self.behind if node.op_type in DECISIONS), None)
 
     def weighed(self, scale: Array, shift: Array) -> "Head":
-        """With scale * scores + shift, each [C], as its scores."""
+        """The head with the scores scale * scores + shift; scale, shift: [C]."""
         return replace(
             self,
             classifier=self.classifier.scaled(scale, shift),
@@ -83,20 +82,20 @@ class Head:
 
     @property
     def softens_first(self) -> bool:
-        """Whether it enlarges what has gone through softmax already."""
+        """Whether it upsamples probabilities, not scores."""
         kinds = [node.op_type for node in self.behind]
         ended = next((i for i, kind in enumerate(kinds) if kind in ENDINGS), len(kinds))
         return bool(_ENLARGE & set(kinds[ended:])) and kinds[ended] != "ArgMax"
 
     def ends_with(self, kind: str) -> bool:
-        """Whether an operator of this kind is behind the classifier."""
+        """Whether a node of this operator type follows the classifier."""
         return any(node.op_type == kind for node in self.behind)
 
 
 def find(model: ModelProto, output: str | None = None) -> Head:
-    """Follow an output (the first, if none is named) back to the classifier.
+    """Find the classifier that gives an output, by default the first one.
 
-    Raises CannotGraft, which names the node in the way and says what was expected.
+    Raises CannotGraft, which names the obstructing node and says what was expected.
     """
     names = [entry.name for entry in model.graph.output]
     if output is not None and output not in names:
@@ -114,7 +113,7 @@ def find(model: ModelProto, output: str | None = None) -> Head:
 
 
 def _walk(model: ModelProto, output: str) -> Head:
-    """From an output backwards, one node after the other."""
+    """Walk backwards from an output to the classifier."""
     made_by, constants = producers(model.graph), Constants(model)
     one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
     scale, shift = one, zero
@@ -137,7 +136,7 @@ def _walk(model: ModelProto, output: str) -> Head:
             if scale.size > 1 or shift.size > 1 or not scale[0]:
                 raise _weighed_anew(node)
             turned = node if scale[0] < 0 else turned
-            # The same for all classes: their order stays.
+            # One factor and addend for all classes keep their order.
             scale, shift, name = one, zero, source
         elif (gain := spelled.enlarging(node, constants)) is not None:
             name, scale = node.input[0], scale * np.float32(gain)
@@ -181,7 +180,7 @@ def _head(
 
 
 def _judged(node: NodeProto, constants: Constants) -> str | None:
-    """What an ending judges; None where it compares or mixes two activations."""
+    """The input of an activation or decision; None where it compares or mixes two activations."""
     constant = [constants.value(name) is not None for name in node.input if name]
     if node.op_type == "Where":
         return str(node.input[0]) if constant == [False, True, True] else None

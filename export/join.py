@@ -1,4 +1,4 @@
-"""Two halves, image to features and features to scores, become one graph with its contract."""
+"""Joins the graph from image to features with the graph from features to scores."""
 
 import onnx
 from onnx import ModelProto
@@ -7,9 +7,9 @@ from export import nodes
 from scorer.contract import FEATURES, IMAGE, METADATA_KEY, Contract
 from scorer.plain import PlainContract
 
-# TensorRT's parser and older runtimes read it; onnx writes a newer one by default.
+# onnx writes a newer version by default; TensorRT's parser and older runtimes read this one.
 IR_VERSION = 10
-PREFIX = "scoring/"  # of every tensor behind the features
+PREFIX = "scoring/"  # of the name of every tensor behind the features
 _BATCH = "B"
 
 
@@ -19,10 +19,10 @@ def join(
     contract: Contract | PlainContract,
     key: str = METADATA_KEY,
 ) -> ModelProto:
-    """One graph: `trunk` makes FEATURES out of IMAGE, `tail` the outputs out of FEATURES.
+    """Join two graphs: `trunk` computes FEATURES from IMAGE, `tail` the outputs from FEATURES.
 
-    The trunk keeps its nodes, initializers and their names. Both must be of one opset. key: under
-    which the graph carries its contract.
+    The trunk keeps the names of its nodes and initializers. Both must have the same opset. key:
+    metadata key of the contract.
     """
     public = {IMAGE, FEATURES, *contract.inputs, *contract.outputs}
     taken = public - {IMAGE, FEATURES}
@@ -54,12 +54,14 @@ def join(
 
 
 def opset(model: ModelProto) -> int:
-    """The version of ONNX's own operators that a model uses."""
+    """The opset version of the standard ONNX operators in a model."""
     return int(next(e.version for e in model.opset_import if e.domain in ("", "ai.onnx")))
 
 
 def _one_batch(model: ModelProto) -> None:
-    """Inputs and outputs have the batch of the image: any, or the one that the trunk takes."""
+    """Give all inputs and outputs the batch axis of the image: dynamic, or of the trunk's fixed
+    size.
+    """
     entries = {entry.name: entry for entry in (*model.graph.input, *model.graph.output)}
     size = entries[IMAGE].type.tensor_type.shape.dim[0].dim_value
     for entry in entries.values():

@@ -1,4 +1,4 @@
-"""The last linear layer of a network: one node, or several that are one together."""
+"""Finds the last linear layer of a network, which may consist of several nodes."""
 
 from dataclasses import replace
 
@@ -14,7 +14,10 @@ from scorer.errors import CannotGraft
 
 
 def find(name: str, made_by: dict[str, NodeProto], constants: Constants, output: str) -> Classifier:
-    """The classifier that makes a tensor, or the sum of several."""
+    """Read the classifier that computes the tensor `name`, possibly as a sum of classifiers.
+
+    made_by: the node of each tensor. Raises CannotGraft where the tensor is not a linear function.
+    """
     node = producer(made_by, name, output)
     if node.op_type in classifier.KINDS:
         return classifier.read(node, constants)
@@ -42,7 +45,7 @@ def find(name: str, made_by: dict[str, NodeProto], constants: Constants, output:
 
 
 def producer(made_by: dict[str, NodeProto], name: str, output: str) -> NodeProto:
-    """The node that makes a tensor on the way back from an output; CannotGraft where none does."""
+    """The node that computes a tensor. Raises CannotGraft where it is an input or initializer."""
     if name not in made_by:
         raise CannotGraft(
             f"there is no classifier: the way back from its output {output!r} ends at {name!r}",

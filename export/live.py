@@ -1,9 +1,9 @@
-"""The process of a live session that learns: labels.db is watched, and after some answers the head
-is fitted again and the graph exported, for the service to take over.
+"""The training process of a live session: fits the head to new answers and exports the graph.
 
     python -m export.live --folder . --every 10
 
-One line of JSON on stdout for every graph. It runs at low priority: the page never waits for it.
+It polls labels.db, or the service on another machine, which loads the new graph. It prints one line
+of JSON to stdout per graph, and runs at low priority so that the page stays responsive.
 """
 
 import json
@@ -40,13 +40,13 @@ _LOOK_S = 0.1
 _POLL_S = 0.5  # between two requests to a service
 _LATER_S = 1.0  # after a failure
 _NICE = 10
-_NAMING_S = 3.0  # whoever names a class may name another
-_TRIES = 100  # to open a store that is being made
+_NAMING_S = 3.0  # wait this long after a new class: another may follow
+_TRIES = 100  # attempts to open a store while the service creates it
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Reader]:
-    """The store, once the service has made it."""
+    """Open the label store as soon as the service has created it. Raises BadLabels."""
     tries = 0
     with ExitStack() as stack:
         while True:
@@ -62,8 +62,8 @@ def _opened(path: Path) -> Iterator[Reader]:
 
 
 class Process:
-    """The loop. service: where models go beside the folder, if it is on another machine; a line on
-    stdout for each.
+    """The training loop of a live session. service: remote service that also receives every model;
+    None if it runs on this machine. Every model is reported in a line on stdout.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ class Process:
         self._learner: Learner | None = None
         self._worker: Worker | None = None
         self._names: Sequence[str] = ()
-        self._named = monotonic()  # when they were last others
-        # A model that was killed on its way to the service.
+        self._named = monotonic()  # time of the last change of the classes
+        # A model that was saved, but whose upload was interrupted.
         self._unpublished = newest(home)
 
     def run(self, opened: Answered) -> None:
-        """Until the process is ended."""
+        """Train until the process is ended. Raises Refused."""
         while True:
             try:
                 if self._follow(opened.reread_classes()):
@@ -118,7 +118,9 @@ class Process:
             self.service.publish_doubts(doubts)
 
     def _follow(self, names: Sequence[str]) -> bool:
-        """Learn the classes of now; whether there are enough of them."""
+        """Rebuild the learner if the classes have changed; returns whether there are enough
+        classes.
+        """
         if self._learner is not None and self._learner.dataset.classes.names == names:
             return True
         if names != self._names:
@@ -138,7 +140,7 @@ class Process:
         return True
 
     def _dataset(self, names: Sequence[str]) -> Dataset | None:
-        """That of these classes; None while the service does not know enough of them."""
+        """The dataset of these classes; None while the service has too few classes."""
         if not self.home.dataset.exists():
             assert self.where is not None
             return begin(self.home, self.where, names) if len(names) > 1 else None
@@ -158,7 +160,7 @@ class Process:
 def main(
     folder: Path, where: str | None, service: str | None, every: int, pause: float, steps: int
 ) -> None:
-    """Learn from labels.db of a live session, or from a service, again and again."""
+    """Train on labels.db of a live session, or on the answers of a service, until ended."""
     if hasattr(os, "nice"):
         os.nice(_NICE)
     home = Home(folder)

@@ -1,11 +1,11 @@
-"""Walking and renaming the nodes of an ONNX graph, those inside of other nodes included."""
+"""Walks and renames the nodes of an ONNX graph, including those of subgraphs."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 from google.protobuf.message import Message
 from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
-# Operators that draw.
+# Operators that draw random numbers.
 RANDOM = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
      "RandomUniformLike"}
@@ -13,7 +13,7 @@ RANDOM = frozenset(
 
 
 def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
-    """The graphs that a node carries, such as the body of a loop."""
+    """The subgraphs of a node, such as the body of a loop."""
     for attribute in node.attribute:
         if attribute.HasField("g"):
             yield attribute.g
@@ -21,20 +21,20 @@ def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
 
 
 def family(node: NodeProto) -> Iterator[NodeProto]:
-    """A node and all nodes inside it."""
+    """A node and all nodes in its subgraphs."""
     yield node
     for inner in subgraphs(node):
         yield from every(inner)
 
 
 def every(graph: GraphProto) -> Iterator[NodeProto]:
-    """All nodes of a graph and of the graphs inside."""
+    """All nodes of a graph and of its subgraphs."""
     for node in graph.node:
         yield from family(node)
 
 
 def reads(node: NodeProto) -> Iterator[str]:
-    """The tensors that a node needs: its inputs, and what its inner graphs take from outside."""
+    """The names of the tensors that a node reads, including those that its subgraphs capture."""
     yield from (name for name in node.input if name)
     for inner in subgraphs(node):
         inside = {entry.name for entry in (*inner.input, *inner.initializer)}
@@ -45,12 +45,12 @@ def reads(node: NodeProto) -> Iterator[str]:
 
 
 def producers(graph: GraphProto) -> dict[str, NodeProto]:
-    """The node that makes each tensor."""
+    """The producing node of each tensor, by tensor name."""
     return {name: node for node in graph.node for name in node.output if name}
 
 
 def leading_to(graph: GraphProto, names: Iterable[str]) -> list[NodeProto]:
-    """The nodes that these tensors depend on, in the order of the graph."""
+    """The nodes that the tensors `names` depend on, in graph order."""
     made_by = producers(graph)
     found: set[int] = set()
     waiting = list(names)
@@ -63,22 +63,20 @@ def leading_to(graph: GraphProto, names: Iterable[str]) -> list[NodeProto]:
 
 
 def leaves(graph: GraphProto, names: Iterable[str]) -> set[str]:
-    """The tensors that these depend on and that no node makes: inputs and initializers."""
+    """The inputs and initializers that the tensors `names` depend on."""
     wanted = list(names)
     needed = {name for node in leading_to(graph, wanted) for name in reads(node)} | set(wanted)
     return needed - set(producers(graph))
 
 
 def inputs(graph: GraphProto) -> list[ValueInfoProto]:
-    """What the graph must be given; older files list initializers among the inputs."""
+    """The inputs of a graph without initializers, which older files list among the inputs."""
     initial = {entry.name for entry in graph.initializer}
     return [entry for entry in graph.input if entry.name not in initial]
 
 
 def keep_only(graph: GraphProto, names: Iterable[str]) -> None:
-    """Remove nodes and initializers that these tensors do not depend on; drop what shapes are
-    noted.
-    """
+    """Remove nodes and initializers that `names` do not depend on, and all recorded shapes."""
     wanted = list(names)
     nodes = [NodeProto.FromString(node.SerializeToString()) for node in leading_to(graph, wanted)]
     needed = {name for node in nodes for name in reads(node)} | set(wanted)
@@ -90,7 +88,7 @@ def keep_only(graph: GraphProto, names: Iterable[str]) -> None:
 
 
 def rename(graph: GraphProto, new: Callable[[str], str]) -> None:
-    """Give every tensor of a graph, and of the graphs inside, the name new(old)."""
+    """Rename every tensor of a graph and of its subgraphs from old to new(old)."""
     for entry in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
         entry.name = new(entry.name)
     for sparse in graph.sparse_initializer:
@@ -103,7 +101,7 @@ def rename(graph: GraphProto, new: Callable[[str], str]) -> None:
 
 
 def strip(model: ModelProto) -> None:
-    """Remove the notes that exporters leave: PyTorch's hold stack traces with local paths."""
+    """Remove metadata and doc strings, in which PyTorch stores stack traces with local paths."""
     _strip(model)
     graphs = [model.graph]
     for graph in graphs:
@@ -119,5 +117,5 @@ def _strip(*parts: Message) -> None:
 
 
 def called(node: NodeProto) -> str:
-    """A node in words: Relu 'decoder/relu_3'."""
+    """The description of a node in messages, such as Relu 'decoder/relu_3'."""
     return f"{node.op_type} {node.name or node.output[0]!r}"

@@ -1,4 +1,4 @@
-"""An ONNX file of somebody's: whole, of floats, with its weights beside it or in it."""
+"""Loads an ONNX file with its external data, and checks that it is a complete float network."""
 
 import hashlib
 from pathlib import Path
@@ -12,9 +12,9 @@ from export.nodes import called
 from scorer.contract import METADATA_KEY
 from scorer.errors import CannotGraft
 
-_LARGEST = 2**31 - 2**26  # protobuf ends at 2 GB, and the head must fit, too
+_LARGEST = 2**31 - 2**26  # protobuf's limit is 2 GB, and the scoring head needs room
 _POINTER = b"version https://git-lfs"
-# How files begin that lie where an ONNX file was expected, and what to do about it.
+# First bytes of files that are often mistaken for ONNX files, what they are, and the remedy.
 _OTHERS = (
     (_POINTER, "a pointer of Git LFS, not the file itself", "fetch the file: git lfs pull"),
     (b"<", "a web page or XML", "download the .onnx file itself, or convert the network to ONNX"),
@@ -28,9 +28,10 @@ _QUANTISED = frozenset(
 
 
 def load(path: Path) -> tuple[ModelProto, str]:
-    """The model with all its tensors, and the SHA-256 of the file and its external data.
+    """Load a model with all its tensors; returns it with the SHA-256 of the file and its external
+    data.
 
-    Raises CannotGraft, naming the file, for what is no network of floats.
+    Raises CannotGraft, naming the file, if it is not a complete float network.
     """
     model = _parsed(path)
     if any(entry.key == METADATA_KEY for entry in model.metadata_props):
@@ -55,7 +56,7 @@ def load(path: Path) -> tuple[ModelProto, str]:
 
 
 def _parsed(path: Path) -> ModelProto:
-    """The file without its external data."""
+    """Parse the file without its external data."""
     if not path.is_file():
         raise CannotGraft(f"{path} does not exist", remedy="--from takes an ONNX file")
     if path.stat().st_size > _LARGEST:
@@ -100,7 +101,7 @@ def _check_floats(path: Path, model: ModelProto) -> None:
 
 
 def _external(path: Path, model: ModelProto) -> list[Path]:
-    """The files beside it that hold tensors."""
+    """The paths of the external data files."""
     tensors = external_data_helper._get_all_tensors(model)
     names = {
         external_data_helper.ExternalDataInfo(tensor).location

@@ -1,7 +1,4 @@
-"""TensorRT's rules for operators, as far as a file can be held against them without TensorRT.
-
-From the operator list of NVIDIA's ONNX parser (github.com/onnx/onnx-tensorrt, docs/operators.md).
-"""
+"""Checks an ONNX graph against TensorRT's rules for operators, without TensorRT."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -16,7 +13,7 @@ from export.join import opset
 _NEWEST_OPSET = 24
 _MOST_TOP = 3839
 _MOST_ELEMENTS = 2**31
-# Taken by the parsers of 10.15 to 11; without random ones, whose seed they ignore, and without
+# Operators of the parsers of TensorRT 10.15 to 11, except random ones, whose seed they ignore, and
 # CumSum, which gave wrong results.
 _KNOWN = frozenset((
     "Abs", "Acos", "Acosh", "Add", "And", "ArgMax", "ArgMin", "Asin", "Asinh", "Atan", "Atanh",
@@ -46,15 +43,16 @@ _WIDE: dict[int, str] = {
 
 
 def violations(model: ModelProto, batch: int = 1) -> list[str]:
-    """What TensorRT would refuse in a graph, each with the node; empty: nothing that is known.
+    """What TensorRT would reject in a graph, one text per node or tensor; empty if nothing is
+    found.
 
-    batch: the most images at a time, for the number of elements of a tensor.
+    batch: largest number of images at a time, which limits the size of tensors.
     """
     return [*_of_opset(model), *_of_nodes(model), *_of_tensors(model, batch)]
 
 
 def too_large(model: ModelProto, batch: int) -> list[str]:
-    """The tensors that TensorRT could not hold with so many images at a time."""
+    """The tensors that exceed TensorRT's size limit with `batch` images at a time, as texts."""
     return list(_too_large(_shaped(model), batch))
 
 
@@ -125,7 +123,7 @@ def _of_tensors(model: ModelProto, batch: int) -> Iterator[str]:
 
 
 def _shaped(model: ModelProto) -> list[ValueInfoProto]:
-    """All tensors of which a shape can be told."""
+    """All tensors whose shape can be inferred."""
     known = onnx.shape_inference.infer_shapes(model).graph
     return [*known.value_info, *known.output]
 

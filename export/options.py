@@ -1,4 +1,4 @@
-"""Options of the command line that say what somebody's network does not say of itself."""
+"""Command-line options that describe an ONNX network (--from) where its file does not."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,7 +17,7 @@ _WITH_SOURCE = ("output", "preset", "mean", "std", "channels", "layout", "classe
 
 
 class OfChannels(click.ParamType):  # type: ignore[type-arg]
-    """Such as 0.485,0.456,0.406; a single number is that of every channel."""
+    """Numbers of three channels, such as 0.485,0.456,0.406, or one number for all channels."""
 
     name = "a,b,c"
 
@@ -102,7 +102,9 @@ _OPTIONS = (
 
 
 def source(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command, which takes them as one Source, or None, called `source`."""
+    """Add the --from options to a command, which receives them as the argument `source`: a Source,
+    or None without --from.
+    """
 
     @wraps(command)
     def collected(path: Path | None, **given: Any) -> Any:
@@ -123,7 +125,7 @@ def source(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def needs_onnx() -> None:
-    """Raise MissingDependency, with the remedy, unless exporting can work here."""
+    """Raise MissingDependency, with the remedy, unless the packages for exporting are installed."""
     for package in ("jaxtyping", "onnx", "onnxscript", "safetensors", "torch"):
         if find_spec(package) is None:  # imported where it is used: a second for a known graph
             raise MissingDependency(

@@ -1,4 +1,4 @@
-"""The network alone as a graph, for applications: image in, class map or probabilities out."""
+"""Exports the network alone, from an image to a class map or probabilities."""
 
 from dataclasses import dataclass
 
@@ -20,14 +20,15 @@ from trainer.model import Card
 from trainer.network import BayesianNetwork
 
 _PACKED = "image_nhwc"
-MULTIPLE = 32  # the largest stride of the networks: whole factors then enlarge every map
+# largest stride of the networks: then every feature map is enlarged by a whole factor
+MULTIPLE = 32
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlainOptions:
-    """size: of the input (height, width); None: that of training. output, layout: as of a
-    PlainContract. precision: of the network; None: its own. any_size: whether the graph takes
-    images of any size whose sides are multiples of MULTIPLE.
+    """Options of a plain graph. size: of the input, (height, width); None: that of training.
+    output, layout: see PlainContract. precision: of the network; None: its own. any_size: whether
+    the graph takes images of any size whose sides are multiples of MULTIPLE.
     """
 
     size: tuple[int, int] | None = None
@@ -38,7 +39,7 @@ class PlainOptions:
 
 
 def contract_for(network: Scorable, card: Card, options: PlainOptions) -> PlainContract:
-    """The description that a graph with these options carries. Raises BadInput."""
+    """The contract of a plain graph with these options. Raises BadInput."""
     height, width = options.size or card.size
     if len(card.classes) > MOST_CLASSES:
         raise BadInput(
@@ -65,7 +66,11 @@ def contract_for(network: Scorable, card: Card, options: PlainOptions) -> PlainC
 
 
 def bake(network: Scorable, contract: PlainContract) -> ModelProto:
-    """Trace the network; the same network, contract and versions give the same bytes."""
+    """Trace the network and write the contract into the graph's metadata.
+
+    The same network, contract and versions give the same bytes. Raises BadInput where the graph
+    cannot take images of any size.
+    """
     if isinstance(network, ForeignNetwork):
         if contract.multiple is not None:
             raise BadInput(
@@ -91,7 +96,7 @@ def bake(network: Scorable, contract: PlainContract) -> ModelProto:
 
 
 def _take_channels_first(model: ModelProto) -> None:
-    """The input becomes [B, 3, H, W], and is turned as the first thing."""
+    """Change the input to [B, 3, H, W] and prepend a Transpose to [B, H, W, 3]."""
     graph = model.graph
     for node in graph.node:
         for index, name in enumerate(node.input):

@@ -1,4 +1,4 @@
-"""export onnx --plain: the network alone, from the command line."""
+"""Implements export onnx --plain."""
 
 import tempfile
 from dataclasses import dataclass
@@ -21,8 +21,9 @@ from trainer.model import Card
 
 @dataclass(frozen=True, kw_only=True)
 class PlainWish(PlainOptions):
-    """calibrate: the pool that gives the ranges of int8, or None for another precision. data: the
-    dataset.toml on whose [val] the cost of int8 is measured, if it is there.
+    """Options of export onnx --plain. calibrate: pool on which the ranges of int8 are calibrated;
+    None for other precisions. data: dataset.toml on whose [val] the cost of int8 is measured, if it
+    exists.
     """
 
     calibrate: str | None = None
@@ -30,7 +31,7 @@ class PlainWish(PlainOptions):
 
 
 def write(network: Scorable, card: Card, out: Path, wanted: PlainWish) -> None:
-    """The graph into `out`, and what it is. Raises BadInput, CannotWrite."""
+    """Write the plain graph to `out` and print a summary. Raises BadInput, CannotWrite."""
     contract = contract_for(network, card, wanted)
     with progress("graphs") as bar:
         task = bar.add_task(f"tracing {card.network}", total=None)

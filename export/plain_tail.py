@@ -1,4 +1,4 @@
-"""What stands behind the features of a plain network, in PyTorch."""
+"""The PyTorch module from features to the outputs of a plain network."""
 
 import torch
 from jaxtyping import Float, UInt8
@@ -10,7 +10,9 @@ from trainer.graph.upsampling import upsample
 
 
 class PlainTail(nn.Module):
-    """Features to what the graph gives: the classifier without dropout, enlarged to the input."""
+    """Computes a class map or probabilities from features: classifier without dropout,
+    upsampling.
+    """
 
     def __init__(self, network: Scorable, size: tuple[int, int], output: str) -> None:
         super().__init__()
@@ -22,7 +24,7 @@ class PlainTail(nn.Module):
     ) -> Float[Tensor, "B C H W"] | UInt8[Tensor, "B H W"]:
         scores = upsample(self.classifier(features), self.size, align_corners=self.align_corners)
         if self.output == PROBABILITIES:
-            # Not softmax: along the second axis ONNX Runtime turns the whole tensor for it.
+            # In place of softmax, for which ONNX Runtime transposes the whole tensor.
             powers = (scores - scores.amax(1, keepdim=True)).exp()
             return powers / powers.sum(1, keepdim=True)
         return scores.argmax(1).to(torch.uint8)

@@ -1,4 +1,4 @@
-"""Compares a plain network in a runtime with the PyTorch model that it was made from."""
+"""Compares a plain network in a runtime with the PyTorch model that it was exported from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,15 +16,16 @@ from scorer.pools import Index
 from scorer.segmentation.network import PlainNetwork
 from trainer.graph.scorable import Scorable
 
-_LEAST_AGREEMENT = 0.9  # of int8: the share of pixels that keep their class
+_LEAST_AGREEMENT = 0.9  # of int8: least share of pixels that keep their class
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlainVerdict:
-    """Over all images. classes: the share of pixels that have the class of the reference, or one
-    whose probability there is less than `tie` below it. difference: the largest of a probability;
-    None where the network gives a class map. tie: of the precision; None for int8, of which only
-    the share is judged.
+    """Result of the comparison over all images.
+
+    classes: share of pixels whose class is the reference's, or has a probability less than `tie`
+    below it there. difference: largest difference of a probability; None for class maps. tie:
+    tolerance of the precision; None for int8, of which only `classes` is judged.
     """
 
     images: int
@@ -35,7 +36,7 @@ class PlainVerdict:
 
     @property
     def failures(self) -> list[str]:
-        """What is wrong, in words; empty if the network is right. NaN fails."""
+        """What failed, as texts; empty if the network agrees with the reference. NaN fails."""
         found = []
         least = _LEAST_AGREEMENT if self.tie is None else 1.0
         if not self.classes >= least:
@@ -55,8 +56,10 @@ def verify(
     images: int,
     on_image: Callable[[int], None] = lambda _: None,
 ) -> PlainVerdict:
-    """Run `images` photographs of the pool through both; bad ones are passed over. Raises BadGraph,
-    BadPool.
+    """Run `images` photographs of the pool through a runtime and the PyTorch reference.
+
+    Unreadable images are skipped. Raises BadGraph where the graph is of another model, BadPool
+    where no image can be read.
     """
     contract = opened.contract
     if contract.weights_sha256 != network.sha256:

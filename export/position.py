@@ -1,4 +1,6 @@
-"""Where in an image a map looks: what moves in the map when a part of the image changes."""
+"""Measures at which position of the image a map responds: changes image strips, locates the
+changes.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,24 +11,25 @@ import numpy.typing as npt
 Image = npt.NDArray[np.uint8]
 Map = npt.NDArray[np.floating]
 
-_PLACES = (0.25, 0.75)  # of the changed strips, in parts of a side
-_THINNEST = 1 / 16  # of a strip, in parts of a side
-# Of the range of changes: only what changes by more counts, lest a faint change everywhere would.
+_PLACES = (0.25, 0.75)  # centres of the changed strips, as fractions of a side
+_THINNEST = 1 / 16  # least thickness of a strip, as a fraction of a side
+# Changes below this fraction of the range of changes are ignored, because a faint change may be
+# everywhere.
 _LEAST = 0.4
-# A map of which more changes than this share looks at the whole image everywhere.
+# If more than this share of a map changes, each of its values depends on the whole image.
 _MOST = 0.6
-# What networks with zeros around their convolutions were found to be off by, at most: in cells of
-# their features, in parts of what a strip changes, and all of them by one way, in parts of a side.
+# Largest offsets measured on networks with zero padding: in cells of their features, as a fraction
+# of the changed extent, and, for a common shift, as a fraction of a side.
 _CELLS, _PARTS, _ASIDE = 1.5, 0.15, 1 / 8
 
 
 @dataclass(frozen=True)
 class Look:
-    """Of one axis, in pixels of the image: how far the map's places of two strips are off.
+    """How far a map's response to two changed image strips is off along one axis, in image pixels.
 
-    side: of the image. cell: side of what one value of the map stands for. off: of the strip at a
-    quarter, and of that at three quarters; positive where the map shows it lower or further right.
-    extent: how much of the map a strip changes, None where it is nearly all of it.
+    side: of the image. cell: image pixels per map value. off: offsets of the strips at one quarter
+    and at three quarters of the side; positive where the response is lower or further right.
+    extent: length of the map that a strip changes; None where nearly all of the map changes.
     """
 
     side: int
@@ -36,13 +39,13 @@ class Look:
 
     @property
     def stretched(self) -> bool:
-        """Whether the strips lie further apart in the map than in the image."""
+        """Whether the responses are further apart than the strips."""
         return self.off[1] - self.off[0] > self._tolerance
 
     @property
     def moved(self) -> bool:
-        """Whether both strips lie elsewhere in the map, on the same side. Strides with an odd
-        kernel move maps by half of them.
+        """Whether both responses are shifted in the same direction by more than the tolerance. A
+        stride with an odd kernel shifts a map by half the stride, which the tolerance allows.
         """
         most = max(self._tolerance, _ASIDE * self.side)
         return min(self.off) > most or max(self.off) < -most
@@ -57,8 +60,10 @@ class Look:
 def looks(
     image: Image, see: Callable[[Image], Map], features: tuple[int, int] | None = None
 ) -> tuple[Look, Look]:
-    """Rows and columns of what `see` makes of an image [H, W, 3]: a map [h, w] or maps [C, h, w],
-    stretched over the image. features: the size of what is enlarged to it; None: nothing is.
+    """Measure the offsets along rows and columns of the map that `see` computes.
+
+    image: [H, W, 3]. see: returns a map [h, w] or maps [C, h, w] that cover the image. features:
+    size (height, width) of the features that are upsampled to the map; None without upsampling.
     """
     before = _maps(see(image))
     size = features or (before.shape[1], before.shape[2])
@@ -67,7 +72,7 @@ def looks(
 
 
 def elsewhere(of_axes: tuple[Look, Look], size: tuple[int, int]) -> str:
-    """Why a map of `size` on these axes is not one of the whole image; empty where it is one."""
+    """Why a map of `size` does not cover the whole image in place; empty if it does."""
     rows, columns = of_axes
     unlike = _another_shape(of_axes, size)
     stretched = [axis.stretched for axis in of_axes]
@@ -81,7 +86,7 @@ def elsewhere(of_axes: tuple[Look, Look], size: tuple[int, int]) -> str:
 
 
 def _another_shape(of_axes: tuple[Look, Look], size: tuple[int, int]) -> bool:
-    """Whether no one stride, rounded up or down, makes both sides."""
+    """Whether no single stride, with rounding, gives the map's height and width."""
     sides = [axis.side for axis in of_axes]
     least = max(side / (small + 1) for side, small in zip(sides, size, strict=True))
     most = min(side / max(small - 1, 1e-9) for side, small in zip(sides, size, strict=True))

@@ -1,4 +1,4 @@
-"""Somebody's network as it is, in ONNX Runtime, with what happens inside for all to see."""
+"""Runs an ONNX network in ONNX Runtime and exposes its intermediate tensors."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -21,9 +21,10 @@ Array = npt.NDArray[Any]
 
 
 class Probe:
-    """Runs the untouched network of `model`, prepared for images of `grid`, one image at a time.
+    """Runs the unchanged network of `model` on images of size `grid`, one at a time.
 
-    It gives the tensors that matter: what the classifier reads, its scores, and all behind them.
+    It returns the classifier's inputs, the scores, and the outputs of all nodes behind the
+    classifier. Raises CannotGraft where ONNX Runtime cannot run the network.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Probe:
         self._session = self._open(model, self.names)
 
     def run(self, image: npt.NDArray[np.uint8]) -> dict[str, Array]:
-        """The tensors for an image [H, W, 3], by name."""
+        """The intermediate tensors for an image [H, W, 3], by name."""
         feeds = {self.input: self._prepared(image)}
         try:
             found = self._session.run(self.names, feeds)
@@ -54,12 +55,12 @@ class Probe:
 
     @cached_property
     def seen(self) -> dict[str, Array]:
-        """What the network makes of the test image."""
+        """The intermediate tensors for the test image, by name."""
         return self.run(self.image)
 
     @cached_property
     def image(self) -> npt.NDArray[np.uint8]:
-        """A test image [H, W, 3]: blurred and fine noise."""
+        """The test image [H, W, 3]: smooth random colours with fine noise."""
         rng = np.random.default_rng(0)
         coarse = torch.from_numpy(rng.random((1, 3, 9, 11), np.float32))
         smooth = F.interpolate(coarse, self.grid, mode="bicubic")[0].permute(1, 2, 0).numpy()
@@ -67,7 +68,9 @@ class Probe:
         return (255 * np.clip(smooth + noise, 0, 1)).astype(np.uint8)
 
     def behind(self, given: str, wanted: str) -> Callable[[Array], Array]:
-        """What the network makes of other values of the tensor `given`: the tensor `wanted`."""
+        """A function from values of the tensor `given` to the tensor `wanted`, computed by the
+        nodes between them.
+        """
         part = ModelProto()
         part.CopyFrom(self._model)
         own = [node for node in part.graph.node if given not in node.output]
@@ -93,7 +96,9 @@ class Probe:
         return run
 
     def _prepared(self, image: npt.NDArray[np.uint8]) -> Array:
-        """Said once more than in the graph, and in other words: the graph is compared with it."""
+        """The image as the network's input. It is a second implementation of the preprocessing,
+        which the graph is compared with.
+        """
         given = self.preprocessing
         pixels: Array = image[..., ::-1] if given.channels == "bgr" else image
         if given.channels == "grey":
@@ -123,7 +128,7 @@ class Probe:
             onnx.ValueInfoProto(name=name) for name in names if name not in there
         )
         options = ort.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong is raised
+        options.log_severity_level = 4  # errors are raised, not logged
         try:
             return ort.InferenceSession(
                 watched.SerializeToString(), options, providers=["CPUExecutionProvider"]

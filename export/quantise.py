@@ -1,4 +1,6 @@
-"""A plain network in int8: ONNX Runtime's static quantisation, calibrated on photographs."""
+"""Quantises a plain network to int8: static quantisation of ONNX Runtime, calibrated on
+photographs.
+"""
 
 import hashlib
 import io
@@ -21,7 +23,7 @@ from scorer.images.photograph import load
 from scorer.plain import INT8, METADATA_KEY, PlainContract
 from scorer.pools import Entry, Pool
 
-# What is multiplied: the sums, the enlarging and the softmax behind stay in float32.
+# Quantised operators; sums, upsampling and softmax stay in float32.
 MOST = 100  # images
 _OPERATORS = ["Conv", "MatMul", "Gemm"]
 
@@ -33,16 +35,18 @@ def quantised(
     images: int = MOST,
     on_image: Callable[[int], None] = lambda _: None,
 ) -> ModelProto:
-    """The same network, its backbone with weights and activations of 8 bits, whose ranges are those
-    of the first `images` of a pool. contract: of the network. Raises BadPool where none of them can
-    be read.
+    """Quantise the backbone of a plain network to 8-bit weights and activations.
+
+    contract: of the network. The ranges of the activations are calibrated on the first `images`
+    images of the pool. Raises BadPool where none of them can be read, BadInput where no node can be
+    quantised.
     """
     quantization = _package()
     with tempfile.TemporaryDirectory() as place:
         whole, ready, small = (Path(place) / f"{name}.onnx" for name in ("whole", "ready", "small"))
         whole.write_bytes(model.SerializeToString())
         quantization.shape_inference.quant_pre_process(whole, ready, skip_symbolic_shape=True)
-        with redirect_stdout(io.StringIO()):  # it prints a line for every image
+        with redirect_stdout(io.StringIO()):  # it prints a line per image
             quantization.quantize_static(
                 ready,
                 small,
@@ -54,7 +58,8 @@ def quantised(
                 per_channel=True,
                 weight_type=quantization.QuantType.QInt8,
                 activation_type=quantization.QuantType.QUInt8,
-                extra_options={"CalibStridedMinMax": 1},  # of all methods: so many images at a time
+                # applies to all methods: calibrate on so many images at a time
+                extra_options={"CalibStridedMinMax": 1},
             )
         made = onnx.load(small)
     if not any(node.op_type == "QuantizeLinear" for node in made.graph.node):
@@ -71,14 +76,15 @@ def quantised(
 
 
 def _behind(model: ModelProto) -> list[str]:
-    """The nodes behind the backbone, which stay in float32: a head on standardised features loses
-    most by rounding, and is little work.
+    """Names of the nodes that stay in float32: the head, which works on standardised features. Its
+    rounding errors cost most accuracy, and it is cheap to compute.
     """
     found = [node for node in model.graph.node if node.op_type in _OPERATORS]
     in_backbone = {node.name for node in found if any("backbone" in name for name in node.input)}
     if in_backbone:
         return [node.name for node in found if node.name not in in_backbone]
-    return [node.name for node in found if node.name.startswith(PREFIX)]  # somebody's network
+    # a network of an ONNX file
+    return [node.name for node in found if node.name.startswith(PREFIX)]
 
 
 def _reader(
@@ -88,13 +94,15 @@ def _reader(
     images: int,
     on_image: Callable[[int], None],
 ) -> Any:
-    """Photographs as the network takes them, one after the other. Raises BadPool."""
+    """A calibration reader of the pool's readable images. Raises BadPool if there are none."""
     readable = [entry for entry in islice(pool.entries(), images) if _is_readable(pool, entry)]
     if not readable:
         raise BadPool(f"no image of {pool.where} can be read", remedy="choose another --calibrate")
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
-        """With a range, since the ranges of an image take some hundred megabytes to find."""
+        """Yields images of the range that is set; statistics of one image take some hundred
+        megabytes.
+        """
 
         def __init__(self) -> None:
             self.waiting = iter(readable)

@@ -1,4 +1,4 @@
-"""The ways in which an array can be read as maps of scores, or as a map of classes."""
+"""Interprets an array as score maps, whatever the order of its axes."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +14,11 @@ from export.probe import Array
 def of_scores(
     values: Array, classes: int, sides: tuple[int, int]
 ) -> Iterator[Float[Tensor, "C H W"]]:
-    """As scores of so many classes, in any order of the axes, on a multiple of a grid."""
+    """Yield every interpretation of `values` as scores [C, H, W] of `classes` classes.
+
+    sides: (height, width) of the features; for flattened pixels H and W are a whole multiple of
+    them.
+    """
     found = torch.from_numpy(values.astype(np.float32)).squeeze()
     if classes == 1:
         found = found[None]
@@ -23,7 +27,7 @@ def of_scores(
             if found.shape[axis] == classes:
                 scores = found.movedim(axis, 0)
                 yield scores
-                if axis:  # of old exporters: width before height
+                if axis:  # old exporters write width before height
                     yield scores.transpose(1, 2)
     elif found.ndim == 2:
         for axis in (0, 1):

@@ -1,4 +1,6 @@
-"""How much worse a selection is than the reference's own, in the units of the map."""
+"""Measures how much worse a selection of pixels is than the reference's, in the units of the
+map.
+"""
 
 from collections.abc import Callable
 
@@ -7,11 +9,11 @@ from torch import Tensor
 
 from scorer.contract import Traits
 
-# Of bisection: the regret is known to 2^-40 of the largest value.
+# Steps of bisection: the regret is accurate to 2^-40 of the largest value.
 _HALVINGS = 40
 
 Values = Float[Tensor, "*P"]
-# (value, tolerance) → the lowest and the highest key of all values within the tolerance.
+# (value, tolerance) → the lowest and highest sorting key of values within the tolerance.
 Reach = Callable[[Values, float], tuple[Values, Values]]
 
 
@@ -21,12 +23,14 @@ def regret(
     chosen: Bool[Tensor, "*P"],
     eligible: Bool[Tensor, "*P"],
 ) -> float:
-    """By how much the worst of the n chosen falls short of the n-th best; 0 for a right choice.
+    """By how much the worst of the n chosen pixels falls short of the reference's n-th best; 0 for
+    the reference's selection, infinity where a chosen pixel is not eligible.
 
-    `value`: of the reference; its map where the score has a pole, else what TopK sorts by. More
-    exactly, twice the least e such that it need not fall short where every value may be off by e:
-    1 / BalEnt jumps at 0, where two right runtimes order pixels differently. A map off by at most e
-    therefore has a regret of at most 2e. Infinite where a chosen pixel is not eligible.
+    value: of the reference: its map where the score has a pole, else the score that TopK sorts by.
+    The regret is twice the smallest error e for which the selection is optimal if every value may
+    be off by e. It is defined by errors of the map because 1 / BalEnt has a pole at 0, around which
+    two correct runtimes order pixels differently. A map with errors of at most e has a regret of at
+    most 2e.
     """
     if bool((chosen & ~eligible).any()):
         return float("inf")
@@ -46,7 +50,9 @@ def regret(
 def _right(
     reach: Reach, taken: Shaped[Tensor, " n"], there: Shaped[Tensor, " r"], tolerance: float
 ) -> bool:
-    """Whether within the tolerance the worst of n taken can be as good as the n-th best."""
+    """Whether values within the tolerance exist for which the worst chosen is as good as the n-th
+    best.
+    """
     last = reach(there, tolerance)[0].topk(len(taken)).values[-1]
     return bool(reach(taken, tolerance)[1].min() >= last)
 
@@ -56,8 +62,8 @@ def _as_it_is(value: Values, tolerance: float) -> tuple[Values, Values]:
 
 
 def _around_pole(value: Values, tolerance: float) -> tuple[Values, Values]:
-    """Bounds of a key that orders as BalEntAcq does, without its pole: 2 - BalEnt from 0 on, where
-    the smallest is the best, and BalEnt below.
+    """Lowest and highest sorting key of values within the tolerance. The key orders as BalEntAcq
+    does, without its pole: 2 - BalEnt from 0 on, where the smallest is best, and BalEnt below 0.
     """
     least, most = value - tolerance, value + tolerance
     return least.where(least < 0, 2 - most), (2 - least.clamp(min=0)).where(most >= 0, most)

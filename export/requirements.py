@@ -1,4 +1,6 @@
-"""What a network must have to be grafted: an output of pixels, features that the image changes."""
+"""Checks that a network can be grafted: a score per pixel, and features that depend on the
+image.
+"""
 
 from itertools import pairwise
 
@@ -15,7 +17,7 @@ _LABELS = (TensorProto.INT64, TensorProto.INT32, TensorProto.UINT8, TensorProto.
 
 
 def check_pixels(model: ModelProto, entry: ValueInfoProto) -> None:
-    """Refuse boxes, embeddings, and one label for the whole image."""
+    """Raise CannotGraft for boxes, embeddings, and one label for the whole image."""
     kind = entry.type.tensor_type
     boxes = [
         node
@@ -33,12 +35,12 @@ def check_pixels(model: ModelProto, entry: ValueInfoProto) -> None:
 
 
 def _is_map(model: ModelProto, kind: TypeProto.Tensor) -> bool:
-    """Whether it has four axes, or two in a row that are those of the image on another scale; of
-    labels any two.
+    """Whether a tensor has four axes, or two adjacent axes with the aspect ratio of the image; for
+    labels, any two adjacent axes longer than 1.
     """
     sides = [dim.dim_value for dim in kind.shape.dim]
     if len(sides) == 4 or not sides:
-        return True  # a single value: old exporters of PyTorch note no shape behind an If
+        return True  # no axes: old PyTorch exporters record no shape behind an If
     pairs = [pair for pair in pairwise(sides) if 1 not in pair]
     if kind.elem_type in _LABELS:
         return bool(pairs)
@@ -51,7 +53,9 @@ def _is_map(model: ModelProto, kind: TypeProto.Tensor) -> bool:
 
 
 def check_effect(model: ModelProto, found: Classifier) -> None:
-    """Refuse a dropout that could change nothing."""
+    """Raise CannotGraft where dropout on the features would have no effect, or the network is
+    random.
+    """
     features = found.features
     given = {entry.name for entry in nodes.inputs(model.graph)}
     if not given & nodes.leaves(model.graph, features):
@@ -77,7 +81,7 @@ def check_effect(model: ModelProto, found: Classifier) -> None:
 
 
 def _drops(node: NodeProto, constants: Constants) -> bool:
-    """Whether it is a dropout that is, or may be, in training mode."""
+    """Whether a node is a dropout that is, or may be, in training mode."""
     if node.op_type != "Dropout" or len(node.input) < 3 or not node.input[2]:
         return False
     training = constants.value(node.input[2])

@@ -1,8 +1,8 @@
-"""A graph whose structure is known is given other weights, in place of being traced again.
+"""Replaces the weights of an exported graph whose structure is unchanged, without a new trace.
 
-Tracing takes seconds, and a head that has learned from more clicks changes numbers alone. The
-structure of a graph is the hash of all that tracing depends on except the weights of the head: the
-contract, the frozen backbone and the modules. It is written into the graph beside its contract.
+A trace takes seconds, and training the head on more clicks changes weights alone. The structure of
+a graph is the hash of all that a trace depends on except the weights of the head: the contract, the
+frozen backbone and the modules. It is stored in the graph's metadata.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _TRUNK = "network."  # of the tensors before the features, as traced
 
 
 def structure(network: Scorable, contract: Contract) -> str | None:
-    """What graphs of equal structure share; None for a network of which more than a head learns."""
+    """The hash of the structure; None for a network in which more than a head is trained."""
     if not isinstance(network, BayesianNetwork) or not isinstance(network.trunk, PixelHead):
         return None
     if contract.precision != network.precision:
@@ -37,7 +37,7 @@ def structure(network: Scorable, contract: Contract) -> str | None:
 
 
 def mark(model: ModelProto, found: str | None) -> None:
-    """Write the structure into a graph."""
+    """Store the structure in the metadata of a graph."""
     if found is not None:
         model.metadata_props.add(key=STRUCTURE_KEY, value=found)
 
@@ -45,9 +45,9 @@ def mark(model: ModelProto, found: str | None) -> None:
 def reweighed(
     like: ModelProto, network: Scorable, tail: nn.Module, contract: Contract
 ) -> ModelProto | None:
-    """The graph `like` with the weights of `network`; the bytes are those of a new trace.
+    """The graph `like` with the weights of `network`, byte for byte equal to a new trace.
 
-    tail: what is behind the features of this network. None where the structures differ.
+    tail: the module behind the features of `network`. Returns None where the structures differ.
     """
     properties = {one.key: one for one in like.metadata_props}
     found = structure(network, contract)
@@ -66,26 +66,28 @@ def reweighed(
                 return None
             tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), tensor.name))
     if learned & wanted.keys():
-        return None  # the exporter has folded it into something else
+        return None  # the exporter folded this weight into another constant
     properties[METADATA_KEY].value = contract.to_json()
     return like
 
 
 def _trunk(network: BayesianNetwork) -> dict[str, Tensor]:
-    """The tensors before the features, by their names in a graph."""
+    """The tensors before the features, by their names in the graph."""
     tensors = network.state_dict()
     return {_TRUNK + name: one for name, one in tensors.items() if not _is_classifier(name)}
 
 
 def learned_tensors(network: Scorable) -> set[str]:
-    """The tensors in front of the features that training changes; none where all of them may."""
+    """Names of the tensors before the features that training changes; empty where it may change
+    all.
+    """
     if not isinstance(network, BayesianNetwork) or not isinstance(network.trunk, PixelHead):
         return set()
     return _learned(network)
 
 
 def _learned(network: BayesianNetwork) -> set[str]:
-    """Those of them that are not the backbone's: the head, and the units of its channels."""
+    """Names of the trained tensors before the features: all but those of the backbone."""
     names = network.state_dict()
     head = {name for name in names if name.startswith("trunk.") and "backbone." not in name}
     return {_TRUNK + name for name in head}

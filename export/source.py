@@ -1,4 +1,4 @@
-"""Somebody's network as the command line names it: a file, and how its images are prepared."""
+"""Describes an ONNX network as the options of --from do: the file, and its preprocessing."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,10 @@ from trainer.model import Card
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What a network's file does not say. None: as in the preset, or as the file suggests.
+    """An ONNX network and what its file does not say. None: as in the preset, or as the file
+    implies.
 
-    mean, std: in the network's order of channels, for values from 0 to 1 or to 255.
+    mean, std: in the channel order of the network, for values from 0 to 1 or from 0 to 255.
     """
 
     path: Path
@@ -34,7 +35,7 @@ class Source:
     dropout: float = 0.2
 
     def preprocessing(self, foreign: Foreign) -> Preprocessing:
-        """What is done to an image before the network sees it."""
+        """The preprocessing of images for the network. Raises BadInput, CannotGraft."""
         by_itself = foreign.kind == TensorProto.UINT8
         grey = self._grey(foreign)
         default = "raw" if by_itself else "unit" if grey else "imagenet"
@@ -42,7 +43,7 @@ class Source:
         if grey:
             channels = "grey"
         elif self.channels not in (None, channels):
-            mean, std = mean[::-1], std[::-1]  # in the network's own order
+            mean, std = mean[::-1], std[::-1]  # in the channel order of the network
         if self.mean == (0, 0, 0) and self.std == (1, 1, 1):
             raise BadInput(
                 "--mean 0,0,0 --std 1,1,1: of values from 0 to 1, or from 0 to 255?",
@@ -67,7 +68,7 @@ class Source:
         return found
 
     def _grey(self, foreign: Foreign) -> bool:
-        """Whether the network takes grey images; raises CannotGraft where options say otherwise."""
+        """Whether the network takes grey images. Raises CannotGraft where options contradict it."""
         grey = foreign.channels == 1
         if self.channels is not None and grey != (self.channels == "grey"):
             raise CannotGraft(
@@ -89,7 +90,10 @@ class Source:
 
 
 def open_network(source: Source, size: tuple[int, int] | None) -> tuple[ForeignNetwork, Card, str]:
-    """The network, what a model file would say of it, and where its classes' names come from."""
+    """Open a network; returns it with its model card and the origin of its class names.
+
+    size: (height, width) of its input, needed where the file leaves it open. Raises CannotGraft.
+    """
     foreign = read(source.path, layout=source.layout)
     grid = size or foreign.size
     if grid[0] is None or grid[1] is None:
@@ -119,7 +123,10 @@ def open_network(source: Source, size: tuple[int, int] | None) -> tuple[ForeignN
 
 
 def reopen(path: Path, contract: Contract | PlainContract) -> ForeignNetwork:
-    """The network that a grafted graph, or a plain one, was made from, as its contract says."""
+    """Open the network that a graph with this contract was exported from.
+
+    Raises BadInput where it was not an ONNX network, BadGraph where the file is another one.
+    """
     if isinstance(contract, Contract) and contract.origin != ORIGINS[1]:
         raise BadInput(
             "the graph was made from a trained model, not from somebody's network",

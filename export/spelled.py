@@ -1,4 +1,4 @@
-"""Operators that some exporters write down in several nodes."""
+"""Recognises operators that some exporters write as several nodes."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,7 +10,9 @@ from export.constants import Array, Constants, attribute
 
 
 def arithmetic(node: NodeProto, constants: Constants) -> tuple[str, Array, Array] | None:
-    """Add, Sub, Mul, Div with a constant: the other input, factor and addend; else None."""
+    """Read Add, Sub, Mul or Div with a constant as (other input, factor, addend); None for other
+    nodes.
+    """
     if node.op_type not in ("Add", "Sub", "Mul", "Div"):
         return None
     left, right = (constants.value(name) for name in node.input)
@@ -27,7 +29,9 @@ def arithmetic(node: NodeProto, constants: Constants) -> tuple[str, Array, Array
 
 
 def softmax(node: NodeProto, made_by: Mapping[str, NodeProto]) -> NodeProto | None:
-    """Softmax as Exp divided by its ReduceSum, of scores or of scores less their ReduceMax."""
+    """Recognise softmax written as Exp divided by its ReduceSum, with or without ReduceMax; returns
+    a Softmax node in its place, or None.
+    """
     if node.op_type != "Div":
         return None
     powers, total = (made_by.get(name) for name in node.input)
@@ -45,7 +49,7 @@ def softmax(node: NodeProto, made_by: Mapping[str, NodeProto]) -> NodeProto | No
 
 
 class Spread(NamedTuple):
-    """Depth to space of `source`: `side` x `side` pixels, in ONNX's mode."""
+    """A DepthToSpace of `source` with blocks of `side` x `side` pixels, in ONNX's mode."""
 
     source: str
     side: int
@@ -58,7 +62,9 @@ _MODES = {(0, 1, 4, 2, 5, 3): ("CRD", 2), (0, 3, 4, 1, 5, 2): ("DCR", 1)}
 def depth_to_space(
     node: NodeProto, made_by: Mapping[str, NodeProto], constants: Constants
 ) -> Spread | None:
-    """DepthToSpace, or Reshape to six axes, Transpose, and Reshape to four."""
+    """Recognise DepthToSpace, or Reshape to six axes, Transpose and Reshape; None for other
+    nodes.
+    """
     if node.op_type == "DepthToSpace":
         mode = str(attribute(node, "mode", "DCR"))
         return Spread(node.input[0], attribute(node, "blocksize", 1), mode)
@@ -76,8 +82,8 @@ def depth_to_space(
 
 
 def enlarging(node: NodeProto, constants: Constants) -> float | None:
-    """How much a ConvTranspose of each class by itself, with one kernel for all, raises scores
-    that it enlarges; None for what is none.
+    """The gain of a ConvTranspose that upsamples every class separately with the same kernel; None
+    for other nodes.
     """
     if node.op_type != "ConvTranspose" or len(node.input) > 2:
         return None

@@ -1,4 +1,4 @@
-"""From PyTorch to ONNX: the two halves of a scoring graph, before and behind the features."""
+"""Traces the two halves of a scoring graph from PyTorch: before and behind the features."""
 
 import io
 import logging
@@ -29,8 +29,8 @@ class _Trunk(nn.Module):
 
 
 def trunk(network: BayesianNetwork, contract: Contract | PlainContract, opset: int) -> ModelProto:
-    """IMAGE to FEATURES."""
-    # Two images: the exporter would take a batch of one for a constant.
+    """Trace the graph from IMAGE to FEATURES."""
+    # A batch of 2, because the exporter would take a batch of 1 for a constant.
     image = torch.zeros(2, *contract.grid, 3, dtype=torch.uint8)
     if contract.precision != network.precision:
         network = network.halved(contract.precision)
@@ -44,7 +44,10 @@ def trunk(network: BayesianNetwork, contract: Contract | PlainContract, opset: i
 def tail(
     module: ScoringTail, features: tuple[int, ...], contract: Contract, opset: int
 ) -> ModelProto:
-    """FEATURES, EXCLUDE and perhaps NOISE to the scores; `features`: shape behind the batch."""
+    """Trace the graph from FEATURES, EXCLUDE and, if stochastic, NOISE to the scores.
+
+    features: shape of the features without the batch axis.
+    """
     inputs = {
         FEATURES: torch.zeros(2, *features),
         EXCLUDE: torch.zeros(2, *contract.map, dtype=torch.uint8),
@@ -58,19 +61,23 @@ def tail(
 
 
 def _ask_the_cast(model: ModelProto) -> None:
-    """Let who asks for the image's shape ask behind its cast: TensorRT takes bytes only to cast."""
+    """Let Shape nodes read the image behind its Cast: TensorRT reads a uint8 input with Cast
+    only.
+    """
     readers = [node for node in model.graph.node if IMAGE in node.input]
     cast = next(node for node in readers if node.op_type == "Cast")
     for node in readers:
         if node.op_type == "Shape":
             node.input[0] = cast.output[0]
-    # The cast comes first: nodes are in the order in which they are computed.
+    # The Cast comes first, because nodes must be in topological order.
     model.graph.node.remove(cast)
     model.graph.node.insert(0, cast)
 
 
 def _round_weights(model: ModelProto) -> None:
-    """The exporter folds BatchNorm into bfloat16 convolutions in float32, and leaves them there."""
+    """Round weights of convolutions to bfloat16: the exporter folds BatchNorm into them in
+    float32.
+    """
     of_convolutions = {
         name for node in model.graph.node if node.op_type == "Conv" for name in node.input[1:]
     }
@@ -78,13 +85,16 @@ def _round_weights(model: ModelProto) -> None:
         if tensor.name in of_convolutions and tensor.data_type == TensorProto.FLOAT:
             values = numpy_helper.to_array(tensor).astype(ml_dtypes.bfloat16)
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
-    del model.graph.value_info[:]  # where they were float32
+    del model.graph.value_info[:]  # they record float32
 
 
 def traced(
     module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], opset: int
 ) -> ModelProto:
-    """A module as a graph, with any batch; inputs are examples with a batch of 2, by name."""
+    """Trace a module as an ONNX graph with a dynamic batch.
+
+    inputs: example tensors with a batch of 2, by input name. outputs: names of the outputs.
+    """
     batch = torch.export.Dim("B", min=1, max=4096)
     with _quiet(), torch.no_grad():
         program: Any = torch.onnx.export(
@@ -110,7 +120,7 @@ def _quiet() -> Iterator[None]:
     logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")  # the exporter's notes on its own internals
+            warnings.simplefilter("ignore")  # warnings about the exporter's internals
             yield
     finally:
         logger.setLevel(level)

@@ -1,4 +1,4 @@
-"""A model repository of NVIDIA's Triton Inference Server around a graph or an engine.
+"""Writes a model repository of NVIDIA's Triton Inference Server for a graph or an engine.
 
 https://docs.nvidia.com/deeplearning/triton-inference-server (model repository, model configuration)
 """
@@ -25,8 +25,8 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
 
 @dataclass(frozen=True, kw_only=True)
 class RepositoryOptions:
-    """name: of the model; None: "scorer" or "network". most: images at a time; delay_us: how long a
-    request waits for others.
+    """Settings of a Triton model. name: None: "scorer" or "network". most: largest batch, in
+    images. delay_us: microseconds that a request waits for others to join its batch.
 
     instances: copies of the model, on each GPU or on the CPU (device "gpu" or "cpu").
     """
@@ -46,7 +46,11 @@ class RepositoryOptions:
 
 
 def write(source: Path, repository: Path, options: RepositoryOptions) -> Path:
-    """Add the graph as the next version of the model; returns the folder of that version."""
+    """Add a graph or an engine as the next version of a model; returns the folder of that version.
+
+    Raises BadInput where the repository holds another model of this name, or the graph does not fit
+    the device.
+    """
     check_file(source)
     is_engine = source.suffix == sidecar.SUFFIX
     contract, options = _contract(source, options, is_engine=is_engine)
@@ -56,7 +60,7 @@ def write(source: Path, repository: Path, options: RepositoryOptions) -> Path:
     config = model / "config.pbtxt"
     if config.exists() and not config.read_text(encoding="utf-8").startswith(_SET_BY_US):
         raise BadInput(f"{config} was not written by this program", remedy="choose another --name")
-    # Triton takes a folder for a version once it is there: it appears whole.
+    # Triton loads a version as soon as its folder exists, so the folder must appear complete.
     waiting = model / f".{version.name}.partial"
     shutil.rmtree(waiting, ignore_errors=True)
     waiting.mkdir(parents=True)
@@ -103,7 +107,7 @@ def _type(contract: Contract | PlainContract, name: str) -> str:
 
 
 def _warmup(contract: Contract | PlainContract) -> str:
-    """A request of zeros, so that a server is ready only when the graph is."""
+    """A warm-up request of zeros: the server is ready only after it has run the graph."""
     inputs = " ".join(
         f'inputs {{ key: "{name}" value {{ data_type: {_type(contract, name)} '
         f"dims: [ {', '.join(map(str, contract.shapes[name]))} ] zero_data: true }} }}"

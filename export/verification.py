@@ -1,4 +1,4 @@
-"""Compares a graph in the runtime that ships with the PyTorch model that it was made from."""
+"""Compares a scoring graph in a runtime with the PyTorch model that it was exported from."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -28,13 +28,13 @@ from trainer.graph.scorable import Scorable
 from trainer.graph.scoring import Scores, ScoringNetwork
 from trainer.networks import HEAD
 
-# Pixels below are confident and never selected; their value is mostly the floor's.
+# Pixels below this BalEnt are confident and never selected; the clamping floor dominates them.
 SELECTABLE = -8.0
 
 
 class Tolerance(NamedTuple):
-    """How far a runtime may be off: the map where pixels can be selected and below, the regret;
-    tie: of two classes whose mean probabilities differ by less, either may be predicted.
+    """Largest errors of a runtime: of the map where pixels can be selected (map) and elsewhere
+    (map_below), and of the regret. tie: classes whose mean probabilities differ by less are equal.
     """
 
     map: float
@@ -43,8 +43,8 @@ class Tolerance(NamedTuple):
     tie: float
 
 
-# bfloat16 keeps 8 bits of every feature, so that the network itself is another one by as much;
-# float16 keeps 11. What was measured on CamVid stands in docs/numerics.md.
+# bfloat16 rounds every feature to 8 bits, which changes the network itself by as much; float16
+# keeps 11 bits. Measurements on CamVid: docs/numerics.md.
 TOLERANCES = {
     "float32": Tolerance(1e-3, 5e-3, 2e-3, tie=1e-3),
     "float16": Tolerance(5e-1, 5e-1, 2e-2, tie=5e-2),
@@ -54,16 +54,15 @@ TOLERANCES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Largest values over all images; a field is None where the graph has no such thing.
+    """Largest errors over all images; None for outputs that the graph does not have.
 
-    map_difference: of the map, where a pixel can be selected (BalEnt ≥ -8; other quantities:
-    everywhere); map_difference_below: elsewhere. regret: by how much the worst selected falls short
-    in the reference (export/regret.py), with every second pixel excluded. labels: the share of
-    selected pixels whose class is the reference's. score_map: whether it holds the scores of just
-    the eligible pixels, and the segmentation their classes: from these pixels that lie apart are
-    chosen. positions: whether the map changes
-    where a photograph does (export/position.py). spread: mean range of the classifier's weights
-    over the passes in the graph, zero where dropout is lost; an engine does not show them.
+    map_difference: of the map where a pixel can be selected (BalEnt ≥ -8; other quantities:
+    everywhere); map_difference_below: elsewhere. regret: see export/regret.py, with every second
+    pixel excluded. labels: share of selected pixels with the reference's class. score_map: whether
+    score map and segmentation, from which spaced pixels are chosen, are consistent with the
+    selected pixels. positions: whether the map responds where the photograph changes
+    (export/position.py). spread: mean range of the classifier's weights over the passes, zero where
+    dropout was lost; None for an engine, which hides its weights.
     """
 
     images: int
@@ -79,7 +78,7 @@ class Verdict:
 
     @property
     def failures(self) -> list[str]:
-        """What is wrong, in words; empty if the graph is right. NaN fails."""
+        """What failed, as texts; empty if the graph agrees with the reference. NaN fails."""
         checks = (
             (self.map_difference, self.tolerance.map, "the map differs"),
             (
@@ -106,9 +105,9 @@ class Verdict:
 
 
 def tolerance_of(precision: str, contract: Contract) -> Tolerance:
-    """Of a runtime that computes in `precision`: no less than the network itself needs."""
+    """The tolerance for a runtime in `precision`: at least that of the network's own precision."""
     needed = max(TOLERANCES[precision], TOLERANCES[contract.precision], key=lambda one: one.regret)
-    # It is certain of more pixels than others, where single bits of its logits count.
+    # A head is confident of more pixels than other networks; there, rounding of logits dominates.
     if contract.network.startswith(HEAD):
         return needed._replace(map_below=max(2 * TOLERANCES["float32"].map_below, needed.map_below))
     return needed
@@ -124,7 +123,11 @@ def verify(
     tolerance: Tolerance = TOLERANCES["float32"],
     on_image: Callable[[int], None] = lambda _: None,
 ) -> Verdict:
-    """Run `images` photographs of the pool through both; bad ones are passed over."""
+    """Run `images` photographs of the pool through a runtime and the PyTorch reference.
+
+    Unreadable images are skipped. Raises BadGraph where the graph is of another model, BadPool
+    where no image can be read.
+    """
     contract = runtime.contract
     if contract.weights_sha256 != network.sha256:
         raise BadGraph(
@@ -170,7 +173,10 @@ class _Comparison:
 def photographs(
     pool: Index, grid: tuple[int, int], count: int, on_image: Callable[[int], None]
 ) -> Iterator[tuple[npt.NDArray[np.uint8], str]]:
-    """`count` of a pool, evenly, [1, *grid, 3] with their names; bad ones are passed over."""
+    """Yield up to `count` evenly spaced photographs of a pool, [1, *grid, 3], with their names.
+
+    Unreadable images are skipped. on_image: called with the number of images tried.
+    """
     places = np.unique(np.linspace(0, len(pool) - 1, count).round().astype(int))
     for done, place in enumerate(places, start=1):
         with suppress(BadImage):
@@ -184,7 +190,7 @@ def _compare(
     module: ScoringNetwork, runtime: Runtime, image: npt.NDArray[np.uint8], name: str, tie: float
 ) -> _Comparison:
     contract = runtime.contract
-    exclude = (np.indices(contract.map).sum(0) % 2).astype(np.uint8)[None]  # a chessboard
+    exclude = (np.indices(contract.map).sum(0) % 2).astype(np.uint8)[None]  # a chequerboard
     noise = uniform(0, name, (1, *contract.map)) if contract.stochastic else None
     drawn = None if noise is None else torch.from_numpy(noise)
     expected: Scores = module(torch.from_numpy(image), torch.from_numpy(exclude), drawn)
@@ -208,7 +214,9 @@ def _compare(
 
 
 def _in_place(network: Scorable, runtime: Runtime, photograph: npt.NDArray[np.uint8]) -> bool:
-    """Whether the graph's map changes where the photograph [H, W, 3] does; True without a map."""
+    """Whether the graph's map responds where the photograph [H, W, 3] changes; True without a
+    map.
+    """
     contract = runtime.contract
     if not contract.has_map:
         return True
@@ -218,7 +226,7 @@ def _in_place(network: Scorable, runtime: Runtime, photograph: npt.NDArray[np.ui
     def see(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         found = runtime.run(image[None], nothing, noise, want_map=True).map
         assert found is not None
-        # What lies below is confident, and mostly the floor's.
+        # Lower values are confident pixels, which the clamping floor dominates.
         return np.asarray(np.maximum(found[0], SELECTABLE), np.float32)
 
     features = features_of(network, contract.grid)[1:]
@@ -226,8 +234,9 @@ def _in_place(network: Scorable, runtime: Runtime, photograph: npt.NDArray[np.ui
 
 
 def _holds(got: Found, exclude: npt.NDArray[np.uint8]) -> bool:
-    """Whether the score map has NO_SCORE where a pixel is excluded and nowhere else, the best
-    scores at the best pixels, none better, and the segmentation their labels.
+    """Whether the maps are consistent with the selected pixels: NO_SCORE at exactly the excluded
+    pixels, the selected scores and no better ones in the score map, their labels in the
+    segmentation.
     """
     if got.score_map is None or got.segmentation is None:
         return False
@@ -252,7 +261,7 @@ def _chosen(got: Found, size: tuple[int, int]) -> Tensor:
 def _agreement(
     module: ScoringNetwork, image: npt.NDArray[np.uint8], got: Found, tie: float
 ) -> float:
-    """Share of the selected pixels whose label is the reference's, or tied with it."""
+    """Share of selected pixels whose label is the reference's, or tied with it."""
     chosen = got.pixel[0, :, 0] != NO_PIXEL
     rows, cols = got.pixel[0, chosen].T
     mean = module.mean(torch.from_numpy(image))[0][:, rows, cols]
@@ -271,9 +280,9 @@ def _largest(values: Sequence[float | None]) -> float | None:
 
 
 def _spread(path: Path, contract: Contract) -> float:
-    """Mean range of the classifier's weights over the passes, in the file itself.
+    """Mean range of the classifier's weights over the passes, read from the graph file.
 
-    The range and not the deviation: of equal numbers it is exactly zero.
+    The range, not the standard deviation, because it is exactly zero for equal numbers.
     """
     parts = pass_weights(onnx.load(path), contract)
     weights = np.concatenate([onnx.numpy_helper.to_array(part) for part in parts])

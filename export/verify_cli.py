@@ -1,4 +1,4 @@
-"""python -m export verify: a graph against what it was made from, from the command line."""
+"""The command export verify: compares a graph with the model that it was exported from."""
 
 import json
 from dataclasses import asdict

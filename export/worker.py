@@ -1,4 +1,4 @@
-"""What learns from answers, again and again: the head is fitted, the graph given its weights."""
+"""Trains and exports repeatedly in a live session: fits the head, gives the graph its weights."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -28,9 +28,9 @@ _OPTIONS = GraphOptions(stride=None)
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """When to learn: after so many rows of the store, or after so many seconds without one; and not
-    before there are `least` labels. doubt: after how many labels the answers are looked at again,
-    if there was no pause before.
+    """When to train. every: after so many new rows of the store; pause: or after so many seconds
+    without one; least: not before there are so many labels. doubt: after how many labels the
+    answers are checked again without a pause.
     """
 
     every: int = 10
@@ -40,8 +40,10 @@ class Pace:
 
 
 class Worker:
-    """A model into the folder of a session, whenever it is time to learn. on_doubts is given the
-    answers that a model contradicts which was fitted without them.
+    """Trains a model, exports its graph and saves it in the session's folder whenever training is
+    due.
+
+    on_doubts: called with the answers that were contradicted by a model trained without them.
     """
 
     def __init__(
@@ -50,27 +52,33 @@ class Worker:
         self.home, self.learner, self.pace, self._on_doubts = home, learner, pace, on_doubts
         self._like, self._doubts = self._structure(), Doubts(learner)
         before = newest(home)
-        self._rows, self._learned = 0, before.rows if before else 0  # seen, and learned from
-        self._since = monotonic()  # the last row
-        # What the newest model learned from, until that is looked at again.
+        # rows seen, and rows trained on
+        self._rows, self._learned = 0, before.rows if before else 0
+        self._since = monotonic()  # time of the last new row
+        # What the newest model was trained on, until its answers are checked for doubts.
         self._newest: Labels | None = None
-        self._doubted = 0  # labels, when that was done
-        self._seen: tuple[int, Labels, Labels] | None = None  # rows, and what they say
+        self._doubted = 0  # number of labels at the last check for doubts
+        # number of rows, with their training and audit labels
+        self._seen: tuple[int, Labels, Labels] | None = None
 
     def renew(self, learner: Learner) -> None:
-        """Go on with a learner of more classes: the next look learns from all answers."""
+        """Continue with a learner of more classes: the next call of `look` trains on all
+        answers.
+        """
         self.learner, self._doubts = learner, Doubts(learner)
         self._like, self._learned, self._newest = self._structure(), -self.pace.every, None
         self._seen = None
 
     def _structure(self) -> ModelProto:
-        """A graph of what has not learned yet: it is traced now, while nobody waits for it."""
+        """The graph of the untrained network: it is traced at the start, so that no user waits for
+        it.
+        """
         network, card = self.learner.untrained()
         contract = contract_for(network, card, _OPTIONS)
         return bake(network, contract, earlier(self.home.graph))
 
     def look(self, opened: Answered) -> Learned | None:
-        """Learn if it is time to; what came of it."""
+        """Train and export if training is due; returns the new model's record, or None."""
         rows = opened.length()
         if rows != self._rows:
             self._rows, self._since = rows, monotonic()
@@ -85,19 +93,19 @@ class Worker:
         if not can_learn(labels, self.pace.least):
             self._learned = rows
             return None
-        self._since = monotonic()  # should it fail, it is tried again after a pause
+        self._since = monotonic()  # if training fails, the next attempt follows a pause
         found = self._learn(rows, labels, audit, opened.confirmed())
         self._learned, self._newest = rows, labels
         return found
 
     def _read(self, opened: Answered) -> tuple[Labels, Labels]:
-        """What the rows of now teach and what they measure, read once."""
+        """The training labels and the audit labels of the current rows, read once per change."""
         if self._seen is None or self._seen[0] != self._rows:
             self._seen = self._rows, opened.labels(), opened.audit()
         return self._seen[1:]
 
     def look_again(self) -> None:
-        """At all answers, if many have come since the last time without a pause."""
+        """Check all answers for doubts if many came since the last check without a pause."""
         if self._newest and self._newest.labelled - self._doubted >= self.pace.doubt:
             self._doubt()
 
@@ -124,7 +132,7 @@ class Worker:
         )
 
     def _save(self, network: Scorable) -> None:
-        """The graph, and before it the halves of it that the service may use in its place."""
+        """Save the graph, after its two halves, which the service may use in its place."""
         parts = halves(self._like, network)
         for part, path in zip(parts or (), halves_of(self.home.graph), strict=False):
             content = part.SerializeToString(deterministic=True)
@@ -145,7 +153,7 @@ class Worker:
 
 
 def newest(home: Home) -> Learned | None:
-    """The model whose graph is there, if it is this session's, by its log."""
+    """The record of the newest model in the session's log; None if the graph file is not of it."""
     models = learned.read(home.log)
     if not models or not home.graph.exists():
         return None

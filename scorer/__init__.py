@@ -5,8 +5,8 @@
     for result in scorer.rank("scorer.onnx", "./images", n=5):
         print(result)
 
-The names in __init__.pyi are this package's promise; whatever else it holds may move. Each is
-loaded when it is first asked for.
+The names in __init__.pyi are the public interface of this package; all other names may change. Each
+is imported when it is first used.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""The Python door: a graph and a pool into results, for notebooks and other programs."""
+"""The Python API of scorer: open a graph, rank a pool, read and write labels."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -38,7 +38,7 @@ def open_graph(
 ) -> Runtime:
     """Open a scoring graph, or a TensorRT engine, in a runtime of this machine.
 
-    runtime: "auto" takes the fastest that is installed. threads: images that are scored at a time;
+    runtime: "auto" takes the fastest installed one. threads: number of images scored at a time;
     None: one per core. Raises BadGraph, MissingDependency.
     """
     graph = Path(path)
@@ -60,13 +60,13 @@ def rank(  # noqa: PLR0913  # as many as scorer rank has options
 ) -> "Results":
     """Choose the n most informative pixels of every image of a pool, as scorer rank does.
 
-    labels: pixels that were asked already, or a file of them; they are never chosen again.
-    min_distance: between the pixels of an image, in its own pixels; AUTO (None): it follows from
-    the image and n; 0: the paper's rule. exclude: a folder of masks of what is never chosen. maps:
-    results keep their uncertainty map and the model's classes.
+    labels: pixels that were already asked for, or a file of them; they are not chosen again.
+    min_distance: between chosen pixels, in pixels of the image; AUTO (None): derived from the image
+    and n; 0: no distance, the paper's rule. exclude: folder of masks of pixels never to choose.
+    maps: whether results keep the uncertainty map and the predicted classes.
 
-    Images are scored as the iterator is read. An image that cannot be used is a Skipped. Raises
-    BadGraph, BadPool, BadLabels, BadInput.
+    Images are scored while the iterator is read. An image that cannot be used gives a Skipped.
+    Raises BadGraph, BadPool, BadLabels, BadInput.
     """
     runtime = graph if not isinstance(graph, str | Path) else open_graph(graph)
     index = list_pool(pool) if isinstance(pool, str | Path) else Index.of(pool)
@@ -104,12 +104,12 @@ def divide(  # noqa: PLR0913  # as many as scorer rank has options
     precision: str = "float32",
     threads: int = 1,
 ) -> "Work":
-    """List a pool into the folder of a ranking, for whatever scheduler hands out its shards.
+    """List a pool into the folder of a ranking, so that any scheduler can distribute its shards.
 
-    Any process that sees the same files calls score(numbers) of what this returns, which is small
-    when pickled; scorer rank with the same options then puts the parts of `out` together. listed:
-    another process has listed the pool, and its list is taken. why: as scorer rank --why does, for
-    the ranking of whole images. The other arguments, and what is raised, are those of rank.
+    A process that sees the same files calls score(numbers) of the returned Work, which is small
+    when pickled; scorer rank with the same options then joins the parts in `out`. listed: the pool
+    was listed by another process, and its list is used. why: as scorer rank --why, for the ranking
+    of whole images. Other arguments and errors: see `rank`.
     """
     from scorer.ranking.job import RankOptions, Run, list_only, listed_before  # noqa: PLC0415
     from scorer.ranking.shard import Criteria  # noqa: PLC0415  # pyarrow
@@ -148,21 +148,23 @@ def divide(  # noqa: PLR0913  # as many as scorer rank has options
 
 
 def read_labels(path: Location, classes: Sequence[str], *, on_conflict: str = REFUSE) -> Labels:
-    """The labels of a .csv or a .db, in the indices of `classes`. Raises BadLabels. on_conflict:
-    what counts where a .csv gives a pixel different answers, "newest", "majority", or nothing.
+    """Read labels from a .csv or .db file, as indices of `classes`. Raises BadLabels.
+
+    on_conflict: which answer counts if a .csv has different answers for a pixel: "newest",
+    "majority", or by default none, which is an error.
     """
     return label_files.read(Path(path), classes, on_conflict=on_conflict)
 
 
 def write_labels(path: Location, labels: Labels, classes: Sequence[str]) -> None:
-    """Write labels into a .csv, by the names of their classes. Raises CannotWrite."""
+    """Write labels with class names into a .csv. Raises CannotWrite."""
     label_files.write(Path(path), labels, classes)
 
 
 class Results(Iterator[Ranked | Skipped]):
-    """What rank finds, image by image, in the order of the pool; read once.
+    """The results of `rank`, image by image, in the order of the pool; can be read once.
 
-    skipped: those that could not be used, of what was read so far.
+    skipped: the unusable images among those read so far.
     """
 
     def __init__(self, found: Iterator[Ranked | Skipped], contract: Contract, pool: Index) -> None:
@@ -176,7 +178,7 @@ class Results(Iterator[Ranked | Skipped]):
         return result
 
     def __len__(self) -> int:
-        """Images of the pool."""
+        """Number of images in the pool."""
         return len(self.pool)
 
     def rows(self) -> Iterator[table.Row]:
@@ -185,7 +187,7 @@ class Results(Iterator[Ranked | Skipped]):
         return table.rows(ranked, self.contract.classes)
 
     def to_pandas(self) -> "pd.DataFrame":
-        """The same as a table. Raises MissingDependency."""
+        """The rows as a pandas table. Raises MissingDependency."""
         try:
             import pandas as pd  # noqa: PLC0415
         except ImportError as error:
@@ -195,12 +197,13 @@ class Results(Iterator[Ranked | Skipped]):
         return pd.DataFrame.from_records(list(self.rows()), columns=list(table.COLUMNS))
 
     def write(self, path: Location) -> None:
-        """The same into a .csv, .jsonl or .parquet file. Raises CannotWrite, BadInput."""
+        """Write the rows into a .csv, .jsonl or .parquet file. Raises CannotWrite, BadInput."""
         table.write(Path(path), self.rows())
 
     def picture(self, result: Ranked | Skipped) -> Image.Image:
         """The photograph with its chosen pixels, beside its uncertainty map; needs maps=True.
-        Raises BadInput for an image that was skipped.
+
+        Raises BadInput for a skipped image, or without a map.
         """
         if isinstance(result, Skipped):
             raise BadInput(f"{result.image} was skipped: {result.reason}", remedy="take the next")

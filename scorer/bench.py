@@ -1,6 +1,6 @@
-"""What a graph costs on this machine: time, memory and processor time per image, in each runtime.
+"""Measures what a graph costs in each runtime: time, memory and processor time per image.
 
-Every runtime is measured in a process of its own, so that its peak memory is its own.
+Every runtime is measured in a process of its own, which gives its peak memory.
 """
 
 import sys
@@ -26,13 +26,15 @@ from scorer.runtimes import open_graph
 from scorer.runtimes.base import Runtime
 from scorer.selection.noise import uniform
 
-_IN_MEMORY = 16  # photographs that the bare graph is fed with
+_IN_MEMORY = 16  # photographs in memory for measuring the graph alone
 _ROUNDS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """What to measure: `graph` in one runtime, for so many seconds; with a pool, from its files."""
+    """What to measure: `graph` in a runtime for `seconds`; with a pool, also ranking from its
+    files.
+    """
 
     graph: Path
     runtime: str
@@ -44,10 +46,12 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Medians. alone: seconds per image, one at a time on one core. rate: images/s, one image per
-    core, from memory; files: the same from the pool's files to a ranking, or None. cpu: seconds of
-    processor time per image, what it costs in energy. opening: seconds. peak_memory: bytes of the
-    whole process, or None where the system does not say.
+    """Measured costs, as medians.
+
+    alone: seconds per image, one at a time on one core. rate: images per second, one image per
+    core, from memory; files: images per second from the pool's files to a ranking, or None. cpu:
+    processor seconds per image, which determine energy. opening: seconds. peak_memory: bytes of the
+    whole process, or None if unknown.
     """
 
     runtime: str
@@ -61,12 +65,14 @@ class Cost:
 
     @property
     def share(self) -> float | None:
-        """The part of the bare graph's rate that is left from files to a ranking."""
+        """Rate from files to a ranking, as a fraction of the rate from memory; None without a
+        pool.
+        """
         return None if self.files is None else self.files / self.rate
 
 
 def measure(plan: Measurement) -> Cost:
-    """Measure in a process of its own; raises what opening the graph there raised."""
+    """Measure in a separate process; raises the errors of opening the graph."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(_measure, plan).result()
 
@@ -88,7 +94,7 @@ def throughput(run: Callable[[int], object], workers: int, seconds: float) -> tu
 
 
 def latency(run: Callable[[int], object], seconds: float) -> float:
-    """Median seconds of a call, after two that do not count."""
+    """Median seconds of a call, after two warm-up calls."""
     times = [_timed(run, index) for index in range(5)][2:]
     while sum(times) < seconds:
         times.append(_timed(run, len(times)))
@@ -96,7 +102,7 @@ def latency(run: Callable[[int], object], seconds: float) -> float:
 
 
 def peak_memory() -> int | None:
-    """Most bytes that this process has had in memory so far; None where the system hides it."""
+    """Peak memory of this process in bytes; None if the system does not report it."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -115,7 +121,7 @@ def _measure(plan: Measurement) -> Cost:
     opening = perf_counter() - begin
     run = _bare(runtime, plan.pool)
     alone = latency(run, plan.seconds / 4)
-    throughput(run, plan.workers, plan.seconds / 8)  # every worker's buffers are made
+    throughput(run, plan.workers, plan.seconds / 8)  # warm-up: every worker allocates its buffers
     rounds = [_round(runtime, run, plan, part) for part in _parts(plan.pool)]
     rates, cpu, files = zip(*rounds, strict=True)
     measured = [value for value in files if value is not None]
@@ -134,13 +140,13 @@ def _measure(plan: Measurement) -> Cost:
 def _round(
     runtime: Runtime, run: Callable[[int], object], plan: Measurement, part: Index | None
 ) -> tuple[float, float, float | None]:
-    """Bare rate, processor seconds per image, and the rate from files, one after the other."""
+    """Rate from memory, processor seconds per image, and rate from files, measured in sequence."""
     rate, cpu = throughput(run, plan.workers, plan.seconds / _ROUNDS)
     return rate, cpu, None if part is None else _from_files(runtime, part)
 
 
 def _parts(pool: Index | None) -> Iterator[Index | None]:
-    """A part of the pool for every round."""
+    """Yield a part of the pool for every round; None without a pool."""
     for index in range(_ROUNDS):
         names = pool.names[index::_ROUNDS] if pool else ()
         yield pool.only(names) if pool and names else None
@@ -156,7 +162,7 @@ def _from_files(runtime: Runtime, pool: Index) -> float:
 
 
 def _bare(runtime: Runtime, pool: Index | None) -> Callable[[int], object]:
-    """run(i): score one of a few images that are in memory already."""
+    """A function run(i) that scores one of a few images in memory."""
     contract = runtime.contract
     images = list(_images(contract.grid, pool))
     exclude = np.zeros((1, *contract.map), np.uint8)

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 def main() -> None:
     """Rank the pixels of an image pool by how much their labels would teach the model.
 
-    Any command takes --verbose to show the traceback of an error, and --log-json to say on stderr
-    what it does as JSON lines.
+    Any command takes --verbose to show the traceback of an error, and --log-json to write its
+    messages to stderr as JSON lines.
     """
 
 
@@ -45,7 +45,7 @@ main.add_command(segment_command)
     "--json", "as_json", is_flag=True, help="Print the contract as JSON, and nothing else."
 )
 def inspect_command(place: Path | None, graph: Path, as_json: bool) -> None:
-    """Print what a graph is: its contract, its inputs and its outputs.
+    """Print the contract, the inputs and the outputs of a graph.
 
     GRAPH is a scoring graph, a plain network or a TensorRT engine; --graph is the same.
 
@@ -72,7 +72,7 @@ def inspect_command(place: Path | None, graph: Path, as_json: bool) -> None:
 def doctor_command(as_json: bool) -> int:
     """List the runtimes that can open a graph, and what would install the missing ones.
 
-    Exit code 3 says: there is none.
+    Exit code 3 means that there is none.
 
     \b
     Examples:
@@ -182,7 +182,7 @@ _HEADINGS = (
 
 
 def _told(cost: "Cost") -> tuple[str, ...]:
-    """A row of the table; ms/image is of one core, images/s of all."""
+    """A row of the table; ms/image on one core, images/s on all."""
     return (
         cost.runtime,
         cost.precision,
@@ -200,7 +200,7 @@ def _row(cells: tuple[str, ...]) -> str:
 
 
 def _combinations(runtime: str, graph: Path) -> list[tuple[str, str]]:
-    """The runtimes and precisions to measure: all that are ready, or all of one."""
+    """The pairs of runtime and precision to measure: all that are ready, or all of one runtime."""
     if graph.suffix == sidecar.SUFFIX:
         runtime = "tensorrt"
     if runtime != "all":
@@ -212,7 +212,7 @@ def _combinations(runtime: str, graph: Path) -> list[tuple[str, str]]:
         for precision in finding.precisions
     ]
     if not found:
-        choose("auto")  # says what to install
+        choose("auto")  # raises an error that says what to install
     return found
 
 

@@ -1,4 +1,6 @@
-"""How the three programs speak: errors in red, progress on stderr, data on stdout."""
+"""Console output of the three programs: messages and progress on stderr, data on stdout, exit
+codes.
+"""
 
 import json
 import math
@@ -31,9 +33,9 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emo
 
 
 def say(message: str, *, style: str = "", **more: Any) -> None:
-    """A line for people, on stderr, printed as it is; with --log-json, a line for programs.
+    """Print a message on stderr; with --log-json, as a line of JSON.
 
-    more: what a program wants to know beside the words.
+    more: further fields of the JSON line.
     """
     if not log.as_json:
         stderr.print(message, style=style)
@@ -49,13 +51,13 @@ class _Log:
     as_json: bool = False
 
 
-log = _Log()  # of this process
+log = _Log()  # one per process
 _LEVELS = {"red": "error", "yellow": "warning"}
-_EVERY_S = 10.0  # a line of progress
+_EVERY_S = 10.0  # between two lines of progress
 
 
 class _Lines(Progress):
-    """Progress as lines, not too often: where there is no terminal, or a program reads."""
+    """Progress as occasional lines, for output that is not a terminal, or is JSON."""
 
     def __init__(self, unit: str) -> None:
         super().__init__(console=stderr, disable=True)
@@ -97,28 +99,28 @@ def progress(unit: str) -> Progress:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def wait_quietly() -> None:
-    """Threads of OpenMP that wait for each other sleep, unless somebody has said otherwise.
+    """Let waiting OpenMP threads sleep instead of spin, unless the environment says otherwise.
 
-    Spinning, they take a core from whatever else runs, and it from them: beside other work training
-    was four times slower so. To be called before PyTorch is loaded.
+    Spinning threads compete with other processes for cores: next to other work, training was four
+    times slower. Call this before PyTorch is loaded.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("KMP_BLOCKTIME", "0")  # of Intel's and LLVM's OpenMP, in milliseconds
+    os.environ.setdefault("KMP_BLOCKTIME", "0")  # milliseconds, for Intel's and LLVM's OpenMP
 
 
 class Program(click.Group):
-    """A command group whose errors are a message, a remedy and an exit code, not a traceback."""
+    """A command group that reports errors as message, remedy and exit code, without a traceback."""
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> Any:
-        """Run and exit. Anywhere on the line, `--verbose` shows the traceback too, and `--log-json`
-        makes what is said on stderr JSON lines.
+        """Run and exit. `--verbose` anywhere in the arguments adds the traceback of an error, and
+        `--log-json` writes messages to stderr as JSON lines.
         """
         wait_quietly()
         args = list(sys.argv[1:] if args is None else args)
@@ -146,7 +148,7 @@ class Program(click.Group):
             sys.exit(error.exit_code)
 
 
-# The commands that continue, and from where.
+# Commands that continue when repeated, and what they continue from.
 _CONTINUE = {
     "fit": "what it has seen of the photographs, or the last whole epoch",
     "live": "the answers and the newest model",
@@ -158,7 +160,7 @@ _CONTINUE = {
 
 
 def _then(args: Sequence[str]) -> str:
-    """What the same command does when it is given again."""
+    """What the same command continues from when it is repeated; "" if it does not."""
     name = next((one for one in args if not one.startswith("-")), "")
     if name not in _CONTINUE or "--no-resume" in args:
         return ""
@@ -182,7 +184,7 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer versi
 
 
 class Number(click.FloatRange):
-    """A number in a range; click's own lets nan pass."""
+    """A number in a range; unlike click's type it rejects nan."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -194,7 +196,7 @@ class Number(click.FloatRange):
 
 
 class Distance(click.ParamType):  # type: ignore[type-arg]
-    """A distance of pixels from 0 up, or auto: None."""
+    """A distance in pixels, 0 or more, or auto, which gives None."""
 
     name = "NUMBER|auto"
 
@@ -210,7 +212,9 @@ class Distance(click.ParamType):  # type: ignore[type-arg]
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """'360x480' → (360, 480); raises ValueError for anything else."""
+    """Parse '360x480' as (360, 480). Raises ValueError for other texts and sides beyond 32 to
+    8192.
+    """
     height, cross, width = text.lower().partition("x")
     if not (cross and height.isdecimal() and width.isdecimal()):
         raise ValueError(f"{text!r} is not a size; write HEIGHTxWIDTH, such as 360x480")

@@ -1,6 +1,7 @@
-"""The contract: all that a program must know of a scoring graph, written into the graph itself.
+"""The contract of a scoring graph: its description, stored in the graph's own metadata.
 
 Axis letters used throughout the project:
+
     B batch · C classes · H, W grid · h, w feature grid · K feature channels · m passes · N points
 """
 
@@ -17,38 +18,38 @@ VERSION = 7
 METADATA_KEY = "balentacq.contract"
 _REMEDY = "the file was edited or is of another version: export it again"
 
-# The floors that define the answer where float32 cannot resolve it; see docs/numerics.md.
+# Lower bounds where float32 cannot resolve the result; see docs/numerics.md.
 RELATIVE_SD_FLOOR = 6e-5  # of a class probability over the passes, relative to its mean
 BALENT_FLOOR = -16.0
 
-# The tensors of a graph, by name.
+# Names of the graph's tensors.
 IMAGE, EXCLUDE, NOISE = "image", "exclude", "noise"
 SCORE, PIXEL, LABEL = "score", "pixel", "label"
 MAP, SEGMENTATION, SCORE_MAP = "map", "segmentation", "score_map"
-# The outputs: always, and if exported.
+# Outputs: of every graph, and of graphs with a map.
 BEST, MAPS = (SCORE, PIXEL, LABEL), (MAP, SEGMENTATION, SCORE_MAP)
-FEATURES = "features"  # the seam inside: what the dropout and the classifier see
+FEATURES = "features"  # the inner tensor that dropout and classifier read
 
 STRIDES = (1, 2, 4)
 RASTERS = ("strips", "bands", "whole", "coarse")
 PRECISIONS = ("float32", "float16", "bfloat16")
-# Where the network came from: trained here, or somebody's ONNX file that the head was grafted onto.
+# Origins of a network: trained here, or an ONNX file that the scoring head was grafted onto.
 ORIGINS = ("trainer", "onnx")
 
-# What marks a place among the K that no eligible pixel was left for.
+# Values that fill the K places if fewer pixels are eligible.
 NO_PIXEL = -1
 NO_SCORE = -3.0e38
 
-CONVERGED = 0.01  # a share of pixels with BalEnt ≥ 0 that no network has before it has converged
+CONVERGED = 0.01  # a share of pixels with BalEnt ≥ 0 that only converged networks reach
 
 
 @dataclass(frozen=True, kw_only=True)
 class Traits:
-    """What sets an acquisition apart, for whoever chooses by its scores.
+    """Properties of an acquisition that matter to users of its scores.
 
-    zero_level: of its map; from there on a pixel's answer says more than its class does. has_pole:
-    its score is 1 / map there, so that it jumps. stochastic: it draws numbers of its own.
-    random_pool: it searches among so many times n random pixels, or None: among all.
+    zero_level: value of its map from which an answer is more informative than the class alone.
+    has_pole: its score is 1 / map from the zero level on, and so discontinuous. stochastic: it uses
+    random numbers. random_pool: it searches among this many times n random pixels; None: among all.
     """
 
     zero_level: float | None = None
@@ -72,11 +73,11 @@ ACQUISITIONS = tuple(TRAITS)
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """What a graph computes. Written by the exporter, read back from the file that is opened.
+    """What a graph computes: written by export, and read back from the file.
 
-    network, output: the trainer's name of it, or somebody's file and the output that was cut.
-    align_corners: how the class scores are enlarged, in PyTorch's words. precision: of the network
-    in the graph; what is behind its features is always float32.
+    network, output: the trainer's name of the network, or an ONNX file and the output that was
+    replaced. align_corners: PyTorch's option, for upsampling the class scores. precision: of the
+    network in the graph; all that follows its features is float32.
     """
 
     acquisition: str
@@ -111,12 +112,12 @@ class Contract:
 
     @property
     def traits(self) -> Traits:
-        """Those of its acquisition."""
+        """The traits of its acquisition."""
         return TRAITS[self.acquisition]
 
     @property
     def scattered(self) -> bool:
-        """Whether chance spreads its choice over the image, as no smooth map does."""
+        """Whether randomness spreads the chosen pixels over the image."""
         return self.traits.stochastic or self.traits.random_pool is not None
 
     @property
@@ -138,7 +139,7 @@ class Contract:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of every input and output, behind the batch."""
+        """Shapes of all inputs and outputs, without the batch axis."""
         shapes: dict[str, tuple[int, ...]] = {
             IMAGE: (*self.grid, 3),
             SCORE: (self.top_k,),
@@ -149,13 +150,13 @@ class Contract:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """NumPy's name for the type of every input and output."""
+        """NumPy type names of all inputs and outputs."""
         types = dict.fromkeys((IMAGE, EXCLUDE), "uint8")
         types |= dict.fromkeys((PIXEL, LABEL, SEGMENTATION), "int32")
         return {name: types.get(name, "float32") for name in self.inputs + self.outputs}
 
     def random_pool(self, n: int) -> int | None:
-        """How many random pixels of an image compete for n places; None: all of them."""
+        """Number of random pixels of an image that compete for n places; None: all pixels."""
         factor = self.traits.random_pool
         return None if factor is None else factor * n
 
@@ -169,7 +170,7 @@ class Contract:
 
     @classmethod
     def from_json(cls, text: str, *, source: str) -> Self:
-        """Read a contract; refuses what this version does not know. `source` names the file."""
+        """Parse a contract; source: name of the file. Raises BadGraph, also for other versions."""
         try:
             values: dict[str, Any] = json.loads(text)
             version = values["version"]

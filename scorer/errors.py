@@ -1,20 +1,20 @@
-"""What can go wrong, as a tree. Every error says what happened and what to do.
+"""The tree of errors; every error says what happened and what to do.
 
-Failure (1)                 also: a server that stays away, workers that die again and again
+Failure (1)                 also: a server that cannot be reached, workers that keep dying
 ├── MissingDependency (3)   a package is not installed; the remedy is the pip command
 │   └── NoGpu               there is no GPU here
 ├── BadInput (5)            something the user gave cannot be used
 │   ├── BadDataset          dataset.toml, a mask
 │   ├── BadLabels           labels.csv
-│   ├── BadPool             the pool itself; ONE bad image is a `BadImage`, not an error
+│   ├── BadPool             the pool itself; a single bad image is a `BadImage`, not an error
 │   ├── BadModel            model.safetensors, pre-trained weights
 │   ├── BadGraph            scorer.onnx
-│   └── CannotGraft         somebody's segmentation.onnx
+│   └── CannotGraft         a user's segmentation.onnx
 ├── CannotWrite (6)         full disk, missing permission
-└── BadImage                a value for the caller to count: never ends a run
+└── BadImage                an image to skip and count: never ends a run
 
-Exit codes: 0 done, 1 failed, 2 wrong usage (click's), 4 done but some images were skipped,
-130 interrupted.
+Exit codes: 0 done, 1 failed, 2 wrong usage (click's), 4 done but some images were skipped, 130
+interrupted.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ INTERRUPTED = 130
 
 
 class Failure(Exception):
-    """An error with a message for people, a remedy, and an exit code."""
+    """An error with a message for the user, a remedy, and an exit code."""
 
     exit_code = 1
 
@@ -33,7 +33,7 @@ class Failure(Exception):
         self.remedy = remedy
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """So that a worker process can hand it on: Python's own way knows no keywords."""
+        """Pickle support for worker processes; the default does not handle keyword arguments."""
         return _restored, (type(self), self.args, self.__dict__)
 
 
@@ -84,12 +84,12 @@ class CannotWrite(Failure):
     exit_code = 6
 
 
-# Reasons that are not of the image itself, and may have passed when somebody asks again.
+# Reasons that do not lie in the image itself, so that a retry may succeed.
 PASSING = frozenset({"vanished", "permission denied", "unreadable", "unreachable", "out of memory"})
 
 
 class BadImage(Failure):
-    """One image that cannot be used. `reason` is a short phrase that can be counted."""
+    """An image that cannot be used. `reason` is a short phrase by which images are counted."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(

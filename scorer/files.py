@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Writes files atomically."""
 
 import hashlib
 import os
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 @contextmanager
 def replacing_path(path: Path, *, shared: bool = False) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends without error.
+    """A temporary path beside `path`, which replaces it when the block ends without error.
 
-    Raises CannotWrite, naming `path`, for a full disk or missing permission; whatever stood at
-    `path` before then still stands there. shared: another process may write the same; then what a
-    killed one leaves is not written over by the next.
+    Raises CannotWrite, naming `path`, for a full disk or missing permission; then the previous file
+    remains. shared: whether other processes may write the same file; then a killed one leaves a
+    temporary file that the next does not overwrite.
     """
     temporary = _beside(path, secrets.token_hex(4) if shared else "")
     try:
@@ -28,7 +28,8 @@ def replacing_path(path: Path, *, shared: bool = False) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             with temporary.open("rb") as written:
-                os.fsync(written.fileno())  # or a power cut may leave the name without the bytes
+                # a power cut could otherwise leave the name without the content
+                os.fsync(written.fileno())
             temporary.replace(path)
             _keep(path.parent)
     finally:
@@ -38,7 +39,7 @@ def replacing_path(path: Path, *, shared: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[str]]:
-    """The same for text: UTF-8, line ends as written."""
+    """As `replacing_path`, with an open text file: UTF-8, line ends as written."""
     with (
         replacing_path(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
@@ -47,8 +48,9 @@ def replacing(path: Path) -> Iterator[IO[str]]:
 
 
 class Watched(Generic[T]):
-    """What a small file says, read again when it has changed; for any thread. read: of a path, also
-    where no file is.
+    """The parsed content of a small file, read again when it has changed; thread-safe.
+
+    read: parses the file at a path, which may not exist.
     """
 
     def __init__(self, path: Path, read: Callable[[Path], T]) -> None:
@@ -57,7 +59,7 @@ class Watched(Generic[T]):
 
     @property
     def value(self) -> T:
-        """As it is now."""
+        """The current content."""
         try:
             status = self._path.stat()
             mark: object = (status.st_mtime_ns, status.st_size)
@@ -70,18 +72,18 @@ class Watched(Generic[T]):
 
 
 def check_writable(path: Path) -> None:
-    """Raise CannotWrite now for a place where no file can be put, before hours depend on it."""
+    """Raise CannotWrite if no file can be written there, before hours of work depend on it."""
     if path.is_dir():
         raise CannotWrite(f"cannot write {path}: it is a folder", remedy="give --out a file name")
     with cannot_write(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         probe = _beside(path)
         probe.touch()
-        probe.unlink(missing_ok=True)  # of another process that looks at the same time
+        probe.unlink(missing_ok=True)  # may be of another process that checks at the same time
 
 
 def _keep(folder: Path) -> None:
-    """A name is on the disk once its folder is; Windows has no call for it."""
+    """Make a new name durable by syncing its folder; Windows has no such call."""
     if os.name == "posix":
         opened = os.open(folder, os.O_RDONLY)
         try:
@@ -91,15 +93,15 @@ def _keep(folder: Path) -> None:
 
 
 def _beside(path: Path, own: str = "") -> Path:
-    # Short, so that a name as long as a file system takes leaves room; the same in every run, so
-    # that what a killed one left is written over.
+    # Short, so that the longest possible file name leaves room; the same in every run, so that the
+    # file of a killed run is overwritten.
     short = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     return path.with_name(f".{short}{own}.tmp")
 
 
 @contextmanager
 def cannot_write(path: Path) -> Iterator[None]:
-    """Turn an OSError of the block into CannotWrite that names `path`."""
+    """Convert an OSError in the block into CannotWrite, naming `path`."""
     try:
         yield
     except OSError as error:

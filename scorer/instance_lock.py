@@ -1,4 +1,4 @@
-"""One command at a time writes a file: a second is refused before it has changed anything."""
+"""Locks an output file, so that only one command at a time writes it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,15 +12,15 @@ from scorer.files import cannot_write
 
 @contextmanager
 def instance_lock(written: Path, who: str, remedy: str) -> Iterator[None]:
-    """Hold `written` while the block runs, or until the process ends; BadInput if somebody does.
+    """Hold a lock of `written` during the block. Raises BadInput if another process holds it.
 
-    who: what holds it then, for the message. A file system without locks is taken for free.
+    who: the holder, for the message. On a file system without locks, the block runs without one.
     """
     path = written.with_name(f".{written.name}.lock")
     lock = filelock.FileLock(path, timeout=0)
     with cannot_write(written):
         written.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()  # a lock that may not be written would look like one that is held
+        path.touch()  # a lock file without write permission would look like a held lock
     try:
         lock.acquire()
     except filelock.Timeout:
@@ -35,5 +35,5 @@ def instance_lock(written: Path, who: str, remedy: str) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):
-            path.unlink()  # while it is held: who has it open then sees that it is no file any more
+            path.unlink()  # deleted while held: a process that has it open detects this
         lock.release()

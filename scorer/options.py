@@ -1,4 +1,4 @@
-"""Options of the command line that several commands share."""
+"""Command-line options that several commands share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from scorer.labels.conflict import REFUSE, RULES
 from scorer.pools import declared
 
 FILE = click.Path(path_type=Path)
-# Of a service, in the environment: others can read a command line.
+# An environment variable, because command lines are visible to other users.
 TOKEN = "BALENTACQ_TOKEN"  # noqa: S105
 
 graph = click.option(
@@ -65,7 +65,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class _Classes(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """Names, separated by commas, or a file with one per line."""
+    """Names separated by commas, or a file with one name per line."""
 
     name = "NAME,...|FILE"
 
@@ -93,7 +93,7 @@ class _Classes(click.ParamType):  # type: ignore[type-arg]  # generic in newer v
 
 
 def _is_file(text: str) -> bool:
-    """Whether there is a file of this name; a long list of classes is none that could be."""
+    """Whether a file of this name exists; False for texts too long for a file name."""
     try:
         return Path(text).is_file()
     except OSError:
@@ -101,7 +101,7 @@ def _is_file(text: str) -> bool:
 
 
 def classes(purpose: str) -> Decorator:
-    """--classes, with what they are for as its help."""
+    """The option --classes; purpose: start of its help."""
     return click.option(
         "--classes",
         type=_Classes(),
@@ -110,7 +110,7 @@ def classes(purpose: str) -> Decorator:
 
 
 def on_conflict(who: str) -> Decorator:
-    """--on-conflict, where `who` gives a pixel different answers."""
+    """The option --on-conflict; who: source of the answers, for its help."""
     return click.option(
         "--on-conflict",
         type=click.Choice(RULES),
@@ -124,9 +124,9 @@ def on_conflict(who: str) -> Decorator:
 def pool(
     purpose: str = "Pool of images", *, default: str | None = "images", bare: bool = False
 ) -> Decorator:
-    """--pool, the same everywhere, with what the command does with it in front of its help; and
-    --bit-depth and --bands, which go into the pool's address. bare: whether the place may also be
-    given without the option.
+    """The option --pool, with --bit-depth and --bands, which become part of the pool's address.
+
+    purpose: start of its help. bare: whether the place may also be given as an argument.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -141,9 +141,7 @@ def _keep_place(context: click.Context, _: click.Parameter, value: str | None) -
 
 
 def _either_place(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
-    """The place that was given without the option, or that of the option, with what is said of its
-    images.
-    """
+    """The place of the argument or of --pool, extended by --bit-depth and --bands."""
     bare = context.meta.get(_PLACE)
     source = context.get_parameter_source(option.name or "")
     if bare is not None and source is click.core.ParameterSource.COMMANDLINE:

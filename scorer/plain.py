@@ -1,6 +1,6 @@
-"""What a plain network promises: an image in, its classes or their probabilities out.
+"""The contract of a plain network: from an image to classes or their probabilities.
 
-No dropout passes and no acquisition: what an application deploys, and what `scorer segment` runs.
+Without dropout passes and acquisition: what an application deploys, and what `scorer segment` runs.
 """
 
 import hashlib
@@ -15,24 +15,22 @@ from scorer.images.preprocessing import LAYOUTS, Preprocessing
 VERSION = 3
 METADATA_KEY = "balentacq.network"
 INT8 = "int8"
-MOST_CLASSES = 255  # of a map of bytes, in which 255 is no class
+MOST_CLASSES = 255  # a byte holds so many class indices and 255, no class
 CLASS_MAP, PROBABILITIES = OUTPUTS = ("class_map", "probabilities")
 _REMEDY = "the file was edited or is of another version: export it again"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlainContract:
-    """Written by the exporter, read back from the file that is opened.
+    """What a plain graph computes: written by export, and read back from the file.
 
     The input `image` is uint8 [B, height, width, 3] or, with the layout "nchw", [B, 3, height,
     width], RGB. output: "class_map", uint8 [B, height, width], or "probabilities", float32 [B, C,
-    height, width]. preprocessing: what the graph itself does to the image. An image of another size
-    is scaled by one factor to fit, and begins in the upper left corner; the rest is 0.
-
-    quantised_sha256: of the 8-bit weights and ranges, empty where there are none.
-
-    multiple: of a graph that takes images of any size, what both sides must be multiples of; height
-    and width are then those of training. None: the size is fixed.
+    height, width]. preprocessing: done by the graph itself. An image of another size must be scaled
+    by one factor to fit, placed in the upper left corner, and padded with 0. quantised_sha256: hash
+    of the 8-bit weights and ranges, "" without any. multiple: a graph for images of any size needs
+    sides that are multiples of it, and height and width are those of training; None: the size is
+    fixed.
     """
 
     network: str
@@ -60,14 +58,14 @@ class PlainContract:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of the input and the output, behind the batch."""
+        """Shapes of the input and the output, without the batch axis."""
         image = (*self.grid, 3) if self.layout == "nhwc" else (3, *self.grid)
         found = self.grid if self.output == CLASS_MAP else (len(self.classes), *self.grid)
         return {IMAGE: image, self.output: found}
 
     @property
     def kinds(self) -> dict[str, str]:
-        """NumPy's name for the type of the input and the output."""
+        """NumPy type names of the input and the output."""
         return {IMAGE: "uint8", self.output: "uint8" if self.output == CLASS_MAP else "float32"}
 
     @property
@@ -84,7 +82,7 @@ class PlainContract:
 
     @classmethod
     def from_json(cls, text: str, *, source: str) -> Self:
-        """Read a contract. Raises BadGraph; `source` names the file."""
+        """Parse a contract; source: name of the file. Raises BadGraph, also for other versions."""
         try:
             values: dict[str, Any] = json.loads(text)
             if set(values) != {entry.name for entry in fields(cls)} or values["version"] != VERSION:
@@ -120,7 +118,7 @@ class PlainContract:
 
 
 def described(contract: Contract | PlainContract) -> list[tuple[str, str]]:
-    """Name and value of every field of a contract, for people."""
+    """Name and value of every field of a contract, as texts for display."""
     values = asdict(contract) | {
         "classes": ", ".join(contract.classes),
         "colours": " ".join("#{:02x}{:02x}{:02x}".format(*colour) for colour in contract.colours),

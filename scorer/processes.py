@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them, and threads that let others go first."""
+"""Ties processes to their parent, and lowers the priority of threads."""
 
 import ctypes
 import os
@@ -11,15 +11,16 @@ _NICE = 10
 
 
 def end_with_parent() -> None:
-    """In a child, on Linux: when its parent is killed it is killed, too, and nobody writes twice.
+    """In a child process, on Linux: be killed when the parent dies, so that no file has two
+    writers.
 
-    As preexec_fn of a process, where no threads are left in it to deadlock.
+    Use it as preexec_fn, when the child has no other threads that could deadlock.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def yield_to_others() -> None:
-    """On Linux, this thread and those that it starts get a core only where no others want it."""
+    """On Linux, run this thread and the threads that it starts with low priority."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

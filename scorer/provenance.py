@@ -1,4 +1,4 @@
-"""The versions of what decodes images and computes scores: others may give other bytes."""
+"""Versions of the software that decodes images and computes scores, on which results may depend."""
 
 from functools import cache
 from importlib import metadata
@@ -13,12 +13,14 @@ _COMPUTING = {
 
 
 def decoding() -> str:
-    """Of this program and of what it decodes, draws and writes with."""
+    """The versions of this package, and of the libraries that decode, draw and write."""
     return ", ".join([f"balentacq {__version__}", *map(_version, _DECODING)])
 
 
 def computing(runtime: str) -> str:
-    """What a runtime of this name computes in and with; cards of one kind are not told apart."""
+    """The runtime of this name with its package version; GPUs of one model are not
+    distinguished.
+    """
     what = runtime.partition(" on ")[0]
     package = _COMPUTING.get(what.split()[0])
     return f"{what} ({_version(package)})" if package else what

@@ -1,10 +1,10 @@
-"""Answer the questions of a session from masks, in an annotator's place, and say what it took.
+"""Answer the questions of a session from masks, in place of an annotator, and print the timings.
 
 trainer live --pool images --classes classes.txt --port 8000 &
 python scripts/annotator.py http://127.0.0.1:8000 --masks masks --answers 600 --pause 1
 
-A mask is <image>.png with class indices. Through the page's own requests: what is measured is what
-a browser waits for.
+A mask is <image>.png with class indices. The script makes the page's own requests, so that it
+measures what a browser waits for.
 """
 
 import argparse
@@ -24,7 +24,7 @@ ASK_AGAIN_S = 0.2
 
 @dataclass
 class Annotator:
-    """Answers one pixel after the other."""
+    """Answers one question after the other, and records timings."""
 
     address: str
     masks: Path
@@ -32,12 +32,14 @@ class Annotator:
     acknowledged: list[float] = field(default_factory=list)  # seconds until an answer was received
     sources: list[str] = field(default_factory=list)
     images: set[str] = field(default_factory=set)
-    answered: list[tuple[int, float]] = field(default_factory=list)  # row of the store, and when
-    questions: list[tuple[str, float]] = field(default_factory=list)  # graph that asked, and when
-    waited: int = 0  # times that there was no question
+    # number of rows in the store, and time
+    answered: list[tuple[int, float]] = field(default_factory=list)
+    # hash of the graph that chose the pixel, and time
+    questions: list[tuple[str, float]] = field(default_factory=list)
+    waited: int = 0  # number of times without a question
 
     def answer(self) -> None:
-        """The next question, as soon as there is one."""
+        """Answer the next question, as soon as there is one."""
         while not (queue := self.ask("/v1/queue?annotator=annotator&count=3")):
             self.waited += 1
             time.sleep(ASK_AGAIN_S)
@@ -68,7 +70,7 @@ class Annotator:
             return json.load(answer)
 
     def until_known(self) -> list[float]:
-        """Seconds from each answer to the first question by a model that has learned from it."""
+        """Seconds from each answer to the first question by a model that was trained on it."""
         rows = {one["graph"]: one["rows"] for one in self.ask("/v1/curve")}
         found = []
         for row, when in self.answered:
@@ -77,7 +79,7 @@ class Annotator:
         return found
 
     def told(self, seconds: float) -> dict[str, object]:
-        """In milliseconds, but for the seconds."""
+        """The results, in milliseconds except for `seconds`."""
         received = 1e3 * np.array(self.acknowledged)
         return {
             "answers": len(received),

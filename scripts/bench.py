@@ -1,8 +1,8 @@
-"""Race the scoring graph against the bare network and against PyTorch, and print one table.
+"""Compare the scoring graph with the bare network and with PyTorch, and print one table.
 
-Every contestant lives in a process of its own (its peak memory is its own) and is timed in turns
-with the bare network in ONNX Runtime: A B A B, the ratio pair by pair, the median told. So a
-machine whose speed drifts still gives the same ratios. Last line: everything as JSON.
+Every contestant runs in a process of its own, which gives its peak memory, and alternates with the
+bare network in ONNX Runtime: A B A B. The result is the median of the ratios of pairs, so that
+drift of the machine's speed does not matter. Last line: all results as JSON.
 
 scripts/bench --out results.json      all of it, an hour on two cores
 scripts/bench --quick                 one setting, few rounds
@@ -45,7 +45,7 @@ SETTINGS = (
 MANY = Setting((256, 512), 19, passes=100)
 PLAIN = "bare network, ONNX Runtime"
 PER_CORE, ALL_CORES = "one image per core", "all cores on one image"
-# How the cores are shared: so many images at a time, so many threads for each.
+# How the cores are shared: number of images at a time, number of threads for each.
 MODES = {PER_CORE: (cores(), 1), ALL_CORES: (1, cores())}
 
 Cost = dict[str, float]
@@ -55,8 +55,8 @@ Ask = Callable[[], Cost]
 
 @dataclass(frozen=True)
 class Contestant:
-    """Somebody who runs; `make(workers, threads)` builds it in the process that it is sent to,
-    `modes` are those it can do.
+    """A way to compute the result. `make(workers, threads)` builds it in the process that runs it;
+    `modes` are those it supports.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Result:
-    """Medians: ms per image, and as a multiple of the bare network timed in turns with it."""
+    """Medians: ms per image, and the ratio to the bare network timed in alternation."""
 
     setting: str
     name: str
@@ -79,7 +79,7 @@ class Result:
 
 
 def main() -> None:
-    """Read the command line, race, print."""
+    """Read the command line, run the comparison, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="three rounds, of the first setting")
     parser.add_argument(
@@ -204,7 +204,7 @@ def _race(
 
 
 def _paired(ask: Ask, ask_plain: Ask, rounds: int) -> list[Pair]:
-    """What both said in turns; nothing if the first could not."""
+    """Pairs of costs, measured in alternation; empty if the contestant cannot run."""
     try:
         ask()
     except (EOFError, ConnectionError):
@@ -233,14 +233,14 @@ def _told(setting: Setting, name: str, mode: str, pairs: list[Pair]) -> Result:
 
 @contextmanager
 def _started(contestant: Contestant, setting: Setting, mode: str) -> Iterator[Ask]:
-    """A process that runs the contestant for a while whenever it is asked to; EOFError or
-    ConnectionError where it has ended.
+    """A process that runs the contestant for a while on request. EOFError or ConnectionError if it
+    has ended.
     """
     context = get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_serve, args=(there, contestant, setting, mode))
     process.start()
-    there.close()  # while it is open here too, nobody hears that the process has ended
+    there.close()  # while it is open here too, the end of the process goes unnoticed
 
     def ask() -> Cost:
         here.send("go")
@@ -283,7 +283,7 @@ def _torch(make: Callable[[], Run], _workers: int, threads: int) -> Run:
 
 
 def _pools(folder: Path, *, quick: bool) -> dict[str, object]:
-    """From files: images/s against the bare graph, and memory that must not grow."""
+    """From files: images/s relative to the bare graph, and the growth of memory."""
     count = 60 if quick else 500
     graph = folder / "pool.onnx"
     shutil.copy(_file(folder, SETTINGS[0], "strips"), graph)
@@ -314,7 +314,7 @@ def _pools(folder: Path, *, quick: bool) -> dict[str, object]:
 
 
 def photographs(folder: Path, count: int) -> Index:
-    """2048x1024 JPEGs of drawn streets, as noisy as a camera's; every drawing is used ten times."""
+    """2048x1024 JPEGs of drawn streets with camera noise; every drawing is used ten times."""
     drawn = max(1, count // 25)
     subprocess.run(
         [sys.executable, ROOT / "scripts/streets.py", folder / "drawn", "--train", str(drawn),

@@ -1,9 +1,9 @@
-"""What whole commands cost beside other work, and what keeping picks apart costs; as ratios.
+"""Measure what commands cost next to other work, and what spacing of pixels costs; as ratios.
 
 scripts/bench --commands               a quarter of an hour on two cores
 
-Every command is run alone and with its rival in turns: A B A B, the ratio pair by pair, the median
-told. Beside other work: a process that keeps every core busy. Last line: everything as JSON.
+Every command alternates with its rival: A B A B; the result is the median of the ratios of pairs.
+Other work: a process that keeps every core busy. Last line: all results as JSON.
 """
 
 import argparse
@@ -35,7 +35,7 @@ RANK = ("scorer", "rank", "--no-resume")
 
 
 def main() -> None:
-    """Draw a pool, train and export once, race."""
+    """Draw a pool, train and export once, and run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=3)
@@ -80,7 +80,7 @@ def _ratio(one: Callable[[], float], other: Callable[[], float], rounds: int) ->
 
 
 def alone(words: tuple[str, ...]) -> Callable[[], float]:
-    """Seconds of a command."""
+    """A function that returns the seconds of a command."""
 
     def run() -> float:
         start = perf_counter()
@@ -91,7 +91,9 @@ def alone(words: tuple[str, ...]) -> Callable[[], float]:
 
 
 def beside(words: tuple[str, ...]) -> Callable[[], float]:
-    """Seconds of a command while something else keeps every core busy."""
+    """A function that returns the seconds of a command while another process keeps every core
+    busy.
+    """
 
     def run() -> float:
         with _busy():
@@ -101,7 +103,7 @@ def beside(words: tuple[str, ...]) -> Callable[[], float]:
 
 
 def ranking(words: tuple[str, ...]) -> Callable[[], float]:
-    """Seconds that a ranking says it took, without the start of the program."""
+    """A function that returns the seconds that a ranking reports, without the program's start."""
 
     def run() -> float:
         lines = _command(*words, "--log-json").splitlines()
@@ -127,7 +129,7 @@ def _command(*words: str) -> str:
 
 
 def _python(*words: str) -> str:
-    """What it says on stderr; the whole race ends with that where it fails."""
+    """Run Python and return its stderr; a failure ends the comparison with that text."""
     command = [sys.executable, *words]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:

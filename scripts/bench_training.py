@@ -1,7 +1,7 @@
-"""Training beside the same loop written the usual way, in one process, in turns.
+"""Compare training with the same loop in its usual form, alternating in one process.
 
-The usual way: logits at full size, cross-entropy with ignore_index on masks that were scaled with
-the image, float32, images decoded again in every epoch. Both take the same images, network and
+The usual form: logits at full size, cross-entropy with ignore_index on masks that were scaled with
+the image, float32, images decoded again in every epoch. Both use the same images, network and
 batch. The last line is JSON.
 
 scripts/bench --train
@@ -86,7 +86,7 @@ def _drawn(folder: Path, images: int) -> Dataset:
 
 
 def _ours(samples: list[Sample], precision: str = "auto") -> float:
-    """Images per second of an epoch, without what comes before it."""
+    """Images per second of an epoch, without the preparation."""
     network = _network(samples)
     times: list[float] = []
     fit(
@@ -118,7 +118,7 @@ def _usual(found: Dataset, samples: list[Sample]) -> float:
         (loss / (target != 255).sum().clamp(min=1)).backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-    loss.item()  # a GPU may still be computing
+    loss.item()  # waits for a GPU
     return len(samples) / (perf_counter() - begin)
 
 

@@ -1,5 +1,5 @@
-"""How many held-out pixels a calibration needs, and how often it takes chance for an improvement:
-the table of docs/calibration.md, in Markdown.
+"""Measure how many held-out pixels a calibration needs, and how often it accepts chance as an
+improvement: the table of docs/calibration.md, in Markdown.
 
 python scripts/chance.py --data dataset.toml --model model.safetensors
 """
@@ -40,8 +40,10 @@ def main() -> None:
 
 
 def draw(held: HeldOut, count: int, temperature: float | None, rng: torch.Generator) -> HeldOut:
-    """So many random pixels, each for a photograph of its own. temperature: of the model first,
-    whose own probabilities then give the classes; None: the true ones, of the model as it is.
+    """Draw `count` random pixels, each for a photograph of its own.
+
+    temperature: applied to the model, whose probabilities then generate the classes; None: the true
+    classes, and the model as it is.
     """
     chosen = torch.randperm(len(held.classes), generator=rng)[:count]
     logits, classes = held.logits[chosen], held.classes[chosen]

@@ -1,6 +1,6 @@
-"""What scripts/bench races: this graph, the bare network, and the usual ways to do it in PyTorch.
+"""The contestants of scripts/bench: this graph, the bare network, and usual methods in PyTorch.
 
-Each is built inside the process that will run it, and gives a function of one image.
+Each is built inside the process that runs it, and gives a function of one image.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:  # a process has in memory only what its contestant needs
+if TYPE_CHECKING:  # a process imports only what its contestant needs
     import torch
 
     from trainer.model import Card
@@ -24,7 +24,7 @@ Run = Callable[[Image], object]
 
 @dataclass(frozen=True)
 class Setting:
-    """Where they race: a network of so many classes on images of `size`, with m passes."""
+    """A network with `classes` classes on images of `size`, with m passes."""
 
     size: tuple[int, int]
     classes: int
@@ -45,7 +45,9 @@ def bake(
     stride: int = 1,
     precision: str = "float32",
 ) -> None:
-    """Export the scoring graph of a setting, with random weights: they don't change the cost."""
+    """Export the scoring graph of a setting, with random weights, which cost the same as trained
+    ones.
+    """
     from export import graph
 
     options = graph.GraphOptions(
@@ -57,7 +59,7 @@ def bake(
 
 
 def bake_deployed(setting: Setting, path: Path, output: str) -> None:
-    """Export the network alone as python -m export onnx --plain does, to a class map or to
+    """Export the network alone as python -m export onnx --plain does; output: class map or
     probabilities.
     """
     from export import graph, plain
@@ -104,7 +106,7 @@ def bake_plain(setting: Setting, path: Path, *, batch: int = 1, precision: str =
 
 
 def onnxruntime(path: Path, workers: int, threads: int) -> Run:
-    """A graph in ONNX Runtime, set up as the scorer does it; exclude nothing."""
+    """A graph in ONNX Runtime with the scorer's options; no pixel is excluded."""
     from scorer.runtimes.cpu import open_session
 
     free: SimpleQueue[Any] = SimpleQueue()
@@ -127,7 +129,9 @@ def onnxruntime(path: Path, workers: int, threads: int) -> Run:
 
 
 def openvino(path: Path, workers: int, precision: str) -> Run:
-    """A scoring graph in OpenVINO as the scorer runs it; a bare network as OpenVINO would."""
+    """A scoring graph in OpenVINO with the scorer's options; a bare network with OpenVINO's
+    defaults.
+    """
     import openvino as ov
 
     from scorer.contract import METADATA_KEY
@@ -164,11 +168,11 @@ def openvino(path: Path, workers: int, precision: str) -> Run:
 
 
 def pytorch(setting: Setting, kind: str, device: str = "cpu") -> Run:
-    """MC dropout as published code writes it, with the same Beta formulas by torch.lgamma.
+    """MC dropout as in published code, with the same Beta formulas by torch.lgamma.
 
-    kind: "network" runs the whole network m times; "layer" runs it once and the dropout and the
-    classifier m times; "compiled" is "layer" behind torch.compile, "graphs" the same as CUDA
-    graphs; "bare" is the network alone. The answer comes back from `device`.
+    kind: "network" runs the whole network m times; "layer" runs it once, and dropout and classifier
+    m times; "compiled" is "layer" with torch.compile, "graphs" the same as CUDA graphs; "bare" is
+    the network alone. The result is copied from `device`.
     """
     import torch
     import torch.nn.functional as F
@@ -235,7 +239,9 @@ def baal(setting: Setting) -> Run:
 
 
 def _balentacq(p: "torch.Tensor", top_k: int) -> "torch.Tensor":
-    """Best values of 1 / BalEnt for probabilities p [m, 1, C, H, W], straight from the paper."""
+    """Best values of 1 / BalEnt for probabilities p [m, 1, C, H, W], as the paper's equations are
+    written.
+    """
     import torch
 
     mean, var = p.mean(0), p.var(0, unbiased=False).clamp(min=1e-12)

@@ -1,4 +1,4 @@
-"""A ranking to which everything happens at once that can happen to a long one."""
+"""Runs a ranking during which all failures of a long run happen."""
 
 import os
 import subprocess
@@ -15,12 +15,12 @@ from killing import KINDS, killing, started
 
 from scorer.errors import SOME_SKIPPED, CannotWrite
 
-PAUSE = 0.3, 2.0  # seconds between two deaths
+PAUSE = 0.3, 2.0  # range of seconds between two kills
 
 
 @dataclass
 class Disturbance:
-    """`gone` vanishes and `cut` is cut short while they are ranked, somebody dies `kills` times,
+    """Failures during a ranking: `gone` vanishes, `cut` is truncated, `kills` processes are killed,
     and the disk of the parts has `room` bytes until it was full.
 
     Needs the right to mount a file system in memory.
@@ -32,8 +32,8 @@ class Disturbance:
     room: int
 
     def happen(self, commands: Sequence[Sequence[str]], folder: Path, disk: Path) -> dict[str, Any]:
-        """Give one of the commands after the other in a folder until one ends well that has seen
-        the pool as it is in the end.
+        """Run the commands in turn in a folder, until one succeeds that has seen the final state of
+        the pool.
         """
         codes: list[int] = []
         with small_disk(disk, self.room) as enlarge, killing(self.kills, KINDS, PAUSE) as killed:
@@ -60,7 +60,7 @@ class Disturbance:
 
 @contextmanager
 def small_disk(place: Path, size: int) -> Iterator[Callable[[], None]]:
-    """A file system of so many bytes, in memory; the call makes it large."""
+    """A file system of `size` bytes in memory; the yielded function enlarges it."""
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], check=True)
     try:

@@ -1,9 +1,9 @@
-"""Film a live session: an annotator in a real browser goes from an empty folder to a model.
+"""Film a live session: from an empty folder to a model, with an annotator in a real browser.
 
 python scripts/film.py docs/live.gif --answers 150
 
-The photographs are drawn streets, the answers come from their masks, the classes are typed into the
-page. What is shown is the page itself: nothing is staged but the annotator.
+The photographs are drawn streets, the answers come from their masks, and the classes are typed into
+the page. Only the annotator is simulated; the page is the real one.
 """
 
 import argparse
@@ -30,13 +30,13 @@ READY_S, QUESTION_MS = 60, 30_000
 
 
 class Annotator:
-    """Answers from masks, through the page: what a person would press and click."""
+    """Answers from masks through the page, with the clicks and keys of a user."""
 
     def __init__(self, page: Page, masks: Path, classes: list[str]) -> None:
         self.page, self.masks, self.classes = page, masks, classes
 
     def begin(self, address: str, name: str = "ann") -> None:
-        """Open the page, and say who it is."""
+        """Open the page, and enter the annotator's name."""
         self.page.goto(address)
         self.page.fill("#name", name)
         self.page.press("#name", "Enter")
@@ -48,7 +48,7 @@ class Annotator:
         self.page.wait_for_selector(f"#classes button:has-text('{names[-1]}')")
 
     def where(self, before: str = "") -> str:
-        """Where the pixel lies that is asked, once it is another than before."""
+        """The position of the current question, once it differs from `before`."""
         self.page.wait_for_function(
             "before => { const text = document.querySelector('#where').innerText;"
             " return text.includes(', row ') && text !== before }",
@@ -58,7 +58,7 @@ class Annotator:
         return self.page.inner_text("#where")
 
     def truth(self, where: str) -> str | None:
-        """The class of that pixel; None where the mask has none."""
+        """The class of that pixel; None if the mask has none."""
         image, row, col = where.split(":", maxsplit=1)[0].split(", ")
         with Image.open((self.masks / image).with_suffix(".png")) as mask:
             place = int(row.removeprefix("row ")), int(col.removeprefix("col "))
@@ -66,7 +66,7 @@ class Annotator:
         return self.classes[value] if value < len(self.classes) else None
 
     def answer(self, label: str | None) -> None:
-        """A class by its button, or unsure."""
+        """Click the button of a class, or unsure."""
         if label is None:
             self.page.keyboard.press("?")
             return
@@ -77,7 +77,7 @@ class Annotator:
 
 @contextmanager
 def session(folder: Path, *options: str) -> Iterator[str]:
-    """The address of trainer live on folder/images, once it is ready."""
+    """The URL of trainer live on folder/images, once it is ready."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -108,7 +108,7 @@ def _is_ready(address: str) -> bool:
 
 
 def film(folder: Path, answers: int, shots: Path, pause: float) -> list[Path]:
-    """A picture of the page after every few answers, oldest first."""
+    """Take a screenshot of the page after every few answers; returns them, oldest first."""
     classes = (folder / "classes.txt").read_text().split("\n")
     taken: list[Path] = []
     with session(folder) as address, sync_playwright() as playwright:
@@ -121,7 +121,7 @@ def film(folder: Path, answers: int, shots: Path, pause: float) -> list[Path]:
         for number in range(answers + 1):
             where = annotator.where(where)
             if number % max(1, answers // 10) == 0:
-                page.wait_for_timeout(2500)  # the overlay follows
+                page.wait_for_timeout(2500)  # until the overlay is updated
                 taken.append(_shot(page, shots / f"{number:04}.png"))
             if page.is_visible("#show-segmentation[aria-pressed='false']"):
                 page.keyboard.press("Shift+S")
@@ -146,7 +146,7 @@ def _shot(page: Page, path: Path) -> Path:
 
 
 def write(shots: list[Path], out: Path, width: int, colours: int) -> None:
-    """The pictures as a GIF that begins again."""
+    """Write the screenshots as a looping GIF."""
     frames = []
     for shot in shots:
         with Image.open(shot) as image:

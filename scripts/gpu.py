@@ -1,6 +1,6 @@
-"""Parity of every runtime that is here with PyTorch on the CPU, then their speed on the GPU.
+"""Check every runtime against PyTorch on the CPU, then measure their speed on the GPU.
 
-What cannot run is named with its reason. The table comes on stdout, its last line is JSON.
+What cannot run is listed with its reason. The table is printed to stdout, with JSON as last line.
 
 scripts/gpu                       256x512, 19 classes, batches of 8
 scripts/gpu --batch 16 --seconds 10
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from scorer.runtimes.tensorrt import Lane
 
 SETTING = Setting((256, 512), 19)
-SMALL = Setting((96, 128), 5, passes=4)  # for parity, which the CPU computes, too
+SMALL = Setting((96, 128), 5, passes=4)  # for the parity checks, which the CPU computes, too
 PYTORCH = {
     "bare": "bare network",
     "network": "network m times",
@@ -49,12 +49,12 @@ PYTORCH = {
     "graphs": "last layer m times, CUDA graphs",
 }
 PRECISIONS = ("float32", "float16")
-WORKERS = 2  # one prepares what the other computes
+WORKERS = 2  # one prepares data while the other computes
 
 
 @dataclass(frozen=True)
 class Row:
-    """One contestant: ms per image where it was timed; what was found or why it did not run."""
+    """The row of a contestant: ms per image if timed; the finding, or why it did not run."""
 
     name: str
     ms: float | None
@@ -82,20 +82,20 @@ def main() -> None:
 
 
 def guarded(name: str, rows: Callable[..., Iterator[Row]], *arguments: object) -> Iterator[Row]:
-    """The rows of a contestant: what is not here is skipped, all else that goes wrong is a failure,
-    and the next one runs.
+    """Yield the rows of a contestant; a missing dependency is a skip, any other error a failure,
+    and the next contestant runs.
     """
     try:
         yield from rows(*arguments)
     except MissingDependency as error:
         yield Row(name, None, f"skipped: {error}")
-    except Exception as error:  # of any runtime, which share no base class
+    except Exception as error:  # runtimes' exceptions have no common base class
         said = (str(error).strip() or "no message").splitlines()[0]
         yield Row(name, None, f"FAIL: {type(error).__name__}: {said}")
 
 
 def parity(folder: Path) -> Iterator[Row]:
-    """What `export verify` says of every runtime, against PyTorch in float32 on the CPU."""
+    """The findings of `export verify` for every runtime, against PyTorch in float32 on the CPU."""
     pool = _drawn(folder / "streets")
     for precision in PRECISIONS:
         graph = folder / f"parity-{precision}.onnx"
@@ -103,7 +103,7 @@ def parity(folder: Path) -> Iterator[Row]:
         for found in doctor.examine():
             name = f"parity {found.runtime} {precision}"
             if found.runtime == "tensorrt":
-                continue  # it opens engines: below
+                continue  # engines are checked below
             if not found.ready:
                 yield Row(name, None, f"skipped: {found.detail}")
             else:
@@ -114,7 +114,7 @@ def parity(folder: Path) -> Iterator[Row]:
 
 
 def plain_parity(folder: Path) -> Iterator[Row]:
-    """The same of plain networks."""
+    """The findings of `export verify` for plain networks."""
     pool = list_pool(folder / "streets" / "images")
     for output in OUTPUTS:
         graph = folder / f"plain-{output}.onnx"
@@ -185,7 +185,7 @@ def _of_map(difference: float | None) -> str:
 
 
 def _drawn(folder: Path) -> Index:
-    """A few streets."""
+    """A pool of a few drawn streets."""
     subprocess.run(
         [sys.executable, Path(__file__).parent / "streets.py", folder, "--train", "4", "--val", "1",
          "--size", "96x128"],
@@ -195,7 +195,7 @@ def _drawn(folder: Path) -> Index:
 
 
 def speed(folder: Path, batch: int, seconds: float) -> Iterator[Row]:
-    """Network alone beside network and scoring, and PyTorch's ways, on the GPU."""
+    """Speed on the GPU of the network alone, of network and scoring, and of methods in PyTorch."""
     try:
         card = gpu.find()
     except NoGpu as error:
@@ -218,7 +218,7 @@ def speed(folder: Path, batch: int, seconds: float) -> Iterator[Row]:
 
 @dataclass(frozen=True)
 class Race:
-    """What every runtime is timed on: batches from memory, and a pool of JPEG files."""
+    """What every runtime is timed with: batches in memory, and a pool of JPEG files."""
 
     precision: str
     batch: int
@@ -227,13 +227,13 @@ class Race:
     ranking: Path
 
     def bare(self, name: str, run: Callable[[Image], object]) -> Row:
-        """The network alone, and the part of the card's arithmetic that it uses."""
+        """The network alone, and its share of the GPU's arithmetic."""
         image = np.zeros((self.batch, *SETTING.size, 3), np.uint8)
         ms = _timed(lambda: run(image), self.batch, self.seconds)
         return Row(f"{name} {self.precision}, bare network", ms, _arithmetic(ms))
 
     def scoring(self, name: str, opened: Runtime, bare: float | None) -> Iterator[Row]:
-        """Network and scoring: from memory, beside the bare network; and from files."""
+        """Network and scoring: from memory, relative to the bare network; and from files."""
         image = np.zeros((self.batch, *SETTING.size, 3), np.uint8)
         exclude = np.zeros((self.batch, *SETTING.size), np.uint8)
         ms = _timed(lambda: opened.run(image, exclude), self.batch, self.seconds)
@@ -264,7 +264,7 @@ def _of_onnxruntime(name: str, graph: Path, plain: Path, race: Race) -> Iterator
 
 
 def _left_there(session: Any, image: Image) -> None:
-    """Run a bare network whose logits stay on the GPU, as what feeds the scoring does."""
+    """Run a bare network whose logits stay on the GPU, as the input of the scoring does."""
     binding = session.io_binding()
     binding.bind_cpu_input("image", image)
     binding.bind_output(session.get_outputs()[0].name, "cuda")
@@ -286,7 +286,7 @@ def _of_engine(flavour: str, graph: Path, plain: Path, race: Race) -> Iterator[R
 
 
 def _lane(plain: Path, options: "EngineOptions") -> "Lane":
-    """A bare network as an engine; its logits stay on the GPU."""
+    """A bare network as an engine whose logits stay on the GPU."""
     import onnx
 
     from export import builder
@@ -308,7 +308,7 @@ def _lane(plain: Path, options: "EngineOptions") -> "Lane":
 
 
 def _arithmetic(ms: float) -> str:
-    """Multiplications and additions of the bare network, by PyTorch's own count, per second."""
+    """Multiplications and additions of the bare network per second, counted by PyTorch."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -319,7 +319,7 @@ def _arithmetic(ms: float) -> str:
 
 
 def _traffic(ms: float) -> str:
-    """The least that scoring must move, features in and a map out, per second of its time."""
+    """Least memory traffic of the scoring per second: features in, and a map out."""
     height, width = SETTING.size
     moved = 4 * height * width * (256 / 16 + 1)  # 256 float32 features at a quarter of the sides
     return f"scoring alone {ms:.3f} ms, at least {moved / max(ms, 1e-9) / 1e6:.0f} GB/s"
@@ -347,7 +347,7 @@ def _of_pytorch(batch: int, seconds: float) -> Iterator[Row]:
 
 
 def _ceilings() -> Iterator[Row]:
-    """What the card reaches in the two things that bound a graph."""
+    """The GPU's limits for the two resources that bound a graph."""
     import torch
 
     side = 8192
@@ -365,7 +365,7 @@ def _ceilings() -> Iterator[Row]:
         square.clone()
         torch.cuda.synchronize()
 
-    # Read and written, two bytes each.
+    # read and written, two bytes each
     yield Row("ceiling", None, f"{4 * side**2 / _timed(copy, 1, 2) / 1e6:.0f} GB/s of memory")
 
 

@@ -1,5 +1,5 @@
-"""Write what the code says of itself into docs/: the help of every command into commands.md, and
-the first sentence of every module into architecture.md. A test keeps them equal.
+"""Write docs/commands.md from the help of every command, and the tables of modules in
+docs/architecture.md from the first paragraphs of their docstrings. A test checks both.
 
 python scripts/reference.py
 """
@@ -27,7 +27,7 @@ BEGIN, END = "<!-- modules: scripts/reference.py -->\n", "<!-- end of modules --
 
 
 def architecture(text: str) -> str:
-    """docs/architecture.md with its tables of modules as they are now."""
+    """The text of docs/architecture.md with current tables of modules."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return before + BEGIN + "\n".join(_rooms()) + END + after
@@ -62,7 +62,7 @@ def reference() -> str:
 
 
 def _commands(name: str, group: click.Group) -> Iterator[tuple[str, click.Command]]:
-    """The commands of a group and of the groups in it, with what is typed to reach them."""
+    """Yield the commands of a group and of its subgroups, with the words of the command line."""
     for command in group.commands.values():
         path = f"{name} {command.name}"
         if isinstance(command, click.Group):

@@ -1,11 +1,11 @@
-"""Rank a large pool in every way: the same parts, whoever computes them and whoever is killed.
+"""Rank a large pool with every executor: the parts must be the same, whatever is killed.
 
-The images are small and the graph is written by hand (tests/support/byhand.py), so that what is
-measured is everything around the graph. Last line: everything as JSON.
+The images are small and the graph is a stub (tests/support/byhand.py), so that the cost of all but
+the graph is measured. Last line: all results as JSON.
 
 scripts/scale                                       20,000 images, 1,000,000 names
-scripts/scale --images 2000 --names 100000          a minute: too short for everybody to be killed,
-                                                    which it says at its end
+scripts/scale --images 2000 --names 100000          a minute: too short for all kinds of processes
+                                                    to be killed, which it reports at its end
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def claims(told: dict[str, Any]) -> dict[str, bool]:
-    """What docs/scale.md says of the numbers."""
+    """The claims of docs/scale.md, and whether the numbers support them."""
     memory = [told[name]["driver's peak MB"] for name in ("threads on a tenth", "threads")]
     disturbed = told["disturbed"]
     return {
@@ -67,7 +67,7 @@ def claims(told: dict[str, Any]) -> dict[str, bool]:
 
 @dataclass
 class Bench:
-    """A pool of so many images in a folder, beside one of a tenth."""
+    """A pool of `images` images in a folder, and one of a tenth of that."""
 
     folder: Path
     images: int
@@ -92,7 +92,7 @@ class Bench:
         return told
 
     def _draw(self, folder: Path, count: int) -> int:
-        """Noise of 96x72 as JPEG, a thousand to a folder; how many bytes."""
+        """Draw noise of 96x72 as JPEG, a thousand files per folder; returns the number of bytes."""
         rng, size = np.random.default_rng(0), 0
         for index in range(count):
             path = folder / f"{index // PER_FOLDER:03}" / f"{index:06}.jpg"
@@ -129,7 +129,7 @@ class Bench:
         return {one.name: one.read_bytes() for one in sorted((self.folder / out).iterdir())}
 
     def _disturbed(self, kills: int) -> dict[str, Any]:
-        """By processes and by Ray in turn, while everything goes wrong; then in peace."""
+        """Rank by processes and by Ray in turn during failures, then without."""
         from disturbance import Disturbance
 
         gone, cut = (sorted((self.folder / "pool").rglob("*.jpg"))[place] for place in (-2, -1))
@@ -145,7 +145,7 @@ class Bench:
         return told | {"disturbed": row}
 
     def _listed(self, names: int) -> dict[str, Any]:
-        """So many empty files, listed by a process of its own."""
+        """List `names` empty files in a separate process."""
         folder = self.folder / "names"
         for index in range(names):
             if index % PER_FOLDER == 0:

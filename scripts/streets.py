@@ -1,9 +1,9 @@
-"""Draw a small pool of street scenes with their class masks, from nothing but a seed.
+"""Draw a small pool of street scenes with their class masks, from a seed.
 
-A scene is a straight street in metres (x right, y up, z ahead) seen by a camera above the road.
-Everything in it is a flat face in that space: one stencil paints it and labels it, so picture and
-mask agree to the pixel. Faces are painted far to near, at twice the asked size; the picture is
-then averaged down, and the mask keeps one pixel of four.
+A scene is a straight street in metres (x right, y up, z ahead) seen by a camera above the road. It
+consists of flat faces: one stencil paints a face and labels it, so that picture and mask agree in
+every pixel. Faces are painted from far to near, at twice the requested size; the picture is then
+averaged down, and the mask keeps one pixel of four.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def level(left: float, right: float, near: float = NEAR, far: float = FAR, y: fl
 
 
 class Canvas:
-    """A picture and its mask, drawn at once by one camera in one light."""
+    """A picture and its mask, drawn together by one camera in one light."""
 
     def __init__(self, rng: np.random.Generator, height: int, width: int) -> None:
         codes, climb, weather = (NOON, NOON, OVERCAST, DUSK)[int(rng.integers(4))]
@@ -99,12 +99,12 @@ class Canvas:
         return np.asarray(clear + ((0.55 + 0.4 * self.horizon) * (1 - cover / 6) - clear) * veil)
 
     def pick(self, codes: str) -> Floats:
-        """One of the colours, a little off."""
+        """One of the colours, slightly varied."""
         return np.asarray(self.rng.choice(tones(codes)) * self.rng.uniform(0.94, 1.06, 3))
 
     def stand(self, x: float, z: float, yaw: float = 0.0) -> None:
-        """Go to a spot in the street: what is drawn next stands there, turned by yaw."""
-        # Along a line of sight x grows with z; counting it keeps a long wall behind what hides it.
+        """Set the spot in the street, and the rotation, of what is drawn next."""
+        # Along a line of sight x grows with z; adding it keeps a long wall behind what occludes it.
         self.spot, self.depth = np.array([x, 0, z]), z + 2 * abs(x)
         cos, sin = np.cos(yaw), np.sin(yaw)
         self.turn = np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
@@ -145,7 +145,7 @@ class Canvas:
         return list(flat.flat) if corners[:, 2].max() > NEAR else [-1.0] * 6  # out of sight
 
     def settle(self) -> None:
-        """Let the shadows fall on what is painted, then paint what was added, far to near."""
+        """Draw the shadows on what is painted, then paint the added faces, far to near."""
         dark = np.asarray(self.shadow.filter(ImageFilter.GaussianBlur(1.5))) / 255 * self.gloom
         self.picture *= 1 - dark.reshape(-1, 1) * (1, 0.97, 0.9)
         for _, corners, label, paint in sorted(self.faces, key=lambda face: -face[0]):
@@ -153,7 +153,7 @@ class Canvas:
             ImageDraw.Draw(cut).polygon(self.outline(corners), fill=1)
             pixels = np.flatnonzero(np.asarray(cut, dtype=bool))
             axes, size = np.linalg.qr((corners[1:3] - corners[0]).T)
-            along, up = (axes * np.sign(np.diag(size))).T  # QR is free to flip an axis
+            along, up = (axes * np.sign(np.diag(size))).T  # QR may flip an axis
             normal, rays = np.cross(along, up), self.rays[pixels]
             gap, lean = float((corners[0] - self.eye) @ normal), rays @ normal
             depth = np.clip(gap / np.where(lean, lean, 1e-9), NEAR, FAR)[:, None]
@@ -168,7 +168,7 @@ class Canvas:
 
 
 class Street(Canvas):
-    """A canvas that knows what stands in a street, each kind drawn at the current spot."""
+    """A canvas with the objects of a street, each drawn at the current spot."""
 
     def surface(self, codes: str, cell: tuple[float, float] = (9, 9), joint: float = 0) -> Texture:
         """Rows of slabs, bricks or patches, each of its own shade, with grain and blotches."""
@@ -263,7 +263,7 @@ class Street(Canvas):
         self.face([(0, 0, -3.5), (0, 0, 3.5), (0, height, 3.5), (0, height, -3.5)], label, bars)
 
     def car(self) -> None:
-        """A body and a glazed cabin on wheels, heading the way of its side of the road."""
+        """A body and a glazed cabin on wheels, in the direction of its side of the road."""
         (x, _, z), rng = self.spot, self.rng
         self.stand(x, z, rng.normal(np.pi * (x < 0), 0.04))
         belt, roof, end = rng.uniform((0.8, 1.4, 1.9), (1.1, 1.7, 2.4))
@@ -290,7 +290,7 @@ class Street(Canvas):
         self.box(gutter, gutter * (1, 1.03, 1), CAR, tone)
 
     def person(self, pose: Floats = WALK) -> None:
-        """A figure with its hip, neck, hand and feet where a pose has them."""
+        """A figure with hip, neck, hand and feet at the positions of a pose."""
         hip, neck, hand, *feet = pose * (self.rng.uniform(-1.4, 1.4) if pose is WALK else 1, 1)
         coat, legs = self.pick("bf2626 264090 d9b333 338059 cccac6"), self.pick("28282c 264090")
         for foot in feet:
@@ -314,7 +314,7 @@ class Street(Canvas):
             self.person(RIDE)
 
     def lamp(self) -> None:
-        """A lamp post that leans its head over the road."""
+        """A lamp post whose head leans over the road."""
         height, reach = self.rng.uniform(5, 7), -2 * np.sign(self.spot[0])
         self.bar((0, 0), (0, height), 0.17, POLE, STEEL)
         self.bar((0, height), (reach, height), 0.15, POLE, STEEL)
@@ -328,7 +328,7 @@ class Street(Canvas):
         self.bar((0, 2.25), (0, 2.52), 0.1, SIGN, WHITE if blue else DARK)
 
     def compose(self) -> None:
-        """A road with houses on both sides, and what stands or moves along it."""
+        """Compose a road with houses on both sides, and objects along it."""
         rng, (wide, walk, left) = self.rng, self.rng.uniform((7.5, 2, -0.63), (11, 4, -0.55))
         left, (built, yard) = left * wide, rng.choice([(0.9, 0), (0.8, 3), (0.5, 5)])
         self.ground(left, left + wide, walk)
@@ -358,7 +358,7 @@ class Street(Canvas):
 
 
 def write(folder: Path, height: int, width: int, key: tuple[int, int, int]) -> None:
-    """Draw the scene of a key (seed, split, index), as a sensor takes it, and its mask."""
+    """Draw the scene of a key (seed, split, index) with sensor noise, and its mask."""
     street = Street(np.random.default_rng(key), height * OVERSAMPLE, width * OVERSAMPLE)
     street.compose()
     small = street.picture.reshape(height, OVERSAMPLE, width, OVERSAMPLE, 3).mean((1, 3))

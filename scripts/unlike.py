@@ -1,7 +1,8 @@
-"""How well scorer rank --why tells strangers from images like the labelled ones: docs/images.md.
+"""Measure how well scorer rank --why separates strangers from images like the labelled ones:
+docs/images.md.
 
-Images of a pool are drawn to be the labelled ones, again and again; the others, and strangers from
-another pool, are compared with them.
+Images of a pool are repeatedly drawn as the labelled ones; the others, and strangers from another
+pool, are compared with them.
 """
 
 import click
@@ -29,7 +30,7 @@ def main(
     mixed: int,
     size: tuple[int, int],
 ) -> None:
-    """Print which shares of strangers and of others are called unlike, means of the draws."""
+    """Print the shares of strangers and of others that are called unlike, as means of the draws."""
     home, away = (_palettes(where, size) for where in (pool, strangers))
     for count in labelled:
         random, found = np.random.default_rng(7), []

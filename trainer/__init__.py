@@ -1,12 +1,13 @@
-"""Trains MC-dropout segmentation networks from a few labelled pixels; holds THE formulas.
+"""Trains MC-dropout segmentation networks from a few labelled pixels; defines the acquisition
+formulas.
 
     import trainer
 
     fitted = trainer.fit("dataset.toml", labels="labels.db")
     print(fitted.evaluation.miou)
 
-The names in __init__.pyi are this package's promise; whatever else it holds may move. Each is
-loaded when it is first asked for.
+The names in __init__.pyi are the public interface of this package; all other names may change. Each
+is imported when it is first used.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""What a command reads and is not there: found before PyTorch is loaded, which takes seconds."""
+"""Checks that a command's input files exist before PyTorch is loaded, which takes seconds."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ TRAIN = "train one with: trainer fit"
 
 
 def check_data(path: Path) -> None:
-    """Raise BadDataset unless there is a dataset.toml."""
+    """Raise BadDataset unless the dataset.toml at `path` exists."""
     if not path.exists():
         raise BadDataset(f"{path} does not exist", remedy="write one with: trainer init")
 
 
 def check_model(path: Path, remedy: str = TRAIN) -> None:
-    """Raise BadModel unless there is a file of weights."""
+    """Raise BadModel unless the model file at `path` exists. remedy: what the error recommends."""
     if not path.is_file():
         raise BadModel(f"{path} does not exist", remedy=remedy)

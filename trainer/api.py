@@ -1,4 +1,4 @@
-"""The Python door: labels into a model, a model measured, for notebooks and other programs."""
+"""The Python API of trainer: train, load, evaluate and calibrate a model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ Location = str | Path
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model file, and what it reached on the validation photographs, if there are any."""
+    """A model file, and its evaluation on the validation split; None without one."""
 
     path: Path
     evaluation: Evaluation | None
@@ -48,7 +48,8 @@ def fit(
     dense: bool = False,
     **settings: Any,
 ) -> Fitted:
-    """Train on sparse labels, as trainer fit does; dense: on the whole masks, as supervised does.
+    """Train on sparse labels, as trainer fit does; dense: on whole masks, as trainer supervised
+    does.
 
     settings: the options of trainer fit by their names, with underscores: network="auto",
     steps=2000, size=(360, 480), finetune=6. Raises BadDataset, BadLabels, BadInput.
@@ -80,9 +81,10 @@ def fit(
 def load(
     path: Location = "model.safetensors", *, network: str | None = None
 ) -> tuple[BayesianNetwork, Card]:
-    """A trained network and what its file says of it.
+    """Load a trained network with its model card.
 
-    network: the code of yours, package.module:factory, that the model may run. Raises BadModel.
+    network: "package.module:factory", Python code that a model with a network of yours may run.
+    Raises BadModel.
     """
     return model.load(Path(path), network)
 
@@ -95,9 +97,9 @@ def evaluate(
     network: str | None = None,
     on_image: Callable[[int, int], None] = lambda *_: None,
 ) -> Evaluation:
-    """Intersection over union per class of a model on a split of a dataset, "val" or "train".
+    """Measure a model on a split of a dataset, "val" or "train": intersection over union per class.
 
-    on_image hears how many images are done, of how many. Raises BadModel, BadDataset.
+    on_image: called with the number of images done and their total. Raises BadModel, BadDataset.
     """
     built, card = load(path, network=network)
     built.to(device())
@@ -114,8 +116,8 @@ def evaluate_masks(
     split: str = "val",
     on_image: Callable[[int, int], None] = lambda *_: None,
 ) -> Evaluation:
-    """The same of a folder of masks with class indices, such as scorer segment writes. A pixel of
-    255 has no class, and is wrong. Raises BadDataset.
+    """Measure a folder of masks of class indices, such as scorer segment writes, as `evaluate` does
+    a model. A pixel of value 255 has no class, and counts as wrong. Raises BadDataset.
     """
     described = dataset.read(Path(data))
     part = _part(described, split, data)
@@ -124,7 +126,9 @@ def evaluate_masks(
 
 
 def doubt_of_masks(folder: Location, data: Location, split: str) -> str | None:
-    """Why masks may be of other photographs than those of a split, in words."""
+    """A warning where masks in `folder` may be of another pool than the split; None without
+    doubt.
+    """
     strange = strangers(Path(folder), _part(dataset.read(Path(data)), split, data))
     words = f"{strange} masks in {folder} are of no image of [{split}]: are they of another pool, "
     return f"{words}whose images have the same names?" if strange else None
@@ -139,10 +143,10 @@ def calibrate(
     network: str | None = None,
     on_image: Callable[[int, int], None] = lambda *_: None,
 ) -> Calibrated:
-    """Fit a temperature, and write the model with it to `out`, or in its own place, if it helps.
+    """Fit a temperature, and write the model with it to `out` (None: to `path`) if it helps.
 
-    labels: a label store with audit answers; else the pixels are those of [val]. network, on_image
-    as of evaluate. Raises BadModel, BadDataset, BadLabels.
+    labels: a label store with audit answers; None: the pixels of [val]. network, on_image: see
+    `evaluate`. Raises BadModel, BadDataset, BadLabels.
     """
     built, card = load(path, network=network)
     described = _described(data, path, card)
@@ -153,7 +157,7 @@ def calibrate(
 
 
 def _described(data: Location, path: Location, card: Card) -> Dataset:
-    """The dataset, which must have the classes of the model."""
+    """Read the dataset. Raises BadDataset unless it has the classes of the model."""
     described = dataset.read(Path(data))
     if described.classes.names != card.classes:
         raise BadDataset(

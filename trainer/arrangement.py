@@ -1,4 +1,6 @@
-"""How somebody's images and masks lie: which folders train, which measure, and what they hold."""
+"""Recognises how a folder arranges its images and masks, split into training and validation or
+not.
+"""
 
 import os
 from collections.abc import Sequence
@@ -23,7 +25,9 @@ _BESIDE = ("annot", "_annot", "_mask", "_masks", "_label", "_labels", "_gt", "_s
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Folders of images and masks, the same one where they lie together; list: of the images."""
+    """A folder of images and the folder of their masks, which may be the same. list: file that
+    names the images that are used.
+    """
 
     images: Path
     masks: Path | None
@@ -37,7 +41,9 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Arrangement:
-    """title: in words. unused: folders that neither train nor measure."""
+    """The recognised folders. title: description for the user. unused: folders, such as test sets,
+    that serve neither training nor validation.
+    """
 
     title: str
     train: Part
@@ -46,7 +52,9 @@ class Arrangement:
 
 
 def find(root: Path) -> Arrangement | None:
-    """What is recognised below a folder; a folder alone in it is gone into."""
+    """Recognise the arrangement of a folder; None if it is unknown. If `root` holds only one
+    folder, that folder is searched.
+    """
     _folders.cache_clear()
     return _found(root)
 
@@ -148,7 +156,7 @@ def _flat(root: Path) -> Arrangement | None:
 
 
 def _inner(folder: Path | None) -> Part | None:
-    """Of val/: what is measured needs masks."""
+    """The validation split in val/; None without masks, which it needs."""
     images, masks = (folder and _child(folder, names) for names in (IMAGES, MASKS))
     return Part(images=images, masks=masks) if images and masks else None
 
@@ -173,14 +181,16 @@ def _rest(root: Path) -> tuple[Path, ...]:
 
 
 def _child(root: Path, names: Sequence[str]) -> Path | None:
-    """The folder of the first of these names, written in small letters or capitals."""
+    """The first folder with one of these names, in any letter case."""
     folders = _folders(root)
     return next((folders[name] for name in names if name in folders), None)
 
 
 @cache  # a folder may hold a million files
 def _folders(root: Path) -> dict[str, Path]:
-    """By their names in small letters; hidden ones and those of systems are none."""
+    """The subfolders by their names in lower case, without hidden folders and those of the
+    system.
+    """
     try:
         with os.scandir(root) as found:
             names = sorted(one.name for one in found if _is_folder(one))
@@ -193,7 +203,7 @@ def _is_folder(one: os.DirEntry[str]) -> bool:
     try:
         return one.is_dir() and not is_passed_over(one.name)
     except OSError:
-        return False  # a link that leads to itself
+        return False  # a link to itself
 
 
 def _holds_images(folder: Path) -> bool:

@@ -1,7 +1,7 @@
-"""Random views of a labelled image. The labels are points: they move, they are never resampled.
+"""Random views of a labelled image, in which labels are points and are never resampled.
 
-Scale 0.5 to 2, crop, flip, colour jitter, grey, blur, as in PixelPick (Shin et al. 2021). There
-the labels are masks under nearest-neighbour scaling, so that most vanish at scale 0.5; here every
+Scale 0.5 to 2, crop, flip, colour jitter, grey, blur, as in PixelPick (Shin et al. 2021). There the
+labels are masks under nearest-neighbour scaling, so that most vanish at scale 0.5; here every
 labelled pixel that stays in view stays labelled, exactly once.
 """
 
@@ -20,9 +20,10 @@ _SIGMAS = (0.1, 2.0)
 
 
 def augment(sample: Sample | Masked, rng: np.random.Generator, *, jitter: float = 0.8) -> Sample:
-    """One random view on the same grid; depends on the sample and the generator alone.
+    """Draw one random view on the same grid; it depends on the sample and the generator alone.
 
-    A mask is scaled with its image, by the nearest pixel: small labels vanish or multiply.
+    The mask of a Masked is scaled with its image by nearest neighbour, so that small labelled
+    regions vanish or multiply. jitter: strength of the colour jitter, 0 to 1.
     """
     height, width = sample.pixels.shape[:2]
     image, move = _scale(Image.fromarray(sample.pixels), rng)
@@ -46,8 +47,8 @@ def augment(sample: Sample | Masked, rng: np.random.Generator, *, jitter: float 
 
 @dataclass(frozen=True)
 class _Move:
-    """Scaling and cropping: `box` (left, top, right, bottom) of the image onto `size` (width,
-    height) pixels, pasted at `corner` (left, top) of the grid.
+    """A scale and a crop: `box` (left, top, right, bottom) of the image is resized to `size`
+    (width, height) pixels and pasted at `corner` (left, top) of the grid.
     """
 
     box: tuple[float, float, float, float]

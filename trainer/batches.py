@@ -1,4 +1,4 @@
-"""One epoch's batches: every sample once, in an order and with views that seed and epoch decide."""
+"""The batches of one epoch: every sample once, with order and views fixed by seed and epoch."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,15 +14,15 @@ from trainer.masks import IGNORE
 from trainer.recipe import Recipe
 from trainer.sample import Masked, Sample
 
-# Pixels uint8 [B, H, W, 3], points float32 [B, N, 2], labels int64 [B, N], filled up with IGNORE.
+# Pixels uint8 [B, H, W, 3], points float32 [B, N, 2], labels int64 [B, N], padded with IGNORE.
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class Batches:
-    """The part of the device `rank` of every batch of an epoch.
+    """Iterates over the batches of an epoch, for the device `rank` of several.
 
-    Threads augment ahead of the network: Pillow works without the interpreter's lock. What a view
-    shows depends on its place in the epoch alone, never on the threads.
+    Threads augment ahead of the network, because Pillow releases the interpreter's lock. A view
+    depends on its place in the epoch alone, never on the threads.
     """
 
     def __init__(
@@ -30,7 +30,8 @@ class Batches:
     ) -> None:
         self._samples, self._recipe, self._epoch = samples, recipe, epoch
         order = np.random.default_rng((recipe.seed, epoch)).permutation(len(samples))
-        # Filled up from the front: BatchNorm needs whole batches, and no sample is left out.
+        # The last batch is filled from the front: BatchNorm needs whole batches, and no sample is
+        # dropped.
         self._order = np.resize(order, -(-len(order) // recipe.batch) * recipe.batch)
         self._places = range(rank, len(self._order), recipe.devices)
         self._size = recipe.batch // recipe.devices
@@ -57,7 +58,9 @@ class Batches:
 
 
 def _threads() -> int:
-    """Beside a GPU every core; without one the cores belong to the network."""
+    """Number of augmenting threads: all cores next to a GPU, else one, as the network needs the
+    cores.
+    """
     return cores() if torch.cuda.is_available() else 1
 
 

@@ -1,4 +1,4 @@
-"""Any PyTorch segmentation network whose last layer is a convolution becomes a Bayesian one."""
+"""Makes a Bayesian network of any PyTorch segmentation network that ends in a convolution."""
 
 import importlib
 import re
@@ -18,7 +18,7 @@ from trainer.graph.dropout import FeatureDropout
 from trainer.graph.upsampling import upsample
 from trainer.network import LEAST_CORRELATION, BayesianNetwork, correlation
 
-# What may stand behind the classifier, by the names of autograd's nodes.
+# Operations allowed behind the classifier, by the names of autograd's nodes.
 _MOVES = re.compile(
     r"(Upsample\w+|\w*Softmax|Sigmoid|Unsafe\w+|\w*View|Reshape\w*|Permute|Transpose|Slice|Squeeze"
     r"|Unsqueeze|Clone|ToCopy|Alias|ConstantPadNd)Backward\d*"
@@ -32,9 +32,9 @@ _REMEDY = (
 
 
 class ReadyTrunk(nn.Module):
-    """Somebody's network up to its classifier: image → what the classifier would read.
+    """The trunk of a user's network: from the image to the input of its classifier.
 
-    What the network does behind its classifier is never run. `module` keeps its parameters' names.
+    The operations behind the classifier are never run. `module` keeps its parameter names.
     """
 
     def __init__(self, module: nn.Module, classifier: str) -> None:
@@ -50,7 +50,9 @@ class ReadyTrunk(nn.Module):
 
     @property
     def backbone(self) -> nn.Module:
-        """The part that learns more slowly: `backbone` or `encoder`, where there is one."""
+        """The part with the lower learning rate: `backbone` or `encoder`; empty if there is
+        neither.
+        """
         for name in ("backbone", "encoder"):
             if isinstance(part := getattr(self.module, name, None), nn.Module):
                 return part
@@ -63,17 +65,17 @@ class ReadyTrunk(nn.Module):
 
 
 class _Enough(Exception):
-    """The features are known: nothing behind them need be run."""
+    """Raised by the replaced classifier to skip the operations behind it."""
 
 
 class _Caught:
-    """Carries the features out of a network."""
+    """Holds the features that the replaced classifier received."""
 
     def __init__(self) -> None:
         self.features: Tensor | None = None
 
     def taken(self) -> Tensor:
-        """The features of the run that has just ended."""
+        """The features of the last run. Raises BadInput if the classifier was not reached."""
         found, self.features = self.features, None
         if found is None:
             raise BadInput("the network ended without its classifier", remedy=_REMEDY)
@@ -81,7 +83,7 @@ class _Caught:
 
 
 class _Seam(nn.Module):
-    """In the classifier's place."""
+    """Replaces the classifier: stores its input and ends the run."""
 
     def __init__(self, caught: _Caught, classes: int) -> None:
         super().__init__()
@@ -91,19 +93,19 @@ class _Seam(nn.Module):
         self._caught.features = features
         if not torch.compiler.is_exporting():
             raise _Enough
-        # A tracer must see every module end; what follows leads nowhere, and it drops it.
+        # A tracer needs the module to end; it drops this unused result.
         return features[:, :1].expand(-1, self.classes, -1, -1)
 
 
 def make_bayesian(
     module: nn.Module, dropout: FeatureDropout | None = None, *, size: tuple[int, int] = (128, 128)
 ) -> BayesianNetwork:
-    """Insert dropout (channels, at a rate of 0.2, if none is given) before the last convolution.
+    """Insert dropout before the last convolution; None: channel dropout at a rate of 0.2.
 
-    `module` takes normalised images [B, 3, H, W] and is changed: its classifier moves into the
-    result. Its attributes mean and std, on the scale 0 to 1, are ImageNet's unless it has some.
-    It is run once, on an image of `size`. Raises BadInput, naming what is in the way, for a network
-    whose class scores are no upsampled convolution.
+    module: takes normalised images [B, 3, H, W]. It is changed, as its classifier moves into the
+    result. Its attributes mean and std, for pixels from 0 to 1, default to ImageNet's. It is run
+    once, on an image of `size` (height, width). Raises BadInput, which names the obstacle, unless
+    the class scores are an upsampled convolution.
     """
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
     classifier, scores, behind = _classifier(module, image)
@@ -126,13 +128,17 @@ def is_factory(name: str) -> bool:
 
 
 def made(name: str, *given: object) -> nn.Module:
-    """Import package.module:factory, also from the working directory, and call it with `given`."""
+    """Import package.module:factory, with the working directory on the path, and call it with
+    `given`.
+
+    Raises BadInput where that fails or does not give a module.
+    """
     path, _, function = name.partition(":")
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
     try:
         factory = getattr(importlib.import_module(path), function)
-    except Exception as error:  # importing runs somebody's code
+    except Exception as error:  # importing runs the user's code
         raise BadInput(
             f"--network {name}: {error or type(error).__name__}",
             remedy="expected package.module:factory, importable from here",
@@ -140,7 +146,7 @@ def made(name: str, *given: object) -> nn.Module:
     takes = "the number of classes" if given else "nothing"
     try:
         module = factory(*given)
-    except Exception as error:  # it is somebody's code
+    except Exception as error:  # the user's code
         raise BadInput(
             f"--network {name} failed: {error!r}",
             remedy=f"it is called with {takes}; --verbose shows where it failed",
@@ -154,7 +160,7 @@ def made(name: str, *given: object) -> nn.Module:
 
 
 def statistic(module: nn.Module, name: str, default: tuple[float, float, float]) -> Any:
-    """A module's own mean or std of pixels from 0 to 1, or the default. Raises BadInput."""
+    """A module's attribute mean or std for pixels from 0 to 1, or the default. Raises BadInput."""
     found = getattr(module, name, default)
     values = tuple(float(value) for value in torch.as_tensor(found).flatten())
     if len(values) != 3 or not all(0 <= value <= 1 for value in values):
@@ -168,7 +174,9 @@ def statistic(module: nn.Module, name: str, default: tuple[float, float, float])
 def _check(
     made: BayesianNetwork, module: nn.Module, image: Tensor, scores: Tensor, *, softened: bool
 ) -> None:
-    """What the module gave must be its classifier's scores, enlarged, perhaps softened."""
+    """Raise BadInput unless the module's output is the upsampled scores of its classifier, after
+    softmax if `softened`.
+    """
     with _watched(module):
         logits = made.classifier(made.trunk(image)).detach()
     same = scores.ndim == 4 and scores.shape[1] == logits.shape[1]
@@ -179,7 +187,7 @@ def _check(
             readings = [*(r.softmax(1) for r in readings), *(r.log_softmax(1) for r in readings)]
             sums = [scores.sum(dim=1), scores.exp().sum(dim=1)]
             same = any(torch.allclose(one, one.new_ones(()), atol=1e-3) for one in sums)
-        # Constant scores, as of a classifier of zeros, cannot be compared and are taken.
+        # Constant scores, as of a classifier of zeros, have no correlation and are accepted.
         unlike = all(correlation(one, scores) <= LEAST_CORRELATION for one in readings)
         same = same and not unlike
     if not same:
@@ -192,8 +200,10 @@ def _check(
 
 
 def _classifier(module: nn.Module, image: Tensor) -> tuple[str, Tensor, list[str]]:
-    """The name of the convolution that the class scores come from, by following gradients back,
-    the scores of an image, and what is behind the convolution.
+    """Find the convolution that gives the class scores, by following gradients backwards.
+
+    Returns its name, the scores of `image`, and the operations behind the convolution. Raises
+    BadInput.
     """
     weights = {id(m.weight): n for n, m in module.named_modules() if isinstance(m, nn.Conv2d)}
     try:
@@ -201,7 +211,7 @@ def _classifier(module: nn.Module, image: Tensor) -> tuple[str, Tensor, list[str
             scores = _scores(module(image))
     except BadInput:
         raise
-    except Exception as error:  # it is somebody's code
+    except Exception as error:  # the user's code
         raise BadInput(
             f"{type(module).__name__} does not run on images {tuple(image.shape)}: {error}",
             remedy=_REMEDY,
@@ -242,10 +252,10 @@ def _classifier(module: nn.Module, image: Tensor) -> tuple[str, Tensor, list[str
 
 
 def _scores(output: Any) -> Tensor:
-    """The class scores in what a network gives: a tensor, or the main one of several."""
+    """The class scores in a network's output: a tensor, or the main tensor of several."""
     if isinstance(output, Tensor):
         return output
-    if isinstance(output, Mapping):  # also the outputs of transformers
+    if isinstance(output, Mapping):  # includes outputs of transformers
         named = (output[key] for key in ("out", "logits") if key in output)
         return _scores(next(named, next(iter(output.values()))))
     if isinstance(output, Sequence) and output:
@@ -255,7 +265,9 @@ def _scores(output: Any) -> Tensor:
 
 @contextmanager
 def _watched(module: nn.Module) -> Iterator[None]:
-    """In evaluation mode, with gradients for all weights; as it was afterwards."""
+    """In evaluation mode, with gradients for all weights; the module's state is restored
+    afterwards.
+    """
     training = module.training
     frozen = [parameter for parameter in module.parameters() if not parameter.requires_grad]
     try:

@@ -1,4 +1,4 @@
-"""trainer calibrate: a temperature for a model, from the command line."""
+"""The command trainer calibrate."""
 
 import json
 import math
@@ -44,11 +44,11 @@ def calibrate_command(
     data: Path, model: Path, network: str | None, labels: Path | None, out: Path | None,
     reliability: Path | None, temperature: float | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Divide the class scores of a model by a temperature, so that its probabilities hold.
+    """Divide a model's class scores by a temperature to make its probabilities reliable.
 
-    The temperature is fitted on labelled pixels that the model has not learned from. The model is
-    written only if cross-validation over the photographs says that the temperature helps. The
-    predicted classes stay the same. Every graph that is then exported has the temperature in it.
+    The temperature is fitted on labelled pixels that the model was not trained on. The model is
+    written only if cross-validation over the photographs shows that the temperature helps. The
+    predicted classes stay the same. Graphs that are exported afterwards include the temperature.
 
     \b
     Examples:
@@ -158,6 +158,6 @@ def _tell(found: "Calibrated", words: str) -> None:
 
 
 def _words(out: Path | None, network: str | None) -> str:
-    """What a command must be told to find this model."""
+    """The options with which a following command finds this model."""
     words = "" if out is None or out.name == "model.safetensors" else f" --model {out}"
     return words + (f" --network {network}" if network else "")

@@ -1,4 +1,4 @@
-"""What is told apart: names, colours, and the mask value that means 'not labelled'."""
+"""The classes of a dataset: names, colours, and the mask value that means 'not labelled'."""
 
 from dataclasses import dataclass
 

@@ -50,12 +50,12 @@ def main() -> None:
 def init_command(
     folder: Path, out: Path | None, force: bool, classes: tuple[str, ...] | None
 ) -> int:
-    """Write a commented dataset.toml for a folder, and say what was found in it.
+    """Write a commented dataset.toml for a folder, and print what was found in it.
 
     Recognised: images/ with or without masks/, split into train and val inside, outside or by
     lists, as mmsegmentation, Roboflow, CVAT, labelme and others write them; and CamVid, Cityscapes,
-    PASCAL VOC 2012 and ADE20K as they are published. What cannot be trained on is an error; some
-    images or masks that cannot be used are exit code 4.
+    PASCAL VOC 2012 and ADE20K as published. A folder that cannot be used for training is an error;
+    if some images or masks cannot be used, the exit code is 4.
 
     \b
     Examples:
@@ -119,14 +119,14 @@ def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     data: Path, labels: Path | None, on_conflict: str, dense_labels: Path | None,
     pixels: int | None, audits: bool, seed: int, out: Path, resume: bool, **settings: Any,
 ) -> None:  # fmt: skip
-    """Train on sparse labels and write ONE file with the model and its configuration.
+    """Train on sparse labels, and write one file with the model and its configuration.
 
     Labels come from --labels and --dense-labels, from `labels` and `dense_labels` in dataset.toml,
-    from labels.db if it is there, or are drawn at random from the masks (then they are kept beside
-    the model, for `scorer rank --labels`). By default a small head learns on a frozen backbone, in
-    seconds; what the backbone saw of the photographs is kept beside the model, so that only images
-    with new clicks cost time. After Ctrl-C or a kill the same command goes on: with what was seen,
-    or after the last epoch.
+    from labels.db if it exists, or are drawn at random from the masks and kept beside the model
+    (for `scorer rank --labels`). By default a small head is trained on a frozen backbone, in
+    seconds; the backbone's features are kept beside the model, so that only images with new clicks
+    cost time. After Ctrl-C or a kill the same command continues, with the kept features or after
+    the last epoch.
 
     \b
     Examples:
@@ -163,7 +163,7 @@ def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
 )
 @options.resume
 def supervised_command(data: Path, seed: int, out: Path, resume: bool, **settings: Any) -> None:
-    """Train on the whole masks: what few labels are measured against.
+    """Train on whole masks, as a baseline for training on few labels.
 
     \b
     Examples:
@@ -191,7 +191,7 @@ def _train(
 
 
 def _model_words(out: Path, chosen: "FitOptions") -> str:
-    """What a command must be told to find this model."""
+    """The options with which a following command finds this model."""
     words = "" if out.name == "model.safetensors" else f" --model {out}"
     return words + (f" --network {chosen.network}" if ":" in chosen.network else "")
 

@@ -1,4 +1,6 @@
-"""The few labelled pixels that a network learns from: read from people, or drawn from masks."""
+"""Sparse labels for training: read from files, drawn from masks, and placed on the network's
+grid.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -29,14 +31,19 @@ Indices = npt.NDArray[np.int64]
 def read(
     path: Path, dataset: Dataset, *, audits: bool = False, on_conflict: str = REFUSE
 ) -> Labels:
-    """Labels made by people, for the images of the training split; else as label_files.read."""
+    """Read labels for the images of the training split; arguments as in label_files.read.
+
+    Raises BadLabels for labels of other images.
+    """
     names = dataset.classes.names
     labels = label_files.read(path, names, audits=audits, on_conflict=on_conflict)
     return of_split(labels, path, dataset.train, "train")
 
 
 def of_split(labels: Labels, path: Path, split: Split, name: str) -> Labels:
-    """The labels of a file, if all its images are in the split of this name, or else BadLabels."""
+    """The labels unchanged. Raises BadLabels if one is of an image outside the split called
+    `name`.
+    """
     names = set(split.images.names)
     if strangers := [image for image in labels.clicks if image not in names]:
         where = split.images.where
@@ -60,10 +67,11 @@ def _how_to_retract(path: Path) -> str:
 def draw(
     split: Split, classes: Classes, *, pixels: int, seed: int
 ) -> tuple[Labels, list[tuple[str, str]]]:
-    """n random labelled pixels of every mask, the start of active learning (Algorithm 1, line 1).
+    """Draw n random labelled pixels of every mask, the start of active learning (Algorithm 1, line
+    1).
 
     What is drawn for an image depends on the seed and its name alone. Images whose mask cannot be
-    read are returned beside the labels, with the reason.
+    read are returned beside the labels, with the reason. Raises BadDataset if no pixel is labelled.
     """
     clicks, skipped = {}, []
     for name in split.images.names:
@@ -81,7 +89,7 @@ def draw(
 
 
 def few(labels: Labels, budget: int, seed: int) -> Labels:
-    """`budget` of all labels, at random."""
+    """A random subset of `budget` labels."""
     flat = [(name, click) for name in sorted(labels.clicks) for click in labels.of(name)]
     order = np.argsort(uniform(seed, "budget", (len(flat),)), kind="stable")[:budget]
     clicks: dict[str, list[Click]] = {}
@@ -92,7 +100,7 @@ def few(labels: Labels, budget: int, seed: int) -> Labels:
 
 
 def draw_one(split: Split, classes: Classes, name: str, pixels: int, seed: int) -> list[Click]:
-    """At most so many random labelled pixels of the mask of an image. Raises BadImage."""
+    """Draw up to `pixels` random labelled pixels of the mask of an image. Raises BadImage."""
     check_name(name)
     mask = masks.of(split, classes, name, size(split.images.image(name)))
     rows, cols = np.nonzero(mask != masks.IGNORE)
@@ -103,7 +111,10 @@ def draw_one(split: Split, classes: Classes, name: str, pixels: int, seed: int) 
 def dense(
     split: Split, classes: Classes, grid: tuple[int, int]
 ) -> Iterable[Masked | tuple[str, str]]:
-    """Every image with its whole mask; yields (name, reason) for one that cannot be used."""
+    """Yield every image with its whole mask, or (name, reason) for an unusable one.
+
+    grid: (height, width) that both are scaled to.
+    """
     for name in split.images.names:
         try:
             check_name(name)
@@ -120,14 +131,17 @@ def dense(
 
 
 def with_class(clicks: Sequence[Click]) -> list[Click]:
-    """Those that teach something."""
+    """The clicks that have a class."""
     return [click for click in clicks if click.label is not None]
 
 
 def gather(
     split: Split, labels: Labels, grid: tuple[int, int]
 ) -> Iterable[Sample | tuple[str, str]]:
-    """Decode every image that has labels; yields (name, reason) for one that cannot be used."""
+    """Yield every image that has labels, decoded, or (name, reason) for an unusable one.
+
+    grid: (height, width) that images and labels are scaled to.
+    """
     for name in split.images.names:
         clicks = with_class(labels.of(name))
         if not clicks:
@@ -141,8 +155,8 @@ def gather(
 
 
 def on_grid(name: str, clicks: Sequence[Click], geometry: Geometry) -> tuple[Points, Indices]:
-    """Where on the grid the labelled pixels of an image have their centres, float32 [N, 2], and
-    their classes. Raises BadLabels for one outside of the image.
+    """The centres of an image's labelled pixels on the grid, float32 [N, 2], and their classes,
+    int64 [N]. Raises BadLabels for a pixel outside the image.
     """
     for click in clicks:
         if not geometry.contains(click.row, click.col):

@@ -1,4 +1,4 @@
-"""What dataset.toml says: where images, masks and labels lie, and what the classes are."""
+"""Reads dataset.toml: where images, masks and labels are, and what the classes are."""
 
 import tomllib
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _REMEDY = "trainer init writes a dataset.toml that works; its comments explain e
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A dataset.toml, read and checked. `size` is the (height, width) of the network's grid."""
+    """The content of a dataset.toml, checked. size: (height, width) of the network's grid."""
 
     classes: Classes
     size: tuple[int, int]
@@ -37,7 +37,7 @@ class Dataset:
 
 
 def read(path: Path) -> Dataset:
-    """Read dataset.toml; every path in it is relative to its own folder."""
+    """Read dataset.toml, in which paths are relative to its folder. Raises BadDataset."""
     check_data(path)
     try:
         table = tomllib.loads(path.read_text("utf-8-sig"))
@@ -50,7 +50,7 @@ def read(path: Path) -> Dataset:
 
 
 def is_extensible(path: Path) -> bool:
-    """Whether the classes of a dataset.toml are its own, and not those of a published layout."""
+    """Whether a dataset.toml defines its own classes, rather than those of a published layout."""
     return str(tomllib.loads(path.read_text("utf-8-sig")).get("layout", "folders")) == "folders"
 
 
@@ -117,7 +117,7 @@ def _classes(table: Mapping[str, Any]) -> Classes:
 
 
 def _ids(table: Mapping[str, Any], classes: Classes) -> Mapping[int, int] | None:
-    """Classes by mask value, where these do not count from 0."""
+    """Class indices by mask value; None where mask values are class indices."""
     values = table.get("values")
     if values is None:
         return None

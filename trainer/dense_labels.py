@@ -1,4 +1,6 @@
-"""Masks that people made or corrected, of some photographs: dense labels beside clicks."""
+"""Dense labels: masks of some photographs, made or corrected by people, as an addition to
+clicks.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,22 +11,22 @@ from scorer.selection.exclusion import mask_name
 from trainer import clicks, masks
 from trainer.dataset import Dataset
 
-# A head learns from so many random pixels, of one mask and of all together: its layers are 1x1, and
-# neighbours teach it the same.
+# Random pixels per mask, and of all masks together. More would not help a head: its layers are 1x1,
+# and neighbouring pixels are alike.
 _OF_ONE, _OF_ALL = 2048, 1_000_000
 
 
 def per_mask(masks: int) -> int:
-    """How many random pixels of each of so many masks are learned from."""
+    """Number of random pixels per mask for training with this many masks."""
     return max(1, min(_OF_ONE, _OF_ALL // max(1, masks)))
 
 
 def draw(folder: Path, dataset: Dataset, seed: int) -> tuple[Labels, list[tuple[str, str]]]:
-    """Random labelled pixels of every mask in a folder, `per_mask` of each: class indices, 255
-    where nothing is known, under the names of the images with .png.
+    """Draw `per_mask` random labelled pixels of every mask in a folder.
 
-    Masks that cannot be used are returned beside the labels, with the reason. Raises BadDataset for
-    a folder without masks, and for a mask that belongs to no image of [train].
+    folder: PNG files of class indices, 255 where unknown, named like the images. Unusable masks are
+    returned beside the labels, with the reason. Raises BadDataset for a folder without masks, and
+    for a mask that belongs to no image of [train].
     """
     values = {index: index for index in range(len(dataset.classes))} | {masks.IGNORE: masks.IGNORE}
     split = replace(dataset.train, masks=folder, mask_name=mask_name, ids=values)
@@ -40,7 +42,7 @@ def draw(folder: Path, dataset: Dataset, seed: int) -> tuple[Labels, list[tuple[
 
 
 def mixed(clicked: Labels, dense: Labels) -> Labels:
-    """Both; at a pixel that is clicked, the class of the click counts."""
+    """Join both; at a pixel that both contain, the click wins."""
     found = {name: list(of_image) for name, of_image in clicked.clicks.items()}
     for name, drawn in dense.clicks.items():
         said = {(one.row, one.col) for one in clicks.with_class(clicked.of(name))}
@@ -50,7 +52,7 @@ def mixed(clicked: Labels, dense: Labels) -> Labels:
 
 
 def _named(folder: Path, dataset: Dataset) -> list[str]:
-    """The images whose masks are in the folder."""
+    """The images whose masks are in the folder. Raises BadDataset."""
     files = {file.relative_to(folder).as_posix() for file in folder.rglob("*.png")}
     files = {file for file in files if not any(part.startswith(".") for part in Path(file).parts)}
     if not files:

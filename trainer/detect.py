@@ -1,4 +1,4 @@
-"""Looks at a folder and writes the dataset.toml for it."""
+"""Examines a folder and writes a dataset.toml for it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +15,10 @@ _OBJECTS = "objectInfo150.txt"  # of ADE20K itself
 
 
 def detect(root: Path, *, written_to: Path, classes: Sequence[str] | None = None) -> Detection:
-    """Recognise the layout of a folder, for a dataset.toml that is to lie in `written_to`.
+    """Recognise the layout of a folder, and write a dataset.toml for the folder `written_to`.
 
-    classes: their names, instead of those of a file. Raises BadDataset where there are no images,
-    or where what is there cannot be trained on.
+    classes: class names, in place of those in a file. Raises BadDataset where there are no images,
+    or where the masks cannot be used for training.
     """
     if not root.is_dir():
         raise BadDataset(f"{root} is not a folder", remedy="give the folder that holds images/")
@@ -31,7 +31,7 @@ def detect(root: Path, *, written_to: Path, classes: Sequence[str] | None = None
 
 
 def _has_own_classes(layout: Layout, place: Path) -> bool:
-    """Whether a folder that lies as a published dataset does names other classes."""
+    """Whether a folder with the layout of a published dataset has a file with other class names."""
     if (place / _OBJECTS).is_file():
         return False
     found = legend.find((place,))
@@ -62,7 +62,9 @@ def _published(name: str, layout: Layout, root: Path, place: str) -> Detection:
 def _doubts(
     layout: Layout, names: Sequence[str], values: survey.MaskValues, train: Split
 ) -> list[str]:
-    """Whether the classes are those of the published dataset at all. Raises BadDataset."""
+    """A warning if few classes of the published dataset occur. Raises BadDataset if others
+    occur.
+    """
     inner = set(values.counts) - {IGNORE} if train.ids is None else set()
     if inner and max(inner) > len(names):
         raise BadDataset(

@@ -1,4 +1,4 @@
-"""What `trainer init` found: a dataset.toml, and what it says of the folder."""
+"""The result of `trainer init`: the text of a dataset.toml, and the findings about the folder."""
 
 import shlex
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ _LONGEST_SIDE = 640
 
 @dataclass
 class Detection:
-    """A dataset.toml for a folder, and what was seen there, line by line.
+    """A dataset.toml for a folder, and the findings, one per line.
 
-    images: the place to learn from, where it is known. unusable: images and masks among those that
-    were looked at which cannot be used. can_train: whether there are masks or labels.
+    images: folder of training images, if known. unusable: number of examined images and masks that
+    cannot be used. can_train: whether there are masks or labels.
     """
 
     toml: str
@@ -26,25 +26,26 @@ class Detection:
     can_train: bool = True
 
     def next_command(self, target: Path) -> str:
-        """A command that works from here."""
+        """The command to run next, valid in the working directory."""
         if not self.can_train and self.images is not None:
             there = target.parent.absolute()
             place = self.images.absolute()
             if there == Path.cwd() or not place.is_relative_to(there):
                 return f"trainer live --pool {shlex.quote(str(self.images))}"
-            inside = shlex.quote(str(place.relative_to(there)))  # where it finds the dataset.toml
+            # the folder where the command finds dataset.toml
+            inside = shlex.quote(str(place.relative_to(there)))
             return f"cd {shlex.quote(str(target.parent))} && trainer live --pool {inside}"
         data = "" if target == Path("dataset.toml") else f" --data {shlex.quote(str(target))}"
         return f"trainer fit{data}"
 
 
 def suggested_size(pool: Index) -> str:
-    """HEIGHTxWIDTH of a grid that suits the images of a pool. Raises BadDataset."""
+    """HEIGHTxWIDTH of a suitable grid for the images of a pool. Raises BadDataset."""
     return size_for(sizes(pool))
 
 
 def size_for(seen: Sizes) -> str:
-    """HEIGHTxWIDTH of a grid that suits images of these sizes."""
+    """HEIGHTxWIDTH of a suitable grid for images of these sizes."""
     height, width = seen.commonest
     scale = min(1.0, _LONGEST_SIDE / max(height, width))
     sides = [height, width] if scale == 1 else [16 * round(s * scale / 16) for s in (height, width)]
@@ -52,5 +53,5 @@ def size_for(seen: Sizes) -> str:
 
 
 def start(root: Path, written_to: Path) -> str:
-    """What a dataset.toml in `written_to` says of where the data are."""
+    """The value of `root` in a dataset.toml in the folder `written_to`."""
     return "." if real(root) == real(written_to) else real(root).as_posix()

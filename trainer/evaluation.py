@@ -1,5 +1,5 @@
-"""How good a model is: intersection over union per class, at the size of the ground truth, and
-whether it is as often right as it says.
+"""Measures a model: intersection over union per class at the size of the ground truth,
+calibration.
 """
 
 from collections.abc import Callable
@@ -22,13 +22,14 @@ from trainer.network import BayesianNetwork
 from trainer.reliability import Reliability, reliability
 from trainer.split import Split
 
-_AT_ONCE = 16_000_000  # enlarged scores, 64 MB of them
+_AT_ONCE = 16_000_000  # upsampled scores at a time, 64 MB
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """IoU per class in [0, 1], NaN for a class that is neither present nor predicted. reliability:
-    None where nothing says how sure the model was.
+    """IoU per class in [0, 1], NaN for a class that neither occurs nor is predicted.
+
+    accuracy: share of correct pixels. reliability: None where confidences are unknown.
     """
 
     iou: tuple[float, ...]
@@ -39,7 +40,7 @@ class Evaluation:
 
     @property
     def miou(self) -> float:
-        """Mean over the classes that occur."""
+        """Mean IoU over the classes that occur."""
         return float(np.nanmean(self.iou))
 
 
@@ -51,9 +52,10 @@ def evaluate(
     on_image: Callable[[int], None] = lambda _: None,
     album: Album | None = None,
 ) -> Evaluation:
-    """Predict every image without dropout; count pixels over the whole split, not per image.
+    """Predict every image without dropout; pixels are counted over the whole split, not per image.
 
-    album: where what a frozen backbone sees may be kept from before.
+    size: (height, width) of the network's grid. album: cached feature maps of a frozen backbone.
+    on_image: called with the number of images done. Raises BadDataset where none can be evaluated.
     """
     from torchmetrics.classification import MulticlassConfusionMatrix  # noqa: PLC0415
 
@@ -88,7 +90,9 @@ def evaluate(
 
 
 def summary(matrix: Tensor, images: int, skipped: list[tuple[str, str]]) -> Evaluation:
-    """Of pixels by true and predicted class [C, C]; [C, C + 1] with those that have no class."""
+    """Compute the metrics from pixel counts by true and predicted class, [C, C], or [C, C + 1] with
+    a last column of pixels without a predicted class.
+    """
     matrix = matrix.double()
     hits = matrix.diagonal()
     union = matrix.sum(0)[: len(matrix)] + matrix.sum(1) - hits
@@ -100,7 +104,9 @@ def summary(matrix: Tensor, images: int, skipped: list[tuple[str, str]]) -> Eval
 def _predict(
     network: BayesianNetwork, features: Features, split: Split, classes: Classes, name: str
 ) -> tuple[Tensor, Tensor, Tensor] | BadImage:
-    """Classes predicted, their probabilities, and classes true; or why there are none."""
+    """Predicted classes, their probabilities, and true classes of an image; BadImage if
+    unusable.
+    """
     path = split.mask(name)
     if path is None:
         raise BadDataset("the split has no masks to compare with", remedy="add masks to it")
@@ -120,12 +126,13 @@ def _predict(
 def _largest(
     scores: Float[Tensor, "1 C h w"], size: tuple[int, int]
 ) -> tuple[Int64[Tensor, "H W"], Float[Tensor, "H W"]]:
-    """The class with the largest enlarged score, and its probability; a few classes at a time, or
-    those of a large photograph would fill the memory.
+    """The class with the largest upsampled score, and its probability.
+
+    Classes are upsampled in groups, because all scores of a large photograph would fill the memory.
     """
     best = torch.full(size, -torch.inf)
     label = torch.zeros(size, dtype=torch.int64)
-    total = torch.full(size, -torch.inf)  # the logarithm of the sum of all exponentials
+    total = torch.full(size, -torch.inf)  # logarithm of the sum of exponentials
     count = max(1, _AT_ONCE // (size[0] * size[1]))
     for start in range(0, scores.shape[1], count):
         few = scores[:, start : start + count]

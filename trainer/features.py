@@ -1,4 +1,4 @@
-"""What the dropout and the classifier of a network read of photographs."""
+"""Computes the input of a network's classifier for photographs, from cached maps where possible."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -19,9 +19,9 @@ Result = TypeVar("Result")
 
 
 class Features:
-    """Of a network, for photographs on a grid of `size` (height, width).
+    """The features of a network for photographs on a grid of `size` (height, width).
 
-    album: what its frozen backbone sees, if it has one, and perhaps saw before.
+    album: cached maps of a frozen backbone; None: nothing is cached.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Features:
 
     @torch.inference_mode()
     def of(self, source: Encoded) -> tuple[Float[Tensor, "1 K h w"], Geometry]:
-        """Of a photograph, and where its pixels lie. Raises BadImage."""
+        """The features of a photograph, and its geometry on the grid. Raises BadImage."""
         if self._album is None:
             photograph = load(source, self._size)
             image = torch.from_numpy(photograph.pixels)[None].to(self.device)
@@ -44,7 +44,7 @@ class Features:
         return trunk.head(maps.tensors(self.device), quarter(self._size)), maps.geometry
 
     def each(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """work(item) for all of them, in order: a whole network has all cores for one photograph, a
-        head one core for each.
+        """Yield work(item) for all items in order: one at a time on all cores for a whole network,
+        one per core for a head.
         """
         return map(work, items) if self._album is None else in_order(work, items)

@@ -1,4 +1,4 @@
-"""What to train, and on which labels."""
+"""The options of a training job."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,17 +13,17 @@ KEPT_GB = 8.0
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions:
-    """What to train, on which labels. `pixels` are drawn per mask if there is no labels file.
+    """What to train, and on which labels.
 
-    store: a label store that is read where neither this nor the dataset names labels, if it is
-    there. on_conflict: what is done with a pixel that a CSV of labels gives different answers.
-    dense_labels: a folder of masks of some images, to learn from, too. audits: also answers that
-    have measured models. dense: on whole masks instead. recipe: a HeadRecipe for a network with a
-    frozen backbone, which `finetune` may then train as a whole; a Recipe for the others. kept: GB
-    of what a frozen backbone sees that are kept beside the model; 0: nothing. measurements: how
-    often in a run, its end always, the validation split is evaluated; 0: behind its end, where a
-    run that was cut is as one that was not. statistics: of the pixels,
-    where the backbone's own don't hold.
+    pixels: drawn per mask if there are no other labels. store: a label store that is read, if it
+    exists, where neither `labels` nor the dataset names a file. on_conflict: how contradictory
+    answers of a CSV are resolved. dense_labels: folder of masks of some images. audits: also train
+    on audit answers. dense: train on whole masks instead. recipe: a HeadRecipe for a network with a
+    frozen backbone, which `finetune` then trains as a whole; a Recipe for other networks. kept:
+    size of the feature cache beside the model, in GB; 0: none. measurements: evaluations of the
+    validation split per run, the last at its end; 0: only after the run, so that an interrupted run
+    gives the same result. statistics: mean and standard deviation of the pixels, in place of the
+    backbone's.
     """
 
     network: str = networks.NAMES[0]

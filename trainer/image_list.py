@@ -1,4 +1,4 @@
-"""The images that a list names: train.txt, val.txt, as datasets come with them."""
+"""Reads image lists such as train.txt and val.txt of published datasets."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -9,10 +9,10 @@ _REMEDY = "correct the list, or remove it to use every image of the folder"
 
 
 def listed(path: Path, present: Sequence[str]) -> Sequence[str]:
-    """Those of the images that are present which a list names, sorted. Raises BadDataset.
+    """The present images that a list names, sorted. Raises BadDataset.
 
-    Of each line the first word counts; of that its file name, for such lists travel with the paths
-    of the machine they were made on; and where it has no suffix, the name without it.
+    The first word of each line counts, and of it the file name, because lists often contain paths
+    of another machine. A name without a suffix matches the file name without its suffix.
     """
     by_name = {PurePosixPath(name).name: name for name in reversed(present)}
     by_stem = {PurePosixPath(name).stem: name for name in reversed(present)}

@@ -1,4 +1,4 @@
-"""A model from start to file: labels, weights, training, measuring, saving."""
+"""The training job: labels, pre-trained weights, training, evaluation, and the model file."""
 
 import hashlib
 from collections.abc import Iterator
@@ -31,9 +31,10 @@ def train(
 ) -> Evaluation | None:
     """Train a model and save it to `out`; labels drawn from masks are kept in `labels_path(out)`.
 
-    cache: of what a frozen backbone sees; without one it is kept in `features_path(out)`.
-    Interrupted at any moment, the same call goes on from the last whole epoch (unless
-    options.resume is false). Returns the evaluation on the validation split, if there is one.
+    cache: of backbone features; None: a file of its own, `features_path(out)`. After an
+    interruption, the same call continues from the last whole epoch, unless options.resume is false.
+    Returns the evaluation on the validation split; None without one. Raises BadDataset, BadLabels,
+    BadModel, BadInput, CannotWrite.
     """
     check_writable(out)
     with instance_lock(out, "trainer fit", "wait until it has ended, or choose another --out"):
@@ -71,18 +72,20 @@ def _trained(
 
 
 def features_path(out: Path) -> Path:
-    """Where what a frozen backbone sees is kept: model.safetensors → model.features.db."""
+    """The path of the feature cache: model.safetensors → model.features.db."""
     return out.with_name(f"{out.stem}.features.db")
 
 
 def _config(options: FitOptions) -> dict[str, Any]:
-    """The shape of the backbone, where the name of the network does not say it."""
+    """The configuration of the backbone, if the network's name does not imply it."""
     return read_config(Path(options.weights)) if options.network == networks.VIT else {}
 
 
 @contextmanager
 def _cache(out: Path, options: FitOptions, given: Cache | None) -> Iterator[Cache | None]:
-    """The given one; or a network's own, open for the time of its training."""
+    """The given cache, or one of this job that is closed afterwards; None where nothing is
+    cached.
+    """
     if given or not options.kept or options.dense or isinstance(options.recipe, Recipe):
         yield given
         return
@@ -133,7 +136,9 @@ def _tell_origin(origin: str, options: FitOptions, listener: Listener) -> None:
 
 
 def _identity(dataset: Dataset, labels: Labels | None, origin: str, options: FitOptions) -> str:
-    """Hash of all that the weights depend on, beside the recipe: another run never goes on."""
+    """Hash of all that the weights depend on besides the recipe, so that no other run is
+    continued.
+    """
     flat = "whole masks"
     if labels is not None:
         flat = repr(sorted((name, list(found)) for name, found in labels.clicks.items()))

@@ -1,4 +1,4 @@
-"""Names, colours and mask values of classes, from the files that annotation tools write."""
+"""Reads names, colours and mask values of classes from the files of annotation tools."""
 
 import csv
 import json
@@ -19,8 +19,8 @@ _COLOURED = re.compile(r"(\d+)\s+(\d+)\s+(\d+)\s+(\S.*)")
 
 @dataclass(frozen=True, kw_only=True)
 class Legend:
-    """path: the file. names: by index. colours: of the names, if it gives any. values: the mask
-    value of each name, where the file gives them.
+    """Classes that a file defines. path: the file. names: by index. colours, values: colour and
+    mask value of each name; None if the file does not give them.
     """
 
     path: Path
@@ -30,7 +30,9 @@ class Legend:
 
 
 def find(places: Iterable[Path]) -> Legend | None:
-    """The first of these folders that names classes. Raises BadDataset for a file that is wrong."""
+    """The legend in the first of these folders that has one; None without any. Raises
+    BadDataset.
+    """
     for place in places:
         for name, reader in _FILES.items():
             if (path := place / name).is_file():
@@ -57,7 +59,7 @@ def _checked(legend: Legend) -> Legend:
 
 
 def _lines(path: Path, text: str) -> Legend:
-    """A name per line, with or without its mask value in front."""
+    """Read one name per line, each with or without its mask value in front."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if lines and lines[0] == _IGNORE:
         lines = lines[1:]
@@ -73,7 +75,7 @@ def _with_values(path: Path, rows: Sequence[tuple[str, int]]) -> Legend:
 
 
 def _cvat(path: Path, text: str) -> Legend:
-    """labelmap.txt: name:red,green,blue:parts:actions."""
+    """Read CVAT's labelmap.txt: name:red,green,blue:parts:actions."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and line[0] != "#"]
     found = [_CVAT.fullmatch(line) for line in lines]
     if not all(found):
@@ -82,7 +84,7 @@ def _cvat(path: Path, text: str) -> Legend:
 
 
 def _camvid(path: Path, text: str) -> Legend:
-    """label_colors.txt: red green blue name."""
+    """Read CamVid's label_colors.txt: red green blue name."""
     found = [_COLOURED.fullmatch(line.strip()) for line in text.splitlines() if line.strip()]
     if not found or not all(found):
         raise ValueError("expected lines of red green blue name")
@@ -90,7 +92,7 @@ def _camvid(path: Path, text: str) -> Legend:
 
 
 def _coloured(path: Path, rows: Sequence[tuple[str, Sequence[int]]]) -> Legend:
-    """Of names with red, green and blue."""
+    """A legend of names with red, green and blue. Raises ValueError."""
     try:
         colours = tuple((red, green, blue) for _, (red, green, blue) in rows)
     except ValueError as error:
@@ -101,7 +103,7 @@ def _coloured(path: Path, rows: Sequence[tuple[str, Sequence[int]]]) -> Legend:
 
 
 def _table(path: Path, text: str) -> Legend:
-    """A CSV with a header: a name, and its mask value or red, green and blue."""
+    """Read a CSV with a header: a name, and its mask value or red, green and blue."""
     rows = list(csv.reader(text.splitlines(), skipinitialspace=True))
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     body = [row for row in rows[1:] if any(cell.strip() for cell in row)]
@@ -129,7 +131,9 @@ def _column(header: Sequence[str], names: Sequence[str]) -> int | None:
 
 
 def _supervisely(path: Path, text: str) -> Legend:
-    """obj_class_to_machine_color.json: the mask value of each name, three times; 0 is no object."""
+    """Read Supervisely's obj_class_to_machine_color.json: three numbers per name, which are equal
+    if they are its mask value; 0 is the background.
+    """
     table = json.loads(text)
     try:
         rows = [(str(name), [int(one) for one in colour]) for name, colour in table.items()]

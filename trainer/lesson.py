@@ -1,4 +1,4 @@
-"""What there is to learn from: labels of a file, of dataset.toml, or drawn from the masks."""
+"""Chooses the labels for training: of a file, of dataset.toml, or drawn from the masks."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def labels_path(out: Path) -> Path:
-    """Where labels drawn from masks are kept: model.safetensors → model.labels.csv."""
+    """The path of labels drawn from masks: model.safetensors → model.labels.csv."""
     return out.with_name(f"{out.stem}.labels.csv")
 
 
 def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listener") -> Labels:
-    """The labelled pixels: clicks and those of dense labels or, without both, pixels drawn from the
-    masks, which are kept in `labels_path(out)`.
+    """The labelled pixels: clicks and random pixels of dense labels or, without both, pixels drawn
+    from the masks, which are written to `labels_path(out)`. Raises BadDataset, BadLabels, BadInput.
     """
     path = options.labels or dataset.train.labels or _store(dataset, options, listener)
     folder = options.dense_labels or dataset.train.dense_labels
@@ -69,7 +69,7 @@ def _drawn(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listen
 
 
 def _store(dataset: Dataset, options: "FitOptions", listener: "Listener") -> Path | None:
-    """The label store that is there, unless it has no labels yet and there are masks."""
+    """The label store, if it exists; None if it has no labels yet while there are masks."""
     path = options.store
     if path is None or not path.is_file():
         return None
@@ -86,13 +86,13 @@ def _store(dataset: Dataset, options: "FitOptions", listener: "Listener") -> Pat
 
 
 def _beside(dataset: Dataset, out: Path) -> list[Path]:
-    """Where labels of the same project may lie."""
+    """Paths of other label files of the same project."""
     named = [] if dataset.train.labels is None else [dataset.train.labels]
     return [*named, out.with_name(f"labels{SUFFIX}"), labels_path(out)]
 
 
 def of_masks(dataset: Dataset, seed: int, listener: "Listener") -> Labels:
-    """As many pixels of every mask as a head has use for."""
+    """Random pixels of every mask, as many as help a head. Raises BadDataset without masks."""
     if dataset.train.masks is None:
         raise BadDataset("[train] has no masks", remedy="supervised training needs whole masks")
     pixels = dense_labels.per_mask(len(dataset.train.images))
@@ -103,7 +103,7 @@ def of_masks(dataset: Dataset, seed: int, listener: "Listener") -> Labels:
 
 
 def tell_skipped(skipped: Sequence[tuple[str, str]], listener: "Listener") -> None:
-    """Name the images that could not be used, with their reasons."""
+    """Report the images that could not be used, with the reasons."""
     if skipped:
         listener.tell(f"{len(skipped)} images skipped:", warning=True)
     for name, reason in skipped:
@@ -111,16 +111,18 @@ def tell_skipped(skipped: Sequence[tuple[str, str]], listener: "Listener") -> No
 
 
 def tell_absent(dataset: Dataset, seen: set[int], listener: "Listener") -> None:
-    """Name the classes that no label shows yet."""
+    """Report the classes that have no label yet."""
     if absent := [name for i, name in enumerate(dataset.classes.names) if i not in seen]:
         listener.tell(f"no label yet of: {', '.join(absent)}", warning=True)
 
 
 def _check_kept(path: Path, drawn: Labels, dataset: Dataset) -> None:
-    """Refuse to replace drawn labels to which somebody has added clicks."""
+    """Raise BadInput if the file of drawn labels contains more than is drawn now: it would be
+    lost.
+    """
     if not path.is_file():
         return
-    with suppress(BadLabels):  # of another dataset: not this one's clicks
+    with suppress(BadLabels):  # labels of another dataset need not be kept
         there = label_files.read(path, dataset.classes.names)
         grown = [n for n in there.clicks if drawn.of(n) and set(drawn.of(n)) < set(there.of(n))]
         if grown:

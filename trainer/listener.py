@@ -1,4 +1,4 @@
-"""Who is told of a training as it goes on."""
+"""The interface for reports of a training job."""
 
 from typing import Protocol, runtime_checkable
 
@@ -7,7 +7,7 @@ from trainer.loop import Progress
 
 @runtime_checkable
 class Listener(Protocol):
-    """Who hears of the training as it goes on."""
+    """Receives the messages and the progress of a training job."""
 
     def tell(self, message: str, *, warning: bool = False) -> None: ...
     def show(self, what: str, done: int, total: int) -> None: ...

@@ -1,4 +1,6 @@
-"""Training on sparse labels: the loop, and how it goes on after an interruption."""
+"""The training loop of a whole network on sparse labels, and its continuation after an
+interruption.
+"""
 
 import logging
 import math
@@ -24,7 +26,9 @@ from trainer.sample import Masked, Sample
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training is: `loss` is the mean over the epoch so far, `step` of `steps` in it."""
+    """Progress of a training: step `step` of `steps` in an epoch; loss: mean over the epoch so
+    far.
+    """
 
     epoch: int
     step: int
@@ -50,10 +54,10 @@ def fit(  # noqa: PLR0913  # three of them are who listens
 ) -> BayesianNetwork:
     """Train `network` in place, and return it in evaluation mode on the CPU.
 
-    With `resume`, the state after every epoch is kept in that file, and a run with the same recipe
-    and `identity` (of the data) goes on from it; `on_start` hears how many epochs are done, and the
-    caller removes the file when it has saved the model. On a CPU an interrupted run ends with the
-    same weights as one that was not. A loss that is no number raises Failure.
+    resume: file of the state after every epoch; a run with the same recipe and `identity` (of the
+    data) continues from it, and the caller removes it after saving the model. on_start: called with
+    the number of finished epochs. On a CPU an interrupted run gives the same weights as an
+    uninterrupted one. Raises Failure if the loss is not finite.
     """
     import lightning_fabric as lightning  # noqa: PLC0415
 
@@ -67,7 +71,7 @@ def fit(  # noqa: PLR0913  # three of them are who listens
         fabric.launch()
     if recipe.devices > 1 and fabric.device.type == "cuda":
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)
-    # On a GPU the deterministic kernels double the time of a step, and not all there are exist.
+    # On a GPU deterministic kernels double the time of a step, and some operators have none.
     torch.use_deterministic_algorithms(fabric.device.type == "cpu", warn_only=True)
     optimiser = _optimiser(network, recipe, fused=fabric.device.type == "cuda")
     network.train().to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -80,7 +84,7 @@ def fit(  # noqa: PLR0913  # three of them are who listens
     for epoch in range(done, recipe.epochs):
         batches = Batches(samples, recipe, epoch, fabric.global_rank)
         report = Progress(epoch, 0, len(batches), 0, 0.0)
-        torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # dropout's, from where an epoch begins
+        torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # seed of the dropout in this epoch
         for report in _epoch(fabric, wrapped, wrapped_optimiser, batches, recipe, epoch, size):
             if first:
                 on_step(report)
@@ -94,13 +98,13 @@ def fit(  # noqa: PLR0913  # three of them are who listens
 
 
 def _strategy(network: BayesianNetwork) -> str:
-    """Somebody's network may have parts that lead nowhere, such as auxiliary heads."""
+    """Fabric's strategy: a user's network may have unused parameters, such as auxiliary heads."""
     foreign = isinstance(network.trunk, ReadyTrunk | PixelHead)
     return "ddp_find_unused_parameters_true" if foreign else "ddp"
 
 
 def _end(fabric: Any) -> None:
-    """The processes of further devices have nothing more to do: the first saves and measures."""
+    """End the processes of all devices but the first, which saves and evaluates."""
     if fabric.world_size > 1:
         torch.distributed.destroy_process_group()
         if not fabric.is_global_zero:
@@ -108,7 +112,7 @@ def _end(fabric: Any) -> None:
 
 
 def precision(choice: str) -> Any:
-    """Fabric's name for it; "auto" is half precision, float32 weights, where the machine has it."""
+    """Fabric's name of a precision; "auto": mixed half precision if the hardware supports it."""
     if choice != "auto":
         return choice
     if torch.cuda.is_available():
@@ -153,7 +157,9 @@ def _finite(loss: float, epoch: int) -> float:
 
 
 def _groups(network: BayesianNetwork, recipe: Recipe) -> list[dict[str, Any]]:
-    """The pre-trained backbone learns at a tenth of the rate of the new layers."""
+    """Parameter groups: the pre-trained backbone learns at a tenth of the rate of the new
+    layers.
+    """
     backbone = list(network.trunk.backbone.parameters())  # type: ignore[union-attr]
     inside = {id(parameter) for parameter in backbone}
     others = [parameter for parameter in network.parameters() if id(parameter) not in inside]
@@ -183,5 +189,5 @@ def _quiet() -> Iterator[None]:
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Fabric's advice on devices that were chosen on purpose
+        warnings.simplefilter("ignore")  # Fabric's advice about devices that were chosen on purpose
         yield

@@ -1,4 +1,4 @@
-"""The masked pixel loss: cross-entropy at the labelled pixels and nowhere else."""
+"""The loss for sparse labels: cross-entropy at the labelled pixels alone."""
 
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
@@ -14,9 +14,9 @@ def sparse_cross_entropy(
     labels: Int64[Tensor, "B N"],
     size: tuple[int, int],
 ) -> Float[Tensor, ""]:
-    """Mean over the labelled pixels of -ln p(label), nats; 0 where there is none.
+    """Mean of -ln p(label) over the labelled pixels, nats; 0 if there are none.
 
-    Equals cross-entropy with ignored pixels on the full-size logits, which never exist here.
+    Equals cross-entropy with ignored pixels on full-size logits, which are never computed here.
     Label 255 is padding. Didari et al. 2024, eq. 5.
     """
     predicted = at_points(logits, points, size).flatten(0, 1)

@@ -1,4 +1,4 @@
-"""How good masks are that somebody has written, such as those of scorer segment."""
+"""Measures masks in a folder, such as those of scorer segment, against the ground truth."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,10 +20,11 @@ def evaluate_masks(
     classes: Classes,
     on_image: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
-    """Intersection over union per class, over all pixels of the split whose truth is known.
+    """Intersection over union per class, over all pixels of the split with known truth.
 
-    folder: masks of class indices, named as those of the split. A pixel that is IGNORE there has no
-    class, and is wrong. A mask that is missing or of another size is skipped, and counted.
+    folder: masks of class indices, named like those of the split. A pixel of value IGNORE has no
+    class, and counts as wrong. A mask that is missing or has another size is skipped. Raises
+    BadDataset.
     """
     if split.masks is None:
         raise BadDataset("the split has no masks to compare with", remedy="add masks to it")
@@ -44,8 +45,8 @@ def evaluate_masks(
 
 
 def strangers(folder: Path, split: Split) -> int:
-    """How many masks lie in a folder that no image of a split has: perhaps these are of another
-    pool, whose images have the same names.
+    """Number of masks in a folder that belong to no image of a split; if there are any, the folder
+    may be of another pool with equal image names.
     """
     own = {split.mask_name(name) for name in split.images.names}
     there = (path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
@@ -53,13 +54,15 @@ def strangers(folder: Path, split: Split) -> int:
 
 
 class Confusion:
-    """Pixels by true and predicted class, [C, C + 1]; the last column is for those without one."""
+    """Pixel counts by true and predicted class, [C, C + 1]; last column: without a predicted
+    class.
+    """
 
     def __init__(self, classes: int) -> None:
         self.images, self.matrix = 0, np.zeros((classes, classes + 1), np.int64)
 
     def count(self, found: masks.Mask, truth: masks.Mask) -> None:
-        """Add an image: class indices, IGNORE where there is none. Both have its size."""
+        """Add an image. found, truth: class indices of the same size, IGNORE where unknown."""
         classes, known = len(self.matrix), truth != IGNORE
         predicted = np.minimum(found[known], classes).astype(np.int64)
         flat = truth[known].astype(np.int64) * (classes + 1) + predicted
@@ -68,12 +71,12 @@ class Confusion:
         self.images += 1
 
     def evaluation(self, skipped: list[tuple[str, str]] | None = None) -> Evaluation:
-        """Of all that were counted."""
+        """The metrics of all counted images."""
         return summary(torch.from_numpy(self.matrix), self.images, skipped or [])
 
 
 def _pair(folder: Path, split: Split, classes: Classes, name: str) -> tuple[masks.Mask, masks.Mask]:
-    """The mask that was written for an image, and the truth. Raises BadImage, BadDataset."""
+    """The mask in the folder and the true mask of an image. Raises BadImage, BadDataset."""
     path = split.mask(name)
     assert path is not None
     truth = masks.read(path, classes, split.ids)

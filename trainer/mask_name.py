@@ -1,6 +1,6 @@
-"""How the file of a mask is called: by a pattern such as {stem}_mask.png, of its image's name.
+"""Names of mask files: derived from the image's name by a pattern such as {stem}_mask.png.
 
-{stem} is the image's file name without its suffix, {name} the one with it.
+{stem} is the image's file name without its suffix, {name} the file name with it.
 """
 
 import os
@@ -11,15 +11,15 @@ from pathlib import Path, PurePosixPath
 
 PATTERN = "{stem}.png"
 _TRIED = 50  # images that a pattern is tried on
-_COMPARED = 5  # images whose names are looked for in those of all masks
-_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif", ".jpg", ".jpeg")  # of what may be masks
-# What a file is called that lies beside its image and is no image.
+_COMPARED = 5  # images whose names are searched for in the names of all masks
+_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif", ".jpg", ".jpeg")  # suffixes of possible masks
+# Parts of the names of masks that are stored beside their images.
 _WORDS = ("mask", "label", "seg", "annot", "groundtruth", "_gt", "-gt", "_l.", "_color", "_colour")
 
 
-@cache  # that two datasets of one file are equal
+@cache  # cached, so that two datasets of one file are equal
 def of(pattern: str) -> Callable[[str], str]:
-    """From the path of an image to that of its mask."""
+    """A function from the path of an image to the path of its mask."""
 
     def name(image: str) -> str:
         path = PurePosixPath(image)
@@ -30,14 +30,16 @@ def of(pattern: str) -> Callable[[str], str]:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether images of different names have masks of different names by it, in the same folder."""
+    """Whether a text is a valid pattern: it names different masks for different images of a
+    folder.
+    """
     return ("{stem}" in text or "{name}" in text) and "/" not in text
 
 
 def guess(images: Sequence[str], masks: Path, *, mixed: bool = False) -> str | None:
-    """The pattern by which most of the first images have a mask; None where none has.
+    """The pattern by which most of the first images have a mask; None if none has one.
 
-    mixed: the masks lie among the images.
+    mixed: whether the masks are stored among the images.
     """
     found: Counter[str] = Counter()
     for image in images[:_COMPARED]:
@@ -59,7 +61,7 @@ def guess(images: Sequence[str], masks: Path, *, mixed: bool = False) -> str | N
 
 
 def without_masks(names: Sequence[str], pattern: str) -> list[str]:
-    """The images of a folder in which masks lie too."""
+    """The images of a folder that also contains their masks."""
     masks = {of(pattern)(name) for name in names}
     return [name for name in names if name not in masks]
 

@@ -1,4 +1,4 @@
-"""Ground-truth masks, as train ids: 0..C-1, and 255 where nothing is known."""
+"""Reads ground-truth masks as class indices: 0..C-1, and 255 where unknown."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,9 +21,8 @@ Mask = npt.NDArray[np.uint8]
 def read(path: Path, classes: Classes, ids: Mapping[int, int] | None = None) -> Mask:
     """Read a mask of class indices (grey or palette PNG) or of class colours (RGB).
 
-    `ids`: classes by stored value, where the two differ (Split.ids).
-    Raises BadImage for a file that is no whole image, BadDataset for a value that is no class:
-    such a mask means that dataset.toml is wrong, not that one file is.
+    ids: class indices by stored value, where the two differ (Split.ids). Raises BadImage for a
+    damaged file, BadDataset for a value that is no class: then dataset.toml is wrong, not one file.
     """
     values = pixels(path)
     if values.ndim == 3:
@@ -42,7 +41,9 @@ def read(path: Path, classes: Classes, ids: Mapping[int, int] | None = None) -> 
 
 
 def of(split: Split, classes: Classes, name: str, size: tuple[int, int]) -> Mask:
-    """The mask of an image of the size (height, width); raises BadImage for one of another."""
+    """The mask of an image with `size` (height, width). Raises BadImage for a mask of another
+    size.
+    """
     path = split.mask(name)
     assert path is not None
     mask = read(path, classes, split.ids)
@@ -67,7 +68,7 @@ def _translated(values: npt.NDArray[np.integer], ids: Mapping[int, int], path: P
 
 
 def pixels(path: Path) -> npt.NDArray[np.integer]:
-    """The values of a mask as they are stored: [H, W] indices, or [H, W, 3] colours."""
+    """The stored values of a mask: [H, W] indices, or [H, W, 3] colours. Raises BadImage."""
     try:
         with Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
@@ -83,7 +84,7 @@ def pixels(path: Path) -> npt.NDArray[np.integer]:
 def _from_colours(values: npt.NDArray[np.integer], classes: Classes, path: Path) -> Mask:
     codes = values.astype(np.int32) @ np.array([65536, 256, 1])
     mask = np.full(codes.shape, IGNORE, np.uint8)
-    void = codes == 0  # black is 'void' wherever no class is black
+    void = codes == 0  # black means 'void' unless it is the colour of a class
     for index, (red, green, blue) in enumerate(classes.colours):
         mask[codes == 65536 * red + 256 * green + blue] = index
     if (unknown := (mask == IGNORE) & ~void).any():

@@ -1,4 +1,4 @@
-"""What the values or colours of somebody's masks mean: a class each, by name."""
+"""Maps mask values or colours to classes, with the names of a legend or guessed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from trainer.legend import Legend
 from trainer.masks import IGNORE
 from trainer.survey import MOST_COLOURS, MaskValues
 
-_MOST_GUESSED = 64  # values that are taken for classes where nobody has named any
-_FAR = 20  # a value from here on that stands far from the others is no index
+_MOST_GUESSED = 64  # most values that are taken for classes without names
+_FAR = 20  # a value from here on, far above the others, is no class index
 _BLACK = (0, 0, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Meaning:
-    """names, colours: of the classes. values: the mask value of each, None where they count from 0.
-    ignore: the value that is not labelled. remark: what was concluded, "" where nothing was.
+    """The classes of masks. values: mask value of each class; None if they count from 0. ignore:
+    mask value that means 'not labelled'. remark: assumption to be reported, or "".
     """
 
     names: tuple[str, ...]
@@ -29,7 +29,7 @@ class Meaning:
 
     @property
     def ids(self) -> dict[int, int] | None:
-        """As in Split."""
+        """Class indices by mask value, as in Split.ids."""
         if self.values is None:
             return None
         known = {value: index for index, value in enumerate(self.values)}
@@ -37,8 +37,8 @@ class Meaning:
 
 
 def of(found: MaskValues, legend: Legend | None) -> Meaning:
-    """Of the masks that were looked at. Raises BadDataset where masks and names do not go
-    together.
+    """The classes of examined masks. Raises BadDataset where masks and legend contradict each
+    other.
     """
     if found.colours:
         return _of_colours(found, legend)
@@ -54,7 +54,9 @@ def of(found: MaskValues, legend: Legend | None) -> Meaning:
 def _completed(
     path: Path, names: tuple[str, ...], values: tuple[int, ...], present: Sequence[int]
 ) -> Meaning:
-    """Values that the file does not name are classes too, without a name."""
+    """A legend with mask values, extended by classes without names for further values in the
+    masks.
+    """
     more = [value for value in present if value not in {*values, IGNORE}]
     remark = f"{path.name} does not name the values {_listed(more)}: name them" if more else ""
     pairs = sorted([*zip(values, names, strict=True), *((one, f"class {one}") for one in more)])
@@ -66,7 +68,7 @@ def _completed(
 
 
 def _matched(legend: Legend, present: Sequence[int]) -> tuple[tuple[int, ...] | None, str]:
-    """The mask values of names without any."""
+    """The mask values for a legend without any, and a remark."""
     count, inner = len(legend.names), [value for value in present if value != IGNORE]
     if not inner or (max(inner) < count and set(present) != {0, IGNORE}):
         return None, ""

@@ -1,4 +1,4 @@
-"""The model file: one safetensors file, its whole configuration in the header."""
+"""The model file: safetensors, with the whole configuration in its header."""
 
 import json
 import math
@@ -23,10 +23,10 @@ VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """All that is needed to build the network again, and where its weights came from.
+    """The configuration of a model: what is needed to rebuild the network, and its origin.
 
-    backbone: its shape, where its name does not say it. temperature: what the classifier's weights
-    were divided by after training (trainer/calibration).
+    backbone: configuration of the backbone, if the network's name does not imply it. temperature:
+    divisor of the class scores, applied to the classifier's weights (trainer/calibration).
     """
 
     network: str
@@ -47,7 +47,7 @@ class Card:
         return self.height, self.width
 
     def check(self) -> None:
-        """Raise ValueError or TypeError for values that no trainer wrote."""
+        """Raise ValueError or TypeError for values out of range."""
         checks = {
             "dropout": 0 < self.dropout < 1,
             "dropout_kind": self.dropout_kind in KINDS,
@@ -63,7 +63,7 @@ class Card:
             raise ValueError(f"{wrong[0]} is out of range")
 
     def build(self) -> BayesianNetwork:
-        """The network with random weights."""
+        """Build the network with random weights."""
         return networks.build(
             self.network,
             len(self.classes),
@@ -74,16 +74,16 @@ class Card:
 
 
 def save(path: Path, network: BayesianNetwork, card: Card) -> None:
-    """Write network and card; the file appears whole or not at all."""
+    """Write network and card atomically."""
     text = json.dumps(asdict(card), sort_keys=True)
     write_safetensors(path, network.state_dict(), {METADATA_KEY: text})
 
 
 def load(path: Path, network: str | None = None) -> tuple[BayesianNetwork, Card]:
-    """Read a model file; refuses a version, a network or a tensor that it does not know.
+    """Read a model file; the network is returned in evaluation mode. Raises BadModel.
 
-    A model of package.module:factory is built by code that the file only names: that code runs if
-    the caller gives the same name as `network`.
+    network: "package.module:factory". A model of that network is built by running this code, which
+    happens only if the caller gives the same name.
     """
     metadata, tensors = read_safetensors(path, remedy=TRAIN)
     if METADATA_KEY not in metadata:
@@ -105,17 +105,17 @@ def load(path: Path, network: str | None = None) -> tuple[BayesianNetwork, Card]
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write tensors and header; the file appears whole or not at all."""
+    """Write tensors and header atomically."""
     from safetensors.torch import save as to_bytes  # noqa: PLC0415
 
     whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with replacing_path(path) as temporary:
-        # Through memory: safetensors' own writer makes files that only their owner may read.
+        # Through memory, because safetensors' own writer makes files readable by their owner only.
         temporary.write_bytes(to_bytes(whole, metadata))
 
 
 def read_safetensors(path: Path, *, remedy: str) -> tuple[Mapping[str, str], dict[str, Tensor]]:
-    """Header and tensors of a safetensors file; BadModel if it is missing or damaged."""
+    """Header and tensors of a safetensors file. Raises BadModel if it is missing or damaged."""
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415
 
     check_model(path, remedy)
@@ -138,7 +138,7 @@ def _card(text: str, path: Path) -> Card:
             remedy="use the version of balentacq that wrote it, or train again",
         )
     for name, usual in (("backbone", {}), ("temperature", 1.0)):
-        values.setdefault(name, usual)  # older files have none
+        values.setdefault(name, usual)  # missing in files of older versions
     if (
         set(values) != {entry.name for entry in fields(Card)}
         or not isinstance(values["network"], str)

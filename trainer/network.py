@@ -15,17 +15,19 @@ from trainer.graph.dropout import FeatureDropout
 
 
 class Trunk(Protocol):
-    """Normalised image [B, 3, H, W] → features [B, channels, h, w], the last layer a ReLU."""
+    """From a normalised image [B, 3, H, W] to features [B, channels, h, w]; the last layer is a
+    ReLU.
+    """
 
     channels: int
     backbone: nn.Module
 
 
 class BayesianNetwork(nn.Module):
-    """Any trunk with ONE dropout layer before a linear classifier. Didari et al. 2024, section 3.
+    """Any trunk with one dropout layer before a linear classifier. Didari et al. 2024, section 3.
 
-    Takes images as they are stored, uint8 [B, H, W, 3] RGB; normalisation is part of the network,
-    so that no two programs can disagree about it. `mean` and `std` are on the scale 0 to 1.
+    Takes images as uint8 [B, H, W, 3] RGB. Normalisation is part of the network, so that all
+    programs use the same; mean, std: for pixels from 0 to 1.
     """
 
     image_mean: Tensor
@@ -50,13 +52,13 @@ class BayesianNetwork(nn.Module):
         self.register_buffer("image_std", 255 * torch.tensor(std).view(1, 3, 1, 1))
 
     def features(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B K h w"]:
-        """What the dropout and the classifier see."""
+        """The input of dropout and classifier."""
         features: Tensor = self.trunk(self.normalised(image))
         return features
 
     def normalised(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
-        """What the trunk is given."""
-        # Cast first: TensorRT takes bytes as an input, and only to cast them.
+        """The input of the trunk."""
+        # The first operation, because TensorRT reads a uint8 input with Cast only.
         upright = image.to(self.image_mean.dtype).permute(0, 3, 1, 2)
         return (upright - self.image_mean) / self.image_std
 
@@ -68,19 +70,19 @@ class BayesianNetwork(nn.Module):
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What `features` does to the image first."""
+        """The normalisation at the start of `features`."""
         mean, std = (tuple(v.flatten().tolist()) for v in (self.image_mean, self.image_std))
         return Preprocessing(mean=mean, std=std)
 
     @property
     def sha256(self) -> str:
-        """Hash over names and bytes of all tensors: what a graph records of its model."""
+        """Hash of the names and bytes of all tensors, by which a graph identifies its model."""
         digest = hashlib.sha256()
         hash_tensors(digest, self.state_dict())
         return digest.hexdigest()
 
     def forward(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B C h w"]:
-        """Logits at feature resolution; dropped out in training mode."""
+        """Logits at feature resolution; with dropout in training mode."""
         logits: Tensor = self.classifier(self.dropout(self.features(image)))
         return logits
 
@@ -93,7 +95,7 @@ def hash_tensors(digest: "hashlib._Hash", tensors: Mapping[str, Tensor]) -> None
 
 
 class _Halved(nn.Module):
-    """A trunk in half precision between seams of full precision."""
+    """A trunk in half precision, with inputs and outputs in full precision."""
 
     def __init__(self, trunk: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
@@ -104,17 +106,17 @@ class _Halved(nn.Module):
         return features
 
 
-# Of the correlation of scores with those that are enlarged in another way: of white noise, enlarged
-# by the nearest pixel, it is 0.84.
+# Least correlation of scores with scores that are upsampled in another way: 0.84 for white noise
+# upsampled by nearest neighbour.
 LEAST_CORRELATION = 0.75
 
 
 def at_points(
     logits: Float[Tensor, "B C h w"], points: Float[Tensor, "B N 2"], size: tuple[int, int]
 ) -> Float[Tensor, "B N C"]:
-    """Logits at (row, col) positions of a `size` grid, as bilinear upsampling would give them.
+    """Logits at (row, col) points of a `size` grid, as bilinear upsampling would give them.
 
-    Pixel i has its centre at i + 0.5. The full-size logits never exist.
+    The centre of pixel i is at i + 0.5. The full-size logits are never computed.
     """
     height, width = size
     x = (points[..., 1] + 0.5) * (2 / width) - 1
@@ -127,9 +129,9 @@ def at_points(
 
 
 def correlation(one: Float[Tensor, "*B C H W"], other: Float[Tensor, "*B C H W"]) -> float:
-    """Of two maps of scores, over the pixels of all classes, each less its mean; 1 for equal maps.
+    """Correlation of two score maps over the pixels of all classes, each class less its mean.
 
-    NaN where one of them is constant: there is nothing to compare.
+    1 for equal maps; NaN if one of them is constant.
     """
     left, right = (values - values.mean(dim=(-2, -1), keepdim=True) for values in (one, other))
     norm = (left.square().sum() * right.square().sum()).sqrt()

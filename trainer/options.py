@@ -1,4 +1,4 @@
-"""Options of the command line that the commands which train share."""
+"""Command-line options that the training commands share."""
 
 import re
 from collections.abc import Callable
@@ -22,8 +22,8 @@ from trainer.recipe import (
 )
 
 FILE = click.Path(path_type=Path)
-# Also trainer.networks.NAMES, which this must know without PyTorch: heads on a frozen backbone, and
-# networks that train as a whole.
+# Copies of trainer.networks.NAMES, because this module must not load PyTorch: heads on a frozen
+# backbone, and networks that are trained as a whole.
 HEADS = (
     "pixelhead-efficientnet-lite0", "pixelhead-mobilenetv2", "pixelhead-resnet50",
     "pixelhead-dinov2",
@@ -34,7 +34,7 @@ AUTO = "auto"
 HEAD = "pixelhead-"
 _FACTORY = re.compile(r"(pixelhead-)?[\w.]+:\w+")
 _USUAL, _HEAD = Recipe(), HeadRecipe()
-# What only training as a whole takes, and what a head takes, too.
+# Settings of whole networks only, and settings that heads have, too.
 OF_WHOLE = ("epochs", "optimiser", "schedule", "augment_labels", "precision")
 OF_BOTH = ("steps", "batch", "lr", "weight_decay")
 
@@ -42,7 +42,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Network(click.ParamType):  # type: ignore[type-arg]
-    """The name of a network of ours, or package.module:factory."""
+    """The name of a network of this package, or package.module:factory."""
 
     name = "NAME"
 
@@ -94,7 +94,7 @@ reliability = click.option(
 
 
 def _setting(name: str, kind: Any, text: str = "") -> Decorator:
-    """An option of the recipes: what is not given is the preset's, or the usual."""
+    """An option of the recipes; its default is that of the preset or of the recipe."""
     field = name.replace("-", "_")
     usual = f"the preset's, or {getattr(_USUAL, field)}"
     if field in OF_BOTH:
@@ -209,14 +209,16 @@ _TRAINING = (
 
 
 def training(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What is trained and how; a command hands its keywords to settings.fit_options."""
+    """Add the training options to a command, which passes their values to settings.fit_options."""
     for option in reversed(_TRAINING):
         command = option(command)
     return command
 
 
 def needs_torch() -> None:
-    """Raise MissingDependency unless all that training needs is installed; nothing is loaded."""
+    """Raise MissingDependency unless the packages for training are installed; loads none of
+    them.
+    """
     for name in (
         "torch",
         "jaxtyping",
@@ -233,7 +235,7 @@ def needs_torch() -> None:
 
 
 def needs(package: str, what: str, extra: str = "train") -> None:
-    """Raise MissingDependency now, and not when the work is done."""
+    """Raise MissingDependency if `package` is not installed, before any work is done."""
     if find_spec(package) is None:
         raise MissingDependency(
             f"{what} need {package}", remedy=f"pip install 'balentacq[{extra}]'"

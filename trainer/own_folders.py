@@ -1,4 +1,4 @@
-"""Somebody's own folders of images and masks: looked at, and described as a dataset.toml."""
+"""Describes a user's folders of images and masks as a dataset.toml."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,9 @@ _NO_MASKS = survey.MaskValues()
 
 @dataclass(frozen=True, kw_only=True)
 class _Seen:
-    """A part of a dataset. count: of its images; split: the first of them; pattern: of masks."""
+    """Findings about a training or validation part. count: number of images; split: the first of
+    them; pattern: of the names of its masks.
+    """
 
     part: Part
     count: int
@@ -35,7 +37,10 @@ class _Seen:
 
 
 def detect(root: Path, start: str, given: Legend | None) -> Detection:
-    """start: what dataset.toml says of where the folders are. Raises BadDataset, BadLabels."""
+    """Describe the folder `root`. Raises BadDataset, BadLabels.
+
+    start: value of `root` in dataset.toml. given: class names in place of those of a file.
+    """
     found = arrangement.find(root)
     if found is None:
         raise _nothing(root)
@@ -114,7 +119,7 @@ def _seen(part: Part, *, needs_masks: bool) -> _Seen:
 
 
 def _names(part: Part) -> Sequence[str]:
-    """Of all images; of a folder without a look at the files: there may be a million."""
+    """The names of all images; a folder's files are not opened, as there may be a million."""
     names = list(Folder(part.images).names())
     if names:
         return names
@@ -147,7 +152,9 @@ def _unmatched(part: Part, names: Sequence[str]) -> BadDataset:
 
 
 def _places(root: Path, found: Arrangement) -> Iterator[Path]:
-    """Where a file may name the classes: at the top, beside the images, and in between."""
+    """Folders that may have a file of class names: the root, those of the images and masks, and
+    those between.
+    """
     folders = [root]
     for inner in (found.train.images, found.train.masks):
         if inner is not None:
@@ -157,7 +164,7 @@ def _places(root: Path, found: Arrangement) -> Iterator[Path]:
 
 
 def _of_answers(path: Path | None) -> Legend | None:
-    """The classes that labels name."""
+    """The classes that a label file names; None if it names fewer than two."""
     if path is None:
         return None
     if path.suffix == store.SUFFIX:
@@ -180,7 +187,7 @@ def _meaning(train: _Seen, val: _Seen | None, known: Legend | None) -> Meaning:
 
 
 def _of_train(root: Path, train: _Seen, means: Meaning, answers: Path | None) -> list[str]:
-    """Of the images and the masks that are learned from."""
+    """The findings about the images and masks for training."""
     lines, split = [_counted(root, train)], train.split
     if split.masks is None:
         if answers is None:
@@ -206,7 +213,7 @@ def _place(root: Path, path: Path) -> str:
 
 
 def _twice(train: _Seen, val: _Seen) -> list[str]:
-    """Images that train and measure: what is measured is too good then."""
+    """A warning if images are in both parts, which makes the measured accuracy too high."""
     known = {}
     for name in train.split.images.names:
         known[Path(name).name] = train.part.images / name

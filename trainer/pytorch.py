@@ -1,4 +1,4 @@
-"""PyTorch as a runtime: a model scores photographs without any export."""
+"""Scores photographs with a model in PyTorch, without an exported graph."""
 
 import threading
 from collections.abc import Callable
@@ -18,12 +18,14 @@ Maker = Callable[..., torch.nn.Module]
 
 
 def device() -> str:
-    """Where networks run: the GPU that is here, or the CPU."""
+    """The device that networks run on: the GPU if there is one, or the CPU."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 class PyTorch:
-    """The reference that graphs are compared with, behind the interface of every runtime."""
+    """A PyTorch model with the interface of a runtime: the reference that graphs are compared
+    with.
+    """
 
     workers = 1
 
@@ -79,7 +81,7 @@ class PyTorch:
         *,
         want_map: bool = False,
     ) -> Scores:
-        """Score image [B, H, W, 3]; exclude and noise are [B, *map]."""
+        """Score images [B, H, W, 3]; exclude, noise: [B, *map]."""
         given = (image, exclude) if noise is None else (image, exclude, noise)
         with self._one:
             found = self.network(*(torch.from_numpy(one).to(self.device) for one in given))
@@ -96,7 +98,7 @@ def features_of(network: BayesianNetwork, grid: tuple[int, int]) -> tuple[int, i
 
 
 def _raster(classifier: torch.nn.Conv2d, features: tuple[int, int], size: tuple[int, int]) -> Maker:
-    """From features to a map of `size`, with little memory on a CPU."""
+    """The raster from features to a map of `size`; on a CPU one with little memory."""
     target = "gpu" if device() == "cuda" else "cpu"
     chosen = tiling.choose(classifier, features, size, align_corners=False, target=target)
     return tiling.raster(chosen, features, size)

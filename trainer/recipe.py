@@ -1,4 +1,4 @@
-"""How to train: the settings, and the published ones by name."""
+"""Training settings: recipes, and published presets by name."""
 
 import math
 from collections.abc import Mapping
@@ -9,19 +9,19 @@ from scorer.errors import BadInput
 
 OPTIMISERS = ("adam", "sgd")
 SCHEDULES = ("poly", "step")
-# What a view does with labels: their coordinates move, or a mask of them is scaled.
+# What augmentation does with labels: moves their coordinates, or scales a mask of them.
 LABELS = ("points", "mask")
-_STEPS = (0.4, 0.8)  # of the epochs, where the rate of "step" falls to a tenth
+_STEPS = (0.4, 0.8)  # shares of the epochs after which the schedule "step" divides the rate by ten
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How to train. Defaults as in PixelPick (Shin et al. 2021), whose settings the paper takes.
+    """How a whole network is trained. Defaults as in PixelPick (Shin et al. 2021), as in the paper.
 
-    epochs: as many, and more where they have fewer steps than `steps`. lr: of the new layers; the
-    backbone learns at backbone_lr_factor of it. momentum: of sgd.
-    power: of the schedule poly. jitter: of brightness, contrast and saturation, a quarter of it of
-    the hue; 0 to 1. augment_labels: one of LABELS. devices: GPUs that share every batch.
+    epochs: more if they have fewer steps than `steps`. lr: of the new layers; that of the backbone
+    is multiplied by backbone_lr_factor. momentum: of sgd. power: of the schedule poly. jitter: of
+    brightness, contrast and saturation, and a quarter of it of the hue; 0 to 1. augment_labels: one
+    of LABELS. devices: GPUs that share every batch.
     """
 
     epochs: int = 50
@@ -73,15 +73,15 @@ class Recipe:
             raise _wrong(self, "seed", f"0 to {2**32 - 1}")
 
     def for_images(self, images: int) -> "Recipe":
-        """With as many epochs as so many images need for `steps`."""
+        """The recipe with enough epochs for at least `steps` steps on this many images."""
         return replace(self, epochs=max(self.epochs, -(-self.steps // self.epoch_steps(images))))
 
     def epoch_steps(self, images: int) -> int:
-        """Batches of an epoch: the last one is filled up."""
+        """Batches per epoch; the last one is filled up."""
         return -(-images // self.batch)
 
     def rate(self, done: float) -> float:
-        """What the learning rates are multiplied with when `done` (0 to 1) of the run is over."""
+        """The factor of the learning rates after the share `done` (0 to 1) of the run."""
         if self.schedule == "poly":
             return float((1 - done) ** self.power)
         return float(0.1 ** sum(done >= step for step in _STEPS))
@@ -89,10 +89,11 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class HeadRecipe:
-    """How the head of a frozen backbone learns (trainer/hypercolumns): for so many steps, each of a
-    batch of labelled pixels. balance: a pixel is drawn with the frequency of its class among the
-    labels to the power of minus this; 0: all alike, 1: all classes alike. rise: the part of the
-    steps in which the learning rate rises.
+    """How the head on a frozen backbone is trained (trainer/hypercolumns).
+
+    steps: number of batches; batch: labelled pixels per batch. balance: a class is drawn in
+    proportion to its number of labels to the power of 1 - balance; 0: all pixels alike, 1: all
+    classes alike. rise: share of the steps in which the learning rate rises.
     """
 
     steps: int = 1000
@@ -108,7 +109,7 @@ class HeadRecipe:
             if not 0 < getattr(self, name) < math.inf:
                 raise _wrong(self, name, "a positive number")
         for name, least, most in (
-            ("steps", 10, math.inf),  # in fewer the rate never rises
+            ("steps", 10, math.inf),  # with fewer steps the rate never rises
             ("weight_decay", 0, math.inf),
             ("balance", 0, 1),
             ("rise", 0, 1),
@@ -126,8 +127,8 @@ def _wrong(recipe: Recipe | HeadRecipe, name: str, expected: str) -> BadInput:
     )
 
 
-# Shin et al. 2021, their code's settings; 100 epochs as in Didari et al. 2024. ADE20K is not in the
-# former: the settings of Cityscapes, and ten pixels per image as in the latter.
+# Shin et al. 2021, settings of their code; 100 epochs as in Didari et al. 2024. For ADE20K, which
+# is not in the former: the settings of Cityscapes, and ten pixels per image as in the latter.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "cityscapes": {"epochs": 100, "batch": 4},
     "camvid": {"epochs": 100, "batch": 4, "schedule": "step"},
@@ -142,7 +143,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "ade20k": {"epochs": 100, "batch": 4},
 }
 PIXELS = {"ade20k": 10}  # per image where it is not 5
-# Mean and standard deviation of the datasets' pixels, 0 to 1, where they stand for ImageNet's.
+# Mean and standard deviation of a dataset's pixels, 0 to 1, where they replace ImageNet's.
 STATISTICS = {
     "cityscapes": ((0.2869, 0.3251, 0.2839), (0.1870, 0.1902, 0.1872)),
     "camvid": ((0.4119, 0.4251, 0.4327), (0.2741, 0.2851, 0.2828)),
@@ -154,22 +155,22 @@ _TUNED_AT_ONCE = 8  # images of a batch
 
 
 def finetuning(epochs: int, given: Mapping[str, Any]) -> Recipe:
-    """How a fitted head and its backbone are tuned together: at low rates, so that the backbone's
-    features are not spoiled before the head fits them. Kumar et al. 2022.
+    """The recipe for tuning a trained head together with its backbone. Low rates keep the
+    backbone's features from being distorted before the head fits them. Kumar et al. 2022.
     """
     devices = int(given.get("devices", 1))
     batch = -(-_TUNED_AT_ONCE // devices) * devices
     return Recipe(**{"epochs": epochs, "batch": batch, "lr": 2e-4, "jitter": 0.2, **given})
 
 
-# What learns as a whole from few images needs steps, not epochs (docs/results.md: under-training).
+# A whole network trained on few images needs steps, not epochs (docs/results.md: under-training).
 LEAST_STEPS = 3000
 
 
 def recipe(preset: str | None, network: str, given: Mapping[str, Any]) -> Recipe:
-    """The recipe of a preset (None: the defaults), but for what is `given`.
+    """The recipe of a preset (None: the defaults), with the values of `given` in place of its own.
 
-    Without epochs or steps given: at least LEAST_STEPS.
+    Without epochs or steps in `given`, it has at least LEAST_STEPS steps.
     """
     settings = dict(PRESETS[preset]) if preset else {}
     if "steps" in given and "epochs" not in given:

@@ -1,4 +1,4 @@
-"""How often a model is right, by how sure it says it is: the expected calibration error."""
+"""Accuracy by confidence, and the expected calibration error."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ BINS = 15
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """Pixels by their confidence, which is the probability of the predicted class: bin k of BINS
-    holds those of more than k / BINS and at most (k + 1) / BINS.
+    """Pixels grouped by their confidence, the probability of the predicted class: bin k of BINS
+    holds confidences above k / BINS and up to (k + 1) / BINS.
 
-    pixels, right: how many there are, and at how many of them the class is right; confidence: the
-    sum over them; all [BINS].
+    pixels, right: number of pixels, and of correct ones; confidence: sum of the confidences; all
+    [BINS].
     """
 
     pixels: npt.NDArray[np.int64]
@@ -32,15 +32,15 @@ class Reliability:
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: the mean over the pixels of |share of right ones - mean
-        confidence| of their bin; in [0, 1], NaN of no pixels. Naeini et al. 2015; Guo et al. 2017.
+        """Expected calibration error: the mean over the pixels of |accuracy - mean confidence| of
+        their bin; in [0, 1], NaN without pixels. Naeini et al. 2015; Guo et al. 2017.
         """
         total = self.pixels.sum()
         return float(np.abs(self.right - self.confidence).sum() / total) if total else np.nan
 
 
 def reliability(confidence: Float[Tensor, "*N"], right: Bool[Tensor, "*N"]) -> Reliability:
-    """Of pixels: the probability of the predicted class, and whether it is the true one."""
+    """Group pixels by confidence. right: whether the predicted class is the true one."""
     values = confidence.detach().cpu().double().numpy().ravel()
     place = np.clip(np.ceil(values * BINS).astype(np.int64) - 1, 0, BINS - 1)
     hit = right.cpu().numpy().ravel()

@@ -1,4 +1,4 @@
-"""What a network learns from: an image on the network's grid, and the labels of its pixels."""
+"""Training samples of whole networks: an image on the network's grid, and labels of its pixels."""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ class Masked:
 
     @property
     def points(self) -> int:
-        """How many pixels are labelled."""
+        """Number of labelled pixels."""
         return int((self.mask != IGNORE).sum())
 
     @property
@@ -45,7 +45,7 @@ class Sample:
         return set(self.labels.tolist())
 
     def masked(self) -> Masked:
-        """The same labels as a mask: each the grid's pixel that it lies in."""
+        """The same labels as a mask, each at the grid pixel that contains it."""
         mask = np.full(self.pixels.shape[:2], IGNORE, np.uint8)
         rows, cols = np.floor(self.points + 0.5).astype(int).T
         mask[rows, cols] = self.labels
@@ -61,7 +61,7 @@ class Samples:
 
     @property
     def points(self) -> int:
-        """How many pixels are labelled."""
+        """Number of labelled pixels."""
         return sum(
             one.points if isinstance(one, Masked) else len(one.labels) for one in self.samples
         )

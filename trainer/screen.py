@@ -1,4 +1,4 @@
-"""Training as a person sees it: one bar for the run, one line for an epoch."""
+"""Shows the progress of a training job on the terminal: a bar for the run, a line per epoch."""
 
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Screen:
-    """Listens to a training job."""
+    """A Listener that reports on the terminal."""
 
     def __init__(self) -> None:
         self._bar: Bar = progress("images")
@@ -38,7 +38,7 @@ class Screen:
     def show(self, what: str, done: int, total: int) -> None:
         if self._task is None:
             self._task = self._bar.add_task(what)
-        if done < self._done:  # the next thing has begun: its rate is its own
+        if done < self._done:  # the next task has begun: its rate is measured anew
             self._bar.reset(self._task)
         self._done = done
         self._bar.update(self._task, description=what, completed=done, total=total)

@@ -1,4 +1,4 @@
-"""From the options of training, by their names, to what a job is given."""
+"""Converts the training options, by name, to the options of a job."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ _PAPER = WHOLE[1:]
 
 
 def defaults() -> dict[str, Any]:
-    """What the options of training are where nothing is given, by the names that `job` takes."""
+    """The default values of the training options, by the names of `fit_options`."""
     command = click.command()(training(lambda **_: None))
     return dict(command.make_context("fit", []).params)
 
@@ -25,7 +25,10 @@ def defaults() -> dict[str, Any]:
 def fit_options(
     settings: Mapping[str, Any], *, seed: int, pixels: int | None = None, **others: Any
 ) -> "FitOptions":
-    """The options of a training job; what `settings` leaves open is the preset's."""
+    """The options of a training job; values that `settings` leaves open are those of the preset.
+
+    settings: values of all training options, by name. Raises BadInput for options without effect.
+    """
     from trainer.fit_options import FitOptions  # noqa: PLC0415
 
     network, preset = settings["network"], settings["preset"]
@@ -38,7 +41,7 @@ def fit_options(
         network=network,
         weights=settings["weights"],
         pixels=pixels or PIXELS.get(preset, 5),
-        # The statistics stand for ImageNet's, with which the paper's networks were pre-trained.
+        # They replace those of ImageNet, with which the paper's networks were pre-trained.
         statistics=STATISTICS.get(preset) if network in _PAPER else None,
         dropout=settings["dropout"],
         dropout_kind=settings["dropout_kind"],
@@ -50,7 +53,7 @@ def fit_options(
 
 
 def _taken(settings: Mapping[str, Any]) -> tuple[str, str]:
-    """The network that "auto" means, and why."""
+    """The network that "auto" stands for, and the reason."""
     whole = [f"--{name.replace('_', '-')}" for name in ("preset", *OF_WHOLE) if settings[name]]
     whole += ["--devices"] * (settings["devices"] > 1)
     if whole and not settings["finetune"]:
@@ -59,7 +62,7 @@ def _taken(settings: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _check(network: str, settings: Mapping[str, Any], head: bool) -> None:
-    """Refuse what would have no effect."""
+    """Raise BadInput for options that would have no effect."""
     tuned = settings["finetune"] is not None
     without: tuple[str, ...] = ("finetune",)
     if head:

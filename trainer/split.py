@@ -1,4 +1,4 @@
-"""A part of a dataset: images, and what is known of them."""
+"""A training or validation split: images with masks or labels."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from scorer.selection import exclusion
 class Split:
     """Images, and for each of them a mask in `masks`, clicks in `labels`, or neither.
 
-    dense_labels: a folder of masks of some of them, which people made or corrected. mask_name: from
-    the name of an image to that of its mask. ids: from the values of the masks to classes,
-    masks.IGNORE where there is none; None where they are classes already.
+    dense_labels: folder of masks of some of them, made or corrected by people. mask_name: from the
+    name of an image to that of its mask. ids: class indices by mask value, masks.IGNORE for no
+    class; None where mask values are class indices.
     """
 
     images: Index
@@ -25,5 +25,5 @@ class Split:
     ids: Mapping[int, int] | None = None
 
     def mask(self, name: str) -> Path | None:
-        """The mask of an image."""
+        """The path of an image's mask; None without masks."""
         return None if self.masks is None else self.masks / self.mask_name(name)

@@ -1,4 +1,4 @@
-"""The state of a training run after an epoch, so that it can go on: safetensors, no pickle."""
+"""Saves and restores the state of a training run after an epoch, in safetensors."""
 
 import json
 from contextlib import suppress
@@ -21,7 +21,9 @@ def save(
     identity: str,
     epochs: int,
 ) -> None:
-    """Write weights and optimiser after `epochs` epochs, and in how many threads, in one step."""
+    """Write weights, optimiser state and the number of threads after `epochs` epochs,
+    atomically.
+    """
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     for index, slots in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(v) for name, v in slots.items()}
@@ -31,14 +33,16 @@ def save(
 
 
 def threads_of(path: Path) -> int | None:
-    """In how many threads the interrupted run computes: another number rounds otherwise."""
+    """Number of threads of the interrupted run, on which rounding depends; None if unknown."""
     return _read(path)[0].get("threads")
 
 
 def restore(
     path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer, identity: str
 ) -> int:
-    """Load the state if it is of the same run; how many epochs are done."""
+    """Load the state if it is of the run `identity`; returns the number of finished epochs,
+    else 0.
+    """
     header, tensors = _read(path)
     if header.get("identity") != identity:
         return 0
@@ -52,7 +56,7 @@ def restore(
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    with suppress(BadModel):  # missing or damaged: start anew
+    with suppress(BadModel):  # missing or damaged: start from the beginning
         metadata, tensors = read_safetensors(path, remedy="")
         return json.loads(metadata.get(_KEY, "{}")), tensors
     return {}, {}

@@ -1,4 +1,4 @@
-"""What lies in a folder of images and masks: sizes, mask values, palette, and what is broken."""
+"""Examines the first images and masks of a dataset: sizes, mask values, palette, unusable files."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +17,9 @@ from scorer.pools import Index
 from trainer import masks
 from trainer.split import Split
 
-LOOKED_AT = 200  # files that are opened to learn sizes and classes
-MOST_COLOURS = 255  # of a mask
-_NAMED = 5  # masks that cannot be used
+LOOKED_AT = 200  # number of files that are opened to find sizes and classes
+MOST_COLOURS = 255  # in a mask
+_NAMED = 5  # unusable masks that are listed
 
 
 _ONE = "  one class alone: no network learns from these masks to tell classes apart"
@@ -27,7 +27,9 @@ _ONE = "  one class alone: no network learns from these masks to tell classes ap
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the first images: (height, width) of the commonest, how many others, how many broken."""
+    """Sizes of the first images: the most common (height, width), the number of different sizes,
+    and of unreadable images.
+    """
 
     commonest: tuple[int, int]
     different: int
@@ -42,7 +44,7 @@ class Sizes:
 
 
 def sizes(pool: Index) -> Sizes:
-    """Look at the headers of the first images; BadDataset if none of them can be read."""
+    """Read the headers of the first images. Raises BadDataset if none of them can be read."""
     seen: Counter[tuple[int, int]] = Counter()
     broken = 0
     for name in pool.names[:LOOKED_AT]:
@@ -60,9 +62,9 @@ def sizes(pool: Index) -> Sizes:
 
 @dataclass
 class MaskValues:
-    """How many pixels hold each value, or each colour, over the masks of the first images.
+    """Pixels per value, or per colour, in the masks of the first images.
 
-    unfit: why a mask cannot be used: it is broken, or its size is not that of its image.
+    unfit: why masks cannot be used: damaged, or of another size than their image.
     """
 
     counts: Counter[int] = field(default_factory=Counter)
@@ -73,11 +75,11 @@ class MaskValues:
 
     @property
     def usable(self) -> int:
-        """Masks that teach something."""
+        """Number of masks that can be used."""
         return self.present - len(self.unfit)
 
     def __add__(self, other: "MaskValues") -> "MaskValues":
-        """Of the masks of both."""
+        """The sum of both."""
         return MaskValues(
             self.counts + other.counts,
             self.colours + other.colours,
@@ -89,7 +91,7 @@ class MaskValues:
     def findings(
         self, names: Sequence[str], ignore: int, ids: Mapping[int, int] | None = None
     ) -> list[str]:
-        """What was seen, line by line, with the names of the values; `ids` as in Split."""
+        """The findings, line by line, with the class names of the values; ids: as in Split."""
         total = max(1, sum(self.counts.values()))
         known = dict(enumerate(names)) | {ignore: "ignored"}
         if ids is not None:
@@ -104,7 +106,7 @@ class MaskValues:
         return lines + self._unfit()
 
     def findings_of_colours(self, names: Mapping[Colour, str]) -> list[str]:
-        """The same of masks of colours."""
+        """The findings for masks of colours; names: class names by colour."""
         total = max(1, sum(self.colours.values()))
         lines = [f"{self._share()}; their colours:"]
         lines += [
@@ -123,7 +125,9 @@ class MaskValues:
 
 
 def mask_values(split: Split) -> MaskValues:
-    """Count the values of the masks; BadDataset where they are no masks, or none can be used."""
+    """Count the values of the masks. Raises BadDataset if they are no masks, or none can be
+    used.
+    """
     found = MaskValues()
     for name, path in _mask_files(split):
         found.looked_at += 1
@@ -154,8 +158,8 @@ def mask_values(split: Split) -> MaskValues:
 
 
 def check_size(image: Encoded, mask: tuple[int, ...], path: Path) -> None:
-    """Raise BadImage for a mask of another (height, width) than its image; one that cannot be read
-    has none.
+    """Raise BadImage for a mask whose (height, width) is not that of its image; an unreadable image
+    passes.
     """
     try:
         height, width = size(image)
@@ -179,7 +183,8 @@ def _values(values: npt.NDArray[np.integer], path: Path) -> Counter[int]:
 
 def _colours(values: npt.NDArray[np.integer], path: Path) -> Counter[Colour]:
     codes = (values.astype(np.int64) @ np.array([65536, 256, 1])).ravel()
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))  # of runs, of which masks have few
+    # starts of runs of equal colours, of which masks have few
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
     lengths = np.diff(starts, append=codes.size)
     found, places = np.unique(codes[starts], return_inverse=True)
     if len(found) > MOST_COLOURS:
@@ -212,7 +217,7 @@ def palette(split: Split, count: int) -> Sequence[Colour] | None:
 
 
 def mask_files(split: Split) -> Iterator[Path]:
-    """Where the masks of the first images are, or would be."""
+    """The paths of the first images' masks, which may not exist."""
     return (path for _, path in _mask_files(split))
 
 

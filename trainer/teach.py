@@ -1,4 +1,4 @@
-"""The two ways in which a network learns: as a whole, or a head on a frozen backbone."""
+"""Trains a network, as a whole or as a head on a frozen backbone, and measures it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ from trainer.threads import idle, threads
 if TYPE_CHECKING:
     from trainer.listener import Listener
 
-_TOLD = 50  # times in a run that the steps of a head are shown
+_TOLD = 50  # number of progress reports while a head is trained
 
 
 @dataclass(frozen=True, kw_only=True)
 class Taught:
-    """What a network has learned from and how, and how good it is on the validation split."""
+    """What a network was trained on and how, and its evaluation on the validation split."""
 
     images: int
     labels: int
@@ -41,9 +41,9 @@ class Taught:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """Where a run keeps its state, and what that must be of: another run never goes on from it.
+    """The state file of a training run, and the identity of the run that may continue from it.
 
-    measurements: as in job.Options.
+    measurements: as in FitOptions.
     """
 
     resume: Path
@@ -59,7 +59,7 @@ def teach_head(
     cache: Cache | None,
     listener: "Listener",
 ) -> Taught:
-    """Train the head on what the backbone sees at the labelled pixels, and measure it."""
+    """Train the head on the backbone's features at the labelled pixels, and measure the network."""
     network.to(device())
     album = Album(network, dataset.size, cache)
     named = sum(bool(clicks.with_class(labels.of(name))) for name in dataset.train.images.names)
@@ -81,7 +81,7 @@ def teach_head(
         if step % max(1, recipe.steps // _TOLD) == 0 or step == recipe.steps:
             listener.show(f"learning, loss {loss:.3f}", step, recipe.steps)
 
-    with threads(1):  # its matrices are small: a second thread would only wait for the first
+    with threads(1):  # the matrices are small: further threads would only wait
         head.fit(network, pixels, recipe, on_step)
     listener.tell(f"{recipe.steps} steps of {recipe.batch} labelled pixels, last loss {last:.4f}")
     if cache is not None and cache.full:
@@ -97,7 +97,7 @@ def teach_head(
 def measure(
     network: BayesianNetwork, dataset: Dataset, album: Album | None, listener: "Listener"
 ) -> Evaluation | None:
-    """On the validation split, if there is one."""
+    """Measure on the validation split; None without one."""
     if dataset.val is None:
         return None
     total = len(dataset.val.images)
@@ -117,7 +117,10 @@ def teach_whole(
     *,
     warn: bool = True,
 ) -> Taught:
-    """Train all of it on views of the images, and measure it on the way. warn: of too few steps."""
+    """Train the whole network on augmented images, and measure it `checkpoint.measurements` times.
+
+    warn: whether to warn of too few steps.
+    """
     images = len(samples.samples)
     recipe = recipe.for_images(images)
     epochs, steps = recipe.epochs, recipe.epochs * recipe.epoch_steps(images)
@@ -157,7 +160,10 @@ def teach_whole(
 
 
 def samples_of(dataset: Dataset, labels: Labels | None, listener: "Listener") -> Samples:
-    """All labelled images, decoded; without labels those with whole masks."""
+    """All labelled images, decoded; without labels all images with whole masks.
+
+    Raises BadDataset without masks, BadLabels if no label can be used.
+    """
     gathered: Iterable[Sample | Masked | tuple[str, str]]
     if labels is not None:
         gathered = clicks.gather(dataset.train, labels, dataset.size)
@@ -182,5 +188,5 @@ def samples_of(dataset: Dataset, labels: Labels | None, listener: "Listener") ->
 
 
 def is_time(epoch: int, epochs: int, times: int) -> bool:
-    """Whether to measure after this epoch: so many times in a run, and at its end; or never."""
+    """Whether to measure after this epoch: `times` times per run, the last at its end; 0: never."""
     return times > 0 and ((epoch + 1) % max(1, epochs // times) == 0 or epoch + 1 == epochs)

@@ -1,4 +1,4 @@
-"""The text of a dataset.toml, with the comments that explain it."""
+"""Templates of dataset.toml, with comments that explain it."""
 
 import json
 from collections.abc import Sequence
@@ -53,12 +53,12 @@ _NO_VAL = '# [val]\n# images = "val/images"\n# masks = "val/masks"'
 
 
 def published(*, name: str, title: str, root: str, size: str) -> str:
-    """Of a published dataset."""
+    """The dataset.toml of a published dataset."""
     return _PUBLISHED.format(name=name, title=title, root=_quoted(root), size=size)
 
 
 def folders(*, root: str, size: str, train: str, val: str | None, meaning: Meaning) -> str:
-    """Of somebody's folders; train, val: as `split` writes them."""
+    """The dataset.toml of a user's folders; train, val: tables written by `split`."""
     values = meaning.values
     return _FOLDERS.format(
         root=_quoted(root),
@@ -77,7 +77,7 @@ def split(
     root: Path, *, images: Path, masks: Path | None, pattern: str, names: Path | None,
     labels: Path | None,
 ) -> str:  # fmt: skip
-    """The keys of [train] or [val]; names: the file of its list. Paths are given below root."""
+    """The keys of [train] or [val], with paths relative to root; names: path of the image list."""
     keys = {"images": images, "masks": masks, "list": names, "labels": labels}
     lines = [
         f"{key} = {_quoted(path.relative_to(root).as_posix())}"

@@ -1,4 +1,4 @@
-"""How many threads PyTorch computes in, so that it gets on with what else the machine does."""
+"""Chooses the number of threads that PyTorch computes in."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,9 @@ _LOOK_S = 0.3
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """PyTorch computes in so many threads within the block, also in threads that begin in it."""
+    """Set the number of PyTorch's threads within a block, including Python threads started
+    there.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -24,11 +26,11 @@ def threads(count: int) -> Iterator[None]:
 
 
 def idle() -> int:
-    """How many of this process's cores have nothing to do at the moment; at least one of them is
-    ours. OMP_NUM_THREADS, where somebody has set it, is stronger; never more than PyTorch has now.
+    """Number of this process's idle cores, at least 1 and at most PyTorch's current number of
+    threads; OMP_NUM_THREADS takes precedence.
 
-    Threads of PyTorch wait for each other after every operator: one that shares its core with other
-    work holds up all of them.
+    PyTorch's threads wait for each other after every operator, so that one on a busy core delays
+    all.
     """
     if (number := os.environ.get("OMP_NUM_THREADS", "")).isdecimal() and int(number):
         return int(number)

@@ -1,4 +1,4 @@
-"""Labels that lie beside those which are learned from, and are not among them."""
+"""Warns of label files of the same project that are not used for training."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def tell(
     learned: Labels, path: Path, beside: Iterable[Path], dataset: Dataset, listener: "Listener"
 ) -> None:
-    """Say of every file `beside` how many of its labelled pixels are not `learned`, from `path`,
-    and what brings them together.
+    """Report for every file in `beside` how many of its labelled pixels are missing in `learned`,
+    which was read from `path`, and the command that merges them.
     """
     seen = {path.resolve()}
     for other in beside:
@@ -47,7 +47,7 @@ def _pixels(labels: Labels) -> set[tuple[str, int, int]]:
 
 
 def _remedy(path: Path, other: Path) -> str:
-    """One of the two is a store, into which the other is imported; or there is none yet."""
+    """The command that merges both files into a label store, one of the two or a new one."""
     if other.suffix.lower() == SUFFIX:
         return f"train on it with --labels {other}, after: {_command(path, other)}"
     into = path if path.suffix.lower() == SUFFIX else path.with_name(f"labels{SUFFIX}")

@@ -1,4 +1,4 @@
-"""Pre-trained weights of the backbones: from a package that ships them, or from a file."""
+"""Loads pre-trained weights of backbones, from a package that ships them or from a file."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,18 +16,20 @@ from trainer.networks.efficientnet import EfficientNetLite0
 from trainer.networks.ready import ReadyBackbone
 
 _LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-# Of a classifier that segmentation has no use for: ours stop before it.
+# Keys of a checkpoint that hold the weights.
 _CHECKPOINT_KEYS = ("state_dict", "model")
 _AS_MADE = "as its factory makes it"
-_PARALLEL = "module."  # what DataParallel puts before every name
+_PARALLEL = "module."  # prefix that DataParallel puts before every name
+# Prefixes of ImageNet classifiers, which the backbones here do not have.
 _HEADS = ("classifier.", "features.18.", "_conv_head.", "_bn1.", "_fc.", "fc.")
 
 
 def load_network(network: BayesianNetwork, choice: str) -> str:
-    """Load weights into a network before its training; in words where they came from.
+    """Load weights into a network before training; returns a description of their origin.
 
-    Of a network of ours the backbone, as `load`; of somebody's all of it, under its own names. A
-    classifier of other classes is passed over.
+    A network of this package gets weights of its backbone, as in `load`; a user's network gets all
+    weights under its own names. A classifier of other classes is skipped. Raises BadModel,
+    MissingDependency.
     """
     trunk = network.trunk
     if not isinstance(trunk, ReadyTrunk):
@@ -48,10 +50,11 @@ def load_network(network: BayesianNetwork, choice: str) -> str:
 
 
 def load(backbone: nn.Module, choice: str) -> str:
-    """Load weights into a backbone and return in words where they came from.
+    """Load weights into a backbone; returns a description of their origin.
 
-    `choice`: "auto" (ImageNet weights if a package ships them for this backbone), "none", or a
-    path: .safetensors, or a .pth state dict as torchvision publishes them.
+    choice: "auto" (ImageNet weights if a package ships them for this backbone), "none", or a path:
+    a .safetensors file, or a .pth state dict as torchvision publishes them. Raises BadModel,
+    MissingDependency.
     """
     if isinstance(backbone, Dinov2):
         path = Path(choice)
@@ -92,11 +95,11 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     if path.suffix == ".safetensors" or not path.is_file():
         return read_safetensors(path, remedy=remedy)[1]
     try:
-        # weights_only: tensors and containers, no code of the file is ever run
+        # weights_only: tensors and containers; no code of the file is run
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever its unpickler says, the file is of no use
+    except Exception as error:  # whatever its unpickler raises, the file cannot be used
         raise BadModel(f"{path} cannot be read as weights", remedy=remedy) from error
-    for key in _CHECKPOINT_KEYS:  # a checkpoint: the weights, and what else a trainer kept
+    for key in _CHECKPOINT_KEYS:  # a checkpoint holds the weights among other entries
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict) or not all(

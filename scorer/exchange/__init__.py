@@ -1,1 +1,1 @@
-"""Labels to and from the formats of annotation tools."""
+"""Exports and imports labels in the formats of annotation tools."""

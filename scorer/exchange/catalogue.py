@@ -1,4 +1,4 @@
-"""What is known before a file of labels is read: the classes, the images and their sizes."""
+"""What is known before labels are imported: the classes, and the images with their sizes."""
 
 import re
 import unicodedata
@@ -21,7 +21,7 @@ _REMEDY = "give the --pool or the --ranking that has this image"
 
 @dataclass(frozen=True)
 class Sizes:
-    """Height and width in pixels, of the image and of the grid that its pixels are chosen on."""
+    """Height and width in pixels of an image, and of the grid that its pixels were chosen on."""
 
     height: int
     width: int
@@ -34,9 +34,9 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The classes in their order; the images that a ranking names, a pool's, and a store's.
+    """The classes in order, and the known images: of a ranking, a pool, and a label store.
 
-    has_strangers: other names are taken as they stand, where nobody knows all images.
+    has_strangers: whether unknown image names are accepted as they are.
     """
 
     classes: tuple[str, ...]
@@ -50,13 +50,16 @@ class Catalogue:
         return frozenset(self.ranked).union(self.stored, self.pool.names if self.pool else ())
 
     def size(self, image: str) -> Sizes:
-        """Of an image: as the ranking says, as its file in the pool says, or as the store says."""
+        """The size of an image, from the ranking, else its file in the pool, else the store.
+
+        Raises BadLabels if it is unknown.
+        """
         for _, size in self._sizes(image):
             return size
         raise BadLabels(f"the size of {image} is not known", remedy=_REMEDY)
 
     def check_size(self, image: str, stated: Sizes) -> None:
-        """Refuse a file of labels that says another size of an image than what is known of it."""
+        """Raise BadLabels if a label file states another size of an image than is known."""
         for who, known in self._sizes(image):
             if (known.height, known.width) != (stated.height, stated.width):
                 raise BadLabels(
@@ -69,7 +72,9 @@ class Catalogue:
                 )
 
     def _sizes(self, image: str) -> Iterator[tuple[str, Sizes]]:
-        """Who says what of an image; the pool's file is opened only where no ranking says it."""
+        """Yield the known sizes of an image with their sources; its file is opened only without a
+        ranking.
+        """
         if image in self.ranked:
             yield "ranking", self.ranked[image]
         elif self.pool is not None and image in self.pool:
@@ -94,9 +99,11 @@ class Catalogue:
         return {}
 
     def find(self, path: str) -> str:
-        """The image that another program calls `path`, which may start at another folder than the
-        pool, here or in Windows. All folders that both names have must be the same. BadLabels where
-        there is none, or several.
+        """The image that another program calls `path`, which may be relative to another folder, or
+        a Windows path.
+
+        All folders that both names contain must be equal. Raises BadLabels if no image or several
+        match.
         """
         if path in self.names:
             return path
@@ -114,8 +121,8 @@ class Catalogue:
         return found
 
     def _check_not_beside(self, name: str, parts: tuple[str, ...], path: str) -> None:
-        """Refuse south/a.jpg for a.jpg of the pool north where the folder south lies beside it, and
-        has an a.jpg of its own.
+        """Raise BadLabels if `path` is of a folder beside the pool: south/a.jpg is not a.jpg of the
+        pool north if south/a.jpg exists.
         """
         place = None if self.pool is None else folder_of(self.pool)
         depth = len(parts_of(name)) + 1
@@ -129,16 +136,18 @@ class Catalogue:
             )
 
     def find_renamed(self, last: str, rename: Callable[[str], str], path: str) -> str:
-        """The image whose file name a tool made into `last` when it was uploaded as `path`."""
+        """The image whose file name a tool changed to `last`; rename: the tool's rule. Raises
+        BadLabels.
+        """
         return _only([one for one in self.names if rename(_last_of(one)) == last], path)
 
     def of_mask(self, mask: str) -> str:
-        """The image whose mask is named so."""
+        """The image whose mask has this name. Raises BadLabels."""
         return _only(self._masks.get(mask, []), mask)
 
     @cached_property
     def _last(self) -> Mapping[str, list[str]]:
-        """Names by the last part of their path."""
+        """Image names by their file names."""
         return _by(_last_of, self.names)
 
     @cached_property
@@ -147,8 +156,8 @@ class Catalogue:
 
 
 def parts_of(path: str) -> tuple[str, ...]:
-    """Of a path of any system: without a drive, without what leads upwards, as macOS and the others
-    write the same letters.
+    """The parts of a path of any system: without a drive, with .. resolved, and in Unicode's
+    composed form, as systems differ. Raises BadLabels for an empty path.
     """
     forward = _DRIVE.sub("", unicodedata.normalize("NFC", path).replace("\\", "/"))
     parts: list[str] = []
@@ -163,7 +172,7 @@ def parts_of(path: str) -> tuple[str, ...]:
 
 
 def sizes_of(points: Iterable[Point]) -> dict[str, Sizes]:
-    """The sizes that points state; BadLabels where two of an image differ."""
+    """The image sizes that points state. Raises BadLabels where two of an image differ."""
     sizes: dict[str, Sizes] = {}
     for point in points:
         stated = Sizes(point.height, point.width, point.grid_height, point.grid_width)

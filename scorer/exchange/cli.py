@@ -1,4 +1,4 @@
-"""scorer labels: to and from the formats of annotation tools."""
+"""The commands scorer labels export, import, retract and summary."""
 
 import json
 from dataclasses import asdict
@@ -43,7 +43,7 @@ _pool = options.pool(
 
 @click.group("labels")
 def labels_group() -> None:
-    """Bring pixels to annotation tools and their labels back; sum up what was answered."""
+    """Exchange pixels and labels with annotation tools, and summarise the answers."""
 
 
 @labels_group.command("export")
@@ -79,9 +79,9 @@ def export_command(  # one parameter per option
     graph: Path,
     drafting: drafts.Drafting | None,
 ) -> int:
-    """Write what was asked and what was answered in the format of an annotation tool.
+    """Write the chosen pixels and their answers in the format of an annotation tool.
 
-    With --draft, masks that a network predicted, as regions to correct. The classes are those of
+    With --draft, write predicted masks instead, as regions to correct. The classes are those of
     labels.db or, without one, of the graph.
 
     \b
@@ -173,11 +173,11 @@ def import_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     graph: Path,
     painting: drafts.Painting | None,
 ) -> None:
-    """Take labels from the format of an annotation tool into labels.db: all of them, or none.
+    """Import labels of an annotation tool into labels.db: all of them or, on any error, none.
 
-    The same file again adds nothing. Names and sizes of the images are those of --ranking or of
-    --pool, which is images/ where neither is given. With --dense, regions into masks, for trainer
-    fit --dense-labels.
+    Importing the same file again adds nothing. Names and sizes of the images are taken from
+    --ranking or --pool, by default from images/. With --dense, regions are imported as masks, for
+    trainer fit --dense-labels.
 
     \b
     Examples:
@@ -240,7 +240,7 @@ labels_group.add_command(retract_command)
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")
 def summary_command(labels_path: Path, *, as_json: bool) -> None:
-    """Say who answered what, how fast, and whether annotators agree, on stdout.
+    """Print who answered what, how fast, and whether annotators agree.
 
     \b
     Examples:
@@ -281,7 +281,7 @@ def _there(*paths: Path | None) -> list[Path]:
 
 
 def _classes(labels: Path | None, graph: Path) -> tuple[str, ...]:
-    """Of a store that is there or, without one, of the graph, also of a plain network."""
+    """The classes of the label store if it exists, else of the graph or plain network."""
     if labels is not None and labels.suffix.lower() == store.SUFFIX and labels.exists():
         return store.classes_of(labels)
     return contract_of(graph).classes

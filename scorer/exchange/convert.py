@@ -1,4 +1,4 @@
-"""Points out to the formats of annotation tools: what was asked, and what was answered."""
+"""Exports questions and answers to the formats of annotation tools."""
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
@@ -22,9 +22,11 @@ from scorer.selection.exclusion import mask_name
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """read(file, its path below the folder that was given, the import that it is part of);
-    write(place, points, classes). file_name: of an image, where each has its own file, in a folder.
-    words: unsure, skip and unlabeled stand where a class stands.
+    """A format of an annotation tool.
+
+    read(file, its path below the given folder, the import it is part of); write(place, points,
+    classes). file_name: path of an image's file, for formats with one file per image in a folder.
+    words: whether unsure, skip and unlabeled are written in place of a class.
     """
 
     suffix: str
@@ -49,14 +51,14 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Gathered:
-    """Pixels; and images that are left out, since no file of labels could hold their names."""
+    """Points, and images that are left out because label files cannot contain their names."""
 
     points: list[Point]
     left_out: frozenset[str] = frozenset()
 
 
 def asked(path: Path) -> Gathered:
-    """The pixels of a ranking, none of them answered."""
+    """The pixels of a ranking, as unanswered points. Raises BadLabels."""
     with within(str(path)):
         try:
             return _portable(table.read(path), lambda row: str(row["image"]), _asked)
@@ -74,13 +76,13 @@ def _asked(row: table.Row) -> Point:
 
 
 def stored(path: Path, classes: Sequence[str]) -> Gathered:
-    """The answers of a store as they stand."""
+    """The current answers of a store."""
     with store.reading(path, classes) as opened:
         return _portable(opened.standing(), lambda answer: answer.image, _stored)
 
 
 def taught(path: Path, classes: Sequence[str]) -> Gathered:
-    """Those that a model may learn from: answers that measure it are not handed on."""
+    """The current answers of a store except audit answers, which models must not be trained on."""
     with store.reading(path, classes) as opened:
         answers = [answer for answer in opened.standing() if answer.source != AUDIT]
     return _portable(answers, lambda answer: answer.image, _stored)
@@ -108,7 +110,7 @@ def _portable(
 def gather(
     classes: Sequence[str], *, labels: Path | None, queries: Path | None, pool: Index | None = None
 ) -> Gathered:
-    """What was asked and what was answered, each pixel once, in the order of images and ranks."""
+    """Questions and answers, each pixel once, ordered by image and rank. Raises BadLabels."""
     wanted = asked(queries) if queries else Gathered([])
     catalogue = Catalogue(tuple(classes), sizes_of(wanted.points), pool, has_strangers=True)
     answers = _answers(labels, catalogue) if labels else Gathered([])
@@ -135,7 +137,9 @@ def _order(point: Point) -> tuple[str, bool, int, int, int]:
 
 
 def write(path: Path, points: Sequence[Point], classes: Sequence[str], kind: str) -> None:
-    """Write points in a format, to a file or, where it has one per image, into a folder."""
+    """Write points in a format, to a file, or into a folder if the format has one file per
+    image.
+    """
     form = FORMATS[kind]
     if form.words:
         check_words(classes)

@@ -1,4 +1,4 @@
-"""Points as a CSV: image,row,col,label as in csv_file, with what else is known of each."""
+"""Points as CSV: image,row,col,label as in scorer/labels/csv_file.py, and their other fields."""
 
 import csv
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ COLUMNS = (*csv_file.COLUMNS, *_SIZES, "answer", "rank", "score")
 
 
 def write(path: Path, points: Sequence[Point], _classes: Sequence[str]) -> None:
-    """One row per point; `label` is the class, `answer` says what else it may be."""
+    """Write one row per point; `label` is the class, `answer` also tells unsure and skip."""
     with replacing(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -28,9 +28,9 @@ def write(path: Path, points: Sequence[Point], _classes: Sequence[str]) -> None:
 
 
 def read(path: Path, _name: str, reading: Reading) -> list[Point]:
-    """The points of any labels CSV. Sizes that it does not have are looked up.
+    """Read points from a labels CSV; missing image sizes are looked up. Raises BadLabels.
 
-    Without an `answer`, a row with a label is one and a row without is not answered yet.
+    Without a column `answer`, a row with a label is answered and a row without is not.
     """
     reading.is_ordered = True
     return [_point(row, reading, where) for row, where in csv_file.rows(path)]
@@ -60,7 +60,7 @@ def _point(row: Row, reading: Reading, where: str) -> Point:
 
 
 def _class(text: str, classes: Sequence[str], where: str) -> str | None:
-    """The name of a class, of which spaces may be part, or of its index."""
+    """The name of a class, from its name, which may contain spaces, or its index."""
     if text in classes:
         return text
     index = csv_file.class_index(text.strip(), classes, where)

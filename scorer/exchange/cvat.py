@@ -1,8 +1,7 @@
-"""CVAT for images 1.1: one XML file. https://docs.cvat.ai/docs/other/xml_format
+"""CVAT for images 1.1, one XML file: https://docs.cvat.ai/docs/other/xml_format
 
-A pixel is a point in its middle: x = col + 0.5, y = row + 0.5, in pixels. The class is the
-attribute `class` of the one label `unlabeled`; where people gave the label itself a class's name,
-that counts too.
+A pixel is a point at its centre: x = col + 0.5, y = row + 0.5, in pixels. The class is the
+attribute `class` of the only label, `unlabeled`; a label with the name of a class is accepted, too.
 """
 
 import json
@@ -27,7 +26,9 @@ _NOT_XML = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write(path: Path, points: Sequence[Point], classes: Sequence[str]) -> None:
-    """The annotations; and beside them <name>.labels.json for the raw constructor of CVAT."""
+    """Write the annotations, and beside them <name>.labels.json for CVAT's raw label
+    constructor.
+    """
     check_texts((*classes, *(point.image for point in points)))
     with replacing(path.with_suffix(".labels.json")) as file:
         json.dump(specification(classes), file, indent=1)
@@ -36,14 +37,14 @@ def write(path: Path, points: Sequence[Point], classes: Sequence[str]) -> None:
 
 
 def check_texts(texts: Iterable[str]) -> None:
-    """Refuse letters that XML does not have."""
+    """Raise BadLabels for characters that XML does not allow."""
     for text in texts:
         if _NOT_XML.search(text):
             raise BadLabels(f"{text!r} cannot be written in XML", remedy="rename it")
 
 
 def specification(classes: Sequence[str]) -> list[dict[str, object]]:
-    """The label of a CVAT project: points with a select of what can be answered."""
+    """The label of a CVAT project: points with a select of the possible answers."""
     attribute = {
         "name": ATTRIBUTE,
         "mutable": False,
@@ -55,7 +56,7 @@ def specification(classes: Sequence[str]) -> list[dict[str, object]]:
 
 
 def _meta(classes: Sequence[str]) -> Iterator[str]:
-    """The label, as CVAT writes it of a task: its own reader needs none, datumaro's does."""
+    """The label in the form of CVAT's tasks: CVAT does not read it, but datumaro needs it."""
     words = "\n".join(escape(word) for word in (UNLABELED, *classes, *UNSURE_OR_SKIP))
     yield "  <meta>\n    <task>\n      <mode>annotation</mode>\n      <labels><label>"
     yield f"<name>{UNLABELED}</name><type>points</type><attributes><attribute>"
@@ -85,8 +86,8 @@ def _lines(points: Sequence[Point], classes: Sequence[str]) -> Iterator[str]:
 
 
 def read(path: Path, _name: str, reading: Reading) -> list[Point]:
-    """The points of a file that CVAT or `write` wrote, those of skeletons among them; other shapes
-    in it are passed over.
+    """Read the points of a file written by CVAT or `write`, including those of skeletons. Other
+    shapes are counted as skipped. Raises BadLabels.
     """
     if path.stat().st_size > MAX_BYTES:
         raise BadLabels(f"{path} is larger than 1 GiB", remedy="export fewer images at a time")
@@ -95,7 +96,7 @@ def read(path: Path, _name: str, reading: Reading) -> list[Point]:
 
 
 class _Reader:
-    """The state of one pass through a file: the image and the points that are open."""
+    """Parses a file in one pass; holds the current image and its current points."""
 
     def __init__(self, path: Path, reading: Reading) -> None:
         self._path = path
@@ -104,8 +105,8 @@ class _Reader:
         self._open: list[str] = []
         self._image: Mapping[str, str] = {}
         self._points: Mapping[str, str] = {}
-        self._attribute: str | None = None  # the name of the one that is open
-        self._text: list[str] = []  # of the attribute named class
+        self._attribute: str | None = None  # name of the current attribute
+        self._text: list[str] = []  # text of the attribute `class`
         self._parser = parser = expat.ParserCreate()
         parser.StartDoctypeDeclHandler = self._refuse
         parser.EntityDeclHandler = self._refuse
@@ -139,7 +140,7 @@ class _Reader:
             self._reading.pass_over(name)
 
     def _is_in_points(self, *below: str) -> bool:
-        """Points lie in an image, or in a skeleton of one."""
+        """Whether the current element is points of an image or a skeleton, or `below` in them."""
         inside = self._open[2:]
         if inside[:1] == ["skeleton"]:
             inside = inside[1:]
@@ -180,7 +181,7 @@ class _Reader:
             )  # fmt: skip
 
     def _found_image(self, name: str) -> str:
-        """By its name or, in a project with subsets, by its path in a folder of the subset."""
+        """The image of this name or, in a project with subsets, in the folder of its subset."""
         catalogue, subset = self._reading.catalogue, self._image.get("subset", "")
         inside = f"{subset}/{name}"
         if name not in catalogue.names and inside in catalogue.names:
@@ -192,7 +193,9 @@ class _Reader:
         return ", ".join(f"{key} {value}" for key, value in said if value)
 
     def _word(self) -> str:
-        """What the attribute says or, where it says nothing, the label."""
+        """The class in the attribute or, if it has none, in the label. Raises BadLabels if both
+        differ.
+        """
         words = {"".join(self._text) or UNLABELED, self._points.get("label", UNLABELED)}
         answered = words - {UNLABELED}
         if len(answered) > 1:

@@ -1,4 +1,4 @@
-"""Labels of annotation tools into the label store: all of them, or none."""
+"""Imports labels of annotation tools into a label store: all of them, or none."""
 
 import hashlib
 import json
@@ -23,10 +23,12 @@ from scorer.pools import Index
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did: answers that are new, those that stood before, points not answered yet;
-    whose other answers the new ones overrule, how many of each. passed: what was passed over, by
-    kind. renamed: images, and what the files call them. disputed: a line for every pixel that the
-    files gave different answers, of which a rule chose one.
+    """Summary of an import.
+
+    new, before: answers that are new, and that the store already had; unlabelled: points without an
+    answer. overruled: number of replaced answers, by annotator. passed: number of skipped objects,
+    by kind. renamed: images, and their names in the files. disputed: a line per pixel with
+    different answers, of which a rule chose one.
     """
 
     new: int
@@ -40,8 +42,8 @@ class Imported:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFile:
-    """Where labels come from: whose they are, of which round of asking, and by which rule a pixel
-    with different answers gets one (conflict.py).
+    """The source of an import: annotator and round of the answers, and the rule for pixels with
+    different answers (conflict.py).
     """
 
     path: Path
@@ -59,9 +61,10 @@ def take(
     queries: Path | None = None,
     pool: Index | None = None,
 ) -> Imported:
-    """Labels into the store `into`, which is made if absent: all of them or, on any error, none.
+    """Import labels into the store `into`, which is created if missing: all or, on any error, none.
 
-    The same file is taken once: a request names its bytes, the annotator, the pixel, the answer.
+    A repeated import of the same file adds nothing: a request is identified by the file's bytes,
+    the annotator, the pixel and the answer. Raises BadLabels.
     """
     if FORMATS[source.format].words:
         check_words(classes)
@@ -108,14 +111,14 @@ def _nothing(passed: Mapping[str, int]) -> BadLabels:
 
 
 def counted(kinds: Mapping[str, int]) -> str:
-    """How many there are of each kind: 2 polygon, 1 tag."""
+    """A text of counts by kind: 2 polygon, 1 tag."""
     ordered = sorted(kinds.items(), key=lambda one: (-one[1], one[0]))
     return ", ".join(f"{number} {kind}" for kind, number in ordered)
 
 
 def _read(path: Path, form: Format, reading: Reading) -> tuple[list[Point], dict[Point, str]]:
-    """The points of every file, the same ones several times where several people gave them; and of
-    each the digest of its file.
+    """The points of every file, repeated if several people gave them; and the digest of each
+    point's file.
     """
     points: list[Point] = []
     digests: dict[Point, str] = {}
@@ -155,7 +158,7 @@ def _answer(
 def _keep(
     path: Path, classes: Sequence[str], answers: Sequence[Answer]
 ) -> tuple[int, Mapping[str, int]]:
-    """How many were new: an answer that stands already is not; and whose were overruled."""
+    """Store the answers; returns the number of new ones, and the replaced ones by annotator."""
     with closing(Store(path, classes)) as opened:
         stand = {answer.pixel: answer for answer in opened.standing()}
         others = [one for one in answers if _answered(one) != _answered(stand.get(one.pixel))]

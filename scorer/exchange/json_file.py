@@ -1,4 +1,4 @@
-"""JSON that other programs wrote: bounded, and refused with the name of the file."""
+"""Reads JSON files of other programs, up to a size limit."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ MAX_BYTES = 2**28
 
 
 def read(path: Path, remedy: str) -> Any:
-    """What is in the file; BadLabels for one that is too large or no JSON."""
+    """The content of a JSON file. Raises BadLabels if it is too large or no JSON."""
     if path.stat().st_size > MAX_BYTES:
         raise BadLabels(f"{path} is larger than 256 MiB", remedy="export fewer images at a time")
     try:

@@ -1,7 +1,7 @@
 """Label Studio: tasks as JSON, https://labelstud.io/guide/task_format and tags/keypointlabels.
 
-A pixel is a key point in its middle, in per cent of the image: x = (col + 0.5) / width * 100,
-and back by col = floor(x / 100 * width), which is exact for sides up to MAX_SIDE.
+A pixel is a key point at its centre, in per cent of the image: x = (col + 0.5) / width * 100, and
+back by col = floor(x / 100 * width), which is exact for sides up to MAX_SIDE.
 """
 
 import json
@@ -24,13 +24,15 @@ from scorer.labels.answer import UNLABELED
 
 KIND = "keypointlabels"
 _REMEDY = "export the project of Label Studio as JSON, not as JSON-MIN or CSV"
-_FOLDER = "images"  # Label Studio serves no files but those in folders below its document root
-_BEFORE = datetime.min.replace(tzinfo=UTC)  # what waits has no time
-_DOT = 0.5  # the size in which a point is drawn, per cent of the width
+_FOLDER = "images"  # Label Studio serves only files in folders below its document root
+_BEFORE = datetime.min.replace(tzinfo=UTC)  # sorting time of unanswered points
+_DOT = 0.5  # drawn size of a point, in per cent of the width
 
 
 def write(path: Path, points: Sequence[Point], classes: Sequence[str]) -> None:
-    """The tasks; and beside them <name>.config.xml, the labelling interface of the project."""
+    """Write the tasks, and beside them <name>.config.xml, the labelling interface of the
+    project.
+    """
     with replacing(path.with_suffix(".config.xml")) as file:
         file.writelines(_config(classes))
     scores = _scores(_best(points))
@@ -61,20 +63,20 @@ def _task(image: str, points: Sequence[Point], score: float | None) -> dict[str,
 
 
 def address(image: str) -> str:
-    """Where Label Studio serves an image of the pool, from its own disk."""
+    """The URL at which Label Studio serves an image of the pool from its local files."""
     return f"/data/local-files/?d={_FOLDER}/{quote(image)}"
 
 
 def _scores(best: Mapping[str, float]) -> dict[str, float]:
-    """Of images by the score of their best pixel, what Label Studio sorts tasks by: the share of
-    the images that are no better, for it takes nothing outside of 0 to 1.
+    """The score of each image's task, by which Label Studio sorts: the rank of its best pixel's
+    score as a share from 0 to 1, the range that Label Studio accepts.
     """
     order = sorted(best.values())
     return {image: bisect_right(order, score) / len(order) for image, score in best.items()}
 
 
 def _best(points: Iterable[Point]) -> dict[str, float]:
-    """The best score of what is asked of every image."""
+    """The best score of the unanswered points of every image."""
     best: dict[str, float] = {}
     for one in points:
         if one.answer is None and one.score is not None:
@@ -101,18 +103,20 @@ def _result(point: Point) -> dict[str, object]:
 
 
 def to_percent(place: int, side: int) -> float:
-    """The middle of a pixel, per cent of a side of so many pixels."""
+    """The centre of a pixel, in per cent of a side of `side` pixels."""
     return (place + 0.5) / side * 100
 
 
 def from_percent(position: float, side: int) -> int:
-    """The pixel in which a position lies."""
+    """The pixel that contains a position in per cent."""
     return placed(position / 100 * side, side) if position != 100 else side - 1
 
 
 def read(path: Path, _name: str, reading: Reading) -> list[Point]:
-    """The points of the annotations that stand, the oldest first, and the queries of ours that
-    wait. Cancelled annotations, other programs' predictions and other shapes are passed over.
+    """Read the points of submitted annotations, oldest first, and our unanswered questions.
+
+    Cancelled annotations, predictions of other programs and other shapes are counted as skipped.
+    Raises BadLabels.
     """
     tasks = json_file.read(path, _REMEDY)
     if not isinstance(tasks, list):
@@ -130,7 +134,7 @@ def read(path: Path, _name: str, reading: Reading) -> list[Point]:
 def _of(
     task: Any, path: Path, number: int, reading: Reading
 ) -> Iterator[tuple[datetime | None, Point]]:
-    """The points of a task, with the time of their annotation."""
+    """Yield the points of a task, with the times of their annotations."""
     with within(f"{path} task {number}"):
         names: list[str] = []
         try:
@@ -154,7 +158,7 @@ def _of(
 
 
 def _results(annotations: Iterable[Any], reading: Reading) -> Iterator[tuple[datetime | None, Any]]:
-    """The key points of annotations that were not cancelled, with the times of these."""
+    """Yield the key points of annotations that were not cancelled, with the annotations' times."""
     for one in annotations:
         if one.get("was_cancelled"):
             reading.pass_over("cancelled annotation")
@@ -169,7 +173,7 @@ def _results(annotations: Iterable[Any], reading: Reading) -> Iterator[tuple[dat
 
 
 def _asked(predictions: Iterable[Any], reading: Reading) -> Iterator[Any]:
-    """What we asked, among predictions of any program; an export may hold their numbers alone."""
+    """Yield our questions among the predictions; an export may contain only ids of predictions."""
     for one in predictions:
         if isinstance(one, int):
             continue
@@ -181,7 +185,7 @@ def _asked(predictions: Iterable[Any], reading: Reading) -> Iterator[Any]:
 
 
 def _image(result: Any, names: Sequence[str]) -> str:
-    """The image of a key point, of those that its task shows."""
+    """The image of a key point, among the images of its task. Raises BadLabels."""
     index = result.get("item_index")
     if index is None and len(names) > 1:
         raise BadLabels(

@@ -1,4 +1,4 @@
-"""Which image a task of Label Studio is about: from the addresses in its data."""
+"""Finds the image of a Label Studio task from the addresses in its data."""
 
 import re
 from collections.abc import Mapping
@@ -8,16 +8,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from scorer.errors import BadLabels
 from scorer.exchange.reading import Reading
 
-_KEY = "image"  # what we write, and most people
-# Label Studio keeps what was uploaded as upload/<project>/<8 digits>-<name>.
+_KEY = "image"  # the key that scorer writes, and the usual one
+# Label Studio stores uploads as upload/<project>/<8 digits>-<name>.
 _UPLOADED = re.compile(r"(?:^|/)upload/(?:\d+/)?[0-9a-f]{8}-([^/]+)$")
 _BARE = re.compile(r"^[0-9a-f]{8}-([^/]+)$")
 _LOCAL = re.compile(r"(?:^|/)data/local-files/?$")
 
 
 def images(data: Mapping[str, Any], reading: Reading) -> list[str]:
-    """The images of a task, in their order: by the name that we wrote or, in tasks that others
-    made, by the addresses of the images, whatever their key is. BadLabels where there is none.
+    """The images of a task, in order: by the name that scorer wrote or, in other tasks, by the
+    addresses of images under any key. Raises BadLabels if there are none.
     """
     name, catalogue = data.get("name"), reading.catalogue
     is_ours = name in catalogue.names or (isinstance(name, str) and not catalogue.names)
@@ -28,7 +28,7 @@ def images(data: Mapping[str, Any], reading: Reading) -> list[str]:
 
 
 def _one_key(data: Mapping[str, Any], reading: Reading) -> list[str]:
-    """The addresses below the one key whose images are known."""
+    """The addresses under the only key whose values are known images. Raises BadLabels."""
     fitting = {}
     for key, value in data.items():
         addresses = _addresses(value)
@@ -64,7 +64,7 @@ def _image(address: str, reading: Reading) -> str:
 
 
 def _find(path: str, reading: Reading) -> str:
-    """The image of a path; an upload lies in no folder of ours, and has another name."""
+    """The image of a path; an upload has no folder, and a changed name."""
     catalogue = reading.catalogue
     uploaded = _UPLOADED.search(path) or _BARE.search(path)
     if uploaded is None or path in catalogue.names:
@@ -73,9 +73,7 @@ def _find(path: str, reading: Reading) -> str:
 
 
 def path_of(address: str) -> str:
-    """The path in an address: of a file that Label Studio serves from its disk, of any other URL,
-    or of a folder here or in Windows.
-    """
+    """The path in an address: of Label Studio's local files, of another URL, or a Windows path."""
     if re.match(r"[A-Za-z]:[\\/]", address):
         return address
     parts = urlsplit(address)
@@ -85,5 +83,5 @@ def path_of(address: str) -> str:
 
 
 def as_uploaded(name: str) -> str:
-    """What Label Studio, or Django below it, makes of the name of a file that is uploaded."""
+    """The file name that Label Studio, or Django in it, gives to an upload."""
     return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))

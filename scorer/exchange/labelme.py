@@ -1,6 +1,6 @@
-"""labelme: one JSON file beside each image. https://github.com/wkentaro/labelme
+"""labelme, one JSON file beside each image: https://github.com/wkentaro/labelme
 
-A pixel is a point in its middle: x = col + 0.5, y = row + 0.5, in pixels.
+A pixel is a point at its centre: x = col + 0.5, y = row + 0.5, in pixels.
 """
 
 import json
@@ -16,17 +16,17 @@ from scorer.exchange.point import Point, clicked, within
 from scorer.exchange.reading import Reading
 from scorer.files import replacing
 
-VERSION = "5.5.0"  # of labelme, whose files these are like
+VERSION = "5.5.0"  # the version of labelme whose files these match
 _REMEDY = "labelme writes one JSON file per image; give their folder"
 
 
 def file_name(image: str) -> str:
-    """Where the points of an image lie: the same path, with .json."""
+    """The path of an image's file: the image's path, with .json."""
     return PurePosixPath(image).with_suffix(".json").as_posix()
 
 
 def write(folder: Path, points: Sequence[Point], _classes: Sequence[str]) -> None:
-    """One file per image, in folders as the images are."""
+    """Write one file per image, in the folder structure of the images."""
     for image, group in groupby(points, lambda one: one.image):
         with replacing(folder / file_name(image)) as file:
             json.dump(_contents(list(group)), file, indent=2)
@@ -57,8 +57,8 @@ def _shape(point: Point) -> dict[str, object]:
 
 
 def read(path: Path, name: str, reading: Reading) -> list[Point]:
-    """The points of a file; name: its path below the folder. Other shapes are passed over, and so
-    are files that other programs wrote.
+    """Read the points of a file; name: its path below the folder. Other shapes, and JSON files of
+    other programs, are counted as skipped. Raises BadLabels.
     """
     contents = json_file.read(path, _REMEDY)
     if not (isinstance(contents, dict) and {"shapes", "imagePath"} <= contents.keys()):
@@ -87,7 +87,7 @@ def _points(contents: Any, folder: PurePosixPath, reading: Reading) -> Iterator[
 
 def _is_point(shape: Any, reading: Reading) -> bool:
     kind = shape.get("shape_type")
-    if kind is None:  # as labelme 3 wrote it: what has one point is one
+    if kind is None:  # labelme 3 has no types: a shape with one point is a point
         kind = "point" if len(shape["points"]) == 1 else "polygon"
     if kind != "point":
         reading.pass_over(str(kind))
@@ -95,8 +95,8 @@ def _is_point(shape: Any, reading: Reading) -> bool:
 
 
 def _path(stated: str, folder: PurePosixPath) -> str:
-    """Of an image, from the folder that was given on; `stated` starts from that of the file, and
-    may be of Windows.
+    """The image's path from the given folder; stated: relative to the file's folder, perhaps of
+    Windows.
     """
     if PureWindowsPath(stated).is_absolute() or stated.startswith("/"):
         return stated
@@ -105,6 +105,6 @@ def _path(stated: str, folder: PurePosixPath) -> str:
 
 
 def _size(contents: Any) -> Sizes | None:
-    """What the file says; labelme wrote none before version 3.5."""
+    """The size in the file; labelme before 3.5 wrote none."""
     height, width = contents.get("imageHeight"), contents.get("imageWidth")
     return None if height is None or width is None else Sizes(height, width)

@@ -1,4 +1,4 @@
-"""Masks: a uint8 PNG per image at its own size, class indices, 255 where nothing is labelled."""
+"""Masks: a uint8 PNG per image at the image's size, class indices, 255 where unlabelled."""
 
 import struct
 from collections.abc import Sequence
@@ -17,12 +17,15 @@ from scorer.images.photograph import MAX_PIXELS
 from scorer.selection.exclusion import mask_name
 
 UNLABELLED = 255
-MOST = 10_000  # labelled pixels of an image; beyond it somebody painted
+MOST = 10_000  # labelled pixels of an image; more are no clicks but painted areas
 _REMEDY = "masks are 8-bit PNGs of class indices at the image's own size, 255 where unlabelled"
 
 
 def write(folder: Path, points: Sequence[Point], classes: Sequence[str]) -> None:
-    """One mask per image. What is unsure or skipped is 255 too: a mask cannot say it."""
+    """Write one mask per image; unsure and skip become 255, too, because masks cannot express them.
+
+    Raises BadLabels for too many classes or too large images.
+    """
     if len(classes) > UNLABELLED:
         raise BadLabels(f"{len(classes)} classes do not fit into 8 bits", remedy="use --format csv")
     for point in points:
@@ -46,7 +49,11 @@ def _mask(points: Sequence[Point], classes: Sequence[str]) -> npt.NDArray[np.uin
 
 
 def read(path: Path, name: str, reading: Reading) -> list[Point]:
-    """The labelled pixels of a mask; name: its path below the folder, which names the image."""
+    """Read the labelled pixels of a mask; name: its path below the folder, which identifies the
+    image.
+
+    Raises BadLabels.
+    """
     with within(str(path)):
         image = reading.catalogue.of_mask(name)
         mask = decoded(path)
@@ -70,7 +77,7 @@ def read(path: Path, name: str, reading: Reading) -> list[Point]:
 
 
 def decoded(path: Path) -> npt.NDArray[np.uint8]:
-    """Index or grey values, [height, width]."""
+    """The stored index or grey values of a PNG, uint8 [height, width]. Raises BadLabels."""
     try:
         with Image.open(path, formats=("PNG",)) as image:
             if image.width * image.height > MAX_PIXELS or image.mode not in {"L", "P"}:

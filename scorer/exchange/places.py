@@ -1,4 +1,4 @@
-"""Where files of labels may be written, and which of them a folder holds."""
+"""Checks where label files may be written, and lists those of a folder."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ def check(
     file_name: Callable[[str], str] | None,
     images: Iterable[str],
 ) -> None:
-    """Refuse a place of an export where something is already, or two images would share a file."""
+    """Raise BadLabels if an export would replace files, or two images would share one."""
     if file_name is not None:
         if path.is_file():
             raise BadLabels(f"{path} is a file", remedy=f"{kind} needs a folder as --out")
@@ -26,7 +26,7 @@ def check(
 
 
 def _check_apart(images: Iterable[str], file_name: Callable[[str], str]) -> None:
-    """Refuse two images that would share a file."""
+    """Raise BadLabels if two images would share a file."""
     taken: dict[str, str] = {}
     for image in sorted(images):
         other = taken.setdefault(file_name(image), image)
@@ -38,7 +38,9 @@ def _check_apart(images: Iterable[str], file_name: Callable[[str], str]) -> None
 
 
 def check_free(folder: Path, names: Iterable[str]) -> None:
-    """Refuse to replace what may be labels that nobody has imported, or the photographs."""
+    """Raise BadLabels if a file exists, which may be labels that were not imported, or a
+    photograph.
+    """
     for name in sorted(names):
         if (folder / name).exists():
             raise BadLabels(
@@ -49,7 +51,10 @@ def check_free(folder: Path, names: Iterable[str]) -> None:
 
 
 def files(path: Path, suffix: str) -> Iterator[tuple[Path, str]]:
-    """The files of a format and their paths below the folder; a file alone is its own."""
+    """Yield the files of a format with their paths below the folder; `path` may be a single file.
+
+    Raises BadInput if there are none.
+    """
     if path.is_file():
         yield path, path.name
         return

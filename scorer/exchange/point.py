@@ -1,4 +1,4 @@
-"""A pixel as it travels to annotation tools and back: what was asked, and what was answered."""
+"""A pixel in exchange with annotation tools: a question, and its answer if there is one."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,15 +10,15 @@ from scorer.images.place import Place
 from scorer.labels.answer import ANSWERS, UNLABELED
 
 UNSURE_OR_SKIP = ("unsure", "skip")
-MAX_SIDE = 100_000  # pixels; up to here, coordinates in per cent are exact
+MAX_SIDE = 100_000  # pixels; up to this side, coordinates in per cent are exact
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point(Place):
-    """A pixel, and what is known of it.
+    """A pixel with its answer.
 
-    answer: None while nobody has answered; class_name: with "label". BadLabels for anything
-    impossible.
+    answer: None while unanswered; class_name: if the answer is "label". Raises BadLabels for
+    impossible values.
     """
 
     answer: str | None = None
@@ -58,12 +58,12 @@ class Point(Place):
 
     @property
     def word(self) -> str:
-        """The class, unsure, skip or unlabeled: for formats that have one name per point."""
+        """The class, unsure, skip or unlabeled, for formats with one name per point."""
         return self.class_name or self.answer or UNLABELED
 
 
 def answer_of(word: str, classes: Sequence[str]) -> tuple[str | None, str | None]:
-    """A point's `word` back into (answer, class_name); BadLabels for one that means nothing."""
+    """The (answer, class_name) of a point's `word`. Raises BadLabels for other words."""
     if word == UNLABELED:
         return None, None
     if word in UNSURE_OR_SKIP:
@@ -74,7 +74,7 @@ def answer_of(word: str, classes: Sequence[str]) -> tuple[str | None, str | None
 
 
 def check_words(classes: Sequence[str]) -> None:
-    """Refuse classes that could not be told from an answer without a class."""
+    """Raise BadLabels for class names that equal the word of an answer without a class."""
     for word in (UNLABELED, *UNSURE_OR_SKIP):
         if word in classes:
             raise BadLabels(
@@ -84,7 +84,7 @@ def check_words(classes: Sequence[str]) -> None:
 
 
 def check_name(name: str) -> None:
-    """Refuse names that lead out of a folder, or that no file of labels could hold."""
+    """Raise BadLabels for names that lead out of a folder, or that label files cannot contain."""
     try:
         name.encode()
         path = PurePosixPath(name)
@@ -107,13 +107,15 @@ def check_name(name: str) -> None:
 
 
 def is_unportable(name: str) -> bool:
-    """Whether a file on Linux can have this name, and no file of labels can hold it."""
+    """Whether a name is valid for a file on Linux, but not in label files."""
     return "\\" in name or min(name, default=" ") < " "
 
 
 def placed(position: float, side: int) -> int:
-    """The pixel that holds a position in pixels from the border; the far border is in the last."""
-    if not 0 <= position <= side:  # nan neither
+    """The index of the pixel that contains a position, in pixels from the border; the far border
+    belongs to the last pixel. Raises BadLabels for positions outside.
+    """
+    if not 0 <= position <= side:  # also true for nan
         raise BadLabels(
             f"a point at {position} is not on a side of {side} pixels",
             remedy="correct the file, or export it from the tool again",
@@ -121,10 +123,10 @@ def placed(position: float, side: int) -> int:
     return min(int(position), side - 1)
 
 
-def clicked(  # what a tool says of one point, and of its image
+def clicked(  # the fields of a tool's point, and of its image
     x: float, y: float, *, image: str, height: int, width: int, word: str, classes: Sequence[str]
 ) -> Point:
-    """The pixel at a position in pixels from the left and upper border, with what was said."""
+    """The point at a position, in pixels from the left and the upper border, with its answer."""
     answer, class_name = answer_of(word, classes)
     return Point(
         image=image,
@@ -139,7 +141,7 @@ def clicked(  # what a tool says of one point, and of its image
 
 @contextmanager
 def within(where: str) -> Iterator[None]:
-    """Say in front of whatever is refused in this block where it stands."""
+    """Prefix the message of any BadLabels raised in this block with `where`."""
     try:
         yield
     except BadLabels as error:

@@ -1,4 +1,4 @@
-"""What the files of an import say of images, and what was passed over in them."""
+"""The state of an import: names that the files give to images, and skipped objects."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -8,10 +8,10 @@ from scorer.exchange.catalogue import Catalogue, parts_of
 
 
 class Reading:
-    """One import, whatever number of files it is of.
+    """The state of one import, of one or several files.
 
-    passed: what was passed over, by kind. renamed: images whose names differ from what the files
-    call them, and what that is. is_ordered: whether later points are newer ones.
+    passed: number of skipped objects, by kind. renamed: images whose name in the files differs,
+    with that name. is_ordered: whether later points are newer.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -26,9 +26,10 @@ class Reading:
         return self.catalogue.classes
 
     def image(self, path: str, *, part: str = "", find: Callable[[str], str] | None = None) -> str:
-        """The image that a file calls `path`, in a `part` of its project. BadLabels where it is not
-        known, and where a path or a part before was found to be the same image: two photographs
-        would become one.
+        """The image that a file calls `path`, in a `part` of its project.
+
+        Raises BadLabels if it is unknown, or if another path or part was matched to the same image:
+        two photographs would be merged.
         """
         image = (find or self.catalogue.find)(path)
         told = f"{path} of {part}" if part else path
@@ -45,5 +46,5 @@ class Reading:
         return image
 
     def pass_over(self, kind: str) -> None:
-        """Count something of a kind, such as polygon, that says nothing of single pixels."""
+        """Count a skipped object of a kind, such as polygon, that does not label single pixels."""
         self.passed[kind] += 1

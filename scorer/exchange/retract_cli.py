@@ -1,4 +1,4 @@
-"""scorer labels retract: answers that should not stand are taken back."""
+"""The command scorer labels retract."""
 
 from collections import Counter
 from contextlib import closing
@@ -61,10 +61,10 @@ def retract_command(  # one parameter per option
     *,
     dry_run: bool,
 ) -> None:
-    """Take answers back: those to which ALL options apply, also where a later answer stands.
+    """Take back the answers to which all options apply, including replaced ones.
 
-    Nothing is deleted: a row says that an answer was taken back, as undo in the page does. An
-    earlier answer to the same pixel stands again. Labels that are imported again count again.
+    Nothing is deleted: a new row marks an answer as taken back, as undo in the page does. An
+    earlier answer to the same pixel becomes valid again. Labels can be imported again.
 
     \b
     Examples:

@@ -1,1 +1,1 @@
-"""From a file to the grid that a network sees, and back to its pixels."""
+"""Reads image files onto the grid of a network, and maps pixels between both."""

@@ -1,4 +1,4 @@
-"""Colours of classes: as people write them, and well apart where nobody has chosen them."""
+"""Colours of classes: their notation, and well separated default colours."""
 
 from functools import cache
 
@@ -7,24 +7,24 @@ import numpy.typing as npt
 
 Colour = tuple[int, int, int]
 
-_LEVELS = range(0, 256, 17)  # of each channel
-_LIGHTNESS = (30.0, 92.0)  # neither as black as what is not labelled, nor white
-# sRGB to XYZ over its white point, D65: IEC 61966-2-1.
+_LEVELS = range(0, 256, 17)  # values of each channel
+_LIGHTNESS = (30.0, 92.0)  # L*: lighter than the black of unlabelled pixels, and darker than white
+# sRGB to XYZ relative to the white point D65: IEC 61966-2-1.
 _XYZ = np.array(
     [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
 ) / np.array([[0.9505], [1.0], [1.0890]])
 
 
 def hexadecimal(colour: Colour) -> str:
-    """As dataset.toml has it: #rrggbb."""
+    """The notation of dataset.toml, #rrggbb."""
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
 @cache
 def default_colours(count: int) -> tuple[Colour, ...]:
-    """Colours for any number of classes; those of fewer classes are the first of those of more.
+    """Colours for `count` classes; those for fewer classes are the first ones.
 
-    Each lies in CIELAB as far as it can from black, white and the nearest of those before it.
+    Each is as far as possible, in CIELAB, from black, white and the nearest previous colour.
     """
     sides = np.array(_LEVELS)
     grid = np.stack(np.meshgrid(sides, sides, sides, indexing="ij"), -1).reshape(-1, 3)

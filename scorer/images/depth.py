@@ -1,7 +1,7 @@
-"""Samples of more than eight bits: where their white is, and the eight bits below it.
+"""Reduces samples of more than eight bits to eight, below the white level that a file declares.
 
-Cameras and satellites write 10, 12 or 14 bits into files of 16. A network sees the upper eight bits
-of those that a file holds; to take them for the upper eight of 16 would be a black picture.
+Cameras and satellites store 10, 12 or 14 bits in 16-bit files. A network sees the upper eight of
+the bits in use; the upper eight of all 16 would give a nearly black image.
 """
 
 import sys
@@ -18,28 +18,29 @@ from scorer.images import png
 Samples = npt.NDArray[Any]
 Again = Callable[[], ImageFile.ImageFile]
 
-MOST = 16  # bits of a sample of integers that somebody may declare
-_DOUBTED = 14  # what 16 bits hold that end here or below is of another range, or nearly black
-# Tags of TIFF.
+MOST = 16  # bits of an integer sample that a user may declare
+_DOUBTED = 14  # 16-bit samples that use no more bits have another range, or are nearly black
+# TIFF tags.
 _BITS, _PHOTOMETRIC, _MAX, _SMIN, _SMAX = 258, 262, 281, 340, 341
 _GREY = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _LOW = "L" if sys.byteorder == "big" else "B"
-_OTHER_BYTE = {"L": "B", "B": "L", "N": _LOW}  # a sample's lower byte, where Pillow takes the upper
-# Where a JPEG 2000 codestream says how many bits its first samples have.
+# for each byte order, the one with which Pillow reads the lower byte of a sample
+_OTHER_BYTE = {"L": "B", "B": "L", "N": _LOW}
+# Position of the bit depth in a JPEG 2000 codestream.
 _SIZ, _SSIZ, _SOUGHT = b"\xff\x4f\xff\x51", 42, 65_536
 
 
 def is_deep(image: ImageFile.ImageFile) -> bool:
-    """Whether the samples of an image that is open have more than eight bits."""
+    """Whether the samples of an open image have more than eight bits."""
     return image.mode in (*_GREY, "F") or _is_deep_colour(image)
 
 
 def shallow(image: ImageFile.ImageFile, again: Again, declared: int | None) -> Samples:
     """The upper eight bits of the samples, uint8 [H, W] or [H, W, 3].
 
-    again: opens the same file once more, since Pillow gives a byte of a sample at a time.
-    declared: bits that the samples hold, as somebody says; None: as the file says. Raises BadImage
-    where neither says it and the samples are no plain 16 bits.
+    again: opens the same file once more, because Pillow reads one byte of a sample at a time.
+    declared: number of bits in use, stated by the user; None: taken from the file. Raises BadImage
+    if neither gives it and the samples do not use 16 bits.
     """
     if image.mode == "F":
         found = _of_floats(np.asarray(image), _white(_tags(image)))
@@ -48,12 +49,12 @@ def shallow(image: ImageFile.ImageFile, again: Again, declared: int | None) -> S
         samples = _colours(image, again) if _is_deep_colour(image) else np.asarray(image)
         bits = declared or _bits(_white(_tags(image))) or _significant(samples, said)
         found = _upper(samples, bits or _undeclared(samples, image))
-    # Pillow turns 0 = white about for eight bits alone.
+    # Pillow inverts images with 0 = white only for eight bits.
     return 255 - found if _tags(image).get(_PHOTOMETRIC) == 0 else found
 
 
 def shallow_bands(samples: Samples, tags: Mapping[int, Any], declared: int | None) -> Samples:
-    """The same of bands [H, W, 3] of a TIFF with these tags: uint8. Raises BadImage."""
+    """As `shallow`, for bands [H, W, 3] of a TIFF with these tags. Raises BadImage."""
     if samples.dtype == np.uint8:
         return samples
     if samples.dtype.kind == "f":
@@ -65,7 +66,7 @@ def shallow_bands(samples: Samples, tags: Mapping[int, Any], declared: int | Non
 
 
 def precision(image: ImageFile.ImageFile) -> int:
-    """Bits of a sample of a JPEG 2000 whose pixels are not read yet; of others 8."""
+    """Bits per sample of a JPEG 2000 image that is not decoded yet; 8 for other formats."""
     if image.format != "JPEG2000" or image.fp is None:
         return 8
     place = image.fp.tell()
@@ -77,7 +78,7 @@ def precision(image: ImageFile.ImageFile) -> int:
 
 
 def check_used(rgb: Image.Image, bits: int) -> None:
-    """Raise BadImage for colours whose upper bytes, of 16 bits, are all small."""
+    """Raise BadImage for 16-bit colours whose upper bytes are all small."""
     largest = int(np.asarray(rgb).max(initial=0))
     if bits == MOST and 0 < largest < 1 << _DOUBTED - 8:
         end = (1 << 8 + largest.bit_length()) - 1
@@ -97,14 +98,14 @@ def _is_deep_colour(image: ImageFile.ImageFile) -> bool:
 
 
 def _raw_mode(image: ImageFile.ImageFile) -> str:
-    """How Pillow will read the samples of the file."""
+    """Pillow's raw mode for the samples of the file."""
     arguments = image.tile[0].args if image.tile else ""
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
 
 
 def _colours(image: ImageFile.ImageFile, again: Again) -> Samples:
-    """uint16 [H, W, 3], or [H, W] where colours are grey."""
-    if _raw_mode(image) == "LA;16B":  # four bytes, the grey ones in front
+    """The samples: uint16 [H, W, 3], or [H, W] for grey images."""
+    if _raw_mode(image) == "LA;16B":  # read as four bytes, the first two of which are grey
         with _reread(again, "RGBA") as whole:
             both = np.asarray(whole)
         return _sixteen(both[..., 0], both[..., 1])
@@ -114,7 +115,7 @@ def _colours(image: ImageFile.ImageFile, again: Again) -> Samples:
         samples = _sixteen(np.asarray(high), np.asarray(low))
     if "RGBa" not in _raw_mode(image):
         return samples[..., :3]
-    alpha = np.maximum(samples[..., 3:].astype(np.uint32), 1)  # colours were multiplied by it
+    alpha = np.maximum(samples[..., 3:].astype(np.uint32), 1)  # colours are premultiplied by alpha
     colours: Samples = np.minimum(samples[..., :3] * np.uint32(65535) // alpha, 65535)
     return colours.astype(np.uint16)
 
@@ -125,7 +126,7 @@ def _sixteen(upper: Samples, lower: Samples) -> Samples:
 
 
 def _reread(again: Again, raw: str) -> Image.Image:
-    """The same file, its samples read in another way."""
+    """Open the file again with another raw mode for its samples."""
     image = again()
     image.tile = [
         tile._replace(args=(raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw)
@@ -141,7 +142,7 @@ def _tags(image: ImageFile.ImageFile) -> Mapping[int, Any]:
 
 
 def _white(tags: Mapping[int, Any]) -> float | None:
-    """The largest value there can be, where a TIFF says it; black must be 0."""
+    """The largest possible value that a TIFF declares; None without one, or if black is not 0."""
     if tags.get(_BITS, ())[:1] == (12,):
         return 4095
     darkest = _first(tags.get(_SMIN, 0))
@@ -155,7 +156,9 @@ def _first(value: Any) -> float | None:
 
 
 def _bits(white: float | None) -> int | None:
-    """Of a largest value of 1023, 4095...; another one is that of this picture alone."""
+    """The number of bits for a white level of 1023, 4095...; None for others, which are maxima of
+    the image.
+    """
     if white is None or not white.is_integer():
         return None
     bits = int(white).bit_length()
@@ -163,10 +166,10 @@ def _bits(white: float | None) -> int | None:
 
 
 def _significant(samples: Samples, bits: int) -> int | None:
-    """The bits that sBIT gives, where the samples lie in the lowest ones.
+    """The number of bits of sBIT, if the samples use the lowest bits.
 
-    As PNG wants it they were moved up to fill 16, with zeros below, or with their upper bits
-    repeated there: then a sample that could be of `bits` bits has zeros below.
+    PNG requires them scaled to 16 bits, with zeros or repeated upper bits below; then a sample
+    small enough for `bits` bits has zeros below.
     """
     if not 8 < bits < MOST or int(samples.max(initial=0)) >= 1 << bits:
         return None
@@ -174,17 +177,17 @@ def _significant(samples: Samples, bits: int) -> int | None:
 
 
 def _undeclared(samples: Samples, image: ImageFile.ImageFile) -> int:
-    """16, where the samples may be of 16 bits."""
+    """16, if the samples may use 16 bits. Raises BadImage."""
     if image.mode == "I":
         raise BadImage("unsupported pixels", "mode I has no defined white")
-    # Pillow moves the bits that a JPEG 2000 declares up to 16.
+    # Pillow scales the declared bits of a JPEG 2000 up to 16.
     if image.format == "JPEG2000" and not np.any(samples & 3):
         return MOST
     return _plain(samples)
 
 
 def _plain(samples: Samples) -> int:
-    """16, where the samples use these."""
+    """16, if the samples use these bits. Raises BadImage."""
     largest = int(samples.max(initial=0))
     bits = max(8, 2 * -(-largest.bit_length() // 2))
     if largest and bits <= _DOUBTED:

@@ -1,4 +1,4 @@
-"""An encoded image: its file, or the bytes of one, and what its owner says of its samples."""
+"""An encoded image: a file or its bytes, and the user's statements about its samples."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,20 +8,20 @@ Content = Path | bytes
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How samples are read, as somebody says. bit_depth: bits that samples of more than eight hold.
-    bands: which of a TIFF's are red, green and blue, from 1.
+    """The user's statements about samples. bit_depth: bits in use, of samples of more than eight.
+    bands: the red, green and blue band of a TIFF, from 1.
     """
 
     bit_depth: int | None = None
     bands: tuple[int, int, int] | None = None
 
 
-AS_STORED = Reading()  # as the file says
+AS_STORED = Reading()  # as the file declares
 
 
 @dataclass(frozen=True)
 class Declared:
-    """An image of whose samples somebody says something."""
+    """An image with statements about its samples."""
 
     content: Content
     reading: Reading
@@ -31,12 +31,12 @@ Encoded = Content | Declared
 
 
 def parts(source: Encoded) -> tuple[Content, Reading]:
-    """The file or its bytes, and how its samples are read."""
+    """The file or its bytes, and the statements about its samples."""
     if isinstance(source, Declared):
         return source.content, source.reading
     return source, AS_STORED
 
 
 def declared(content: Content, reading: Reading) -> Encoded:
-    """The image, read so."""
+    """An image with this `reading`."""
     return content if reading == AS_STORED else Declared(content, reading)

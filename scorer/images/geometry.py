@@ -1,7 +1,7 @@
-"""Where a pixel of the original photograph lies on the graph's map, and back.
+"""Maps pixels between the original photograph and the map of a graph.
 
-An image is scaled by one factor to fit inside the H×W grid of the network, centred nowhere: it
-starts at (0, 0), the rest of the grid is padding. The map has a pixel for every stride × stride
+An image is scaled by one factor to fit inside the HxW grid of the network, without centring: it
+starts at (0, 0), and the rest of the grid is padding. The map has a pixel for every stride × stride
 pixels of the grid. Pixels are areas: pixel i covers [i, i + 1), its centre is i + 0.5.
 """
 
@@ -16,7 +16,9 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Geometry:
-    """An image of `image` (height, width), its place on a `grid`, and the map on top of it."""
+    """An image of size `image` (height, width), its place on a `grid`, and the map over the
+    grid.
+    """
 
     image: tuple[int, int]
     grid: tuple[int, int]
@@ -36,19 +38,19 @@ class Geometry:
 
     @cached_property
     def mapped(self) -> tuple[int, int]:
-        """How many rows and columns of the map have their centre inside the scaled image."""
+        """Number of rows and columns of the map whose centres are inside the scaled image."""
         height, width = (max(1, math.ceil(side / self.stride - 0.5)) for side in self.content)
         return min(height, self.map[0]), min(width, self.map[1])
 
     def to_image(self, row: int, col: int) -> tuple[int, int]:
-        """The original pixel that holds the centre of map pixel (row, col)."""
+        """The original pixel that contains the centre of map pixel (row, col)."""
         return self._to_image(row, 0), self._to_image(col, 1)
 
     def to_map(self, row: int, col: int) -> tuple[int, int]:
-        """The map pixel that holds the centre of original pixel (row, col)."""
+        """The map pixel that contains the centre of original pixel (row, col)."""
         return self._to_map(row, 0), self._to_map(col, 1)
 
-    # Integer arithmetic: (index + 1/2) · length / length', rounded down, without float doubts.
+    # Integer arithmetic: (index + 1/2) · length / length', rounded down, without rounding errors.
 
     def _to_image(self, index: int, axis: int) -> int:
         image, content = self.image[axis], self.content[axis]
@@ -60,9 +62,10 @@ class Geometry:
         return min(place, self.mapped[axis] - 1)
 
     def centre(self, row: int, col: int) -> tuple[float, float]:
-        """Where the centre of original pixel (row, col) lies on the grid, between pixels too.
+        """Coordinates on the grid of the centre of original pixel (row, col), which may be
+        fractional.
 
-        A grid pixel's own centre has its index as coordinate: (0.0, 0.0) is the first pixel's.
+        Coordinates are indices at centres: (0.0, 0.0) is the centre of the first grid pixel.
         """
         return (
             (row + 0.5) * self.content[0] / self.image[0] - 0.5,
@@ -72,8 +75,8 @@ class Geometry:
     def near(
         self, row: int, col: int, distance: float
     ) -> tuple[tuple[slice, slice], npt.NDArray[np.bool_]]:
-        """Map pixels that stand for original pixels less than `distance` from (row, col): a box of
-        the map, and which pixels of it.
+        """Map pixels whose original pixels are less than `distance` from (row, col): a box of the
+        map, and a mask within it.
         """
         box = []
         squares = []
@@ -85,7 +88,7 @@ class Geometry:
         return (box[0], box[1]), np.add.outer(*squares) < distance**2
 
     def originals(self) -> tuple[npt.NDArray[np.intp], ...]:
-        """The original pixels that the map's show, as an index into the original image."""
+        """The original pixels of the map's pixels, as an index into the original image."""
         rows, cols = self._places
         height, width = self.mapped
         return np.ix_(rows[:height], cols[:width])
@@ -97,9 +100,10 @@ class Geometry:
         return rows, cols
 
     def whole(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """A map [mapped] on the scaled image [content]: a value for every pixel of the grid.
+        """Enlarge a map of the size `mapped` to `content`: a value for every pixel of the scaled
+        image.
 
-        The last row and column stand for what lies beyond them, less than half a stride.
+        The last row and column are extended by less than half a stride.
         """
         rows, cols = (
             np.minimum(np.arange(side) // self.stride, there - 1)
@@ -113,10 +117,11 @@ class Geometry:
         return 0 <= row < self.image[0] and 0 <= col < self.image[1]
 
     def exclude(self) -> npt.NDArray[np.uint8]:
-        """1 where a map pixel must not be selected: padding, and second copies.
+        """1 where a map pixel must not be selected: padding, and duplicates.
 
-        Where an image is enlarged, several map pixels show one original pixel; only the one
-        that the original pixel maps to may be selected, so no original pixel is asked twice.
+        If an image is enlarged, several map pixels correspond to one original pixel; only the one
+        that the original pixel maps to may be selected, so that no original pixel is asked for
+        twice.
         """
         mask = np.ones(self.map, np.uint8)
         mask[np.ix_(self._canonical(0), self._canonical(1))] = 0

@@ -1,4 +1,4 @@
-"""Masks as pictures: the index of a class for every pixel, in the colours of the classes."""
+"""Class index masks as palette images in the colours of the classes."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from PIL import Image
 
 from scorer.images.colours import Colour
 
-UNKNOWN = 255  # of a mask: a pixel without a class
+UNKNOWN = 255  # mask value of a pixel without a class
 
 
 def picture(label: npt.NDArray[np.uint8], colours: Sequence[Colour]) -> Image.Image:
-    """Of class indices [H, W], with a palette; what is UNKNOWN is black."""
+    """A palette image of class indices [H, W]; UNKNOWN is black."""
     found = Image.fromarray(label)
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(colours)] = colours

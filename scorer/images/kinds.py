@@ -1,4 +1,4 @@
-"""What a file is that cannot be read as a photograph, so that the reason says it."""
+"""Identifies files that cannot be read as photographs, to give a precise reason."""
 
 from io import BytesIO
 
@@ -7,10 +7,10 @@ from PIL import Image, TiffImagePlugin
 from scorer.errors import BadImage
 from scorer.images.encoded import Content
 
-_HEAD = 512  # bytes that are looked at
+_HEAD = 512  # bytes that are examined
 _MOST_BANDS = 4
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-# Where a mark of the kind stands, the mark, and the name.
+# Offset, magic bytes, and name of the format.
 _MARKS = (
     (0, b"GIF8", "GIF"),
     (0, b"\xff\x0a", "JPEG XL"),
@@ -37,7 +37,7 @@ _POINTER = b"version https://git-lfs"
 
 
 def reason(content: Content) -> BadImage:
-    """Why Pillow does not know a file."""
+    """The reason why Pillow cannot read a file."""
     head = _head(content)
     if not head:
         return BadImage("empty file")
@@ -52,7 +52,9 @@ def reason(content: Content) -> BadImage:
 
 
 def check(image: Image.Image) -> None:
-    """Raise BadImage for more bands than colours and transparency: which are red, green, blue?"""
+    """Raise BadImage for more bands than colours and transparency, as red, green, blue are
+    unknown.
+    """
     bands = getattr(image, "tag_v2", {}).get(TiffImagePlugin.SAMPLESPERPIXEL, 1)
     if bands > _MOST_BANDS:
         raise BadImage(f"{bands} bands", "say which are red, green and blue, as in --bands 3,2,1")
@@ -66,14 +68,14 @@ def _head(content: Content) -> bytes:
 
 
 def _of_tiff(content: Content) -> str:
-    """Its bands, bits and photometric interpretation, as far as they can be read."""
+    """Bands, bits and photometric interpretation of a TIFF, as far as readable."""
     file = BytesIO(content) if isinstance(content, bytes) else content.open("rb")
     with file:
         try:
             tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
             file.seek(tags.next)
             tags.load(file)
-        except Exception:  # of bytes that may be anything
+        except Exception:  # the bytes may be anything
             return "its header is damaged"
         bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))[0]
         forms = {1: "unsigned", 2: "signed", 3: "float", 5: "complex", 6: "complex"}

@@ -1,7 +1,7 @@
-"""TIFF files of any number of bands, three of which are red, green and blue, as somebody says.
+"""Reads TIFF files of any number of bands, three of which the user names as red, green and blue.
 
-Pillow knows no such files. Each is told to it as a grey picture: one as wide as its bands together,
-where they lie pixel by pixel, or one for each band, where they lie band by band.
+Pillow does not read such files. So a file is presented to it as grey images: as one that is as many
+times wider as there are bands, if these are interleaved by pixel, or as one per band otherwise.
 """
 
 import struct
@@ -18,17 +18,17 @@ from scorer.images.depth import Samples
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIPS, _BANDS, _STRIP_ROWS, _STRIP_BYTES, _PLANES, _PREDICTOR = 273, 277, 278, 279, 284, 317
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _FORMAT = 322, 323, 324, 325, 339
-_KEPT = (_HEIGHT, _COMPRESSION, _STRIP_ROWS, _TILE_HEIGHT)  # of the file as they are
+_KEPT = (_HEIGHT, _COMPRESSION, _STRIP_ROWS, _TILE_HEIGHT)  # tags that are kept
 _PLACES = ((_STRIPS, _STRIP_BYTES), (_TILES, _TILE_BYTES))
 _CLASSIC = {b"II*\0": "<", b"MM\0*": ">"}
-_LONG, _SHORT = 4, 3  # types of TIFF
+_LONG, _SHORT = 4, 3  # TIFF types
 _ORIENTATION, _DIFFERENCES = 274, 2
 
 Tags = Mapping[int, Any]
 
 
 def tags_of(content: bytes) -> Tags:
-    """Of a TIFF file; none of another. Raises BadImage for a damaged one."""
+    """The tags of a TIFF file; empty for other files. Raises BadImage if it is damaged."""
     if content[:4] not in _CLASSIC:
         return {}
     try:
@@ -37,18 +37,19 @@ def tags_of(content: bytes) -> Tags:
         file.seek(found.next)
         found.load(file)
         return dict(found)
-    except Exception as error:  # of bytes that may be anything
+    except Exception as error:  # the bytes may be anything
         raise BadImage("corrupt", str(error)) from error
 
 
 def has_several(tags: Tags) -> bool:
-    """Whether a file has more than one band."""
+    """Whether a file has several bands."""
     return int(tags.get(_BANDS, 1)) > 1
 
 
 def samples(content: bytes, tags: Tags, bands: Sequence[int], most: int) -> Samples:
-    """Three bands, counted from 1, of a TIFF of several: [H, W, 3]. most: pixels. Raises BadImage,
-    and what Pillow raises.
+    """Three bands, counted from 1, of a TIFF of several: [H, W, 3]. most: largest number of pixels.
+
+    Raises BadImage, and Pillow's exceptions.
     """
     count, height, width = tags[_BANDS], tags[_HEIGHT], tags[_WIDTH]
     if max(bands) > count:
@@ -63,7 +64,7 @@ def samples(content: bytes, tags: Tags, bands: Sequence[int], most: int) -> Samp
     whole = _grey(content, tags, count).reshape(height, width, count)
     if tags.get(_PREDICTOR, 1) == _DIFFERENCES:
         side = tags.get(_TILE_WIDTH, width)
-        for start in range(0, width, side):  # differences begin anew in every tile
+        for start in range(0, width, side):  # differences start anew in every tile
             part = whole[:, start : start + side]
             np.cumsum(part, axis=1, dtype=whole.dtype, out=part)
     elif tags.get(_PREDICTOR, 1) != 1:
@@ -74,8 +75,8 @@ def samples(content: bytes, tags: Tags, bands: Sequence[int], most: int) -> Samp
 def _grey(
     content: bytes, tags: Tags, factor: int, slice_of: tuple[int, int] | None = None
 ) -> Samples:
-    """Of the file as a grey picture, `factor` times as wide; slice_of: the number of its plane, of
-    so many.
+    """Read the file as a grey image `factor` times as wide; slice_of: number of a plane, and of
+    planes.
     """
     own: dict[int, Sequence[int]] = {one: (tags[one],) for one in _KEPT if one in tags}
     own |= {_WIDTH: (tags[_WIDTH] * factor,), _PHOTOMETRIC: (1,), _BANDS: (1,)}
@@ -92,13 +93,13 @@ def _grey(
     if slice_of is not None and _PREDICTOR in tags:
         own[_PREDICTOR] = (tags[_PREDICTOR],)
     with Image.open(BytesIO(_file(content, own)), formats=("TIFF",)) as image:
-        # A copy: differences are undone in place.
+        # A copy, because differences are undone in place.
         found: Samples = np.array(image)
         return found
 
 
 def _file(content: bytes, tags: Mapping[int, Sequence[int]]) -> bytes:
-    """The file with other tags, which stand behind all that it holds."""
+    """The file with other tags, which are appended."""
     order = _CLASSIC[content[:4]]
     content += bytes(len(content) % 2)
     behind = len(content) + 2 + 12 * len(tags) + 4

@@ -1,4 +1,4 @@
-"""The one way from a file to the uint8 RGB grid that a network sees, in training and scoring."""
+"""Decodes an image file to the uint8 RGB grid of a network, the same in training and scoring."""
 
 import struct
 import warnings
@@ -18,13 +18,14 @@ from scorer.images.encoded import Content, Encoded, Reading, parts
 from scorer.images.geometry import Geometry
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000")
-# The last three kinds cannot be read: they are listed for their reason, and so counted.
+# The last three formats cannot be read: they are listed to be counted with a reason.
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".jp2",
      ".j2k", ".jpx", ".heic", ".heif", ".jxl"}
 )  # fmt: skip
-MAX_PIXELS = 200_000_000  # 600 MB once decoded; beyond it a file is more likely a bomb than a photo
-Image.MAX_IMAGE_PIXELS = None  # ours is checked instead, before anything is decoded
+# 600 MB when decoded; a larger file is more likely malicious than a photograph
+MAX_PIXELS = 200_000_000
+Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked instead, before anything is decoded
 
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -40,7 +41,7 @@ _TURNS = {
 
 @dataclass(frozen=True)
 class Photograph:
-    """A decoded image: uint8 [height, width, 3], upright, and where its pixels come from."""
+    """A decoded image: uint8 [height, width, 3], upright, and its geometry."""
 
     pixels: npt.NDArray[np.uint8]
     geometry: Geometry
@@ -49,17 +50,18 @@ class Photograph:
 def load(
     source: Encoded, grid: tuple[int, int], *, stride: int = 1, max_pixels: int = MAX_PIXELS
 ) -> Photograph:
-    """Decode, turn upright, scale to fit `grid` (height, width), pad with zeros below and right.
+    """Decode an image, rotate it upright, scale it to fit `grid` (height, width), and pad with
+    zeros below and right.
 
     Grey, palette, CMYK, 16-bit and transparent images become 8-bit RGB; transparency is dropped.
-    Of samples of more than eight bits the upper eight count (scorer/images/depth.py).
-    Raises BadImage with a countable reason for anything that is not a whole image.
+    Samples of more than eight bits keep the upper eight (scorer/images/depth.py). Raises BadImage,
+    with a reason by which images are counted, for anything but a complete image.
     """
     with _open(source, max_pixels) as image:
         geometry = Geometry(upright_size(image), grid, stride)
         turn = _TURNS.get(_orientation(image))
         wanted = geometry.content if turn not in _SIDEWAYS else geometry.content[::-1]
-        # JPEG: decode at 1/2, 1/4, 1/8 where enough; `box` is the part of it that is image.
+        # JPEG: decode at 1/2, 1/4 or 1/8 if sufficient; `box` is the part without padding.
         reduced = image.draft("RGB", (wanted[1], wanted[0]))
         scaled = _to_rgb(image, source).resize(
             (wanted[1], wanted[0]), Image.Resampling.BILINEAR, box=reduced[1] if reduced else None
@@ -71,7 +73,7 @@ def load(
 
 
 def load_full(source: Encoded, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Decode an image upright at its own size, as RGB, for people to look at."""
+    """Decode an image upright at its own size, as RGB, for display. Raises BadImage."""
     with _open(source, max_pixels) as image:
         turn = _TURNS.get(_orientation(image))
         rgb = _to_rgb(image, source)
@@ -79,7 +81,7 @@ def load_full(source: Encoded, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
 
 def size(source: Encoded, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """Height and width of the upright image, from its header alone."""
+    """Height and width of the upright image, from its header alone. Raises BadImage."""
     with _open(source, max_pixels) as image:
         return upright_size(image)
 
@@ -91,14 +93,14 @@ def upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:
 
 
 def _to_rgb(image: ImageFile.ImageFile, source: Encoded) -> Image.Image:
-    """Any mode to 8-bit RGB."""
+    """Convert any mode to 8-bit RGB. Raises BadImage."""
     if depth.is_deep(image):
         content, reading = parts(source)
         values = depth.shallow(image, lambda: _opened(content), reading.bit_depth)
         return Image.fromarray(values).convert("RGB")
     bits = depth.precision(image)
     if image.mode == "RGB":
-        image.load()  # a copy would take as much memory again
+        image.load()  # avoids a copy, which would double the memory
     rgb: Image.Image = image if image.mode == "RGB" else image.convert("RGB")
     if bits > 8:
         depth.check_used(rgb, bits)
@@ -117,10 +119,10 @@ _SIDEWAYS = frozenset(
 
 def _orientation(image: ImageFile.ImageFile) -> int:
     if image.format == "TIFF":
-        return 1  # Pillow turns these upright itself: the size when opening, the pixels on loading
+        return 1  # Pillow rotates these itself: the size when opening, the pixels when loading
     try:
         if image.format == "PNG" and image.fp is not None:
-            # To look for it behind the pixels, Pillow would decode them all.
+            # Pillow would decode all pixels to find it behind them.
             return png.remarks(image.fp).orientation
         return int(image.getexif().get(_ORIENTATION, 1))
     except (ValueError, TypeError, SyntaxError, struct.error):
@@ -129,11 +131,11 @@ def _orientation(image: ImageFile.ImageFile) -> int:
 
 @contextmanager
 def _open(source: Encoded, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
-    """Open by content, not by suffix; turn what Pillow raises into reasons."""
+    """Open by content, not by suffix. Raises BadImage, with a reason, for Pillow's exceptions."""
     content, reading = parts(source)
     try:
         if isinstance(content, Path) and not content.is_file() and content.exists():
-            raise BadImage("not a file")  # to open a pipe would wait for ever
+            raise BadImage("not a file")  # opening a pipe would block
         if reading.bands is not None:
             content = _of_bands(content, reading, reading.bands, max_pixels)
         with _opened(content) as image:
@@ -151,7 +153,8 @@ def _open(source: Encoded, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     except UnidentifiedImageError as error:
         raise kinds.reason(content) from error
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError) as error:
-        if isinstance(error, OSError) and error.strerror:  # of the system, not of the content
+        # an error of the system, not of the content
+        if isinstance(error, OSError) and error.strerror:
             raise BadImage("unreadable", error.strerror) from error
         message = str(error) or type(error).__name__
         raise BadImage("truncated" if "truncated" in message else "corrupt", message) from error
@@ -162,7 +165,7 @@ def _open(source: Encoded, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
 def _of_bands(
     content: Content, reading: Reading, bands: tuple[int, int, int], max_pixels: int
 ) -> Content:
-    """Of a TIFF of several bands, a picture of three; of another file, the file."""
+    """Three bands of a TIFF of several, as a BMP in memory; other files unchanged."""
     held = content if isinstance(content, bytes) else content.read_bytes()
     tags = multiband.tags_of(held)
     if not multiband.has_several(tags):
@@ -178,6 +181,7 @@ def _opened(content: Content) -> ImageFile.ImageFile:
     return Image.open(file, formats=FORMATS)
 
 
-# For the process, once: warnings.catch_warnings is not safe in the threads that decode.
-warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata
-ImageFile.LOAD_TRUNCATED_IMAGES = False  # half a photograph must not be scored as a whole one
+# Once per process, because warnings.catch_warnings is not thread-safe.
+warnings.filterwarnings("ignore", module=r"PIL\.")  # unusual metadata
+# a truncated photograph must not be scored as a complete one
+ImageFile.LOAD_TRUNCATED_IMAGES = False

@@ -1,4 +1,4 @@
-"""A pixel of an image, and the two sizes that say what it means."""
+"""A pixel of an image, with the sizes of the image and of the grid."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,8 +10,8 @@ from scorer.images.geometry import Geometry
 class Place:
     """The pixel (row, col), from 0, of an upright image of height x width pixels.
 
-    grid_height, grid_width: the network's grid that the pixel was chosen on, None where that is not
-    known. What is asked, answered, ranked and exchanged are places with more beside them.
+    grid_height, grid_width: the network's grid that the pixel was chosen on; None if unknown. Base
+    class of questions, answers, ranked pixels and exchanged points.
     """
 
     image: str
@@ -24,7 +24,7 @@ class Place:
 
     @classmethod
     def at(cls, image: str, geometry: Geometry, row: int, col: int) -> "Place":
-        """The pixel (row, col) of an image of this geometry."""
+        """The pixel (row, col) of an image with this geometry."""
         (height, width), (grid_height, grid_width) = geometry.image, geometry.grid
         return Place(
             image=image, row=row, col=col, height=height, width=width,
@@ -33,12 +33,12 @@ class Place:
 
     @property
     def pixel(self) -> tuple[str, int, int]:
-        """What tells it from every other: image, row, col."""
+        """The identity of the pixel: image, row, col."""
         return self.image, self.row, self.col
 
     @property
     def coordinates(self) -> dict[str, Any]:
-        """The fields of a place alone, by name: what one is made of at the same pixel."""
+        """The fields of a Place, by name."""
         return {name: getattr(self, name) for name in NAMES}
 
 

@@ -1,4 +1,4 @@
-"""What a PNG says of its pixels beside them: wherever in the file it says so."""
+"""Reads metadata of PNG files, wherever in the file they are."""
 
 import struct
 from dataclasses import dataclass, field
@@ -8,15 +8,15 @@ from PIL import Image, PngImagePlugin
 
 _ORIENTATION = 0x0112
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"eXIf")
-# ImageMagick keeps the EXIF and XMP of a JPEG so: a line of length, and hexadecimal digits.
+# ImageMagick stores EXIF and XMP of a JPEG as text: a line of length, and hexadecimal digits.
 _PROFILES = tuple(f"Raw profile type {kind}" for kind in ("exif", "APP1", "xmp"))
-_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"  # how APP1 begins, of either kind
+_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"  # first bytes of APP1
 
 
 @dataclass
 class Remarks:
-    """info: texts and EXIF, as Pillow names them. significant: bits of a sample, as sBIT has it,
-    or 0.
+    """Metadata of a PNG file. info: texts and EXIF, by Pillow's names. significant: bits per sample
+    of sBIT, or 0.
     """
 
     info: dict[Any, Any] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class Remarks:
 
     @property
     def orientation(self) -> int:
-        """Of EXIF, else of XMP; 1 where there is none, or a damaged one."""
+        """The orientation of EXIF, else of XMP; 1 without any, or if it is damaged."""
         blank = Image.new("1", (1, 1))
         blank.info = dict(self.info)
         for name in _PROFILES:
@@ -37,7 +37,7 @@ class Remarks:
 
 
 def remarks(file: IO[bytes]) -> Remarks:
-    """All of a PNG file; what is damaged says nothing. The file is left where it was."""
+    """Read all metadata of a PNG file, ignoring damaged ones; the file's position is restored."""
     found, place = Remarks(), file.tell()
     stream = PngImagePlugin.PngStream(file)
     try:
@@ -50,9 +50,9 @@ def remarks(file: IO[bytes]) -> Remarks:
                 found.significant = max(file.read(min(length, 4)), default=0)
             elif kind in _TEXTS:
                 stream.call(kind, begin, length)
-            file.seek(begin + length + 4)  # behind its checksum
+            file.seek(begin + length + 4)  # after its checksum
     except (OSError, ValueError, SyntaxError, EOFError, struct.error):
-        pass  # whoever reads the pixels says what is broken
+        pass  # the damage is reported when the pixels are read
     finally:
         file.seek(place)
     found.info = stream.im_info

@@ -1,4 +1,4 @@
-"""Clicked pixels, from a CSV or from the annotation page's store, as all our programs read them."""
+"""Labelled pixels, read from a CSV or a label store, the same way in all programs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +15,11 @@ __all__ = ["Click", "Labels", "read", "write"]
 def read(
     path: Path, classes: Sequence[str], *, audits: bool = False, on_conflict: str = REFUSE
 ) -> Labels:
-    """Read a labels file, .csv or .db; what cannot be understood is refused and named.
+    """Read a labels file, .csv or .db. Raises BadLabels, which names what cannot be understood.
 
-    classes: the names, in the order of the indices that the clicks get. audits: with the classes of
-    answers that measure a model, which else are clicks without one. on_conflict: what is done with
-    a pixel that a CSV gives different answers; in a store the last answer stands.
+    classes: names, in the order of the class indices in clicks. audits: whether audit answers keep
+    their class; otherwise they are clicks without one. on_conflict: how contradictory answers of a
+    CSV are resolved; in a store the last answer counts.
     """
     kind = path.suffix.lower()
     if kind not in {".csv", store.SUFFIX}:

@@ -1,4 +1,4 @@
-"""What an annotator said of a pixel: a row of the label store."""
+"""An annotator's answer about a pixel: a row of the label store."""
 
 from dataclasses import dataclass
 
@@ -6,21 +6,21 @@ from scorer.images.place import Place
 
 ANSWERS = ("label", "unsure", "skip")
 UNDO = "undo"
-UNLABELED = "unlabeled"  # what is written where there is no answer yet
-# Why a pixel has an answer: a model asked for it; a random one was asked, to measure the model; or
-# the annotator chose it.
+UNLABELED = "unlabeled"  # written in place of a missing answer
+# Why a pixel was answered: a model chose it; it was drawn at random to measure the model; or the
+# annotator chose it.
 ASKED, AUDIT, FREE = SOURCES = ("asked", "audit", "free")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer(Place):
-    """What an annotator said of one pixel.
+    """An annotator's answer about one pixel.
 
-    answer: one of ANSWERS; class_name: with "label". seconds: that it took; time: ISO 8601, UTC.
-    request: names the answer, so that the same one sent twice is one. graph: the hash of the
-    contract of what chose the pixel, "" where that is not known. source: one of SOURCES. guess: the
-    class that the model of that time gave the pixel, "" without one. reviews: the number of an
-    earlier answer to this pixel, which the annotator was shown and has confirmed or mended.
+    answer: one of ANSWERS; class_name: if it is "label". seconds: time that the answer took; time:
+    ISO 8601, UTC. request: id of the answer, so that repeated transmissions are stored once. graph:
+    hash of the contract of the graph that chose the pixel, "" if unknown. source: one of SOURCES.
+    guess: the class that the model predicted, "" without one. reviews: number of an earlier answer
+    to this pixel that the annotator was shown, and has confirmed or changed.
     """
 
     grid_height: int

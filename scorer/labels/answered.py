@@ -1,4 +1,4 @@
-"""What answers teach and measure, wherever they are kept."""
+"""Training and audit labels from answers, for local and remote stores."""
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -8,34 +8,36 @@ from scorer.errors import BadLabels
 from scorer.labels.answer import ASKED, AUDIT, Answer
 from scorer.labels.click import Click, Labels
 
-_LATE, _FEWEST = 100, 10  # answers to questions with a guess
+# number of latest answers with a guess that are considered, and least number
+_LATE, _FEWEST = 100, 10
 
 
 class Answered(ABC):
-    """Answers as they stand, of some classes."""
+    """A collection of current answers about some classes."""
 
     classes: tuple[str, ...]
 
     @abstractmethod
     def standing(self) -> Iterable[Answer]:
-        """The answer to every pixel as it stands, in the order in which they were given."""
+        """The current answer to every pixel, in order of time."""
 
     @abstractmethod
     def length(self) -> int:
-        """How many rows there are: it grows with every answer, and with every undo."""
+        """Number of rows, which grows with every answer and every undo."""
 
     @abstractmethod
     def reread_classes(self) -> tuple[str, ...]:
-        """The classes as they are now: annotators may have added some."""
+        """Read the class names again, as annotators may have added some."""
 
     def labels(self, *, audits: bool = False) -> Labels:
-        """For training and ranking: unsure is a click without a label, a skipped pixel is none.
+        """Labels for training and ranking: an unsure pixel is a click without a class, a skipped
+        one is omitted.
 
-        An answer that measures the model is one without a label, too, unless `audits` are learned.
+        audits: whether audit answers keep their class; otherwise they are clicks without one.
         """
         clicks: dict[str, list[Click]] = defaultdict(list)
         sizes: dict[str, tuple[int, int]] = {}
-        # A class that was added this very moment is not among them yet.
+        # A class that is being added at this moment may be missing.
         index = {name: position for position, name in enumerate(self.classes)}
         for one in self.standing():
             if one.answer != "skip":
@@ -46,7 +48,7 @@ class Answered(ABC):
         return Labels(dict(clicks), sizes)
 
     def audit(self) -> Labels:
-        """Those of random pixels that were asked to measure the model."""
+        """The audit answers: random pixels that measure the model."""
         clicks: dict[str, list[Click]] = defaultdict(list)
         for one in self.standing():
             if one.source == AUDIT and one.class_name in self.classes:
@@ -55,7 +57,9 @@ class Answered(ABC):
         return Labels(dict(clicks))
 
     def confirmed(self) -> float | None:
-        """Of the last first guesses, the share that annotators confirmed; None of too few."""
+        """Share of the latest first guesses that annotators confirmed; None if there are too
+        few.
+        """
         guessed = [
             one.guess == one.class_name
             for one in self.standing()

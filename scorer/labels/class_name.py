@@ -1,16 +1,16 @@
-"""What a class may be called, whoever names it."""
+"""Rules for names of classes."""
 
 from collections.abc import Sequence
 
 from scorer.errors import BadInput
 from scorer.labels.answer import ANSWERS, UNLABELED
 
-MOST = 255  # classes: masks are bytes, and 255 is what is not labelled
+MOST = 255  # masks are bytes, and 255 means unlabelled
 _LONGEST = 100
 
 
 def check(name: str, before: Sequence[str]) -> None:
-    """Raise BadInput for a name that could not be told apart from those before, or kept."""
+    """Raise BadInput for a name that is invalid, or too similar to an earlier one."""
     same = next((one for one in before if one.casefold() == name.casefold()), None)
     if same is not None:
         raise BadInput(f"there is a class {same} already", remedy="choose another name")

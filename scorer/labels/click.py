@@ -1,4 +1,4 @@
-"""Clicked pixels: what an annotator knows of an image."""
+"""Labelled pixels of images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +17,9 @@ class Click:
 
 @dataclass(frozen=True)
 class Labels:
-    """The clicks of every image, by image name, in the order of the file. sizes: height and width
-    of the upright images that they are of, where that is known.
+    """The clicks of every image, by image name, in the order of the file.
+
+    sizes: height and width of the upright image at which its labels were given, if known.
     """
 
     clicks: Mapping[str, Sequence[Click]]
@@ -28,12 +29,14 @@ class Labels:
         return self.clicks.get(image, ())
 
     def other_size(self, image: str, size: tuple[int, int]) -> tuple[int, int] | None:
-        """The height and width that the labels of an image were given at, where it has others."""
+        """The (height, width) at which an image was labelled, if it differs from `size`; else
+        None.
+        """
         known = self.sizes.get(image, size)
         return known if known != size else None
 
     def check_size(self, image: str, size: tuple[int, int]) -> None:
-        """Refuse labels that were given at another size than that of the image. BadLabels."""
+        """Raise BadLabels if an image was labelled at another size."""
         if other := self.other_size(image, size):
             raise BadLabels(
                 f"the labels of {image} were given at {other[0]}x{other[1]} (height x width), and "
@@ -47,5 +50,5 @@ class Labels:
 
     @property
     def labelled(self) -> int:
-        """Clicks with a class."""
+        """Number of clicks with a class."""
         return sum(click.label is not None for one in self.clicks.values() for click in one)

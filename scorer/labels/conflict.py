@@ -1,4 +1,4 @@
-"""Pixels to which one source gives two answers: refused, or resolved by a rule that is named."""
+"""Resolves contradictory answers to a pixel by a rule, or rejects them."""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
@@ -18,7 +18,7 @@ _UNDECIDED = {
 
 
 class Said(Protocol):
-    """One answer of one pixel; answered: what it says, two Nones while nobody has answered."""
+    """An answer to a pixel; answered: its content, with None as first element if unanswered."""
 
     @property
     def pixel(self) -> tuple[str, int, int]: ...
@@ -35,8 +35,8 @@ S = TypeVar("S", bound=Said)
 
 @dataclass(frozen=True)
 class Settled(Generic[S]):
-    """Each pixel once, in the order in which they were first named; and a line for every pixel
-    that had different answers.
+    """One answer per pixel, in the order of first occurrence; disputed: a line per contradictory
+    pixel.
     """
 
     kept: list[S]
@@ -44,9 +44,11 @@ class Settled(Generic[S]):
 
 
 def settle(said: Iterable[S], rule: str = REFUSE, *, is_ordered: bool = True) -> Settled[S]:
-    """One answer for every pixel; any answer counts more than none. BadLabels where `rule` does not
-    decide: refuse never does, newest only where later ones are newer (is_ordered), majority where
-    one answer was given more often than any other.
+    """Choose one answer per pixel; any answer precedes none.
+
+    rule: refuse decides nothing; newest decides only if later answers are newer (is_ordered),
+    majority only if one answer is more frequent than any other. Raises BadLabels for undecided
+    pixels.
     """
     by_pixel: dict[tuple[str, int, int], list[S]] = defaultdict(list)
     for one in said:
@@ -71,7 +73,7 @@ def settle(said: Iterable[S], rule: str = REFUSE, *, is_ordered: bool = True) ->
 
 
 def listed(lines: Sequence[str]) -> str:
-    """The first of some lines, and how many there are beside them."""
+    """The first lines, and the number of further ones."""
     more = len(lines) - _SHOWN
     return "; ".join(lines[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 

@@ -1,9 +1,9 @@
-"""Clicked pixels, as people keep them: a CSV with the columns image,row,col,label.
+"""Labelled pixels in a CSV with the columns image,row,col,label.
 
-Coordinates count from 0 in the ORIGINAL, upright image. `label` is a class name or an index; empty
-means asked but not labelled. A row with "skip" in a column `answer` is passed over; other columns
-beyond the four are ignored but for `height` and `width`, the size of the image, so an annotated
-ranking.csv with a label column is a labels file too. Every row has as many fields as the header.
+Coordinates count from 0 in the original, upright image. `label` is a class name or an index; empty
+means asked but not labelled. A row with "skip" in a column `answer` is ignored, as are columns
+other than these and `height` and `width`, the size of the image. So a ranking.csv with an added
+label column is a labels file, too. Every row has as many fields as the header.
 """
 
 import csv
@@ -26,7 +26,7 @@ REMEDY = "labels are a UTF-8 CSV with the header image,row,col,label"
 
 @dataclass(frozen=True)
 class _Line:
-    """What a row says of a pixel. label: the index of a class; answer: unsure, skip, or label."""
+    """The answer in a row. label: a class index; answer: unsure, skip, or label."""
 
     pixel: tuple[str, int, int]
     answer: str | None
@@ -39,9 +39,10 @@ class _Line:
 
 
 def read(path: Path, classes: Sequence[str], *, on_conflict: str = REFUSE) -> Labels:
-    """Read a labels file; any row that cannot be understood is refused with its line number.
+    """Read a labels file. Raises BadLabels, with the line number, for a row that cannot be
+    understood.
 
-    on_conflict: the rule for a pixel with different answers, where later lines are newer.
+    on_conflict: the rule for contradictory answers, where later lines are newer.
     """
     lines, sizes = [], dict[str, tuple[int, int]]()
     for row, where in rows(path):
@@ -54,17 +55,17 @@ def read(path: Path, classes: Sequence[str], *, on_conflict: str = REFUSE) -> La
     except BadLabels as error:
         raise BadLabels(f"{path}: {error}", remedy=error.remedy) from error
     for line in kept:
-        if line.answer != "skip":  # it is asked again
+        if line.answer != "skip":  # a skipped pixel is asked for again
             image, row_, col = line.pixel
             clicks[image].append(Click(row_, col, line.label))
     return Labels(dict(clicks), sizes)
 
 
 def rows(path: Path) -> Iterator[tuple[Row, str]]:
-    """Every row of a labels CSV, and where it stands for a message; empty rows are passed over.
+    """Yield the rows of a labels CSV, each with its position for messages; empty rows are ignored.
 
-    Raises BadLabels for a file that lacks one of COLUMNS, and for a row that has not as many fields
-    as the header: its label would be read from a column of something else.
+    Raises BadLabels for a file without one of COLUMNS, and for a row whose number of fields differs
+    from the header's, as its label would be read from another column.
     """
     try:
         yield from _rows(path)
@@ -97,7 +98,7 @@ def _check_header(header: Sequence[str], path: Path) -> None:
 
 
 def write(path: Path, labels: Labels, classes: Sequence[str]) -> None:
-    """Write labels with class names, images sorted; replaces the file in one step."""
+    """Write labels with class names, images sorted; replaces the file atomically."""
     with replacing(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -123,7 +124,11 @@ def _line(row: Row, classes: Sequence[str], where: str) -> _Line:
 
 
 def answer_of(row: Row, where: str, *, has_class: bool) -> str | None:
-    """What the column `answer` says or, without it, that there is a class; None for no answer."""
+    """The value of the column `answer` or, without it, "label" if there is a class; None for no
+    answer.
+
+    Raises BadLabels for contradictory values.
+    """
     answer = row.get("answer", "").strip() or ("label" if has_class else None)
     if answer is not None and answer not in ANSWERS:
         raise BadLabels(f"{where}: {answer!r} is no answer", remedy=f"one of {', '.join(ANSWERS)}")
@@ -150,7 +155,7 @@ def _keep_size(image: str, row: Row, where: str, sizes: dict[str, tuple[int, int
 
 
 def coordinate(text: str, column: str, where: str) -> int:
-    """A whole number from 0 up; BadLabels that says where it is not."""
+    """Parse a whole number from 0 up. Raises BadLabels, naming the position."""
     value = spreadsheet.whole(text)
     if value is None:
         comma = ", with a decimal comma" if spreadsheet.has_decimal_comma(text) else ""
@@ -162,7 +167,7 @@ def coordinate(text: str, column: str, where: str) -> int:
 
 
 def class_index(text: str, classes: Sequence[str], where: str) -> int | None:
-    """Of a name or an index; None where nothing is written."""
+    """The index of a class, from its name or index; None for an empty text. Raises BadLabels."""
     if not text:
         return None
     if text in classes:

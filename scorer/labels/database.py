@@ -1,4 +1,4 @@
-"""The SQLite file of a label store: its tables, and how it is opened to write or to read."""
+"""Opens the SQLite file of a label store, and defines its tables."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,8 +11,8 @@ from scorer.labels.answer import ASKED
 
 _APPLICATION = 0x42414C45  # "BALE", in the header of the file
 _VERSION = 3
-# Columns that an older store lacks until it is opened to write: the version that brought them, and
-# what an older one says in their place.
+# Columns that older stores lack until they are opened for writing: the version that added them, and
+# their value in older stores.
 _ADDED = {"source": (2, f"'{ASKED}'"), "guess": (3, "''"), "reviews": (3, "NULL")}
 _WAIT_S = 30.0
 _SCHEMA = """
@@ -57,9 +57,10 @@ CREATE VIEW standing AS
 
 
 def open_writing(path: Path, classes: Sequence[str], *, grows: bool = False) -> sqlite3.Connection:
-    """Open or make the database of these classes; any other file is refused, and stays as it is.
+    """Open or create the database of these classes. Raises BadLabels for other files, which stay
+    unchanged.
 
-    grows: classes are added later, so that one list may go on where the other ends.
+    grows: classes may be added later, so that one of both lists may extend the other.
     """
     connection = sqlite3.connect(
         path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
@@ -85,7 +86,7 @@ def open_writing(path: Path, classes: Sequence[str], *, grows: bool = False) -> 
 
 
 def open_reading(path: Path) -> sqlite3.Connection:
-    """Open a database that is there; it needs no right to write, and waits for nobody."""
+    """Open an existing database without write permission and without waiting for writers."""
     if not path.is_file():
         raise BadLabels(
             f"{path} does not exist", remedy="create it with: scorer serve, or scorer labels import"
@@ -95,7 +96,7 @@ def open_reading(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.OperationalError:
-        # Beside a database in WAL mode a reader makes a file; where it may not, nobody writes.
+        # In WAL mode a reader creates a file; where it may not, the database has no writers.
         connection.close()
         if _log(path).is_file():
             raise
@@ -104,7 +105,7 @@ def open_reading(path: Path) -> sqlite3.Connection:
 
 
 def check_classes(connection: sqlite3.Connection, path: Path, classes: Sequence[str]) -> None:
-    """Refuse a store of other classes, and what is none."""
+    """Raise BadLabels for a store of other classes, or another file."""
     names = classes_in(connection, path)
     if names != tuple(classes):
         raise BadLabels(
@@ -115,7 +116,7 @@ def check_classes(connection: sqlite3.Connection, path: Path, classes: Sequence[
 
 
 def classes_in(connection: sqlite3.Connection, path: Path) -> tuple[str, ...]:
-    """The classes of a store, in their order; any other file is refused."""
+    """The classes of a store, in order. Raises BadLabels for other files."""
     kind = connection.execute("PRAGMA application_id").fetchone()[0]
     version = _version(connection)
     if kind != _APPLICATION:
@@ -130,14 +131,16 @@ def classes_in(connection: sqlite3.Connection, path: Path) -> tuple[str, ...]:
 
 
 def add_class(connection: sqlite3.Connection, path: Path, name: str) -> None:
-    """Add a class behind the others. Raises BadInput for a name that could not be told apart."""
+    """Append a class. Raises BadInput for an invalid name."""
     names = classes_in(connection, path)
     class_name.check(name, names)
     _insert(connection, len(names), [name])
 
 
 def columns(connection: sqlite3.Connection, names: Iterable[str]) -> tuple[str, bool]:
-    """Columns of the answers as SQL, and whether the store has all of them."""
+    """The columns of an answer as SQL, with default values for missing ones; whether none is
+    missing.
+    """
     version = _version(connection)
     lacking = {name: text for name, (since, text) in _ADDED.items() if since > version}
     return ", ".join(lacking.get(name, name) for name in names), not lacking
@@ -165,7 +168,7 @@ def _upgrade(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """SQLite's errors in our words, with the file's name."""
+    """Convert SQLite's errors into BadLabels or CannotWrite, naming the file."""
     try:
         yield
     except sqlite3.IntegrityError as error:
@@ -217,12 +220,12 @@ def _make(connection: sqlite3.Connection, classes: Sequence[str]) -> None:
 
 
 def _insert(connection: sqlite3.Connection, first: int, classes: Sequence[str]) -> None:
-    """Classes from the position `first` on."""
+    """Insert classes at positions from `first` on."""
     connection.executemany("INSERT INTO classes VALUES (?, ?)", enumerate(classes, first))
 
 
 def _statements() -> Iterator[str]:
-    """One by one: SQLite's own script would end the transaction."""
+    """The statements of the schema one by one, because executescript would end the transaction."""
     statement = ""
     for line in _SCHEMA.splitlines(keepends=True):
         statement += line

@@ -1,6 +1,6 @@
-"""What the models of a live session have learned, a line of live.jsonl each, and what they doubt.
+"""Records of a live session: its models, a line of live.jsonl each, and doubtful answers.
 
-The process that learns writes both files beside the label store; the service reads them.
+The training process writes both files beside the label store; the service reads them.
 """
 
 import json
@@ -15,18 +15,20 @@ from scorer.files import replacing
 
 LOG = "live.jsonl"
 DOUBTS = "doubts.json"
-FEWEST = 10  # random pixels below which nothing is said of a model
-_MOST_BYTES = 64_000_000  # of a file that is read
+FEWEST = 10  # least number of random pixels for a statement about a model
+_MOST_BYTES = 64_000_000  # of a file, that are read
 MOST_DOUBTS = 100
 _SHARES = ("accuracy", "accuracy_low", "accuracy_high", "miou", "miou_low", "miou_high")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Learned:
-    """A model. rows: of the store that it has seen; labels, images: that it learned from.
-    gathered_and_fitted, exported: seconds. audit: what random pixels say of it, as
-    trainer/live/audit.py has it; None without any. confirmed: of the last first guesses, the share
-    that annotators confirmed; None before there were enough. graph: the hash of its contract.
+    """The record of a model.
+
+    rows: of the store at training; labels, images: that it was trained on. gathered_and_fitted,
+    exported: seconds. audit: accuracy on random pixels, as in trainer/live/audit.py; None without
+    any. confirmed: share of the latest first guesses that annotators confirmed; None for too few.
+    graph: hash of its contract.
     """
 
     rows: int
@@ -41,8 +43,8 @@ class Learned:
 
 @dataclass(frozen=True, kw_only=True)
 class Doubt:
-    """An answer `given` that a model contradicts which was fitted without it: it gives the pixel
-    another class, with this probability.
+    """An answer `given` that is contradicted by a model trained without it: the predicted class has
+    this probability.
     """
 
     image: str
@@ -58,16 +60,16 @@ class Doubt:
 
 
 def append(path: Path, learned: Learned) -> str:
-    """Keep the line of a model; the line."""
+    """Append the record of a model to the log; returns the line."""
     line = json.dumps(asdict(learned))
     with path.open("a+b") as file:
-        is_cut = file.tell() > 0 and not _ends_a_line(path)  # by a kill, or a full disk
+        is_cut = file.tell() > 0 and not _ends_a_line(path)  # after a kill, or a full disk
         file.write(b"\n" * is_cut + line.encode() + b"\n")
     return line
 
 
 def read(path: Path) -> list[Learned]:
-    """All models so far, oldest first. A line that is none, or half written, is passed over."""
+    """All records, oldest first. Invalid and incomplete lines are ignored."""
     found = []
     for line in _text(path).splitlines():
         try:
@@ -78,7 +80,7 @@ def read(path: Path) -> list[Learned]:
 
 
 def parse(values: dict[str, Any]) -> Learned:
-    """A line of JSON. Raises ValueError, TypeError or KeyError for what is none."""
+    """Parse a record. Raises ValueError, TypeError or KeyError if it is invalid."""
     found = Learned(**{one.name: values[one.name] for one in fields(Learned) if one.name in values})
     counts = (found.rows, found.labels, found.images)
     if not all(isinstance(one, int) and one >= 0 for one in counts):
@@ -98,13 +100,13 @@ def parse(values: dict[str, Any]) -> Learned:
 
 
 def write_doubts(path: Path, doubts: Iterable[Doubt]) -> None:
-    """In place of those before."""
+    """Replace the doubts in the file."""
     with replacing(path) as file:
         file.write(json.dumps([asdict(one) for one in doubts][:MOST_DOUBTS]))
 
 
 def read_doubts(path: Path) -> list[Doubt]:
-    """Those of the newest model; none where the file is none of ours."""
+    """The doubts of the newest model; none if the file is invalid."""
     try:
         return [Doubt(**one) for one in json.loads(_text(path) or "[]")][:MOST_DOUBTS]
     except (ValueError, TypeError):

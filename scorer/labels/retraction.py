@@ -1,4 +1,4 @@
-"""Which answers are taken back: by image, annotator, round or time."""
+"""Selects answers to retract, by image, annotator, round or time."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,8 +10,10 @@ from scorer.labels.answer import Answer
 
 @dataclass(frozen=True, kw_only=True)
 class Retraction:
-    """What all answers have that are taken back; None: anything. since, until: the time of an
-    answer, the latter excluded. holds: whether a pool has an image; those of others are taken back.
+    """Conditions that all retracted answers fulfil; None: any value.
+
+    since, until: time of the answer, `until` exclusive. holds: whether a pool has an image; answers
+    about other images are retracted. Raises BadInput without any condition.
     """
 
     images: frozenset[str] = frozenset()
@@ -30,7 +32,7 @@ class Retraction:
             )
 
     def of(self, answers: Iterable[tuple[int, Answer]]) -> list[tuple[int, Answer]]:
-        """Those, among answers with their numbers, that are taken back."""
+        """The numbered answers that fulfil the conditions."""
         return [(number, answer) for number, answer in answers if self._takes(answer)]
 
     def _takes(self, answer: Answer) -> bool:
@@ -45,7 +47,7 @@ class Retraction:
 
 
 def moment(text: str) -> datetime:
-    """A date or a time in ISO 8601, of UTC where it says nothing else. Raises BadLabels."""
+    """Parse a date or time in ISO 8601, UTC unless stated otherwise. Raises BadLabels."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:

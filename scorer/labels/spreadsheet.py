@@ -1,6 +1,6 @@
-"""Tables of text as spreadsheets and pandas write them: commas, semicolons or tabs between fields.
+"""Reads text tables of spreadsheets and pandas: fields separated by commas, semicolons or tabs.
 
-A first line sep=; is Excel's. A header is compared in lower case, without spaces around it.
+A first line sep=; is Excel's. Names in the header are lower-cased and stripped.
 """
 
 import codecs
@@ -14,21 +14,21 @@ from typing import TextIO
 
 _SEPARATORS = (",", ";", "\t")
 _SEP_LINE = re.compile(r'"?sep=(.)"?')
-# What pandas writes of a column with gaps; 1.000 may be a thousand, and is no whole number.
+# pandas writes 20.0 in a column with gaps; 1.000 may mean a thousand, and is rejected.
 _WHOLE = re.compile(r"([0-9]{1,9})(\.0{1,2})?")
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """An open file behind its header."""
+    """A table whose header has been read, with its open file."""
 
     header: Sequence[str]
     file: TextIO
     separator: str
-    before: int  # lines of the file up to the header
+    before: int  # number of lines up to the header
 
     def rows(self) -> Iterator[tuple[list[str], int]]:
-        """Fields and the number of their last line; rows without any text are passed over."""
+        """Yield the fields of every row and the number of its last line; empty rows are ignored."""
         reader = csv.reader(self.file, strict=True, delimiter=self.separator)
         for fields in reader:
             if any(fields):
@@ -37,7 +37,7 @@ class Sheet:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Sheet]:
-    """A table of text. Raises OSError, UnicodeError and csv.Error for what is none."""
+    """Open a text table. Raises OSError, UnicodeError or csv.Error if it is none."""
     with path.open(encoding=_encoding(path), newline="") as file:
         first = file.readline()
         told = _SEP_LINE.fullmatch(first.strip("\r\n"))
@@ -49,7 +49,7 @@ def opened(path: Path) -> Iterator[Sheet]:
 
 
 def whole(text: str) -> int | None:
-    """A whole number from 0 up, which may be written 20.0; None for anything else."""
+    """Parse a whole number from 0 up, which may be written 20.0; None for other texts."""
     found = _WHOLE.fullmatch(text.strip())
     return int(found[1]) if found else None
 
@@ -59,7 +59,7 @@ def has_decimal_comma(text: str) -> bool:
 
 
 def _encoding(path: Path) -> str:
-    """UTF-8, or the UTF-16 of "Unicode text" of Excel."""
+    """The encoding: UTF-8, or UTF-16 as in Excel's "Unicode text"."""
     with path.open("rb") as file:
         start = file.read(2)
     return "utf-16" if start in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else "utf-8-sig"

@@ -1,7 +1,7 @@
-"""The label store: every answer that an annotator gave, one row each, in a SQLite file.
+"""The label store: every answer of an annotator is a row of a SQLite file.
 
-Nothing is overwritten: undo is a row of its own, and the database itself refuses to change or
-delete rows. An answer that was acknowledged is on the disk (WAL, synchronous FULL).
+Nothing is overwritten: undo adds a row, and the database refuses to change or delete rows. An
+acknowledged answer is on the disk (WAL, synchronous FULL).
 """
 
 import hashlib
@@ -30,7 +30,7 @@ SUFFIX = ".db"
 _NAMES = ["class" if f.name == "class_name" else f.name for f in fields(Answer)]
 _COLUMNS = ", ".join(_NAMES)
 _PLACES = ", ".join("?" for _ in fields(Answer))
-# Of our own names alone.
+# Built from constant names only.
 _SELECT = f"SELECT {_COLUMNS} FROM answers"  # noqa: S608
 _UNDONE = _SELECT + " WHERE id = (SELECT undoes FROM answers WHERE request = ?)"  # noqa: S608
 _INSERT = f"INSERT INTO answers ({_COLUMNS}, undoes) VALUES ({_PLACES}, ?)"  # noqa: S608
@@ -39,55 +39,57 @@ _WAS_UNDONE = "SELECT 1 FROM answers AS a JOIN answers AS u ON u.undoes = a.id W
 
 
 class Reader(Answered):
-    """A label store that is there, opened to read, for any thread."""
+    """An existing label store, opened for reading; thread-safe."""
 
     def __init__(self, path: Path, classes: Sequence[str], database: sqlite3.Connection) -> None:
         self.path, self.classes = path, tuple(classes)
         self._database, self._lock = database, threading.Lock()
-        self._columns: str | None = None  # unless a writer may still upgrade the store
+        # set once the store has all columns: a writer may still upgrade it
+        self._columns: str | None = None
 
     def standing(self) -> Iterator[Answer]:
-        """The answer to every pixel as it stands, in the order in which they were given."""
+        """The current answer to every pixel, in order of time."""
         yield from map(_answer, self._all(self._select("standing") + " ORDER BY id"))
 
     def history(self) -> Iterator[Answer]:
-        """Everything that was ever said, what was taken back and the taking back, too."""
+        """Every row: answers, retracted ones, and retractions."""
         yield from map(_answer, self._all(self._select("answers") + " ORDER BY id"))
 
     def given(self) -> Iterator[tuple[int, Answer]]:
-        """Every answer that was not taken back, with its number, also where a later one stands."""
+        """Yield every answer that was not retracted, with its number, including replaced ones."""
         kept = " WHERE answer != ? AND id NOT IN (SELECT undoes FROM answers WHERE undoes > 0)"
         for row in self._all(self._select("answers", "id") + kept + " ORDER BY id", UNDO):
             yield int(str(row[-1])), _answer(row[:-1])
 
     def reread_classes(self) -> tuple[str, ...]:
-        """The classes as they are now: a writer may have added some."""
+        """Read the class names again, as a writer may have added some."""
         with self._lock, named(self.path):
             self.classes = classes_in(self._database, self.path)
         return self.classes
 
     def length(self) -> int:
-        """How many rows there are: it grows with every answer, and with every undo."""
+        """Number of rows, which grows with every answer and every undo."""
         ((count,),) = self._all("SELECT COUNT(*) FROM answers")
         assert isinstance(count, int)
         return count
 
     def count(self) -> int:
-        """How many answers were not taken back."""
+        """Number of answers that were not retracted."""
         ((found,),) = self._all(
             "SELECT COUNT(*) - 2 * COALESCE(SUM(answer = 'undo'), 0) FROM answers"
         )
         return int(str(found))
 
     def find(self, pixel: tuple[str, int, int]) -> tuple[int, Answer] | None:
-        """The answer to a pixel (image, row, col) that stands, with its number."""
+        """The current answer to a pixel (image, row, col), with its number; None without one."""
         where = " WHERE image = ? AND row = ? AND col = ?"
         found = self._all(self._select("standing", "id") + where, *pixel)
         return (int(str(found[0][-1])), _answer(found[0][:-1])) if found else None
 
     def _select(self, table: str, *more: str) -> str:
-        """The columns of an answer, and more of them, from a table; of our own names alone. A store
-        that is only read may be older than some of them.
+        """A SELECT of the columns of an answer, and `more`, from a table; only from constant names.
+
+        A store that is only read may be too old to have all columns.
         """
         if self._columns is None:
             with self._lock, named(self.path):
@@ -107,10 +109,10 @@ class Reader(Answered):
 
 
 class Store(Reader):
-    """An open label store, for several threads of several programs at once."""
+    """An open label store, for several threads and programs at once."""
 
     def __init__(self, path: Path, classes: Sequence[str], *, grows: bool = False) -> None:
-        """Open or make the store of these classes; BadLabels for one of others.
+        """Open or create the store of these classes. Raises BadLabels for a store of others.
 
         grows: annotators may add classes, and may have done so before.
         """
@@ -121,7 +123,7 @@ class Store(Reader):
         self.grows = grows
 
     def add_class(self, name: str) -> None:
-        """Add a class behind the others, on the disk when this returns. Raises BadInput."""
+        """Append a class; it is on the disk when this returns. Raises BadInput."""
         if not self.grows:
             raise BadInput(
                 "no classes can be added here: they are those of the graph",
@@ -132,20 +134,22 @@ class Store(Reader):
             self.classes = classes_in(connection, self.path)
 
     def add(self, answer: Answer) -> tuple[int, bool]:
-        """Keep an answer; returns its number once it is on the disk, and whether it is new.
+        """Store an answer; returns its number once it is on the disk, and whether it is new.
 
-        The same request is kept once. BadLabels for one that makes no sense.
+        A repeated request is stored once. Raises BadLabels for an invalid answer.
         """
         with self._changing() as connection:
             return _insert(connection, answer)
 
     def extend(self, answers: Iterable[Answer]) -> list[Answer]:
-        """Keep all of them or none; returns those that were new."""
+        """Store all answers or none; returns the new ones."""
         with self._changing() as connection:
             return [answer for answer in answers if _insert(connection, answer)[1]]
 
     def undo(self, annotator: str, *, time: str, request: str) -> Answer | None:
-        """Take back an annotator's last standing answer, by a row that says so; what it was."""
+        """Retract an annotator's latest current answer by adding a row; returns it, or None without
+        one.
+        """
         with self._changing() as connection:
             before = connection.execute(_UNDONE, (request,)).fetchone()
             if before:
@@ -160,8 +164,9 @@ class Store(Reader):
             return found
 
     def retract(self, numbers: Iterable[int], *, time: str) -> list[Answer]:
-        """Take back the answers of these numbers, all or none, by rows that say so; what they were.
-        One that was taken back before stays so.
+        """Retract the answers with these numbers, all or none, by adding rows; returns them.
+
+        Answers that were already retracted are skipped.
         """
         taken = []
         with self._changing() as connection:
@@ -174,44 +179,44 @@ class Store(Reader):
         return taken
 
     def said_again(self, request: str) -> str:
-        """The name of a request or, where its answer was taken back, of the same one said again."""
+        """The id of a request or, if its answer was retracted, a new id for the same request."""
         while self._all(_WAS_UNDONE, request):
             request = hashlib.sha256(f"again {request}".encode()).hexdigest()
         return request
 
     def knows(self, request: str) -> bool:
-        """Whether this request has its answer."""
+        """Whether this request has been stored."""
         return self.received(request) is not None
 
     def received(self, request: str) -> tuple[int, Answer] | None:
-        """The answer of a request, with its number."""
+        """The answer of a request, with its number; None if it is unknown."""
         found = self._all(self._select("answers", "id") + " WHERE request = ?", request)
         return (int(str(found[0][-1])), _answer(found[0][:-1])) if found else None
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that nobody else writes beside."""
+        """A transaction with exclusive write access."""
         with self._lock, named(self.path), self._database as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
 
 
 def classes_of(path: Path) -> tuple[str, ...]:
-    """The classes that a store was made with, in their order."""
+    """The classes of a store, in order. Raises BadLabels."""
     with named(path), closing(open_reading(path)) as connection:
         return classes_in(connection, path)
 
 
 @contextmanager
 def reading(path: Path, classes: Sequence[str]) -> Iterator[Reader]:
-    """A store of these classes that is there, opened to read; BadLabels for anything else."""
+    """Open an existing store of these classes for reading. Raises BadLabels for anything else."""
     with named(path), closing(open_reading(path)) as connection:
         check_classes(connection, path, classes)
         yield Reader(path, classes, connection)
 
 
 def read(path: Path, classes: Sequence[str], *, audits: bool = False) -> Labels:
-    """The labels of a store that is there, in the indices of `classes`."""
+    """The labels of an existing store, as indices of `classes`. Raises BadLabels."""
     with reading(path, classes) as store:
         return store.labels(audits=audits)
 
@@ -224,7 +229,7 @@ def _take_back(
 
 
 def _insert(connection: sqlite3.Connection, answer: Answer) -> tuple[int, bool]:
-    """The number of an answer, and whether it is new."""
+    """Insert an answer; returns its number, and whether it is new. Raises BadLabels."""
     if answer.answer not in ANSWERS:
         raise BadLabels(f"{answer.answer!r} is not an answer", remedy=f"one of {ANSWERS}")
     before = connection.execute(

@@ -1,4 +1,4 @@
-"""What a label store holds, in numbers: who answered what, how fast, and whether they agree."""
+"""Statistics of a label store: answers, speed and agreement of annotators."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from scorer.labels.answer import Answer
 
 @dataclass(frozen=True, kw_only=True)
 class Annotator:
-    """seconds: the median of an answer."""
+    """Counts of an annotator's answers; seconds: median time per answer."""
 
     answers: int
     labels: int
@@ -21,10 +21,11 @@ class Annotator:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Of all answers that were not taken back. by_class, by_source: of those that stand.
+    """Statistics of all answers that were not retracted.
 
-    looked_again, mended: answers that were shown again, and that became another. seen_by_several,
-    agreed: pixels to which several annotators gave a class, and to which all gave the same.
+    by_class, by_source: of current answers. looked_again, mended: answers that were reviewed, and
+    those changed by the review. seen_by_several, agreed: pixels to which several annotators gave a
+    class, and those to which all gave the same.
     """
 
     answers: int
@@ -39,7 +40,7 @@ class Summary:
 
 
 def summarise(answers: Iterable[tuple[int, Answer]]) -> Summary:
-    """Of answers with their numbers, in the order in which they were given; none was taken back."""
+    """Summarise numbered answers, in order of time, without retracted ones."""
     by_number = dict(answers)
     every = list(by_number.values())
     standing = {one.pixel: one for one in every}
@@ -75,7 +76,7 @@ def _annotators(answers: Iterable[Answer]) -> dict[str, Annotator]:
 
 
 def _by_annotator(answers: Iterable[Answer]) -> dict[tuple[str, int, int], dict[str, str]]:
-    """The last class that each annotator gave each pixel."""
+    """The last class that each annotator gave to each pixel."""
     found: dict[tuple[str, int, int], dict[str, str]] = defaultdict(dict)
     for one in answers:
         if one.class_name is not None:

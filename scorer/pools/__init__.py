@@ -1,4 +1,4 @@
-"""Where the images of a pool live, and how they are listed and read: a file for each place."""
+"""Lists and reads the images of a pool, with a module for each kind of place."""
 
 from scorer.pools.index import Index, is_among, named
 from scorer.pools.opening import list_pool, open_pool

@@ -1,4 +1,4 @@
-"""A pool of whose images somebody says more than their files: PLACE#bit-depth=12#bands=4,3,2."""
+"""Pools whose address states how samples are read: PLACE#bit-depth=12#bands=4,3,2."""
 
 import re
 import threading
@@ -17,7 +17,7 @@ _BANDS = re.compile(r"([1-9][0-9]{0,3}),([1-9][0-9]{0,3}),([1-9][0-9]{0,3})")
 
 @dataclass(frozen=True)
 class DeclaredPool:
-    """What another pool holds; whatever depends on an image depends on how it is read, too."""
+    """A pool with statements about the samples of its images, which become part of their marks."""
 
     pool: Pool
     reading: Reading
@@ -49,14 +49,14 @@ class DeclaredPool:
 
 
 def address(where: str, reading: Reading) -> str:
-    """Of a pool in a place, for whoever opens it."""
+    """The address of a pool, extended by `reading`."""
     depth = "" if reading.bit_depth is None else f"#bit-depth={reading.bit_depth}"
     bands = "" if reading.bands is None else f"#bands={','.join(map(str, reading.bands))}"
     return where + depth + bands
 
 
 def parted(where: str) -> tuple[str, Reading]:
-    """The place, and what its address says of its images. Raises BadPool."""
+    """Split an address into the place and the statements about its images. Raises BadPool."""
     reading = AS_STORED
     while (found := _ADDRESS.fullmatch(where)) is not None:
         where, key, value = found.groups()
@@ -68,7 +68,7 @@ def parted(where: str) -> tuple[str, Reading]:
 
 
 def bands_of(text: str) -> tuple[int, int, int]:
-    """Raises BadPool."""
+    """Parse the numbers of the red, green and blue band, such as 4,3,2. Raises BadPool."""
     found = _BANDS.fullmatch(text)
     if found is None:
         raise BadPool(

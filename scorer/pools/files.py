@@ -1,4 +1,4 @@
-"""Files at any place that fsspec knows - s3, gs, az, http, this machine - read with patience."""
+"""Reads files anywhere that fsspec supports - s3, gs, az, http, this machine - with retries."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,11 +13,12 @@ from scorer.console import say
 from scorer.errors import BadImage, BadPool, Failure, MissingDependency
 from scorer.pools.walk import Item, telling, walk
 
-PATIENCE_S = 300.0  # that a server may be away
-MOST_BYTES = 512_000_000  # of a file with one image
-_SAID_AT = 3  # attempts
-_REQUEST_S = 30  # that a server may say nothing
-_LITTLE = 16_384  # bytes: of a tar file only what stands between the images is read
+PATIENCE_S = 300.0  # that a server may be unreachable
+MOST_BYTES = 512_000_000  # of an image file
+_SAID_AT = 3  # attempts after which the user is told
+_REQUEST_S = 30  # of one request without any data
+# bytes of a read-ahead block: of a tar file only the headers between images are read
+_LITTLE = 16_384
 _CREDENTIALS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidToken",
      "SignatureDoesNotMatch", "RequestTimeTooSkewed", "TokenRefreshRequired"}
@@ -25,7 +26,7 @@ _CREDENTIALS = frozenset(
 _NO_CREDENTIALS = frozenset({"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"})
 _UNAUTHORIZED, _FORBIDDEN, _GONE, _LATER = 401, 403, {404, 410}, {408, 425, 429}
 _MARKS = ("ETag", "etag", "generation", "md5Hash", "content_md5", "LastModified", "mtime")
-# What no waiting mends: the file is not there, or something is wrong with us.
+# Errors that a retry does not help: the file is missing, or the request is wrong.
 _FINAL = (
     FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError,
     TypeError, LookupError, NotImplementedError,
@@ -35,26 +36,28 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Files:
-    """A folder; paths below it have forward slashes. `patience_s`: that a server may be away."""
+    """A folder; paths below it have forward slashes. patience_s: seconds that a server may be
+    unreachable.
+    """
 
     url: str
     patience_s: float = PATIENCE_S
 
     def absolute(self) -> "Files":
-        """The same for a process that works in another folder."""
+        """The same folder for a process with another working directory."""
         return self if "://" in self.url else replace(self, url=str(Path(self.url).absolute()))
 
     def walk(self, is_wanted: Callable[[str], bool] | None = None) -> Iterator[tuple[str, Item]]:
-        """Files in the order of their names; None: images. Raises BadPool."""
+        """Yield files sorted by name; is_wanted: of a name; None: images. Raises BadPool."""
         return walk(self._items, is_wanted) if is_wanted else telling(self._items, self.url)
 
     def read(
         self, path: str, size: int = -1, start: int = 0, stop: threading.Event | None = None
     ) -> bytes:
-        """A file of so many bytes, or those of it from `start` on; -1: of a size that nobody knows.
-        stop: once it is set, the server is not asked again.
+        """Read `size` bytes of a file from `start` on; -1: an unknown size.
 
-        Raises BadImage; Failure for a server that stays away, or takes our credentials no more.
+        stop: once set, requests are not repeated. Raises BadImage; Failure if the server stays
+        unreachable or rejects the credentials.
         """
         check_size(size)
         if size == 0:
@@ -70,7 +73,7 @@ class Files:
     def image(
         self, call: Callable[[Any, str], Result], path: str, stop: threading.Event | None = None
     ) -> Result:
-        """What a call finds of an image, with patience; what is wrong is BadImage, or Failure."""
+        """Make a request for an image, with retries. Raises BadImage, Failure."""
         try:
             return self._patiently(call, path, stop)
         except FileNotFoundError as error:
@@ -85,17 +88,17 @@ class Files:
             raise BadImage("not an address", str(error)) from error
 
     def open(self, path: str) -> IO[bytes]:
-        """A file to be read here and there, a little at a time. Raises BadPool."""
+        """Open a file for reading small pieces at several positions. Raises BadPool."""
         return self._asked(
             lambda files, root: files.open(_join(root, path), block_size=_LITTLE), path
         )
 
     def item(self, path: str) -> Item:
-        """What is known of a file. Raises BadPool."""
+        """Name, size and mark of a file. Raises BadPool."""
         return _item(self._asked(lambda files, root: files.info(_join(root, path)), path))
 
     def mark(self, item: Item) -> str:
-        """What changes when a file does; a server that says nothing of it has its address alone."""
+        """A text that changes with the file; only its URL, if the server reports nothing."""
         return item.mark or self.url
 
     def _items(self, below: str) -> Iterator[Item]:
@@ -112,7 +115,7 @@ class Files:
             ) from error
 
     def _told(self, state: tenacity.RetryCallState) -> None:
-        """Say once what is waited for."""
+        """Tell the user once that the server does not answer."""
         if state.attempt_number == _SAID_AT and state.outcome is not None:
             error = state.outcome.exception()
             say(f"{self.url} does not answer; it is asked again for {self.patience_s:g} s: {error}")
@@ -120,7 +123,7 @@ class Files:
     def _patiently(
         self, call: Callable[[Any, str], Result], path: str, stop: threading.Event | None = None
     ) -> Result:
-        """Ask again while a server does not answer, for as long as the patience lasts."""
+        """Repeat a request while the server does not answer, until the patience is exhausted."""
         files, root = filesystem(self.url)
         stop = stop or threading.Event()
         retrying = tenacity.Retrying(
@@ -135,7 +138,7 @@ class Files:
         def asked() -> Result:
             try:
                 return call(files, root)
-            except Exception as error:  # of whatever library speaks to this place
+            except Exception as error:  # exceptions of any storage library
                 _check_refused(error, self.url)
                 raise
 
@@ -143,7 +146,7 @@ class Files:
             return retrying(asked)
         except (*_FINAL, Refused, Failure):
             raise
-        except Exception as error:  # of whatever library speaks to this place
+        except Exception as error:  # exceptions of any storage library
             raise Failure(
                 f"cannot read {_join(self.url, path)}: for {self.patience_s:g} s it said {error}",
                 remedy="give the same command again when the server is back; the images that "
@@ -152,11 +155,13 @@ class Files:
 
 
 class Refused(Exception):
-    """What a server says to a request that is wrong, now and later."""
+    """The server rejects a request, and would reject a repetition."""
 
 
 def _check_refused(error: Exception, url: str) -> None:
-    """Raise Refused for an answer that no waiting changes, Failure for credentials that expired."""
+    """Raise an error for answers that a retry does not change: Refused, BadPool or Failure for
+    credentials, FileNotFoundError, PermissionError.
+    """
     cause = error.__cause__ or error
     info = getattr(cause, "response", None)
     code = info.get("Error", {}).get("Code", "") if isinstance(info, dict) else ""
@@ -181,13 +186,13 @@ def _check_refused(error: Exception, url: str) -> None:
 
 
 def check_size(size: int) -> None:
-    """Raise BadImage for a file that is not to be held in memory."""
+    """Raise BadImage for a file too large to be held in memory."""
     if size > MOST_BYTES:
         raise BadImage("too large", f"{size} bytes, the limit is {MOST_BYTES}")
 
 
 def filesystem(url: str) -> tuple[Any, str]:
-    """What fsspec has for a URL, and the path in it; MissingDependency names what is missing."""
+    """The file system of a URL in fsspec, and the path in it. Raises MissingDependency, BadPool."""
     kind = url.split("://", 1)[0] if "://" in url else "file"
     try:
         files, path = fsspec.core.url_to_fs(url, use_listings_cache=False, **_limits(kind))
@@ -203,7 +208,7 @@ def filesystem(url: str) -> tuple[Any, str]:
 
 
 def _limits(kind: str) -> dict[str, Any]:
-    """How long one request may take; each library has words of its own for it."""
+    """Options for the duration of a request, which differ between libraries."""
     if kind == "s3":
         return {"config_kwargs": {"connect_timeout": 5, "read_timeout": _REQUEST_S}}
     if kind in {"http", "https"}:

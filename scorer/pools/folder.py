@@ -1,4 +1,4 @@
-"""A folder of this machine, or of a file system that it has mounted."""
+"""A pool in a folder of this machine, or of a mounted file system."""
 
 import os
 import threading
@@ -14,10 +14,11 @@ from scorer.pools.walk import Item, telling, walk
 
 @dataclass(frozen=True)
 class Folder:
-    """Searched recursively, by suffix; what is hidden or a system's own is passed over, links to
-    folders are not followed. A name is the path below `root`, with forward slashes.
+    """A folder, searched recursively for image suffixes; hidden and system files are ignored, and
+    links to folders are not followed.
 
-    confined: a file that is a link out of the folder is not read either.
+    A name is the path below `root`, with forward slashes. confined: whether files that are links
+    out of the folder are rejected, too.
     """
 
     root: Path
@@ -35,7 +36,7 @@ class Folder:
             yield name
 
     def entry(self, name: str) -> Entry:
-        """Of a file, whether it is there or not."""
+        """The entry of a file, which may not exist."""
         return of_file(name, self.root / name)
 
     def read(self, entry: Entry, stop: threading.Event | None = None) -> Encoded:  # noqa: ARG002
@@ -50,7 +51,7 @@ class Folder:
         return self.entry(entry.name)
 
     def holds(self, name: str) -> bool:
-        """Whether the file is in the folder, links followed."""
+        """Whether the file is in the folder, after following links."""
         return is_below(self.root / name, self.root)
 
     def _items(self, below: str) -> Iterator[Item]:
@@ -69,19 +70,21 @@ class Folder:
 
 
 def is_below(path: Path, folder: Path) -> bool:
-    """Whether a path lies in a folder, links followed."""
+    """Whether a path is in a folder, after following links."""
     return real(path).is_relative_to(real(folder))
 
 
 def real(path: Path) -> Path:
-    """Links followed; Path.resolve() ends in an error at one that leads to itself."""
+    """The path with links followed; unlike Path.resolve(), it accepts a link to itself."""
     return Path(os.path.realpath(path))
 
 
 def of_file(name: str, path: Path, location: str = "") -> Entry:
-    """Size and times: what changes when a file does, or the right to read it."""
+    """The entry of a file; its mark is made of size and times, which change with content and
+    permissions.
+    """
     try:
         status = path.stat()
     except (OSError, ValueError):
-        return Entry(name, location, -1, "")  # whoever reads it says why
+        return Entry(name, location, -1, "")  # the reason is found when it is read
     return Entry(name, location, status.st_size, f"{status.st_mtime_ns} {status.st_ctime_ns}")

@@ -1,4 +1,4 @@
-"""A pool in memory: its images by name, for whoever wants one of them and not all in turn."""
+"""A pool whose entries are in memory, for access by name."""
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,14 +15,14 @@ from scorer.pools.pool import Entry, Pool
 
 @dataclass(frozen=True)
 class Index:
-    """Images of a pool by name, in its order; a pool itself."""
+    """The images of a pool by name, in order; also a Pool."""
 
     pool: Pool
     by_name: Mapping[str, Entry]
 
     @classmethod
     def of(cls, pool: Pool) -> "Index":
-        """All images of a pool. Raises BadPool."""
+        """List all images of a pool. Raises BadPool."""
         return cls(pool, {entry.name: entry for entry in pool.entries()})
 
     @property
@@ -52,16 +52,18 @@ class Index:
         return self.pool.now(entry)
 
     def image(self, name: str) -> Encoded:
-        """The image of a name that is here, encoded; BadImage where it cannot be had."""
+        """The encoded image of a name in the index. Raises BadImage."""
         return self.pool.read(self.by_name[name])
 
     def only(self, names: Iterable[str]) -> "Index":
-        """These images alone, in this order."""
+        """An index of these images, in this order."""
         return replace(self, by_name={name: self.by_name[name] for name in names})
 
     def confined(self) -> tuple["Index", int]:
-        """Without the links that lead out of a folder, and how many those are; they are not
-        followed later either.
+        """The index without links out of a folder, which are not followed later either, and their
+        number.
+
+        Raises BadPool if nothing else remains.
         """
         place = folder_of(self)
         if place is None or place.confined:
@@ -78,19 +80,19 @@ class Index:
 
 
 def folder_of(pool: Pool) -> Folder | None:
-    """The folder of this machine that holds the images of a pool, if one does."""
+    """The local folder that contains a pool's images; None for other pools."""
     while isinstance(pool, Index | DeclaredPool):
         pool = pool.pool
     return pool if isinstance(pool, Folder) else None
 
 
 def is_among(path: Path, pool: Pool) -> bool:
-    """Whether a picture that is written there would become an image of the pool."""
+    """Whether a file at `path` would become an image of the pool."""
     place = folder_of(pool)
     return place is not None and is_below(path, place.root)
 
 
 def named(root: Path, names: Iterable[str]) -> Index:
-    """Files of a folder that somebody names, whether they are there or not."""
+    """An index of the named files of a folder, which may not exist."""
     folder = Folder(root)
     return Index(folder, {name: folder.entry(name) for name in names})

@@ -1,4 +1,4 @@
-"""A list of paths and URLs, one per line."""
+"""A pool given by a list of paths and URLs, one per line."""
 
 import threading
 from collections.abc import Iterator
@@ -10,15 +10,16 @@ from scorer.images.encoded import Encoded
 from scorer.pools.folder import of_file
 from scorer.pools.pool import Entry
 
-_PATIENCE_S = 60.0  # with a host
+_PATIENCE_S = 60.0  # for each host
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A name is a line: a path from the folder of the list, or a URL. Repeated ones count once.
+    """A list file. A name is a line: a path relative to the list's folder, or a URL; duplicates
+    count once.
 
-    Whether the image at a URL has changed is not looked at. A host that stays away costs no more
-    than its images.
+    Changes of images at URLs are not detected. A host that stays unreachable costs only its own
+    images.
     """
 
     file: Path
@@ -43,7 +44,7 @@ class Listing:
     def read(self, entry: Entry, stop: threading.Event | None = None) -> Encoded:
         if "://" not in entry.name:
             return self.file.parent / entry.name
-        from scorer.pools.files import Files  # noqa: PLC0415  # fsspec, for addresses alone
+        from scorer.pools.files import Files  # noqa: PLC0415  # fsspec, for URLs only
 
         folder, _, name = entry.name.rpartition("/")
         try:
@@ -52,12 +53,12 @@ class Listing:
             raise BadImage("not an address", str(error)) from error
         except (BadImage, MissingDependency):
             raise
-        except Failure as error:  # of one host of many
+        except Failure as error:  # one unreachable host of many
             raise BadImage("unreachable", str(error)) from error
 
 
 def lines(path: Path) -> Iterator[str]:
-    """The paths of a list, without the empty lines."""
+    """Yield the paths of a list, without empty lines. Raises BadPool."""
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

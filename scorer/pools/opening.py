@@ -1,4 +1,4 @@
-"""Which kind of place a --pool is."""
+"""Opens a pool: recognises the kind of place."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +19,10 @@ _PACKED = frozenset({".tar", ".parquet"})
 
 
 def open_pool(where: str | Path) -> Pool:
-    """A folder with images, tar or Parquet files, one of these, or a .txt list of paths and URLs;
-    here, or at a URL that fsspec knows. The address may end in #bit-depth=N and
-    #bands=R,G,B. Raises BadPool.
+    """Open a pool: a folder of images, of tar or of Parquet files, one such file, or a .txt list of
+    paths and URLs; local, or at a URL that fsspec supports.
+
+    The address may end in #bit-depth=N and #bands=R,G,B. Raises BadPool.
     """
     place, reading = parted(str(where))
     pool = _at(place)
@@ -29,9 +30,7 @@ def open_pool(where: str | Path) -> Pool:
 
 
 def list_pool(where: str | Path) -> Index:
-    """Open a pool and list it, for whoever wants its images by name. Raises BadPool where there is
-    none.
-    """
+    """Open a pool and list it, for access by name. Raises BadPool if it holds no images."""
     index = Index.of(open_pool(where))
     if not index.names:
         raise no_images(where)
@@ -62,19 +61,21 @@ def _at(where: str) -> Pool:
 def _kind(suffix: str, where: str) -> Pool | None:
     if suffix not in _PACKED:
         return None
-    from scorer.pools.files import Files  # noqa: PLC0415  # what it reads with takes long to load
+    from scorer.pools.files import Files  # noqa: PLC0415  # its libraries take long to load
 
     folder, _, name = where.rpartition("/")
     return next(kind(Files(folder), name) for kind in _kinds() if kind.suffix == suffix)
 
 
 def _holding(url: str, folder: Folder | None) -> Pool:
-    """What a folder without images holds instead; images, if it is not known to have none."""
+    """The pool in a folder of tar or Parquet files; one of images if there are none. folder: the
+    same place, if it is known to contain no images.
+    """
     from scorer.pools.files import Files, filesystem  # noqa: PLC0415
     from scorer.pools.remote import Remote  # noqa: PLC0415
 
     files = Files(url)
-    filesystem(files.url)  # says what is missing
+    filesystem(files.url)  # raises an error that names a missing package
     if folder is None and next(files.walk(), None):
         return Remote(files)
     for kind in _kinds():

@@ -1,4 +1,4 @@
-"""Files that hold many images each."""
+"""The common part of pools in files that hold many images each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from scorer.pools.walk import Item
 
 @dataclass(frozen=True)
 class Packed:
-    """All files of a kind below a folder, or the one called `only`."""
+    """All files of a kind below a folder, or only the file `only`."""
 
     suffix: ClassVar[str]
     place: Files
@@ -22,7 +22,7 @@ class Packed:
         return f"{self.place.url}/{self.only}" if self.only else self.place.url
 
     def mark(self, item: Item) -> str:
-        """Of every image in a file: another file has others."""
+        """The mark of every image in a file: it changes with the file."""
         return f"{item.size} {self.place.mark(item)}"
 
     def absolute(self) -> Self:
@@ -32,7 +32,7 @@ class Packed:
         return entry
 
     def files(self) -> Iterator[tuple[str, Item]]:
-        """In order. Raises BadPool."""
+        """The files, sorted by name. Raises BadPool."""
         if self.only:
             return iter([(self.only, self.place.item(self.only))])
         return self.place.walk(lambda name: name.lower().endswith(self.suffix))

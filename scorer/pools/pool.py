@@ -1,4 +1,4 @@
-"""What every place where images live has in common."""
+"""The interface of pools."""
 
 import threading
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from scorer.images.photograph import SUFFIXES
 class Entry(NamedTuple):
     """An image of a pool.
 
-    name: what rankings and labels call it. location: what its pool needs to find it, beside its
-    name. size: in bytes, -1 where that is not known. mark: changes when the image does.
+    name: used in rankings and labels. location: what the pool needs besides the name to find it.
+    size: in bytes, -1 if unknown. mark: changes with the image.
     """
 
     name: str
@@ -23,11 +23,13 @@ class Entry(NamedTuple):
 
 
 class Pool(Protocol):
-    """Images at a place. It goes to other processes and machines, so it is small when pickled."""
+    """Images at a place. It is sent to other processes and machines, so it is small when
+    pickled.
+    """
 
     @property
     def where(self) -> str:
-        """The place, for people."""
+        """The place, for display."""
         ...
 
     def entries(self) -> Iterator[Entry]:
@@ -35,18 +37,18 @@ class Pool(Protocol):
         ...
 
     def read(self, entry: Entry, stop: threading.Event | None = None) -> Encoded:
-        """An image, encoded; BadImage where it cannot be had.
+        """An encoded image. Raises BadImage.
 
-        stop: once it is set, a server that does not answer is not waited for.
+        stop: once set, requests to an unreachable server are not repeated.
         """
         ...
 
     def absolute(self) -> "Pool":
-        """The same pool for a process that works in another folder."""
+        """The same pool for a process with another working directory."""
         ...
 
     def now(self, entry: Entry) -> Entry:
-        """The entry with its size and mark of this moment, where the pool can tell them at once."""
+        """The entry with its current size and mark, if the pool can determine them quickly."""
         ...
 
 
@@ -56,6 +58,6 @@ def no_images(where: object) -> BadPool:
 
 
 def check_name(name: str) -> None:
-    """Raise BadImage for a name that no UTF-8 file could hold: rankings and labels are UTF-8."""
+    """Raise BadImage for a name that is not valid UTF-8, which rankings and labels need."""
     if name != name.encode("utf-8", "replace").decode():
         raise BadImage("file name is not UTF-8", ascii(name))

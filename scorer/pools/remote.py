@@ -1,4 +1,4 @@
-"""A folder at a place that fsspec knows."""
+"""A pool in a folder at any place that fsspec supports."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from scorer.pools.pool import Entry
 
 @dataclass(frozen=True)
 class Remote:
-    """Searched recursively, by suffix, as a local folder is."""
+    """A remote folder, searched recursively for image suffixes, as a local one."""
 
     place: Files
 

@@ -1,4 +1,4 @@
-"""Images in Parquet files: a column of encoded images, plain or as Hugging Face writes them."""
+"""A pool in Parquet files: a column of encoded images, plain or as Hugging Face writes them."""
 
 import json
 import threading
@@ -17,20 +17,20 @@ from scorer.pools.pool import Entry
 from scorer.pools.walk import Item
 
 _NAMES = ("id", "key", "name", "path", "file_name", "filename", "image_id", "__key__", "url")
-_MOST_BYTES = 512_000_000  # of row groups that are kept, beside the one that was read last
-_Key = tuple[Files, str, str, int, str]  # path, column, group, mark of the file
+_MOST_BYTES = 512_000_000  # of cached row groups, besides the one read last
+_Key = tuple[Files, str, str, int, str]  # place, path, column, group, mark of the file
 
-# Row groups of this process, kept a while: the neighbours of an image are asked for next.
+# Cache of row groups per process, as neighbouring images are read next.
 _kept: OrderedDict[_Key, Any] = OrderedDict()
-_reading = threading.Lock()  # those who want the same group wait for the one who reads it
+_reading = threading.Lock()  # threads that need the same group wait for the one that reads it
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer)
 
 
 class Tables(Packed):
-    """All Parquet files below a folder, or the one called `only`, in the order of their rows.
+    """All Parquet files below a folder, or only the file `only`, in the order of their rows.
 
-    The images are in the column `image`, or the only one of bytes. A name is <file>/<id>, the id
-    from a column such as id, key or path, else the number of the row.
+    The images are in the column `image`, or the only column of bytes. A name is <file>/<id>, with
+    the id from a column such as id, key or path, else the number of the row.
     """
 
     suffix = ".parquet"
@@ -71,7 +71,9 @@ class Tables(Packed):
 
 
 def _names(file: pq.ParquetFile, group: int, identity: str | None, number: int) -> list[str]:
-    """Of the images of a group, whose first is the row `number` of the file."""
+    """The names of the images of a group; number: row number in the file of the group's first
+    image.
+    """
     if identity is None:
         count = file.metadata.row_group(group).num_rows
         return [f"{number + row:09}" for row in range(count)]
@@ -102,7 +104,7 @@ def _identity(schema: pa.Schema) -> str | None:
 
 
 def _group(key: _Key, stop: threading.Event | None) -> Any:
-    """A column of a row group of the file that has this mark. Raises BadImage, Failure."""
+    """A column of a row group of the file with this mark. Raises BadImage, Failure."""
     place, path, column, group, _ = key
     with _reading:
         if key not in _kept:

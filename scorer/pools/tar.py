@@ -1,4 +1,4 @@
-"""Images in tar files, the layout of WebDataset: read where they lie, without unpacking."""
+"""A pool in tar files, the layout of WebDataset: images are read without unpacking."""
 
 import posixpath
 import tarfile
@@ -14,7 +14,7 @@ from scorer.pools.walk import HIDDEN, Item, is_image, is_passed_over, tell
 
 
 class Tars(Packed):
-    """All tar files below a folder, or the one called `only`. A name is <tar file>/<member>."""
+    """All tar files below a folder, or only the file `only`. A name is <tar file>/<member>."""
 
     suffix = ".tar"
 
@@ -28,7 +28,8 @@ class Tars(Packed):
 
     def _members(self, path: str, item: Item) -> Iterator[Entry]:
         passed: Counter[str] = Counter()
-        found: dict[str, Entry] = {}  # of two with one name the later counts, as in unpacking
+        # of two members with one name the later counts, as in unpacking
+        found: dict[str, Entry] = {}
         try:
             with self.place.open(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
                 for member in tar:

@@ -1,4 +1,4 @@
-"""The images below a folder in the order of their names, with no more in memory than a folder."""
+"""Walks the images below a folder, sorted by name, with one folder at a time in memory."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +10,7 @@ from scorer.images.photograph import SUFFIXES
 
 
 class Item(NamedTuple):
-    """Something in a folder: its own name, whether it is a folder, size in bytes and mark."""
+    """An item of a folder: name, whether it is a folder, size in bytes, and mark."""
 
     name: str
     is_folder: bool
@@ -18,8 +18,8 @@ class Item(NamedTuple):
     mark: str = ""
 
 
-# Folders that systems and programs fill with thumbnails and copies: of Synology, macOS, Windows,
-# and of file systems. Those of QNAP, of Linux desktops and AppleDouble files begin with a dot.
+# System folders of thumbnails and copies: of Synology, macOS, Windows, and of file systems. Those
+# of QNAP and of Linux desktops, and AppleDouble files begin with a dot.
 SYSTEM = frozenset(
     {"@eadir", "__macosx", "#recycle", "#snapshot", "$recycle.bin", "system volume information",
      "lost+found"}
@@ -33,10 +33,10 @@ def walk(
     below: str = "",
     passed: Counter[str] | None = None,
 ) -> Iterator[tuple[str, Item]]:
-    """Paths below a folder, sorted as whole texts; `items` lists a folder, "" the uppermost.
+    """Yield the files below a folder, sorted by whole path.
 
-    What is hidden or a system's own is passed over, and counted in `passed`: folders by name, and
-    images. is_wanted(name): of a file; None: images.
+    items: lists a folder, "" the root. is_wanted: of a file name; None: images. Hidden and system
+    items are ignored, and counted in `passed`: folders by name, and images.
     """
     wanted, there = is_wanted or is_image, []
     for item in items(below):
@@ -44,7 +44,7 @@ def walk(
             there.append(item)
         elif passed is not None and (item.is_folder or wanted(item.name)):
             passed[f"folder {item.name}" if item.is_folder else HIDDEN] += 1
-    # With its slash a folder stands where the paths below it stand.
+    # With a trailing slash a folder sorts as the paths below it.
     for item in sorted(there, key=lambda one: f"{one.name}/" if one.is_folder else one.name):
         path = f"{below}/{item.name}" if below else item.name
         if item.is_folder:
@@ -54,14 +54,14 @@ def walk(
 
 
 def telling(items: Callable[[str], Iterable[Item]], where: str) -> Iterator[tuple[str, Item]]:
-    """The images below a folder; at the end it is said what was passed over."""
+    """Yield the images below a folder, and at the end report what was ignored."""
     passed: Counter[str] = Counter()
     yield from walk(items, passed=passed)
     tell(where, passed)
 
 
 def tell(where: str, passed: Counter[str]) -> None:
-    """Say what was passed over, once for each place."""
+    """Report what was ignored, once per place."""
     if passed:
         found = ", ".join(f"{what} ({count})" for what, count in sorted(passed.items()))
         _say(f"passed over in {where}: {found}")
@@ -77,5 +77,5 @@ def is_image(name: str) -> bool:
 
 
 def is_passed_over(name: str) -> bool:
-    """Of a file or a folder: whether it is hidden, or a system's own."""
+    """Whether a file or folder is hidden, or belongs to the system."""
     return name.startswith(".") or name.lower() in SYSTEM

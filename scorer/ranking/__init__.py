@@ -1,1 +1,1 @@
-"""From a pool to its ranking."""
+"""Ranks a pool: from images to a ranking file."""

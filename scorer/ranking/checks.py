@@ -1,4 +1,4 @@
-"""What is refused before a ranking begins, rather than after hours."""
+"""Rejects impossible rankings at the start, not after hours of work."""
 
 import csv
 from collections.abc import Sequence
@@ -16,7 +16,9 @@ from scorer.selection.exclusion import mask_name
 
 
 def check_places(out: Path, *others: Path | None) -> None:
-    """Refuse places where nothing can be written, twice the same, and somebody's clicks."""
+    """Raise BadInput or CannotWrite if outputs cannot be written, are equal, or would replace
+    labels.
+    """
     files = [path for path in others if path is not None]
     if not parts.is_folder(out):
         files.insert(0, out)
@@ -38,7 +40,7 @@ def check_places(out: Path, *others: Path | None) -> None:
 
 
 def check_why(contract: Contract, *, why: bool) -> None:
-    """Refuse reasons from a map that holds none."""
+    """Raise BadInput for --why with a graph of random pixels, whose map has no meaning."""
     if why and contract.acquisition == RANDOM:
         raise BadInput(
             "--why: this graph chooses pixels at random, and its map says nothing of an image",
@@ -47,7 +49,7 @@ def check_why(contract: Contract, *, why: bool) -> None:
 
 
 def check_pictures(folder: Path | None, pool: Pool) -> None:
-    """Refuse overlays inside the pool, or where no folder can be."""
+    """Raise BadInput for overlays inside the pool, CannotWrite if the folder cannot be created."""
     if folder is None:
         return
     if is_among(folder, pool):
@@ -60,7 +62,7 @@ def check_pictures(folder: Path | None, pool: Pool) -> None:
 
 
 def check_labels(shards: Shards) -> int:
-    """How many labelled images are not in the pool; all of them: these are other labels."""
+    """Number of labelled images that are not in the pool. Raises BadLabels if none is."""
     labels = shards.criteria.labels
     if labels is None or not labels.clicks:
         return 0
@@ -76,7 +78,9 @@ def check_labels(shards: Shards) -> int:
 
 
 def check_exclude(shards: Shards) -> None:
-    """Refuse a folder of masks of other images, which would exclude nothing in silence."""
+    """Raise BadInput for a folder without masks of the pool's images, which would exclude
+    nothing.
+    """
     folder = shards.criteria.exclude
     if folder is None:
         return
@@ -89,7 +93,7 @@ def check_exclude(shards: Shards) -> None:
 
 
 def _check_replaceable(out: Path) -> None:
-    """Refuse to write over a ranking.csv to which a label column was added."""
+    """Raise BadInput if a ranking.csv to be replaced has a label column."""
     names: Sequence[str] = ()
     if out.suffix.lower() == ".csv" and out.is_file():
         with suppress(OSError, UnicodeError, csv.Error), spreadsheet.opened(out) as sheet:

@@ -1,4 +1,4 @@
-"""scorer rank: a pool and a graph into a ranking, from the command line."""
+"""The command scorer rank."""
 
 import json
 from pathlib import Path
@@ -139,7 +139,7 @@ def rank_command(**given: Any) -> int:
       scorer rank --pool ./shards --executor ray --workers 8 --gpus 1 --out /shared/ranking
       scorer rank --pool ./images --json | head
 
-    Exit code 4 says: done, but some images were skipped; each is named with its reason.
+    Exit code 4 means that some images were skipped; each is named with its reason.
     """
     request = Request(**given)
     request.check()
@@ -161,8 +161,8 @@ def rank_command(**given: Any) -> int:
 
 
 def _rank(request: Request, runtime: Runtime) -> int:
-    """Rank the pool and say what came of it; how many images were skipped."""
-    from scorer.ranking.job import rank_to_file  # noqa: PLC0415  # pyarrow takes a while
+    """Rank the pool and report the result; returns the number of skipped images."""
+    from scorer.ranking.job import rank_to_file  # noqa: PLC0415  # pyarrow loads slowly
 
     begin, pool = monotonic(), open_pool(request.where)
     with progress("images") as bar:
@@ -173,8 +173,8 @@ def _rank(request: Request, runtime: Runtime) -> int:
 
 
 def _score_slice(request: Request, runtime: Runtime) -> int:
-    """Do the part of the work that --task names, and say so."""
-    from scorer.ranking import job  # noqa: PLC0415  # pyarrow takes a while
+    """Do the part of the work that --task names, and report it."""
+    from scorer.ranking import job  # noqa: PLC0415  # pyarrow loads slowly
 
     pool = open_pool(request.where)
     with progress("images") as bar:
@@ -191,6 +191,6 @@ def _score_slice(request: Request, runtime: Runtime) -> int:
 
 
 def _headline(request: Request, runtime: Runtime, where: str) -> tuple[str, str]:
-    """What is ranked, and what computes it."""
+    """Texts about what is ranked, and what computes it."""
     who = describe_executor(request.executor, request.workers, runtime.workers)
     return f"in {where}, {describe(runtime.contract)}", f"runtime {runtime.name}, {who}"

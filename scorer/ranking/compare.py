@@ -1,4 +1,4 @@
-"""Two rankings of one pool, before and after: what moved."""
+"""Compares two rankings of a pool."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Movement:
-    """Pixels that both rankings ask for, that only the earlier does, that only the later does.
+    """Differences between two rankings.
 
-    images: in both. correlation: of their places, by the score of their best pixel (Spearman).
-    up, down: those that moved furthest, with their places before and after.
+    same, gone, new: pixels in both, only in the earlier, only in the later one. images: number in
+    both. correlation: Spearman's, of the images' places by the score of their best pixel. up, down:
+    images that moved furthest, with their places before and after.
     """
 
     same: int
@@ -40,14 +41,14 @@ class Movement:
 
 @dataclass(frozen=True)
 class Standing:
-    """A ranking in memory: the pixels that it asks for, and the best score of every image."""
+    """The chosen pixels of a ranking, and the best score of every image."""
 
     pixels: frozenset[tuple[str, int, int]]
     best: Mapping[str, float]
 
     @classmethod
     def read(cls, path: Path) -> "Standing":
-        """Raises BadInput for a file that is no ranking."""
+        """Read a ranking. Raises BadInput if it is none."""
         pixels, best = set[tuple[str, int, int]](), dict[str, float]()
         try:
             for row in table.read(path):
@@ -62,7 +63,7 @@ class Standing:
         return cls(frozenset(pixels), best)
 
     def until(self, later: "Standing") -> Movement:
-        """What has moved from this one to a later one."""
+        """The differences to a later ranking."""
         images = [image for image in self.best if image in later.best]
         before, after = _places(images, self.best), _places(images, later.best)
         moved = sorted(
@@ -81,7 +82,7 @@ class Standing:
 
 
 def _places(images: list[str], best: Mapping[str, float]) -> npt.NDArray[np.int64]:
-    """1 for the image with the best score, and so on."""
+    """The place of every image by its best score, from 1."""
     order = np.argsort([-best[image] for image in images], kind="stable")
     places = np.empty(len(images), np.int64)
     places[order] = np.arange(1, len(images) + 1)

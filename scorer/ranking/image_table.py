@@ -1,4 +1,4 @@
-"""A ranking of whole images, for teams that label all of an image or nothing."""
+"""Writes a ranking of whole images, for teams that label complete images."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from scorer.ranking import table
 from scorer.ranking.reasons import Reason, Reasons
 from scorer.selection.result import Ranked
 
-FIRST = 20  # images that a person is shown
+FIRST = 20  # images that are displayed
 _KINDS: table.Kinds = {"image": str, "rank": int, "score": float, "height": int, "width": int}
 COLUMNS = tuple(_KINDS)
 _REASONS: table.Kinds = {
@@ -29,7 +29,7 @@ def _median(image: Ranked) -> float | None:
 
 
 def _share(image: Ranked) -> float | None:
-    """Share of the pixels that are uncertain."""
+    """Share of the pixels that are uncertain; None if unknown."""
     return image.share
 
 
@@ -49,11 +49,10 @@ class _Image(NamedTuple):
 def write(
     path: Path, images: Iterable[Ranked], by: str, reasons: Reasons | None = None
 ) -> list[table.Row]:
-    """Write all images that have a score, best first, each with its reason if there are `reasons`;
-    return the first 20.
+    """Write all images with a score, best first, with reasons if given; returns the first 20 rows.
 
-    Memory grows with the pool, by some hundred bytes an image, and with reasons by some more for
-    each class. Of equal scores the first in the pool comes first.
+    by: a key of WAYS. Memory grows with the pool, by some hundred bytes per image, and with reasons
+    by some more per class. Images with equal scores stay in the order of the pool.
     """
     found = [
         _Image(score, one.image, *one.geometry.image, _reason(one, reasons))
@@ -71,7 +70,7 @@ def _reason(image: Ranked, reasons: Reasons | None) -> Reason | None:
 
 
 def _kinds(reasons: Reasons | None) -> table.Kinds:
-    """The columns: with reasons, those, and the share of every class."""
+    """The columns; with reasons, also theirs and the share of every class."""
     if reasons is None:
         return _KINDS
     return {**_KINDS, **_REASONS, **dict.fromkeys(map(_share_of, reasons.classes), float)}
@@ -93,7 +92,7 @@ def _rows(found: Sequence[_Image], reasons: Reasons | None) -> Iterator[table.Ro
 
 
 def _explained(reason: Reason, reasons: Reasons, above: float) -> table.Row:
-    """above: as in Reasons.sentence."""
+    """The columns of a reason; above: see Reasons.sentence."""
     names = reasons.classes
     return {
         "mean": _rounded(reason.mean),
@@ -112,7 +111,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _kept(rows: Iterable[table.Row], first: list[table.Row]) -> Iterator[table.Row]:
-    """The same rows; the first of them are put into a list, too."""
+    """Yield the rows, and collect the first of them in a list."""
     for row in rows:
         if len(first) < FIRST:
             first.append(row)

@@ -1,4 +1,4 @@
-"""A ranking from a pool to its file: listed, scored shard by shard, put together at the end."""
+"""The ranking job: list the pool, score it shard by shard, and join the parts."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -30,13 +30,12 @@ SHARD = 64
 
 @dataclass(frozen=True, kw_only=True)
 class RankOptions:
-    """What to rank, and what of it to ask for.
+    """Options of a ranking.
 
-    budget: pixels of the whole pool, of n per image at most. images: where a ranking of whole
-    images goes, by one of image_table.WAYS, with reasons where criteria.why. report: where a page
-    about the run goes. shard: images of a part. resume: keep the parts that still hold.
-    any_runtime: parts that another runtime has scored are put together, if none is missing; never
-    are two mixed.
+    budget: pixels of the whole pool, at most n per image. images: file for a ranking of whole
+    images, by one of image_table.WAYS, with reasons if criteria.why. report: file for a page about
+    the run. shard: images per part. resume: keep valid parts. any_runtime: whether a complete set
+    of parts of another runtime is accepted; parts of two runtimes are never mixed.
     """
 
     criteria: Criteria = field(default_factory=Criteria)
@@ -51,7 +50,7 @@ class RankOptions:
 
 @dataclass(frozen=True)
 class Run:
-    """A pool that is ranked into `out`: a file, or a folder of parts if its name has no suffix."""
+    """A ranking of a pool into `out`: a file, or a folder of parts if its name has no suffix."""
 
     runtime: Runtime
     pool: Pool
@@ -62,25 +61,25 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Of the manifest and the parts."""
+        """The folder of the manifest and the parts."""
         return parts.folder_of(self.out)
 
     @property
     def into_parts(self) -> bool:
-        """Whether the parts are the ranking."""
+        """Whether the parts are the result."""
         return parts.is_folder(self.out)
 
     def shards(self) -> Shards:
-        """Those of the pool as it was listed."""
+        """The shards of the pool as it was listed."""
         return Shards(self.runtime, self.pool, self.folder, self.options.criteria)
 
 
 def rank_to_file(run: Run) -> Summary:
     """Rank a pool.
 
-    Cut at any moment, the same call goes on with the shards that are missing (unless options.resume
-    is false), and ends in the same bytes. Raises BadPool if no image at all could be ranked,
-    BadLabels for labels of other images; CannotWrite, if it is for pictures at the very end.
+    After an interruption the same call continues with the missing shards, unless options.resume is
+    false, and gives the same bytes. Raises BadPool if no image could be ranked, BadLabels for
+    labels of other images, CannotWrite; for pictures only after the ranking is written.
     """
     start = monotonic()
     _begin(run)
@@ -103,7 +102,7 @@ def _rank(run: Run, start: float) -> Summary:
 
 
 def list_only(run: Run) -> tuple[int, int]:
-    """List a pool for tasks that score slices of it; how many shards and images it has."""
+    """List a pool for tasks that score slices of it; returns its number of shards and of images."""
     _begin(run)
     with parts.removed_if_empty(run.folder):
         shards, _ = _listed(run)
@@ -111,10 +110,10 @@ def list_only(run: Run) -> tuple[int, int]:
 
 
 def score_slice(run: Run, slice_: tuple[int, int]) -> int:
-    """Score every n-th shard from the i-th on, slice_ = (i, n), for tasks of a cluster's own queue.
+    """Score every n-th shard from the i-th on, slice_ = (i, n), as a task of a cluster scheduler.
 
-    Lists the pool if nobody has. Returns how many images were scored; rank_to_file puts everything
-    together. Raises BadInput for a folder where another pool is listed, or in other shards.
+    Lists the pool if necessary. Returns the number of images scored; rank_to_file joins all parts.
+    Raises BadInput for a folder with another pool, or another shard size.
     """
     _begin(run)
     is_listed = (run.folder / manifest.NAME).is_file()
@@ -125,8 +124,9 @@ def score_slice(run: Run, slice_: tuple[int, int]) -> int:
 
 
 def listed_before(run: Run) -> Shards:
-    """The shards of a pool that list_only has listed, in this process or another. Raises BadInput
-    for a folder where none is listed, or another pool, or in other shards.
+    """The shards of a pool that was listed before, in this process or another.
+
+    Raises BadInput for a folder without a list, with another pool, or another shard size.
     """
     if not (run.folder / manifest.NAME).is_file():
         raise BadInput(
@@ -149,7 +149,7 @@ def listed_before(run: Run) -> Shards:
 
 
 def _begin(run: Run) -> None:
-    """Take the folder of the parts; what can be refused is refused before anything is written."""
+    """Check the options before anything is written, and create the folder of the parts."""
     criteria, options = run.options.criteria, run.options
     check(
         run.runtime.contract,
@@ -171,7 +171,7 @@ def _begin(run: Run) -> None:
 
 
 def _listed(run: Run) -> tuple[Shards, int]:
-    """The shards of a pool, as it is now; how many labelled images are not in it."""
+    """List the pool; returns its shards, and the number of labelled images that are not in it."""
     parts.begin(run.folder)
     manifest.write(run.folder, run.pool, shard=run.options.shard, on_image=run.observer.listed)
     shards = run.shards()
@@ -180,7 +180,9 @@ def _listed(run: Run) -> tuple[Shards, int]:
 
 
 def _scored(run: Run, shards: Shards, numbers: Sequence[int]) -> int:
-    """Score those of some shards whose parts do not hold; how many images the others have."""
+    """Score the shards of `numbers` without valid parts; returns the number of images in valid
+    parts.
+    """
     remaining = Remaining.of(shards, numbers)
     missing, stale = remaining.missing, remaining.stale
     if run.options.any_runtime and stale.get(RUNTIMES):
@@ -200,7 +202,9 @@ def _scored(run: Run, shards: Shards, numbers: Sequence[int]) -> int:
 
 
 def _counted_again(run: Run, shards: Shards) -> Summary:
-    """What is in the parts; the skipped have a file. Raises BadPool where nothing else is."""
+    """Summarise the parts, and write the file of skipped images. Raises BadPool if all were
+    skipped.
+    """
     parts.tidy(run.folder, shards.manifest.shards)
     skipped = parts.skipped_path(run.out)
     summary = summarise(shards, skipped)
@@ -215,7 +219,7 @@ def _counted_again(run: Run, shards: Shards) -> Summary:
 
 
 def _write(run: Run, shards: Shards, summary: Summary, start: float) -> None:
-    """The rankings and the report; at the very end, what says that all is there."""
+    """Write the rankings and the report; the mark of completion comes last."""
     options = run.options
     if not run.into_parts:
         classes = shards.runtime.contract.classes
@@ -235,7 +239,7 @@ def _write(run: Run, shards: Shards, summary: Summary, start: float) -> None:
 
 
 def _write_images(options: RankOptions, shards: Shards, summary: Summary) -> None:
-    """The ranking of whole images; why those at its top are there goes into the summary."""
+    """Write the ranking of whole images, and put its first rows with reasons into the summary."""
     assert options.images is not None
     reasons, criteria = None, options.criteria
     if criteria.why:
@@ -247,7 +251,7 @@ def _write_images(options: RankOptions, shards: Shards, summary: Summary) -> Non
 
 
 def _sources(pool: Pool, shards: Shards, names: list[str]) -> dict[str, Callable[[], Encoded]]:
-    """Where the bytes of some images come from, by their names."""
+    """Functions that read the encoded images of these names."""
     if not names:
         return {}
     entries = (entry for entry in shards.manifest.entries() if entry.name in names)
@@ -260,7 +264,7 @@ def _ranked(shards: Shards) -> Iterator[Ranked]:
 
 
 def _chosen(run: Run, shards: Shards, summary: Summary) -> Iterator[Ranked]:
-    """What is asked for, counted."""
+    """Yield the images with the pixels within the budget, and count them in the summary."""
     summary.pixels = summary.asked = 0
     if run.options.budget is None:
         chosen = _ranked(shards)

@@ -1,4 +1,4 @@
-"""A pool listed once: its images in order, cut into shards of one size, in a Parquet file."""
+"""The list of a pool in a Parquet file: its images in order, divided into shards of one size."""
 
 import os
 import threading
@@ -15,21 +15,21 @@ from scorer.errors import BadInput
 from scorer.files import replacing_path
 from scorer.pools import Entry, Pool, no_images
 
-NAME = "_manifest.parquet"  # whoever reads a folder of Parquet files passes over such a name
-# Names are bytes: those of files need not be text.
+NAME = "_manifest.parquet"  # readers of Parquet folders ignore names with an underscore
+# Names are bytes, because file names may not be valid text.
 _SCHEMA = pa.schema(
     {"name": pa.binary(), "location": pa.binary(), "size": pa.int64(), "mark": pa.string()}
 )
 _WHERE, _SHARD = b"pool", b"shard"
-_GROUP = 512  # images to a row group, at least: a group for every shard would fill the memory
-_KEPT = 4  # groups
+_GROUP = 512  # least number of images per row group: a group per shard would fill the memory
+_KEPT = 4  # cached groups
 
 
 class Manifest:
-    """The images of a pool, a shard at a time, for any thread.
+    """The images of a pool, read shard by shard; thread-safe.
 
-    where: the pool, in words. shard: images of each but the last. Raises BadInput for a file that
-    is none.
+    where: the pool's place. shard: images per shard, fewer in the last. Raises BadInput for a file
+    that is no manifest.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,7 +50,7 @@ class Manifest:
     def read(self, shard: int) -> list[Entry]:
         """The images of a shard, in order."""
         group, place = divmod(shard, _shards_to_group(self.shard))
-        with self._one:  # two reads at once of one open file spoil each other
+        with self._one:  # concurrent reads of one open file corrupt each other
             table = self._group(group).slice(place * self.shard, self.shard)
         columns = table.to_pydict().values()
         return [
@@ -59,11 +59,11 @@ class Manifest:
         ]
 
     def close(self) -> None:
-        """On network file systems what is open cannot be removed."""
+        """Close the file: on network file systems an open file cannot be removed."""
         self._file.close()
 
     def names(self) -> Iterator[str]:
-        """Of all images, in order."""
+        """The names of all images, in order."""
         return (entry.name for entry in self.entries())
 
     def entries(self) -> Iterator[Entry]:
@@ -74,9 +74,9 @@ class Manifest:
 def write(
     folder: Path, pool: Pool, *, shard: int, on_image: Callable[[int], None] = lambda _: None
 ) -> None:
-    """List a pool into a folder, `shard` images to a shard; on_image hears how many were found.
+    """List a pool into a folder, `shard` images per shard; on_image: called with the number found.
 
-    The same pool gives the same bytes. Raises BadPool where there is no image.
+    The same pool gives the same bytes. Raises BadPool if it has no images.
     """
     entries, found = pool.entries(), 0
     metadata = {_WHERE: os.fsencode(pool.where), _SHARD: str(shard).encode()}

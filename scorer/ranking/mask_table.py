@@ -1,4 +1,4 @@
-"""The table of a folder of masks: of every image of a pool its mask, or why it has none."""
+"""The table of a folder of masks: for every image of a pool its mask, or why it has none."""
 
 import csv
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ COLUMNS = ("image", "mask", "height", "width", "reason", "detail")
 
 @dataclass(frozen=True)
 class Row:
-    """mask: its path below the folder, or empty; reason: then why."""
+    """A row. mask: path below the folder, or empty; reason: why it is empty."""
 
     image: str
     mask: str
@@ -21,7 +21,7 @@ class Row:
 
 
 def read(path: Path) -> Iterator[Row]:
-    """The rows of the table. Raises BadInput."""
+    """Yield the rows of the table. Raises BadInput."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file, strict=True)

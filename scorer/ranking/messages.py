@@ -1,4 +1,4 @@
-"""What `scorer rank` says while it works, and at its end."""
+"""The messages of `scorer rank`, during its work and at the end."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,8 +19,8 @@ _TOLD = 5  # images whose reason is printed
 
 
 class PoolProgress(Observer):
-    """Shows how far a job on a pool is. doing, done: words for it, such as ranking and scored;
-    what, more: lines about it.
+    """Shows the progress of a job on a pool. doing, done: verbs, such as ranking and scored; what,
+    more: lines that describe the job.
     """
 
     def __init__(self, bar: "Progress", doing: str, done: str, what: str, *more: str) -> None:
@@ -53,7 +53,7 @@ def describe(contract: Contract) -> str:
 
 
 def warn_of_neighbours(contract: Contract, distance: float | None) -> None:
-    """Where pixels cannot be kept apart although nobody said that they need not be."""
+    """Warn if pixels cannot be spaced although the user did not turn spacing off."""
     if distance is AUTO and not contract.has_map:
         say(
             "this graph gives no map: pixels may lie side by side; export it with --map",
@@ -111,8 +111,10 @@ def _tell_why(summary: "Summary") -> None:
 
 
 def _tell_share(share: float) -> None:
-    """BalEntAcq scatters its choice along BalEnt = 0; where that is nowhere, it takes the largest
-    values of a smooth map, which lie side by side.
+    """Report the share of pixels with BalEnt ≥ 0, with a warning if it is small.
+
+    BalEntAcq scatters its choice along BalEnt = 0; without such pixels, it chooses the largest
+    values of a smooth map, which are adjacent.
     """
     sentence = f"BalEnt is 0 or more at {share:.2%} of the pixels"
     if share >= CONVERGED:

@@ -1,19 +1,19 @@
-"""Who hears how far a ranking is."""
+"""The interface for progress reports of a ranking."""
 
 from collections.abc import Mapping
 
 
 class Observer:
-    """Does nothing with it."""
+    """Receives progress reports; this base class ignores them."""
 
     def listed(self, images: int) -> None:
-        """So many images of the pool were found so far."""
+        """Number of images found so far while the pool is listed."""
 
     def begun(self, images: int, stale: Mapping[str, int]) -> None:
-        """So many are to be done; how many parts hold no longer, by what has changed."""
+        """Number of images to be done, and number of invalid parts, by the reason."""
 
     def assembled(self, parts: int) -> None:
-        """So many parts are kept although another runtime has scored them."""
+        """Number of parts that are kept although another runtime scored them."""
 
     def scored(self, images: int) -> None:
-        """So many are done, with those of an earlier run."""
+        """Number of images done, including those of an earlier run."""

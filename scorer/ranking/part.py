@@ -1,8 +1,8 @@
-"""A part of a ranking: what was found in the images of one shard, in a Parquet file.
+"""A part of a ranking: the results for the images of a shard, in a Parquet file.
 
-A row for every chosen pixel; an image without any has one row: with the `reason` for which it was
-skipped, or, where no pixel was left to choose, with nothing but its sizes. What is seen in an image
-as a whole stands in the first of its rows. The footer says what it was made from.
+It has a row per chosen pixel. An image without any has one row: with the `reason` for which it was
+skipped or, if no pixel was eligible, with its sizes only. Properties of a whole image are in the
+first of its rows. The footer records what the part depends on.
 """
 
 import hashlib
@@ -45,8 +45,8 @@ _SIGHTS = {"mean": pa.float64(), "classes": pa.list_(pa.int32()), "palette": pa.
 
 @dataclass(frozen=True)
 class Stamp:
-    """All that a part depends on: hashes of the graph's contract, the options and the images; what
-    decodes and what computes, with versions.
+    """What a part depends on: hashes of the graph's contract, the options and the images; versions
+    of the decoding and the computing software.
     """
 
     contract: str
@@ -56,7 +56,9 @@ class Stamp:
     computing: str
 
     def differs(self, other: "Stamp") -> str | None:
-        """What is not the same, in a word; the runtime where nothing else is another."""
+        """The first difference to another stamp, in a word; the runtime only if nothing else
+        differs.
+        """
         words = (
             word for name, word in _WORDS.items() if getattr(self, name) != getattr(other, name)
         )
@@ -65,10 +67,11 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Counts:
-    """Images, those that were ranked and have pixels, those with fewer than n; all the pixels.
+    """Numbers of images, of ranked ones, of those with pixels, of those with fewer than n; of
+    pixels.
 
-    passing: images that were skipped for what may have passed by now. measured: images whose share
-    of pixels with BalEnt ≥ 0 is known; nonnegative: the sum of these shares.
+    passing: images skipped for reasons that may no longer apply. measured: images whose share of
+    pixels with BalEnt ≥ 0 is known; nonnegative: sum of these shares.
     """
 
     images: int
@@ -98,7 +101,7 @@ def path(folder: Path, shard: int) -> Path:
 
 
 def number_of(path: Path) -> int:
-    """The shard of a part."""
+    """The shard number of a part's file."""
     return int(path.stem.removeprefix("part-"))
 
 
@@ -112,11 +115,11 @@ def write(
     *,
     sights: bool,
 ) -> None:
-    """It appears whole or not at all; the same results give the same bytes.
+    """Write a part atomically; the same results give the same bytes.
 
-    sights: with columns for what is seen in whole images. Raises CannotWrite.
+    sights: whether to write the columns for whole images. Raises CannotWrite.
     """
-    if not folder.is_dir():  # it is not made again: whoever works there has ended
+    if not folder.is_dir():  # not created again, as the run that uses it has ended
         raise CannotWrite(
             f"cannot write {path(folder, shard)}: the folder is gone",
             remedy="do not remove it during a run; run the same command again",
@@ -133,7 +136,7 @@ def write(
 
 
 def footer_of(folder: Path, shard: int) -> tuple[Stamp, Counts] | None:
-    """What a part was made from, and what is in it; None where there is no whole one."""
+    """The stamp and the counts of a part; None if it is missing or incomplete."""
     try:
         with pq.ParquetFile(path(folder, shard)) as file:
             footer = json.loads(file.schema_arrow.metadata[_KEY])
@@ -145,7 +148,7 @@ def footer_of(folder: Path, shard: int) -> tuple[Stamp, Counts] | None:
 
 
 def read(folder: Path, shard: int, classes: Sequence[str]) -> Iterator[Ranked | Skipped]:
-    """What was found in every image of a shard, in order."""
+    """Yield the results for the images of a shard, in order. Raises BadInput."""
     try:
         rows = pq.read_table(path(folder, shard), use_threads=False).to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
@@ -164,7 +167,7 @@ def digest(parts: Iterable[object]) -> str:
 
 
 def _rows(result: Ranked | Skipped, classes: Sequence[str]) -> Iterator[dict[str, Any]]:
-    # What is no UTF-8 is skipped, and its name escaped.
+    # An image with a name that is not UTF-8 is skipped, and its name escaped.
     image = result.image.encode("utf-8", "backslashreplace").decode()
     if isinstance(result, Skipped):
         yield {"image": image, "reason": result.reason, "detail": result.detail}

@@ -1,4 +1,4 @@
-"""The folder that the parts of a ranking are in, until it is whole or for good."""
+"""The folder of a ranking's parts, which exists until they are joined, or is the result."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,23 +13,24 @@ _OURS = (manifest.NAME, SUCCESS, SUMMARY, _SKIPPED)
 
 
 def is_folder(out: Path) -> bool:
-    """Whether a ranking is to stay in parts: a name without a suffix is a folder."""
+    """Whether a ranking stays in parts: a name without a suffix is a folder."""
     return not out.suffix
 
 
 def folder_of(out: Path) -> Path:
-    """Where the parts of a ranking are."""
+    """The folder of a ranking's parts."""
     return out if is_folder(out) else out.with_name(f"{out.name}.parts")
 
 
 def skipped_path(out: Path) -> Path:
-    """Where the images that could not be ranked are named: ranking.csv → ranking.skipped.csv."""
+    """The file that lists skipped images: ranking.csv → ranking.skipped.csv."""
     return out / _SKIPPED if is_folder(out) else out.with_name(f"{out.stem}.skipped.csv")
 
 
 def take(folder: Path) -> None:
-    """Make the folder; refuse somebody's of other things."""
-    there = list(folder.glob("[!.]*")) if folder.is_dir() else []  # another task may be listing
+    """Create the folder. Raises BadInput if it contains other files."""
+    # another task may be listing the pool there
+    there = list(folder.glob("[!.]*")) if folder.is_dir() else []
     if there and not (folder / manifest.NAME).is_file():
         raise BadInput(
             f"{folder} is a folder with other files in it, not with parts of a ranking",
@@ -40,14 +41,14 @@ def take(folder: Path) -> None:
 
 
 def begin(folder: Path) -> None:
-    """From now on it holds no whole ranking."""
+    """Remove the marks of a complete ranking."""
     with cannot_write(folder):
         for name in (SUCCESS, SUMMARY):
             (folder / name).unlink(missing_ok=True)
 
 
 def tidy(folder: Path, shards: int) -> None:
-    """Remove parts of a pool that had more shards, and what killed processes have left."""
+    """Remove parts beyond the number of shards, and temporary files of killed processes."""
     for found in folder.glob("part-*.parquet"):
         if part.number_of(found) >= shards:
             found.unlink()
@@ -56,7 +57,7 @@ def tidy(folder: Path, shards: int) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Of what is in it, only what is ours."""
+    """Remove the folder's files of a ranking, and the folder if nothing else is in it."""
     with cannot_write(folder):
         for pattern in ("part-*.parquet", ".*.tmp"):
             for found in folder.glob(pattern):
@@ -69,7 +70,7 @@ def remove(folder: Path) -> None:
 
 @contextmanager
 def removed_if_empty(folder: Path) -> Iterator[None]:
-    """Of a run that is refused before it has scored anything, nothing stays."""
+    """Remove the files if a Failure occurs before anything was scored."""
     try:
         yield
     except Failure:

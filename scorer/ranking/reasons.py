@@ -1,4 +1,4 @@
-"""Why an image of a pool is worth labels, in a sentence: what is uncertain, rare or new in it."""
+"""Explains in a sentence why an image is worth labelling: what is uncertain, rare or new in it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,17 @@ from scorer.ranking.likeness import Likeness
 from scorer.selection.result import Ranked
 from scorer.selection.sight import Sight
 
-RARE = 0.01  # of all pixels of the pool, a class that is predicted at fewer
-SHOWN = 0.005  # of the pixels of an image, a class that is predicted at as many at least
+RARE = 0.01  # share of the pool's pixels below which a class is rare
+SHOWN = 0.005  # least share of an image's pixels for a rare class to be mentioned
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Of one image. mean: of the map. uncertain: the share of its pixels that are, where that was
-    measured. shares: of its pixels, by class. rare: the classes that are rare in the pool, rarest
-    first. unlike: as in Likeness, None where it is not told.
+    """Reasons to label an image.
+
+    mean: of the map. uncertain: share of its uncertain pixels, if measured. shares: of its pixels,
+    by class. rare: classes that are rare in the pool, rarest first. unlike: see Likeness; None if
+    unknown.
     """
 
     mean: float
@@ -33,8 +35,8 @@ class Reason:
 
 @dataclass(frozen=True)
 class Reasons:
-    """What is known of a whole pool: of every class, the share of all its predicted pixels; what
-    the labelled images look like, and how many there are.
+    """Statistics of a pool: the share of every predicted class, and the palettes and the number of
+    labelled images.
     """
 
     classes: Sequence[str]
@@ -45,7 +47,9 @@ class Reasons:
 
     @classmethod
     def of(cls, images: Iterable[Ranked], classes: Sequence[str], labels: Labels | None) -> Self:
-        """Memory grows with the labelled images, by 216 bytes each, not with the pool."""
+        """Collect the statistics. Memory grows by 216 bytes per labelled image, not with the
+        pool.
+        """
         labels = labels or Labels({})
         counts = np.zeros(len(classes), np.int64)
         palettes = []
@@ -72,7 +76,9 @@ class Reasons:
         return Reason(sight.mean, one.share, shares, tuple(rare), unlike, is_labelled)
 
     def sentence(self, reason: Reason, above: float) -> str:
-        """above: of the pool's images, the share with a smaller mean of the map."""
+        """The sentence about an image; above: share of the pool's images with a smaller mean of the
+        map.
+        """
         if reason.uncertain is None:
             mean = f"its map has a mean of {reason.mean:.3g}"
             said = [f"{mean}, more than {_percent(above)} of the images"]
@@ -101,5 +107,5 @@ def _sight(one: Ranked) -> Sight:
 
 
 def _percent(share: float) -> str:
-    """Two digits: 14%, 1.4%, 0.31%."""
+    """A share as per cent with two digits: 14%, 1.4%, 0.31%."""
     return f"{100 * share:.2g}%" if share < 0.995 else "100%"

@@ -1,4 +1,4 @@
-"""What of a pool is still to be done: for rankings and for masks."""
+"""Finds and computes the shards that are still to be done, for rankings and masks."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,8 +11,10 @@ from scorer.ranking.observer import Observer
 
 @dataclass
 class Remaining:
-    """missing: the shards whose parts do not hold. stale: how many of these there are for each
-    thing that has changed. sizes: images of every shard that was looked at.
+    """The work that is left.
+
+    missing: shards without a valid part. stale: their number by what has changed. sizes: number of
+    images of every shard considered.
     """
 
     divided: Divided
@@ -22,7 +24,7 @@ class Remaining:
 
     @classmethod
     def of(cls, divided: Divided, numbers: Sequence[int]) -> Self:
-        """Among some shards."""
+        """The work that is left of the shards `numbers`."""
         changed = {number: divided.changed(number) for number in numbers}
         missing = [number for number in numbers if changed[number] is not None]
         sizes = {number: len(divided.manifest.read(number)) for number in numbers}
@@ -30,11 +32,11 @@ class Remaining:
 
     @property
     def kept(self) -> int:
-        """Images of the parts that hold."""
+        """Number of images in valid parts."""
         return sum(self.sizes.values()) - sum(self.sizes[number] for number in self.missing)
 
     def run(self, executor: Executor, observer: Observer) -> None:
-        """Do it; when this returns, the part of every shard is there."""
+        """Do the work; when this returns, every shard has its part."""
         observer.begun(sum(self.sizes.values()), self.stale)
         observer.scored(self.kept)
         if self.missing:
@@ -42,7 +44,7 @@ class Remaining:
 
 
 def _counted(observer: Observer, kept: int) -> Callable[[int], None]:
-    """Adds up how many images are done."""
+    """A function that adds up the number of finished images, and reports it."""
     done = kept
 
     def on_images(count: int) -> None:

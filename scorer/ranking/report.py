@@ -1,4 +1,4 @@
-"""A run told on one page: how many, how fast, what was left out, how the scores lie."""
+"""Writes an HTML page about a run: counts, speed, skipped images, distribution of the scores."""
 
 import base64
 import html
@@ -18,8 +18,8 @@ from scorer.ranking.summary import Summary
 from scorer.selection import overlay
 from scorer.selection.result import Ranked
 
-_PER_DECADE = 10_000  # fine bins, of 1 + |score|: memory does not grow with the pool
-_TAIL = 0.005  # of the pixels, at either end
+_PER_DECADE = 10_000  # fine bins of 1 + |score|, so that memory does not grow with the pool
+_TAIL = 0.005  # share of the pixels at either end
 _BARS, _TICKS = 50, 5
 _THUMBNAIL = (384, 288)
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 720, 260, 70, 40
@@ -52,9 +52,9 @@ def write(
     seconds: float,
     sources: Mapping[str, Callable[[], Encoded]],
 ) -> None:
-    """Write the page; it needs nothing else, and no network.
+    """Write the page, which needs no other files and no network.
 
-    sources: where the bytes of the images come from that are shown with their reasons, by name.
+    sources: functions that read the encoded images shown with their reasons, by name.
     """
     done = summary.images - summary.kept
     facts = {
@@ -80,7 +80,7 @@ def write(
 
 
 def _first(summary: Summary, sources: Mapping[str, Callable[[], Encoded]]) -> str:
-    """The images at the top, each with its reason beside it."""
+    """The first images of the ranking, each with its reason."""
     if not summary.first:
         return ""
     rows = "".join(
@@ -94,7 +94,7 @@ def _first(summary: Summary, sources: Mapping[str, Callable[[], Encoded]]) -> st
 def _picture(source: Callable[[], Encoded] | None) -> str:
     try:
         picture = load_full(source()) if source else None
-    except BadImage:  # it vanished after it was scored
+    except BadImage:  # the file vanished after it was scored
         picture = None
     if picture is None:
         return ""
@@ -112,7 +112,7 @@ def _row(name: str, value: object) -> str:
 
 
 def _counted(images: Iterable[Ranked]) -> Counter[int]:
-    """Pixels by the fine bin of their score: even steps of sign(s)·log10(1 + |s|)."""
+    """Number of pixels per fine bin: equal steps of sign(s)·log10(1 + |s|)."""
     return Counter(_bin(pixel.score) for one in images for pixel in one.pixels)
 
 
@@ -121,14 +121,12 @@ def _bin(score: float) -> int:
 
 
 def _score(place: float) -> float:
-    """The score at a place of the axis."""
+    """The score at a position of the axis."""
     return math.copysign(10 ** abs(place) - 1, place)
 
 
 def _bars(counts: Counter[int]) -> tuple[float, float, list[int]]:
-    """From and to which place of the axis the bars go, and how high they are; the tails are in the
-    outermost.
-    """
+    """Range of the axis and heights of the bars; the outermost bars include the tails."""
     bins = np.array(sorted(counts))
     heights = np.array([counts[one] for one in bins.tolist()])
     below = np.cumsum(heights) / heights.sum()

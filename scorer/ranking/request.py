@@ -1,4 +1,4 @@
-"""What somebody asks of scorer rank, checked and put into what a run is made of."""
+"""Checks the options of scorer rank, and converts them to a Run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ _USUAL_LABELS = Path("labels.db")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The options of the command line, by their names there."""
+    """The options of scorer rank, by name."""
 
     where: str
     n: int
@@ -61,8 +61,8 @@ class Request:
     as_json: bool
 
     def check(self) -> None:
-        """Refuse options that would have no effect. Raises BadInput."""
-        from scorer.ranking import parts  # noqa: PLC0415  # pyarrow takes a while
+        """Raise BadInput for options that would have no effect."""
+        from scorer.ranking import parts  # noqa: PLC0415  # pyarrow loads slowly
 
         if parts.is_folder(self.out) and (self.against is not None or self.as_json):
             raise BadInput(
@@ -93,7 +93,7 @@ class Request:
 
     @property
     def labels_read(self) -> Path | None:
-        """Those that were named, or the label store that is there."""
+        """The label file of --labels, or the default label store if it exists."""
         if self.labels_path == _NO_LABELS:
             return None
         return self.labels_path or (_USUAL_LABELS if _USUAL_LABELS.is_file() else None)
@@ -115,7 +115,7 @@ class Request:
         return open_graph(name, self.graph, workers=mine, precision=self.precision)
 
     def run(self, runtime: "Runtime", pool: "Pool", observer: "Observer") -> "Run":
-        """What is to be done."""
+        """The ranking to be done. Raises BadInput, BadLabels."""
         from scorer.ranking.job import Run  # noqa: PLC0415
 
         options = self._options(runtime.contract)
@@ -152,7 +152,9 @@ class Request:
         )
 
     def _uncertain(self, contract: Contract) -> float | None:
-        """From which value of the map on a pixel is uncertain, where that is asked."""
+        """The map value from which a pixel is uncertain; None if it is not needed. Raises
+        BadInput.
+        """
         by_share = self.images_out is not None and self.images_by == "share"
         if not by_share and not self.why:
             return None
@@ -176,7 +178,7 @@ class Request:
 
 
 def _work(shards: "Divided", *, request: Request, runtime: str) -> "Work":
-    """With paths that hold in another folder, too."""
+    """The work of another process, with absolute paths."""
     from scorer.ranking.shard import Shards  # noqa: PLC0415
     from scorer.ranking.work import Work  # noqa: PLC0415
 

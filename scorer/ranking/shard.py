@@ -1,7 +1,6 @@
-"""The unit of work: the images of one shard of a pool, scored into one part file.
+"""The unit of work of a ranking: scores the images of a shard into a part.
 
-Whoever computes it - a thread, a process, a machine of a cluster - and however often: its bytes
-are the same.
+Its bytes are the same in a thread, a process or on a cluster, and in every repetition.
 """
 
 import threading
@@ -28,13 +27,13 @@ from scorer.selection.spacing import AUTO
 
 @dataclass(frozen=True, kw_only=True)
 class Criteria:
-    """What is done to every image.
+    """How every image is ranked.
 
-    n: pixels. distance: how far those of an image lie apart, as in spacing.of. labels:
-    pixels that were asked already. exclude: a folder of masks of what is never chosen. pictures: a
-    folder for overlays. uncertain: the share of pixels with at least this value is measured. why:
-    what is seen in every image as a whole is kept. batch: images scored together, on which no
-    result depends.
+    n: number of pixels. distance: between pixels of an image, as in spacing.of. labels: pixels that
+    were already asked for. exclude: folder of masks of pixels never to choose. pictures: folder for
+    overlays. uncertain: map value from which a pixel counts as uncertain; None: not measured. why:
+    whether to keep properties of whole images. batch: images scored together; results do not depend
+    on it.
     """
 
     n: int = 5
@@ -53,12 +52,14 @@ class Criteria:
 
 
 class Shards:
-    """The shards of a pool that is listed in `folder`, where their parts go; for any thread."""
+    """The shards of a pool that is listed in `folder`, which also holds their parts;
+    thread-safe.
+    """
 
     def __init__(self, runtime: Runtime, pool: Pool, folder: Path, criteria: Criteria) -> None:
         self.runtime, self.pool, self.folder, self.criteria = runtime, pool, folder, criteria
         self.manifest = Manifest(folder)
-        self.without_pictures: CannotWrite | None = None  # why, once one could not be written
+        self.without_pictures: CannotWrite | None = None  # the first error in writing a picture
         self._labels = criteria.labels or Labels({})
         self._ranker = Ranker(
             runtime,
@@ -72,7 +73,7 @@ class Shards:
 
     @property
     def workers(self) -> int:
-        """How many shards are scored at a time in a process."""
+        """Number of shards that a process scores at a time."""
         return self.runtime.workers
 
     def score(
@@ -81,10 +82,11 @@ class Shards:
         on_image: Callable[[], None] = lambda: None,
         stop: threading.Event | None = None,
     ) -> None:
-        """Write the part of a shard; on_image is called for every image, the last one's when the
-        part is on the disk. Raises CannotWrite; an image that cannot be used is a row.
+        """Score a shard, and write its part. Raises CannotWrite; an unusable image is a row of the
+        part.
 
-        stop: once it is set, no server is waited for.
+        on_image: called for every image; for the last one when the part is on the disk. stop: once
+        set, no server is waited for.
         """
         entries = self.manifest.read(shard)
         by_name = {entry.name: entry for entry in entries}
@@ -103,11 +105,11 @@ class Shards:
         on_image()
 
     def read(self, shard: int) -> Iterator[Ranked | Skipped]:
-        """What is in the part of a shard, in order. Raises BadInput."""
+        """Yield the results in the part of a shard, in order. Raises BadInput."""
         return part.read(self.folder, shard, self.runtime.contract.classes)
 
     def counts(self, shard: int) -> Counts:
-        """How much is in it. Raises BadInput."""
+        """The counts of the part of a shard. Raises BadInput."""
         footer = part.footer_of(self.folder, shard)
         if footer is None:
             raise BadInput(
@@ -133,7 +135,9 @@ class Shards:
         return Stamp(contract, digest(options), digest(images), decoding, computing)
 
     def changed(self, shard: int) -> str | None:
-        """Why the part of a shard does not hold: "" where there is none, or what has changed."""
+        """Why the part of a shard is invalid: "" if it is missing, else what has changed; None if
+        valid.
+        """
         found = part.footer_of(self.folder, shard)
         if found is None or found[1].passing:
             return ""
@@ -145,16 +149,18 @@ class Shards:
         return of_file(name, self.criteria.exclude / mask_name(name)).mark
 
     def _seen(self, entry: Entry, result: Ranked | Skipped) -> Ranked | Skipped:
-        """A result with its picture written and its share measured, and without its maps."""
+        """Write the picture of a result and measure its uncertain share; returns it without its
+        maps.
+        """
         if isinstance(result, Skipped):
             return result
         if self.criteria.pictures is not None and self.without_pictures is None:
             try:
                 colours = self.runtime.contract.colours
                 overlay.write(self.criteria.pictures, self.pool.read(entry), result, colours)
-            except BadImage as error:  # it vanished after it was scored
+            except BadImage as error:  # the file vanished after it was scored
                 return Skipped(result.image, error.reason, error.detail)
-            except CannotWrite as error:  # the scores are worth more than the pictures
+            except CannotWrite as error:  # the ranking is worth more than its pictures
                 self.without_pictures = error
                 say(f"{error}: the ranking goes on without pictures", style="yellow")
         return result.measured(self.criteria.uncertain)

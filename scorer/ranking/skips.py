@@ -1,4 +1,4 @@
-"""Images that were skipped, by reason."""
+"""Counts skipped images by reason."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ _NAMED_PER_REASON = 3
 
 @dataclass(kw_only=True)
 class Skips:
-    """reasons: how many there are of each; examples: some of them."""
+    """reasons: number of images per reason; examples: some images per reason."""
 
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[Skipped]] = field(default_factory=dict)

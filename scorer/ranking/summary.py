@@ -1,4 +1,4 @@
-"""What a ranking did with the images of its pool."""
+"""The summary of a ranking."""
 
 import csv
 from contextlib import ExitStack
@@ -16,13 +16,14 @@ from scorer.selection.result import Skipped
 
 @dataclass
 class Summary(Skips):
-    """Every image of the pool is counted in `ranked` or, by its reason, in `reasons`.
+    """Counts of a ranking. Every image of the pool is counted in `ranked` or, by reason, in
+    `reasons`.
 
-    kept: done by an earlier run; asked: images in the ranking; short: images with fewer than n
-    pixels left; passing: skipped for what may have passed when the same command is given again;
-    strangers: labelled images that are not in the pool. measured, nonnegative: as in part.Counts.
-    labelled: images of the pool with labels, and first: the first rows of the ranking of whole
-    images, where it says why.
+    kept: images of an earlier run; asked: images with chosen pixels; short: images with fewer than
+    n eligible pixels; passing: images skipped for reasons that may not apply to the next run;
+    strangers: labelled images that are not in the pool. measured, nonnegative: see part.Counts.
+    labelled: labelled images in the pool, and first: first rows of the ranking of whole images, if
+    it has reasons.
     """
 
     images: int = 0
@@ -40,16 +41,16 @@ class Summary(Skips):
 
     @property
     def share(self) -> float | None:
-        """Of an image's pixels, how many have BalEnt ≥ 0 on average; None where it is not known."""
+        """Mean share of an image's pixels with BalEnt ≥ 0; None if unknown."""
         return self.nonnegative / self.measured if self.measured else None
 
     def add(self, counts: Counts) -> None:
-        """Those of a part."""
+        """Add the counts of a part."""
         for name, count in vars(counts).items():
             setattr(self, name, getattr(self, name) + count)
 
     def as_dict(self) -> dict[str, Any]:
-        """For programs. Of the ranking, not of the run: the same whether it was cut or not."""
+        """The counts as JSON values; they do not depend on interruptions of the run."""
         return {
             "images": self.images, "ranked": self.ranked, "pixels": self.pixels,
             "short": self.short, "nonnegative": self.share,
@@ -58,7 +59,7 @@ class Summary(Skips):
 
 
 def summarise(shards: Shards, skipped_path: Path) -> Summary:
-    """Count what the parts say of themselves; the skipped go into a file, if there are any."""
+    """Add up the counts of all parts, and write the file of skipped images, if there are any."""
     summary = Summary()
     with ExitStack() as stack:
         writer = None

@@ -1,4 +1,4 @@
-"""The ranking as a file: one row per chosen pixel, as .csv, .jsonl or .parquet."""
+"""Writes and reads a ranking: one row per chosen pixel, as .csv, .jsonl or .parquet."""
 
 import csv
 import json
@@ -27,19 +27,19 @@ COLUMNS = (
 _ROWS_AT_ONCE = 65536
 
 Row = dict[str, Any]
-Kinds = Mapping[str, type[str] | type[int] | type[float]]  # columns, in order
+Kinds = Mapping[str, type[str] | type[int] | type[float]]  # types of the columns, in order
 
 
 def rows(results: Iterable[Ranked], classes: Sequence[str]) -> Iterator[Row]:
-    """One row per pixel: row and col in the original image, both sizes beside them; the share of
-    the image's pixels with BalEnt ≥ 0, None where the graph does not tell.
+    """Yield a row per chosen pixel: row and col in the original image, both sizes, and the share of
+    the image's pixels with BalEnt ≥ 0; None if unknown.
     """
     for result in results:
         share = None if result.nonnegative is None else float(f"{result.nonnegative:.6g}")
         for pixel in result.pixels:
             row = result.place(pixel).coordinates | {
                 "rank": pixel.rank,
-                "score": float(f"{pixel.score:.9g}"),  # all that float32 holds, and no more
+                "score": float(f"{pixel.score:.9g}"),  # the precision of float32
                 "predicted": classes[pixel.label],
                 "nonnegative": share,
             }
@@ -47,7 +47,7 @@ def rows(results: Iterable[Ranked], classes: Sequence[str]) -> Iterator[Row]:
 
 
 def check_suffix(path: Path, option: str = "--out") -> None:
-    """Refuse a name that says no format, before an hour of work depends on it."""
+    """Raise BadInput for a file name without a known suffix, before any work is done."""
     if path.suffix.lower() not in _WRITERS:
         raise BadInput(
             f"{path}: a ranking is written as {', '.join(_WRITERS)}",
@@ -56,16 +56,17 @@ def check_suffix(path: Path, option: str = "--out") -> None:
 
 
 def write(path: Path, ranking: Iterable[Row], kinds: Kinds | None = None) -> None:
-    """Write the ranking in the format that the suffix names; the file appears whole or not.
+    """Write a ranking atomically, in the format of the suffix; kinds: other columns than the
+    default.
 
-    kinds: other columns than those of a ranking of pixels.
+    Raises BadInput, CannotWrite.
     """
     check_suffix(path)
     _WRITERS[path.suffix.lower()](path, ranking, _KINDS if kinds is None else kinds)
 
 
 def read(path: Path) -> Iterator[Row]:
-    """Read a ranking back, row by row."""
+    """Yield the rows of a ranking. Raises BadInput."""
     check_suffix(path)
     yield from _READERS[path.suffix.lower()](path)
 
@@ -83,7 +84,8 @@ def _write_jsonl(path: Path, ranking: Iterable[Row], _: Kinds) -> None:
 
 
 def _write_parquet(path: Path, ranking: Iterable[Row], kinds: Kinds) -> None:
-    import pyarrow as pa  # noqa: PLC0415  # half a second that only this format needs
+    # takes half a second to import, and only this format needs it
+    import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     types: dict[type, Any] = {str: pa.string(), int: pa.int32(), float: pa.float32()}

@@ -1,4 +1,4 @@
-"""What another process needs to score shards of a pool; small, and the same for all of them."""
+"""What another process needs to score shards of a pool: a small object, the same for all."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from scorer.runtimes import open_graph
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """graph, runtime, precision: how the graph is opened, for so many `workers`, threads of the
-    process. sha256: of its contract.
+    """The description of a ranking for worker processes.
 
-    folder: of the manifest and the parts, where every worker sees it.
+    graph, runtime, precision: how to open the graph, for `workers` threads per process. sha256: of
+    its contract. folder: of the manifest and the parts, visible to all workers.
     """
 
     graph: Path
@@ -30,18 +30,18 @@ class Work:
 
     @property
     def parts(self) -> int:
-        """How many shards the pool has, and parts the ranking will have."""
+        """Number of shards of the pool, and of parts of the ranking."""
         return int(Manifest(self.folder).shards)
 
     def score(self, numbers: Iterable[int]) -> None:
-        """Score some shards, by number from 0, into their parts; one that still holds is kept."""
+        """Score shards, by number from 0, into their parts; valid parts are kept."""
         shards = self.open()
         for number in numbers:
             if shards.changed(number) is not None:
                 shards.score(number)
 
     def open(self) -> Shards:
-        """The shards, ready to be scored in this process."""
+        """Open the shards in this process. Raises BadGraph if the graph has changed."""
         opened = open_graph(
             self.runtime, self.graph, workers=self.workers, precision=self.precision
         )

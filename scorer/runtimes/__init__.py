@@ -1,4 +1,4 @@
-"""The runtimes that can open a scoring graph, by name."""
+"""The table of runtimes that open scoring graphs, by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,9 +19,10 @@ PRECISIONS = ("float32", "bfloat16")
 class Kind:
     """A row of the table of runtimes.
 
-    open(path, workers, precision): a graph in it. examine: imports it; raises MissingDependency
-    where its package or its GPU is absent. module: what is installed with it, where it needs no
-    GPU. auto: whether "auto" may take it; TensorRT is asked for by name, since it builds first.
+    open(path, workers, precision): opens a graph. examine: imports the runtime; raises
+    MissingDependency if its package or GPU is missing. module: its package, if it needs no GPU.
+    auto: whether "auto" may choose it; TensorRT must be requested, because it builds an engine
+    first.
     """
 
     open: Callable[[Path, int, str], Runtime]
@@ -67,12 +68,15 @@ ON_CPU = tuple(name for name, kind in KINDS.items() if kind.module)
 
 
 def present() -> list[str]:
-    """The runtimes that "auto" can take here, fastest first."""
+    """The runtimes that "auto" can choose on this machine, fastest first."""
     return [name for name in AUTO if _installed(name)]
 
 
 def choose(name: str, precision: str = "float32", graph: Path | None = None) -> str:
-    """The runtime that `name` means on this machine; "auto" is the fastest that can be had."""
+    """The runtime for `name` on this machine; "auto" chooses the fastest available.
+
+    Raises BadInput for a runtime that does not open the graph, MissingDependency if there is none.
+    """
     is_engine = name == "tensorrt" if graph is None else graph.suffix == SUFFIX
     if name != "auto" and is_engine != (name == "tensorrt"):
         raise BadInput(
@@ -99,18 +103,19 @@ def choose(name: str, precision: str = "float32", graph: Path | None = None) -> 
 
 
 def examine(name: str) -> Installed:
-    """Import a runtime; raises MissingDependency where its package or its GPU is absent."""
+    """Import a runtime. Raises MissingDependency if its package or GPU is missing."""
     return KINDS[name].examine()
 
 
 def open_graph(name: str, path: Path, *, workers: int, precision: str = "float32") -> Runtime:
-    """Open a scoring graph in a runtime, for so many calls at a time."""
+    """Open a scoring graph in a runtime, for `workers` calls at a time."""
     return KINDS[name].open(path, workers, precision)
 
 
 def contract_of(path: Path) -> Contract | PlainContract:
-    """Of a scoring graph or a plain network, which any runtime of a CPU reads, or of an engine,
-    whose sidecar has it. Raises BadGraph, MissingDependency.
+    """The contract of a scoring graph or plain network, or of an engine, from its sidecar.
+
+    Raises BadGraph, MissingDependency.
     """
     check_file(path)
     if path.suffix == SUFFIX:
@@ -119,12 +124,12 @@ def contract_of(path: Path) -> Contract | PlainContract:
     metadata = openvino.metadata_of(path) if on_cpu == "openvino" else cpu.metadata_of(path)
     found = any_contract(metadata, path)
     if isinstance(found, Contract):
-        open_graph(on_cpu, path, workers=1)  # whether it keeps what it promises
+        open_graph(on_cpu, path, workers=1)  # checks that its tensors fit the contract
     return found
 
 
 def _installed(name: str) -> bool:
-    """Whether a runtime is here; those of the CPU are not imported for it, which takes long."""
+    """Whether a runtime is installed; CPU runtimes are not imported, as this takes long."""
     kind = KINDS[name]
     try:
         if kind.module:

@@ -1,4 +1,4 @@
-"""What every runtime that opens a scoring graph has in common."""
+"""The interfaces of runtimes, and functions that they share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from scorer.runtimes.sidecar import SUFFIX
 
 @dataclass(frozen=True)
 class Scores:
-    """What a graph says of B images: the K best pixels of each, best first.
+    """The scores of B images.
 
-    score float32 [B, K]; pixel int32 [B, K, 2] as (row, column) on the map, -1 where no eligible
-    pixel was left; label int32 [B, K]; map float32 [B, H, W], the acquisition's own quantity;
-    segmentation int32 [B, H, W], the class of the largest mean probability; score_map float32
-    [B, H, W], the score of every eligible pixel and NO_SCORE of the others.
+    Of the K best pixels of each, best first: score float32 [B, K]; pixel int32 [B, K, 2] as (row,
+    column) on the map, -1 if fewer pixels are eligible; label int32 [B, K]. map float32 [B, H, W]:
+    the acquisition's quantity; segmentation int32 [B, H, W]: the class of the largest mean
+    probability; score_map float32 [B, H, W]: the score of every eligible pixel, NO_SCORE elsewhere.
     """
 
     score: npt.NDArray[np.float32]
@@ -35,7 +35,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Installed:
-    """A runtime's package as this machine has it: name and version, and what it computes in."""
+    """An installed runtime: version of its package, and its precisions."""
 
     version: str
     precisions: tuple[str, ...]
@@ -45,7 +45,7 @@ Feeds = Mapping[str, npt.NDArray[Any]]  # tensors by name, each [B, ...]
 
 
 class Described(Protocol):
-    """What the contract of any graph says of its tensors; shapes are those behind the batch."""
+    """The tensors in the contract of any graph; shapes are without the batch axis."""
 
     @property
     def inputs(self) -> tuple[str, ...]: ...
@@ -62,24 +62,25 @@ class Described(Protocol):
 
 
 class Session(Protocol):
-    """A graph that is ready to run, whatever its tensors mean. `workers` calls of `run` may go on
-    at a time, each from a thread of its own.
+    """A graph that is ready to run, whatever its tensors mean.
+
+    `workers` calls of `run` may be made at a time, each from its own thread.
     """
 
     name: str
     workers: int
 
     def run(self, feeds: Feeds, wanted: Sequence[str]) -> list[npt.NDArray[Any]]:
-        """The wanted outputs of a batch, in that order."""
+        """The wanted outputs of a batch, in this order."""
         ...
 
 
 class Runtime(Protocol):
-    """A graph that is ready to run.
+    """A scoring graph that is ready to run.
 
-    `workers` calls of `run` may go on at a time, each from a thread of its own. Every image is
-    scored as if it were alone, on one core: what it gets depends neither on the batch nor on how
-    many cores there are. `name` says what computes: a ranking begun in one is not ended in another.
+    `workers` calls of `run` may be made at a time, each from its own thread. Every image is scored
+    separately on one core: its scores do not depend on the batch or the number of cores. name: what
+    computes; a ranking must be finished in the runtime that began it.
     """
 
     name: str
@@ -94,7 +95,7 @@ class Runtime(Protocol):
         *,
         want_map: bool = False,
     ) -> Scores:
-        """Score image [B, H, W, 3]; exclude and noise are [B, *map]."""
+        """Score images [B, H, W, 3]; exclude, noise: [B, *map]."""
         ...
 
 
@@ -104,25 +105,25 @@ def fed(
     exclude: npt.NDArray[np.uint8],
     noise: npt.NDArray[np.float32] | None,
 ) -> dict[str, npt.NDArray[Any]]:
-    """What a graph is given, by name; without the noise that it does not take."""
+    """The inputs of a graph by name; noise only if it takes any."""
     inputs: dict[str, Any] = {IMAGE: image, EXCLUDE: exclude, NOISE: noise}
     return {name: inputs[name] for name in contract.inputs}
 
 
 def asked(want_map: bool) -> list[str]:
-    """The outputs that are wanted, in the order in which Scores takes them."""
+    """Names of the wanted outputs, in the order of the fields of Scores."""
     return [*BEST, *MAPS] if want_map else [*BEST]
 
 
 def check_file(path: Path) -> None:
-    """Raise BadGraph if there is no such graph or engine."""
+    """Raise BadGraph if there is no file of a graph or engine."""
     if not path.is_file():
         command = "tensorrt scorer.onnx" if path.suffix == SUFFIX else "onnx"
         raise BadGraph(f"{path} does not exist", remedy=f"make it with: python -m export {command}")
 
 
 def cannot_open(path: Path, error: Exception) -> BadGraph:
-    """What a runtime says of a file that it cannot read, in one line."""
+    """An error with one line of a runtime's message about a file that it cannot open."""
     lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     if "NOT_IMPLEMENTED" in lines[0]:
         return BadGraph(
@@ -136,7 +137,7 @@ def cannot_open(path: Path, error: Exception) -> BadGraph:
 
 
 def read_contract(text: str | None, path: Path) -> Contract:
-    """The contract that the graph carries under METADATA_KEY; None: it carries none."""
+    """Parse the contract in a graph's metadata; None: there is none. Raises BadGraph."""
     if text is None:
         raise BadGraph(
             f"{path} is an ONNX graph, but not a scoring graph: it carries no {METADATA_KEY}",
@@ -146,7 +147,7 @@ def read_contract(text: str | None, path: Path) -> Contract:
 
 
 def any_contract(metadata: Mapping[str, str], path: Path) -> Contract | PlainContract:
-    """The contract that a file carries, of a scoring graph or of a plain network."""
+    """The contract in a file's metadata, of a scoring graph or a plain network. Raises BadGraph."""
     if plain.METADATA_KEY in metadata:
         return PlainContract.from_json(metadata[plain.METADATA_KEY], source=str(path))
     return read_contract(metadata.get(METADATA_KEY), path)
@@ -158,7 +159,7 @@ Shape = tuple[object, ...]
 def check_tensors(
     contract: Contract, inputs: dict[str, Shape], outputs: dict[str, Shape], path: Path
 ) -> None:
-    """Raise BadGraph unless the graph has the inputs and outputs that its contract promises."""
+    """Raise BadGraph unless the graph has the inputs and outputs of its contract."""
     sizes = {name: contract.grid if name == IMAGE else contract.map for name in contract.inputs}
     found = {name: tuple(shape[1:3]) for name, shape in inputs.items()}
     places = outputs.get(SCORE, (None,))[-1]

@@ -1,4 +1,4 @@
-"""No graph yet: random pixels, so that labelling can begin before anything has been trained."""
+"""Chooses random pixels without a graph, so that labelling can begin before any training."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from scorer.contract import NO_PIXEL, NO_SCORE, Contract
 from scorer.images.colours import default_colours
 from scorer.runtimes.base import Scores
 
-NETWORK = "none"  # of its contract
+NETWORK = "none"  # the network in its contract
 
 
 def contract(classes: Sequence[str], size: tuple[int, int]) -> Contract:
-    """What random pixels of a grid of `size` (height, width) promise; of one class that nobody is
-    told, where none has been named yet.
+    """The contract of random pixels on a grid of `size` (height, width); with a placeholder class
+    while no class is named.
     """
     classes = classes or (NETWORK,)
     return Contract(
@@ -34,12 +34,12 @@ def contract(classes: Sequence[str], size: tuple[int, int]) -> Contract:
 
 
 def is_blank(contract: Contract) -> bool:
-    """Whether pixels come from here, and not from a model."""
+    """Whether pixels are chosen at random, without a model."""
     return contract.network == NETWORK
 
 
 class Blank:
-    """A runtime that knows nothing: the score of a pixel is its random number."""
+    """A runtime without a model: the score of a pixel is its random number."""
 
     name = "none"
 
@@ -52,9 +52,9 @@ class Blank:
         exclude: npt.NDArray[np.uint8],
         noise: npt.NDArray[np.float32] | None = None,
         *,
-        want_map: bool = False,  # noqa: ARG002  # it has none
+        want_map: bool = False,  # noqa: ARG002  # without maps
     ) -> Scores:
-        """The K eligible pixels with the largest numbers."""
+        """The K eligible pixels with the largest random numbers."""
         assert noise is not None, "random pixels need noise"
         flat = np.where(exclude == 0, noise, NO_SCORE).reshape(len(image), -1).astype(np.float32)
         best = np.argsort(-flat, axis=1, kind="stable")[:, : self.contract.top_k]

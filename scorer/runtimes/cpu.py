@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU."""
+"""The runtime ONNX Runtime on the CPU."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,11 +24,11 @@ from scorer.runtimes.base import (
 
 
 class Sessions:
-    """A graph in ONNX Runtime: one session of one thread for each worker.
+    """A graph in ONNX Runtime, with one single-threaded session per worker.
 
-    A thread per image and not per part of an image: the operators of the tail are small, and
-    waiting for each other would cost as much as computing. A session for each because a worker's
-    buffers then stay in its own core's cache.
+    One thread per image, not several for one image, because the tail's operators are small, and
+    synchronisation would cost as much as computation. One session per worker, so that its buffers
+    stay in its core's cache.
     """
 
     name = "cpu float32"
@@ -43,8 +43,8 @@ class Sessions:
     def run(self, feeds: Feeds, wanted: Sequence[str]) -> list[npt.NDArray[Any]]:
         images, session = len(next(iter(feeds.values()))), self._free.get()
         try:
-            # One by one: a convolution rounds differently in a batch, and a ranking must not
-            # depend on it. On a CPU a batch saves nothing.
+            # One image at a time: a convolution rounds differently in a batch, and a ranking must
+            # not depend on it. On a CPU batches are not faster.
             alone = [
                 session.run(wanted, {name: values[i : i + 1] for name, values in feeds.items()})
                 for i in range(images)
@@ -77,12 +77,12 @@ class OnnxRuntime:
 
 
 def examine() -> Installed:
-    """ONNX Runtime as it is installed."""
+    """The installed ONNX Runtime. Raises MissingDependency."""
     return Installed(f"onnxruntime {_package().__version__}", ("float32",))
 
 
 def contract_in(session: Any, path: Path) -> Contract:
-    """The contract that a session's graph carries and keeps; BadGraph where it does not."""
+    """The contract of a session's graph. Raises BadGraph if its tensors do not fit."""
     metadata = session.get_modelmeta().custom_metadata_map
     contract = read_contract(metadata.get(METADATA_KEY), path)
     check_tensors(
@@ -95,18 +95,18 @@ def contract_in(session: Any, path: Path) -> Contract:
 
 
 def metadata_of(path: Path) -> dict[str, str]:
-    """What an ONNX file says of itself, by name."""
+    """The metadata of an ONNX file, by name. Raises BadGraph."""
     found: dict[str, str] = open_session(path).get_modelmeta().custom_metadata_map
     return found
 
 
 def open_session(path: Path, threads: int = 1) -> Any:
-    """A session as this runtime uses it; `threads` for one image."""
+    """Open a session with this runtime's options; threads: per image. Raises BadGraph."""
     ort = _package()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # what goes wrong is raised; warnings would spoil the progress
-    # Logits far below the maximum become denormals in exp, a hundred times slower than zeros.
+    options.log_severity_level = 4  # errors are raised; warnings would disturb the progress bar
+    # exp of logits far below the maximum gives denormals, a hundred times slower than zeros.
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     try:
         return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -117,7 +117,9 @@ def open_session(path: Path, threads: int = 1) -> Any:
 def _package() -> Any:
     try:
         import onnxruntime  # noqa: PLC0415
-        from onnxruntime import InferenceSession  # noqa: F401, PLC0415  # absent where half removed
+
+        # missing in an incomplete removal
+        from onnxruntime import InferenceSession  # noqa: F401, PLC0415
     except ImportError as error:
         raise MissingDependency(
             "the runtime cpu needs ONNX Runtime", remedy="pip install 'balentacq[cpu]' (or [gpu])"

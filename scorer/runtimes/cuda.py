@@ -1,4 +1,6 @@
-"""ONNX Runtime on a GPU: its CUDA provider, or its TensorRT provider with engines that are kept."""
+"""The runtime ONNX Runtime on a GPU, with its CUDA provider, or its TensorRT provider and an engine
+cache.
+"""
 
 import hashlib
 import io
@@ -29,39 +31,38 @@ from scorer.runtimes.base import (
 )
 
 PROVIDERS = {"cuda": "CUDAExecutionProvider", "ort-tensorrt": "TensorrtExecutionProvider"}
-# Precision is the graph's own: TensorRT's provider would halve the tail, too. It rounds products to
-# TF32 unless the variable says no; the CUDA provider has an option for that.
+# The precision is that of the graph: TensorRT's provider would also reduce the tail's. It uses TF32
+# unless the environment variable forbids it; the CUDA provider has an option for that.
 EXACT = {
     "cuda": {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"},
     "ort-tensorrt": {"trt_fp16_enable": "0"},
 }
 _TF32 = "NVIDIA_TF32_OVERRIDE"
-# What may stay on the CPU, where a graph computes shapes: of a few whole numbers.
+# Operators that may run on the CPU where a graph computes shapes.
 _OF_SHAPES = frozenset((
     "Add", "Cast", "Concat", "Constant", "ConstantOfShape", "Div", "Expand", "Gather", "Identity",
     "Mul", "Range", "Reshape", "Shape", "Slice", "Squeeze", "Sub", "Unsqueeze",
 ))  # fmt: skip
-# And where it computes none, as most of ours: what moves numbers, and no arithmetic.
+# Not allowed on the CPU in a graph that computes no shapes.
 _ARITHMETIC = frozenset(("Add", "Cast", "Div", "Expand", "Mul", "Sub"))
-_MOST = 32  # images at a time that the engines of ort-tensorrt are built for, where they fit
-_MOST_ELEMENTS = 2**31  # of a tensor in TensorRT
-_AT_ONCE = 8  # tensors as large as all classes of the map that one of a graph may be
-# Relu of one number: an ONNX graph that shows whether a provider's libraries can be loaded.
+_MOST = 32  # largest batch of ort-tensorrt's engines, if tensors of that size are possible
+_MOST_ELEMENTS = 2**31  # limit of a tensor in TensorRT
+_AT_ONCE = 8  # size of a graph's largest tensor, in multiples of a map of all classes
+# Relu of one number: an ONNX graph that tests whether a provider's libraries load.
 _TINY = (
     b'\x08\x08\x12\x00:3\n\x0c\n\x01x\x12\x01y"\x04Relu\x12\x01pZ\x0f\n\x01x\x12\n\n\x08\x08'
     b"\x01\x12\x04\n\x02\x08\x01b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\x12"
 )
-LANES = 2  # sessions: one computes while the other copies; further workers prepare images meanwhile
+LANES = 2  # sessions: one computes while the other copies; further workers prepare images
 
 
 Found = TypeVar("Found", bound=Described)
 
 
 class GpuSessions(Generic[Found]):
-    """A graph on the GPU: a session for each of a few lanes, a whole batch at a time.
+    """A graph on the GPU, with a few sessions that compute whole batches.
 
-    Only what is asked for comes back from the GPU. contract_in: what reads the contract out of a
-    session of the file.
+    Only requested outputs are copied from the GPU. contract_in: reads the contract from a session.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class GpuSessions(Generic[Found]):
 
 
 class OnnxRuntimeGpu:
-    """A scoring graph on the GPU; the K best pixels come back, and perhaps the map."""
+    """A scoring graph on the GPU."""
 
     def __init__(self, path: Path, *, workers: int, provider: str) -> None:
         check_file(path)
@@ -128,7 +129,7 @@ class OnnxRuntimeGpu:
 
 
 def examine(provider: str) -> Installed:
-    """The provider as it is installed, its libraries loaded; raises MissingDependency, NoGpu."""
+    """The installed provider, with its libraries loaded. Raises MissingDependency, NoGpu."""
     found = cpu.examine()
     import onnxruntime  # noqa: PLC0415
 
@@ -145,16 +146,16 @@ def examine(provider: str) -> Installed:
 
 @cache
 def _load_libraries(provider: str) -> None:
-    """Have the libraries of the packages `nvidia-*` and `tensorrt` found, and see that they are."""
+    """Load the libraries of the packages `nvidia-*` and `tensorrt`, and check that they work."""
     import onnxruntime  # noqa: PLC0415
 
     if provider == "ort-tensorrt":
-        os.environ.setdefault(_TF32, "0")  # read once, before anything computes
+        os.environ.setdefault(_TF32, "0")  # read once, before anything is computed
         with suppress(ImportError):
-            import tensorrt  # noqa: F401, PLC0415  # loads them
-    with redirect_stdout(io.StringIO()):  # it prints what it misses
+            import tensorrt  # noqa: F401, PLC0415  # loads its libraries
+    with redirect_stdout(io.StringIO()):  # it prints missing libraries
         onnxruntime.preload_dlls(directory="")
-    # cuDNN's refusal of one of its own plans is logged as an error, and then another is taken.
+    # cuDNN logs an error when it rejects an execution plan, and then uses another.
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
@@ -173,13 +174,13 @@ def _load_libraries(provider: str) -> None:
 
 
 def most(contract: Described) -> int:
-    """Images at a time for which no tensor of the graph is too large for TensorRT."""
+    """Largest batch for which no tensor of the graph exceeds TensorRT's limit."""
     height, width = contract.grid
     return max(1, min(_MOST, _MOST_ELEMENTS // (_AT_ONCE * len(contract.classes) * height * width)))
 
 
 def options_of(provider: str, contract: Described, card: gpu.Gpu) -> dict[str, str]:
-    """What the provider is told: exact arithmetic, and where engines are kept."""
+    """The provider's options: exact arithmetic, and the folder of its engine cache."""
     if provider == "cuda":
         return EXACT[provider]
     largest = most(contract)
@@ -204,7 +205,9 @@ def options_of(provider: str, contract: Described, card: gpu.Gpu) -> dict[str, s
 
 
 def _engine_folder(contract: Described, card: gpu.Gpu, options: dict[str, str]) -> Path:
-    """Where engines of this graph, these versions, GPU and options are kept; it is made."""
+    """The folder of cached engines of this graph, these versions, GPU and options; it is
+    created.
+    """
     versions = (cpu.examine().version, _tensorrt_version(), os.environ.get(_TF32, ""))
     parts = (contract.sha256, *versions, card.name, card.architecture)
     key = "|".join((*parts, *map(str, sorted(options.items()))))
@@ -223,14 +226,16 @@ def _tensorrt_version() -> str:
 
 
 def open_session(path: Path, provider: tuple[str, dict[str, str]]) -> Any:
-    """A session of one provider, given its options; raises Failure where another took its place."""
+    """Open a session of a provider with its options. Raises BadGraph, or Failure if another
+    provider was used.
+    """
     import onnxruntime as ort  # noqa: PLC0415
 
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     name = provider[0]
-    # CUDA takes what TensorRT does not; neither falls back to the CPU in silence.
+    # CUDA runs what TensorRT rejects; neither silently falls back to the CPU.
     chain = [provider, (PROVIDERS["cuda"], EXACT["cuda"])] if "Tensorrt" in name else [provider]
     try:
         session = ort.InferenceSession(path, options, providers=chain, enable_fallback=0)
@@ -246,7 +251,7 @@ def open_session(path: Path, provider: tuple[str, dict[str, str]]) -> Any:
 
 
 def check_placed(session: Any, path: Path) -> None:
-    """Raise Failure where work was left to the CPU in silence; shapes may be computed there."""
+    """Raise Failure if operators other than shape computations run on the CPU."""
     everything, left = set(), set()
     for part in session.get_provider_graph_assignment_info():
         kinds = {node.op_type for node in part.get_nodes()}

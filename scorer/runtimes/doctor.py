@@ -1,4 +1,4 @@
-"""Which runtimes this machine can rank with, and what would install those that it lacks."""
+"""Examines which runtimes work on this machine, and what would install missing ones."""
 
 import json
 import subprocess
@@ -9,9 +9,9 @@ from importlib import metadata
 from scorer import runtimes
 from scorer.errors import MissingDependency
 
-# Two builds of ONNX Runtime that own the same import folder.
+# Two builds of ONNX Runtime in the same import folder.
 _BUILDS = ("onnxruntime", "onnxruntime-gpu")
-# ONNX Runtime's TensorRT provider loads libnvinfer.so.10; `pip install tensorrt` gives 11.
+# ONNX Runtime's TensorRT provider loads libnvinfer.so.10; `pip install tensorrt` installs 11.
 _PROVIDERS_TENSORRT = 10
 _TIMEOUT_S = 120
 _PROBE = """
@@ -24,7 +24,7 @@ print(json.dumps(asdict(doctor.finding(sys.argv[1]))))
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one runtime; `remedy` is a command where it is not ready."""
+    """The state of a runtime; remedy: a command if it is not ready."""
 
     runtime: str
     ready: bool
@@ -34,15 +34,15 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Open every runtime that there could be, those first that "auto" would choose.
+    """Examine every runtime, in the order of "auto".
 
-    Those of a GPU each in a process of its own: TensorRT without a GPU crashes it.
+    GPU runtimes are examined in separate processes, because TensorRT crashes without a GPU.
     """
     return [finding(name) if name in runtimes.ON_CPU else _apart(name) for name in runtimes.NAMES]
 
 
 def clashes() -> list[tuple[str, str]]:
-    """What is wrong between packages that are installed, each with the command that cures it."""
+    """Conflicts between installed packages, each with the command that resolves it."""
     found = []
     builds = [f"{name} {version}" for name in _BUILDS if (version := _version(name))]
     if len(builds) == len(_BUILDS):
@@ -71,7 +71,7 @@ def clashes() -> list[tuple[str, str]]:
 
 def _apart(name: str) -> Finding:
     try:
-        done = subprocess.run(  # noqa: S603  # this program, with a name of its own
+        done = subprocess.run(  # noqa: S603  # this program
             [sys.executable, "-c", _PROBE, name],
             capture_output=True,
             text=True,
@@ -89,7 +89,7 @@ def _apart(name: str) -> Finding:
 
 
 def finding(name: str) -> Finding:
-    """What there is of one runtime, found in this process."""
+    """Examine a runtime in this process."""
     try:
         found = runtimes.examine(name)
     except MissingDependency as error:

@@ -1,6 +1,6 @@
-"""The first GPU of this machine, asked of NVIDIA's driver alone.
+"""Finds the first GPU of this machine through NVIDIA's driver.
 
-TensorRT crashes the process where there is none, so it is asked before anything else is loaded.
+It needs no other library, because TensorRT crashes the process where there is no GPU.
 """
 
 import ctypes
@@ -16,19 +16,19 @@ _REMEDY = "go to a machine with an NVIDIA GPU, or rank scorer.onnx on the CPU wi
 
 @dataclass(frozen=True)
 class Gpu:
-    """Its name, and its compute capability (major, minor)."""
+    """A GPU: its name and compute capability (major, minor)."""
 
     name: str
     capability: tuple[int, int]
 
     @property
     def architecture(self) -> str:
-        """Such as sm89."""
+        """The architecture, such as sm89."""
         return "sm{}{}".format(*self.capability)
 
 
 def find() -> Gpu:
-    """The first GPU; raises NoGpu."""
+    """The first GPU. Raises NoGpu."""
     try:
         driver = ctypes.CDLL(_DRIVER)
     except OSError as error:

@@ -1,7 +1,7 @@
-"""ONNX Runtime on the CPU with a graph in two halves: what the first sees of an image is kept.
+"""ONNX Runtime on the CPU with a graph in two halves, which caches the feature maps of the first.
 
-A frozen backbone is most of the work, and sees the same in a photograph whatever was learned since
-(export/halves.py).
+A frozen backbone is most of the computation, and its maps of a photograph do not change with
+training (export/halves.py).
 """
 
 import hashlib
@@ -22,10 +22,10 @@ Maps = dict[str, npt.NDArray[np.float32]]
 
 
 class Features:
-    """What backbones have seen, up to `most_bytes`; for any thread.
+    """A cache of feature maps, up to `most_bytes`; thread-safe.
 
-    A full one keeps what it has: photographs are asked about in turn, and the one that was seen
-    longest ago is the next.
+    When full it keeps what it has: photographs are used in turn, so that the least recently used
+    one is needed next.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -34,11 +34,11 @@ class Features:
         self._kept: dict[bytes, Maps] = {}
 
     def get(self, key: bytes) -> Maps | None:
-        """The maps of an image, if they are kept."""
+        """The maps of an image; None if they are not cached."""
         return self._kept.get(key)
 
     def keep(self, key: bytes, maps: Maps) -> None:
-        """Keep the maps of an image, if there is room."""
+        """Cache the maps of an image, if there is room."""
         size = sum(values.nbytes for values in maps.values())
         with self._lock:
             if key not in self._kept and self.bytes + size <= self.most_bytes:
@@ -47,7 +47,7 @@ class Features:
 
 
 class KeptFeatures:
-    """A scoring graph in two halves, for `workers` threads; scores are those of the whole graph."""
+    """A scoring graph in two halves, for `workers` threads; gives the scores of the whole graph."""
 
     name = "cpu float32"
 
@@ -92,12 +92,12 @@ class KeptFeatures:
 
 
 def halves_of(graph: Path) -> tuple[Path, Path]:
-    """Where the halves of a graph lie: scorer.onnx → scorer.front.onnx, scorer.behind.onnx."""
+    """The files of a graph's halves: scorer.onnx → scorer.front.onnx, scorer.behind.onnx."""
     return graph.with_suffix(".front.onnx"), graph.with_suffix(".behind.onnx")
 
 
 def open_halves(graph: Path, features: Features, *, workers: int) -> KeptFeatures | None:
-    """The halves that lie beside a graph; None where there are none, or those of another graph."""
+    """Open the halves beside a graph; None if they are missing or belong to another graph."""
     if not all(path.is_file() for path in halves_of(graph)):
         return None
     try:

@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU, in float32, or with the network in bfloat16."""
+"""The runtime OpenVINO on the CPU, in float32, or with the network in bfloat16."""
 
 from pathlib import Path
 from queue import SimpleQueue
@@ -25,10 +25,10 @@ _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
 
 class OpenVino:
-    """A scoring graph in OpenVINO: one stream for each worker.
+    """A scoring graph in OpenVINO, with one stream per worker.
 
-    It is cut at the features. The network in front may run in bfloat16, which it was trained to
-    bear; the moments behind never do: a variance over the passes would not survive 8 bits.
+    It is split at the features. The network before them may run in bfloat16; the moments always run
+    in float32, because bfloat16 has too few bits for a variance over the passes.
     """
 
     def __init__(self, path: Path, *, workers: int, precision: str = "float32") -> None:
@@ -38,7 +38,7 @@ class OpenVino:
             raise BadInput("this processor has no bfloat16", remedy="choose --precision float32")
         try:
             model = device.read_model(path)
-        except Exception as error:  # OpenVINO raises RuntimeError and its own kinds
+        except Exception as error:  # OpenVINO raises RuntimeError and exceptions of its own
             raise cannot_open(path, error) from error
         self.contract = read_contract(metadata(model, METADATA_KEY), path)
         check_tensors(self.contract, _shapes(model.inputs), _shapes(model.outputs), path)
@@ -62,8 +62,8 @@ class OpenVino:
         self._warm_up()
 
     def _warm_up(self) -> None:
-        """Once from here: where two threads are the first to infer, OpenVINO's binding may wait for
-        Python and Python for it, forever (seen with 2026.4.1).
+        """Run once in this thread: if two threads are the first to infer, OpenVINO's binding and
+        Python may deadlock (seen with 2026.4.1).
         """
         image, blank = np.zeros((1, *self.contract.grid, 3), np.uint8), (1, *self.contract.map)
         self.run(image, np.zeros(blank, np.uint8), np.full(blank, 0.5, np.float32))
@@ -92,7 +92,9 @@ class OpenVino:
 
 
 def examine() -> Installed:
-    """OpenVINO as it is installed; bfloat16 where the processor computes in it."""
+    """The installed OpenVINO, with bfloat16 if the processor supports it. Raises
+    MissingDependency.
+    """
     version = _package().__version__.partition("-")[0]
     halved = "BF16" in _capabilities(core())
     return Installed(f"openvino {version}", ("float32", "bfloat16") if halved else ("float32",))
@@ -101,7 +103,7 @@ def examine() -> Installed:
 def _package() -> Any:
     try:
         import openvino  # noqa: PLC0415
-        from openvino import Core  # noqa: F401, PLC0415  # absent where half removed
+        from openvino import Core  # noqa: F401, PLC0415  # missing in an incomplete removal
     except ImportError as error:
         raise MissingDependency(
             "the runtime openvino needs OpenVINO", remedy="pip install 'balentacq[openvino]'"
@@ -110,7 +112,7 @@ def _package() -> Any:
 
 
 def core() -> Any:
-    """OpenVINO's own object, which reads and compiles. Raises MissingDependency."""
+    """OpenVINO's Core, which reads and compiles models. Raises MissingDependency."""
     return _package().Core()
 
 
@@ -119,23 +121,25 @@ def _capabilities(device: Any) -> list[str]:
 
 
 def metadata_of(path: Path) -> dict[str, str]:
-    """What an ONNX file says of itself, by name."""
+    """The contracts in an ONNX file's metadata, by key. Raises BadGraph."""
     try:
         model = core().read_model(path)
-    except Exception as error:  # OpenVINO raises RuntimeError and its own kinds
+    except Exception as error:  # OpenVINO raises RuntimeError and exceptions of its own
         raise cannot_open(path, error) from error
     found = {name: metadata(model, name) for name in (METADATA_KEY, plain.METADATA_KEY)}
     return {name: text for name, text in found.items() if text is not None}
 
 
 def metadata(model: Any, name: str) -> str | None:
-    """What an ONNX file says under a name; OpenVINO keeps it under "framework"."""
+    """An entry of an ONNX file's metadata, which OpenVINO stores under "framework"; None without
+    it.
+    """
     key = ["framework", name]
     return str(model.get_rt_info(key).value) if model.has_rt_info(key) else None
 
 
 def _shapes(entries: Any) -> dict[str, tuple[object, ...]]:
-    """By name; None for a dimension that is not fixed."""
+    """Shapes by tensor name, with None for dynamic dimensions."""
     return {
         entry.get_any_name(): tuple(
             side.get_length() if side.is_static else None for side in entry.get_partial_shape()
@@ -145,7 +149,9 @@ def _shapes(entries: Any) -> dict[str, tuple[object, ...]]:
 
 
 def _halves(model: Any) -> tuple[Any, Any]:
-    """Two models: from the image to the features, and from the features to the scores."""
+    """Split a model at the features: from the image to the features, and from them to the
+    scores.
+    """
     import openvino as ov  # noqa: PLC0415
 
     outputs = (output for node in model.get_ops() for output in node.outputs())

@@ -1,4 +1,4 @@
-"""Options of the command line that say what computes a graph."""
+"""Command-line options for the runtime of a graph."""
 
 import click
 

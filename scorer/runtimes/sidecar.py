@@ -1,4 +1,4 @@
-"""The sidecar of a TensorRT engine: an engine has no room for a contract, so a file says it.
+"""The sidecar file of a TensorRT engine, which holds its contract: an engine has no metadata.
 
 scorer.engine → scorer.engine.json
 """
@@ -16,19 +16,19 @@ from scorer.plain import PlainContract
 
 VERSION = 2
 SUFFIX = ".engine"
-# The Python package of each flavour of TensorRT.
+# Python packages of TensorRT's flavours.
 FLAVOURS = {"tensorrt": "tensorrt", "rtx": "tensorrt_rtx"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sidecar:
-    """What was built, from what, for which GPU.
+    """What an engine was built from, and for which GPU.
 
-    gpu: its architecture, such as sm89; sm80+ for all of a later one, too. gpu_name: of the card
-    that it was built on, if it was. batch: the least, the usual and the most images at a time.
-    precisions: how many layers give tensors of each type; precisions_of: "engine", which was asked,
-    or "network": what it was told, and a strongly typed build keeps. version_compatible: whether
-    later versions of TensorRT open it.
+    gpu: architecture, such as sm89; sm80+: also all later ones. gpu_name: the GPU that it was built
+    on, or "". batch: smallest, usual and largest number of images at a time. precisions: number of
+    layers per output type; precisions_of: source of this number, "engine", or "network" for the
+    definition, whose types a strongly typed build keeps. version_compatible: whether later versions
+    of TensorRT open it.
     """
 
     contract: Contract | PlainContract
@@ -45,23 +45,25 @@ class Sidecar:
     version: int = VERSION
 
     def to_json(self) -> str:
-        """JSON for people and programs."""
+        """The sidecar as readable JSON."""
         values = asdict(self) | {"contract": json.loads(self.contract.to_json())}
         return json.dumps(values, indent=1, sort_keys=True) + "\n"
 
 
 def path_of(engine: Path) -> Path:
-    """Where the sidecar of an engine lies."""
+    """The path of an engine's sidecar."""
     return engine.with_name(engine.name + ".json")
 
 
 def sha256(data: bytes) -> str:
-    """Of an engine."""
+    """The hash of an engine's bytes."""
     return hashlib.sha256(data).hexdigest()
 
 
 def read(engine: Path, data: bytes) -> Sidecar:
-    """The sidecar of an engine whose bytes are `data`; BadGraph where they are not of one build."""
+    """The sidecar of an engine with the content `data`. Raises BadGraph if they do not belong
+    together.
+    """
     path = path_of(engine)
     remedy = "build the engine again with: python -m export tensorrt"
     try:

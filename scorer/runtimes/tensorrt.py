@@ -1,4 +1,6 @@
-"""TensorRT or TensorRT-RTX, natively: an engine and its sidecar, from python -m export tensorrt."""
+"""The runtime TensorRT or TensorRT-RTX, for engines with sidecars made by python -m export
+tensorrt.
+"""
 
 import ctypes
 import importlib
@@ -18,13 +20,13 @@ from scorer.runtimes import gpu, sidecar
 from scorer.runtimes.base import Feeds, Installed, Scores, asked, check_file, fed
 from scorer.runtimes.sidecar import FLAVOURS, Sidecar
 
-LANES = 2  # one computes while the other copies; workers beyond that prepare images meanwhile
+LANES = 2  # one computes while the other copies; further workers prepare images
 
 
 class Engine:
-    """An engine of any graph: on every lane a context, a stream, and pinned memory of its own.
+    """An engine of any graph, with a context, a stream, and pinned memory per lane.
 
-    So the copies of one lane go on while another computes.
+    So one lane copies while another computes.
     """
 
     def __init__(self, path: Path, *, workers: int) -> None:
@@ -37,7 +39,7 @@ class Engine:
         self.name = f"{self.sidecar.flavour} {self.contract.precision} on {card.name}"
         self.workers = workers
         self._runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
-        # Such an engine brings its own code; the sidecar's hash says that it is the one built.
+        # Such an engine contains code; the sidecar's hash shows that it is the one built.
         self._runtime.engine_host_code_allowed = self.sidecar.version_compatible
         self._engine = self._runtime.deserialize_cuda_engine(data)
         if self._engine is None:
@@ -58,7 +60,7 @@ class Engine:
                 f"{images} images at a time; the engine was built for {least} to {most}",
                 remedy=f"choose --batch {most} or less, or build another engine",
             )
-        if images < least:  # the last of a pool: it is scored several times, and told once
+        if images < least:  # pad the last batch of a pool, and drop the padding afterwards
             feeds = {name: padded(values, least) for name, values in feeds.items()}
         lane = self._free.get()
         try:
@@ -68,7 +70,7 @@ class Engine:
 
 
 class TensorRt:
-    """The engine of a scoring graph."""
+    """A scoring graph's engine."""
 
     def __init__(self, path: Path, *, workers: int) -> None:
         check_file(path)
@@ -94,9 +96,9 @@ class TensorRt:
 
 
 class Lane:
-    """One execution context with its stream and buffers, for batches up to `most`.
+    """An execution context with its stream and buffers, for batches up to `most`.
 
-    shapes: of every input and output, without the batch; kinds: their NumPy types.
+    shapes: of all inputs and outputs, without the batch axis; kinds: their NumPy types.
     """
 
     def __init__(
@@ -126,7 +128,7 @@ class Lane:
             self._context.set_tensor_address(name, int(self._device[name]))
 
     def run(self, feeds: Feeds, wanted: Sequence[str]) -> list[npt.NDArray[Any]]:
-        """What is wanted comes back from the GPU, the rest stays there."""
+        """Run a batch; only the wanted outputs are copied from the GPU."""
         batch = len(feeds[IMAGE])
         kinds = self._cuda.cudaMemcpyKind
         for name, values in feeds.items():
@@ -155,7 +157,7 @@ class Lane:
 
 
 def examine() -> Installed:
-    """TensorRT as it is installed; raises MissingDependency, NoGpu."""
+    """The installed TensorRT packages. Raises MissingDependency, NoGpu."""
     found = [name for name in FLAVOURS if importlib.util.find_spec(FLAVOURS[name])]
     if not found:
         raise MissingDependency(
@@ -172,7 +174,7 @@ def examine() -> Installed:
     for name in found:
         try:
             modules[name] = package(name)
-        except MissingDependency as error:  # NVIDIA's own package without its libraries
+        except MissingDependency as error:  # NVIDIA's package without its libraries
             last = error
     if not modules and last:
         raise last
@@ -181,11 +183,11 @@ def examine() -> Installed:
 
 
 def package(flavour: str) -> Any:
-    """The module of a flavour of TensorRT; raises MissingDependency."""
+    """The Python module of a flavour of TensorRT. Raises MissingDependency."""
     extra = "tensorrt" if flavour == "tensorrt" else "tensorrt-rtx"
     try:
         module = importlib.import_module(FLAVOURS[flavour])
-        module.Builder  # noqa: B018  # the package alone, without NVIDIA's libraries, has none
+        module.Builder  # noqa: B018  # missing in the package without NVIDIA's libraries
     except (ImportError, AttributeError, OSError) as error:
         raise MissingDependency(
             f"needs {FLAVOURS[flavour]} and its libraries ({error})",
@@ -210,14 +212,14 @@ def _check_fits(built: Sidecar, path: Path, card: gpu.Gpu, version: str) -> None
 
 
 def fits(architecture: str, card: gpu.Gpu) -> bool:
-    """Whether an engine of this architecture runs on a card; sm80+: on all later ones, too."""
+    """Whether an engine of this architecture runs on a GPU; sm80+: also on all later ones."""
     if architecture.endswith("+"):
         return card.capability >= (int(architecture[2:-2]), int(architecture[-2]))
     return architecture == card.architecture
 
 
 def padded(values: npt.NDArray[Any], least: int) -> npt.NDArray[Any]:
-    """A batch of at least so many, its last repeated."""
+    """Repeat the last element of a batch up to `least` elements."""
     return np.concatenate([values, np.repeat(values[-1:], least - len(values), axis=0)])
 
 
@@ -232,5 +234,5 @@ def _cuda() -> Any:
 
 
 def _array(address: Any, size: int) -> npt.NDArray[np.uint8]:
-    """Memory that somebody else owns."""
+    """An array over memory that CUDA has allocated."""
     return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(int(address)))

@@ -1,1 +1,1 @@
-"""Masks of a pool: the class that a plain network gives every pixel of every image."""
+"""Segments a pool with a plain network: writes a mask of every image."""

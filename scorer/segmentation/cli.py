@@ -1,4 +1,4 @@
-"""scorer segment: a pool and a plain network into masks, from the command line."""
+"""The command scorer segment."""
 
 from pathlib import Path
 from time import monotonic
@@ -97,7 +97,7 @@ def segment_command(**given: Any) -> int:
     """Write a mask of every image of a pool: the class that a network gives each of its pixels.
 
     masks.csv in the folder has a row for every image, with the reason for one that was skipped.
-    Exit code 4 says: done, but some images were skipped.
+    Exit code 4 means that some images were skipped.
 
     \b
     Examples:
@@ -108,7 +108,7 @@ def segment_command(**given: Any) -> int:
       scorer segment --pool s3://bucket/photographs --executor ray --workers 8
       trainer evaluate --masks segmented
     """
-    from scorer.segmentation import job  # noqa: PLC0415  # pyarrow takes a while
+    from scorer.segmentation import job  # noqa: PLC0415  # pyarrow loads slowly
 
     request = Request(**given)
     network, pool, begin = request.opened(), open_pool(request.where), monotonic()

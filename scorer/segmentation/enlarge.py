@@ -1,4 +1,4 @@
-"""Class scores on a grid, enlarged to an image of any size: its classes and their probabilities.
+"""Upsamples class scores from a grid to an image of any size: classes and probabilities.
 
 Bilinear, pixel centres at i + 0.5, as PyTorch's interpolate with align_corners=False.
 """
@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 Scores = npt.NDArray[np.float32]  # [C, h, w]
-_AT_ONCE = 4_000_000  # values
+_AT_ONCE = 4_000_000  # values in memory
 
 
 class _Axis(NamedTuple):
-    """Of each pixel of the image: the two pixels of the grid around it, and the second's weight."""
+    """For each pixel along an axis: the two grid pixels around it, and the weight of the second."""
 
     first: npt.NDArray[np.intp]
     second: npt.NDArray[np.intp]
@@ -22,10 +22,10 @@ class _Axis(NamedTuple):
 
 
 def classes(scores: Scores, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """The class of the largest enlarged score, the first of equal ones, uint8 [height, width].
+    """The class of the largest upsampled score, the first of equal ones, uint8 [height, width].
 
-    Where the four pixels around agree, so does everything between them: only the others are
-    computed.
+    If the four surrounding grid pixels have one class, so have all pixels between them: scores are
+    computed only for the others.
     """
     rows, cols = _axes(scores, size)
     best = scores.argmax(0).astype(np.uint8)
@@ -43,7 +43,7 @@ def classes(scores: Scores, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
 def probabilities(
     scores: Scores, size: tuple[int, int]
 ) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
-    """The softmax of the enlarged scores, a band of rows at a time: its rows, and float32 [C, rows,
+    """Yield the softmax of the upsampled scores in bands of rows: the rows, and float32 [C, rows,
     width].
     """
     rows, cols = _axes(scores, size)
@@ -59,7 +59,7 @@ def probabilities(
 def _at(
     scores: Scores, rows: _Axis, cols: _Axis, y: npt.NDArray[np.intp], x: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.float32]:
-    """Enlarged scores at pixels (y, x) of the image, [C, N]."""
+    """Upsampled scores at pixels (y, x) of the image, [C, N]."""
     down, right = rows.weight[y], cols.weight[x]
     upper = scores[:, rows.first[y], cols.first[x]] * (1 - right)
     upper += scores[:, rows.first[y], cols.second[x]] * right

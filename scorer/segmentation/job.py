@@ -1,4 +1,4 @@
-"""A pool into a folder of masks: what is missing is segmented, and the rest is kept."""
+"""The segmentation job: writes the missing masks of a pool, and a table of all."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ _FOLDERS = "_folders.json"
 
 @dataclass(frozen=True)
 class Job:
-    """Segment `pool` into wanted.folders. resume: keep what holds."""
+    """The segmentation of `pool` into wanted.folders. resume: keep valid parts."""
 
     network: PlainNetwork
     pool: Pool
@@ -41,24 +41,24 @@ class Job:
 
     @property
     def folder(self) -> Path:
-        """Of the manifest and the parts, beside that of the masks."""
+        """The folder of the manifest and the parts, beside that of the masks."""
         masks = self.wanted.folders.masks
         return masks.with_name(f"{masks.name}.parts")
 
 
 @dataclass
 class Outcome(Skips):
-    """images: of the pool; kept: of them by an earlier run."""
+    """The summary of a job. images: in the pool; kept: segmented by an earlier run."""
 
     images: int = 0
     kept: int = 0
 
 
 def run(job: Job) -> Outcome:
-    """Cut at any moment, the same call goes on, and ends in the same bytes.
+    """Segment a pool.
 
-    Raises BadPool where no image at all could be segmented, BadInput for two images that would have
-    one mask, CannotWrite.
+    After an interruption the same call continues, and gives the same bytes. Raises BadPool if no
+    image could be segmented, BadInput for two images that would share a mask, CannotWrite.
     """
     masks = job.wanted.folders.masks
     with instance_lock(masks, "scorer segment", "wait until it has ended, or choose another --out"):
@@ -82,8 +82,10 @@ def _run(job: Job) -> Outcome:
 
 
 def do_part(job: Job, part_of: tuple[int, int] | str) -> str:
-    """List the pool (LIST) or, part_of = (i, n), segment every n-th shard from the i-th on, for
-    tasks of a cluster's own queue; `run` puts everything together. Returns what was done, in words.
+    """List the pool (LIST) or, part_of = (i, n), segment every n-th shard from the i-th on, as a
+    task of a cluster scheduler; `run` completes the job. Returns a description of what was done.
+
+    Raises BadInput for --no-resume.
     """
     if not isinstance(part_of, tuple):
         segments = _listed(job)
@@ -105,7 +107,7 @@ def do_part(job: Job, part_of: tuple[int, int] | str) -> str:
 
 
 def _listed(job: Job) -> Segments:
-    """The shards of the pool as it is now."""
+    """List the pool; returns its shards."""
     _take_folders(job)
     with cannot_write(job.folder):
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -119,13 +121,13 @@ def _listed(job: Job) -> Segments:
 
 
 def _take_folders(job: Job) -> None:
-    """Refuse to write among somebody's files: masks that people have made look like these. Which
-    folders are this pool's own is kept beside its parts.
+    """Raise BadInput for folders with files of other origin, such as masks made by people, or
+    inside the pool. The folders of this job are recorded beside its parts.
     """
     kept, base = job.folder / _FOLDERS, job.folder.parent.absolute()
     own, wanted = _own(kept), set[str]()
     for folder in job.wanted.folders.absolute().wanted.values():
-        name = os.path.relpath(folder, base)  # which holds when the project is moved
+        name = os.path.relpath(folder, base)  # stays valid when the project is moved
         if is_among(folder, job.pool):
             raise BadInput(
                 f"{folder} lies inside the pool: the next run would segment what it holds",
@@ -143,7 +145,7 @@ def _take_folders(job: Job) -> None:
 
 
 def _own(kept: Path) -> set[str]:
-    """The folders that earlier runs have made; none where nothing whole is kept."""
+    """The folders of earlier runs; none if the record is missing or damaged."""
     try:
         return set(json.loads(kept.read_text("utf-8")))
     except (OSError, ValueError, TypeError):
@@ -151,7 +153,7 @@ def _own(kept: Path) -> set[str]:
 
 
 def _check_masks(segments: Segments) -> None:
-    """Refuse images whose masks would have the same name: a.jpg and a.png."""
+    """Raise BadInput for images with the same mask name, such as a.jpg and a.png."""
     seen: set[int] = set()
     for name in segments.manifest.names():
         key = hash(mask_name(name))
@@ -164,7 +166,7 @@ def _check_masks(segments: Segments) -> None:
 
 
 def _write_table(job: Job, segments: Segments, outcome: Outcome) -> None:
-    """A row for every image."""
+    """Write masks.csv, with a row for every image."""
     with replacing(job.wanted.folders.masks / mask_table.NAME) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(mask_table.COLUMNS)

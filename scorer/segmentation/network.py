@@ -1,4 +1,4 @@
-"""A plain network that is ready to run, in any runtime."""
+"""A plain network, opened in any runtime."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ _REMEDY = "make one with: python -m export onnx --plain --result probabilities"
 
 
 class PlainNetwork:
-    """`workers` calls may go on at a time, each of one image, on one core of a CPU."""
+    """A plain network that is ready to run: `workers` calls at a time, each for one image."""
 
     def __init__(self, session: Session, contract: PlainContract) -> None:
         self._session, self.contract = session, contract
@@ -27,7 +27,7 @@ class PlainNetwork:
         self.workers = session.workers
 
     def run(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
-        """What it gives of an image [H, W, 3]: uint8 [H, W] or float32 [C, H, W]."""
+        """The output for an image [H, W, 3]: uint8 [H, W], or float32 [C, H, W]."""
         packed = image[None]
         if self.contract.layout == "nchw":
             packed = packed.transpose(0, 3, 1, 2).copy()
@@ -36,13 +36,13 @@ class PlainNetwork:
         return first
 
     def probabilities(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Of every class at every pixel of an image [H, W, 3], float32 [C, H, W]."""
+        """The class probabilities of an image [H, W, 3]: float32 [C, H, W]."""
         assert self.contract.output == PROBABILITIES
         return self.run(image)
 
 
 class _OpenVino:
-    """A whole graph in OpenVINO: a stream for each worker."""
+    """A plain graph in OpenVINO, with one stream per worker."""
 
     name = "openvino float32"
 
@@ -61,13 +61,14 @@ class _OpenVino:
             compiled = device.compile_model(model, "CPU", options)
         except BadGraph:
             raise
-        except Exception as error:  # OpenVINO raises RuntimeError and its own kinds
+        except Exception as error:  # OpenVINO raises RuntimeError and exceptions of its own
             raise cannot_open(path, error) from error
         self.workers = workers
         self._free: SimpleQueue[Any] = SimpleQueue()
         for _ in range(workers):
             self._free.put(compiled.create_infer_request())
-        self.run({IMAGE: np.zeros(shape, np.uint8)}, [self.contract.output])  # as openvino.py says
+        # see _warm_up in openvino.py
+        self.run({IMAGE: np.zeros(shape, np.uint8)}, [self.contract.output])
 
     def run(self, feeds: Feeds, wanted: Sequence[str]) -> list[npt.NDArray[Any]]:
         request = self._free.get()
@@ -114,8 +115,9 @@ assert tuple(_OPENERS) == NAMES
 
 
 def open_network(name: str, path: Path, *, workers: int) -> PlainNetwork:
-    """In the runtime of a name; "auto" takes the fastest that is installed. Raises BadGraph,
-    MissingDependency.
+    """Open a plain network in the runtime `name`; "auto" chooses the fastest installed one.
+
+    Raises BadGraph, MissingDependency.
     """
     if not path.is_file():
         raise BadGraph(f"{path} does not exist", remedy=_REMEDY)
@@ -123,7 +125,9 @@ def open_network(name: str, path: Path, *, workers: int) -> PlainNetwork:
 
 
 def open_segmenter(name: str, path: Path, *, workers: int) -> PlainNetwork:
-    """The same, of a network that gives probabilities; others raise BadGraph."""
+    """Open a plain network that gives probabilities. Raises BadGraph for others,
+    MissingDependency.
+    """
     network = open_network(name, path, workers=workers)
     if network.contract.output != PROBABILITIES:
         raise BadGraph(
@@ -134,7 +138,7 @@ def open_segmenter(name: str, path: Path, *, workers: int) -> PlainNetwork:
 
 
 def contract_of(text: str | None, path: Path) -> PlainContract:
-    """The one that a file carries under METADATA_KEY; None: it carries none. Raises BadGraph."""
+    """Parse the contract in a file's metadata; None: there is none. Raises BadGraph."""
     if text is None:
         raise _no_network(path)
     return PlainContract.from_json(text, source=str(path))

@@ -1,4 +1,4 @@
-"""What was done to the images of a shard: a JSON file, which comes after their masks."""
+"""The record of a segmented shard: a JSON file, written after its masks."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from scorer.files import replacing_path
 
 @dataclass(frozen=True)
 class Done:
-    """An image with its size, or the reason for which it was skipped."""
+    """A segmented image with its size, or the reason for which it was skipped."""
 
     image: str
     height: int | None = None
@@ -21,14 +21,14 @@ class Done:
 
 
 def write(folder: Path, shard: int, stamp: str, done: Sequence[Done]) -> None:
-    """stamp: a hash of all that the masks depend on. Raises CannotWrite."""
+    """Write a part; stamp: hash of all that the masks depend on. Raises CannotWrite."""
     content = {"stamp": stamp, "images": [asdict(one) for one in done]}
     with replacing_path(path(folder, shard), shared=True) as temporary:
         temporary.write_text(json.dumps(content, ensure_ascii=True), "utf-8")
 
 
 def read(folder: Path, shard: int) -> tuple[str, list[Done]] | None:
-    """The stamp and the images; None where there is no whole part."""
+    """The stamp and the images of a part; None if it is missing or incomplete."""
     try:
         content = json.loads(path(folder, shard).read_text("utf-8"))
         return str(content["stamp"]), [Done(**one) for one in content["images"]]
@@ -37,7 +37,7 @@ def read(folder: Path, shard: int) -> tuple[str, list[Done]] | None:
 
 
 def may_pass(done: Sequence[Done]) -> bool:
-    """Whether an image was skipped for what may have passed by now."""
+    """Whether an image was skipped for a reason that may no longer apply."""
     return any(one.reason in PASSING for one in done)
 
 

@@ -1,4 +1,4 @@
-"""What is written of a segmented image: its mask, how sure it is, and a picture for people."""
+"""Writes the files of a segmented image: mask, confidence, uncertainty, probabilities, overlay."""
 
 import math
 import zipfile
@@ -23,19 +23,19 @@ from scorer.selection.exclusion import mask_name
 from scorer.selection.overlay import encoded
 
 _OPACITY = 0.5
-_LONGEST = 8192  # pixels of a side of an overlay, which is for people
-_LEVELS = 65535  # of an uncertainty
+_LONGEST = 8192  # pixels of an overlay's side, as it is only displayed
+_LEVELS = 65535  # grey levels of an uncertainty
 _SUFFIXES = {"soft": ".npz", "overlay": ".jpg"}
-_AT_ONCE = 2**24  # values
-_QUICKLY = 1  # of zlib's levels: probabilities shrink little more at the others
+_AT_ONCE = 2**24  # values per write
+_QUICKLY = 1  # zlib level: higher ones hardly shrink probabilities further
 
 _Write = Callable[[Path], object]
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Folders: of the masks, and if they are wanted of the confidences, of the uncertainties, of
-    the probabilities and of the overlays.
+    """The folders of masks and, optionally, of confidences, uncertainties, probabilities and
+    overlays.
     """
 
     masks: Path
@@ -45,7 +45,7 @@ class Folders:
     overlay: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse folders that are one, or one in another: their files would have the same names."""
+        """Raise BadInput for equal or nested folders, whose files would have the same names."""
         places = [folder.absolute() for folder in self.wanted.values()]
         for one, other in permutations(places, 2):
             if one.is_relative_to(other):
@@ -57,16 +57,16 @@ class Folders:
 
     @property
     def wanted(self) -> dict[str, Path]:
-        """Those that are, by their names here."""
+        """The given folders, by field name."""
         every = {one.name: getattr(self, one.name) for one in fields(self)}
         return {name: folder for name, folder in every.items() if folder is not None}
 
     def absolute(self) -> "Folders":
-        """That hold in another folder, too."""
+        """The same folders for a process with another working directory."""
         return Folders(**{name: folder.absolute() for name, folder in self.wanted.items()})
 
     def of(self, image: str) -> dict[str, Path]:
-        """The files of an image, by what they are: its path, with another suffix."""
+        """The files of an image, by field name: the image's path, with another suffix."""
         path = Path(mask_name(image))
         return {
             name: folder / path.with_suffix(_SUFFIXES.get(name, ".png"))
@@ -82,7 +82,7 @@ def write(
     classes: Sequence[str],
     colours: Sequence[Colour],
 ) -> None:
-    """All files of an image, each of which appears whole or not at all. Raises CannotWrite."""
+    """Write all files of an image, each atomically. Raises CannotWrite."""
     writers: dict[str, _Write] = {
         "masks": lambda path: path.write_bytes(encoded(picture(found.label, colours), "PNG")),
         "confidence": lambda path: path.write_bytes(_confidence(found)),
@@ -98,7 +98,7 @@ def write(
 def overlay(
     photograph: Image.Image, label: npt.NDArray[np.uint8], colours: Sequence[Colour]
 ) -> Image.Image:
-    """The classes over the photograph."""
+    """The classes in their colours, blended over the photograph."""
     return Image.blend(photograph, picture(label, colours).convert("RGB"), _OPACITY)
 
 
@@ -108,7 +108,7 @@ def _confidence(found: Segmented) -> bytes:
 
 
 def _uncertainty(found: Segmented, classes: int) -> bytes:
-    """16 bits of grey; the text `scale` of the file says what a level is."""
+    """A 16-bit grey PNG; its text `scale` gives the nats per level."""
     assert found.uncertainty is not None
     said = PngInfo()
     said.add_text("quantity", "entropy of the class probabilities")
@@ -118,6 +118,7 @@ def _uncertainty(found: Segmented, classes: int) -> bytes:
 
 
 def _overlay(source: Encoded, found: Segmented, colours: Sequence[Colour]) -> bytes:
+    """A JPEG of the classes over the photograph."""
     photograph = load_full(source, max_pixels=found.label.size)
     photograph.thumbnail((_LONGEST, _LONGEST))
     rows, cols = (
@@ -128,13 +129,14 @@ def _overlay(source: Encoded, found: Segmented, colours: Sequence[Colour]) -> by
 
 
 def _write_soft(path: Path, found: Segmented, classes: Sequence[str]) -> None:
-    """What numpy.load reads: `probabilities` and `classes`. Written in pieces, since the former may
-    be larger than the memory.
+    """Write an .npz file with `probabilities` and `classes`, in pieces, as the probabilities may be
+    larger than the memory.
     """
     assert found.soft is not None
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=_QUICKLY) as archive:
         for name, values in (("probabilities", found.soft), ("classes", np.array(classes))):
-            entry = zipfile.ZipInfo(f"{name}.npy")  # of no date: the same bytes in every run
+            # without a date, so that the bytes are the same in every run
+            entry = zipfile.ZipInfo(f"{name}.npy")
             entry.compress_type = zipfile.ZIP_DEFLATED
             with archive.open(entry, "w", force_zip64=True) as file:
                 header = np.lib.format.header_data_from_array_1_0(values)

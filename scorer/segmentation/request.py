@@ -1,4 +1,4 @@
-"""What somebody asks of scorer segment, put into what the work is made of."""
+"""Converts the options of scorer segment to a Job."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The options of the command line, by their names there."""
+    """The options of scorer segment, by name."""
 
     where: str
     graph: Path
@@ -49,7 +49,7 @@ class Request:
         return open_segmenter(self.runtime, self.graph, workers=mine)
 
     def job(self, network: "PlainNetwork", pool: "Pool", observer: "Observer") -> "Job":
-        """What is to be done."""
+        """The segmentation to be done. Raises BadInput."""
         from scorer.segmentation.job import Job  # noqa: PLC0415
         from scorer.segmentation.pictures import Folders  # noqa: PLC0415
         from scorer.segmentation.segmenter import Manner  # noqa: PLC0415
@@ -79,7 +79,7 @@ class Request:
 
 
 def _work(segments: "Divided", *, request: Request, runtime: str) -> "Segmenting":
-    """With paths that hold in another folder, too."""
+    """The work of another process, with absolute paths."""
     from scorer.segmentation.shards import Segmenting, Segments  # noqa: PLC0415
 
     assert isinstance(segments, Segments)

@@ -1,4 +1,4 @@
-"""One image to the class of each of its pixels."""
+"""Segments one image: predicts the class of each of its pixels."""
 
 import math
 import tempfile
@@ -16,19 +16,21 @@ from scorer.images.photograph import MAX_PIXELS, load, load_full, size
 from scorer.segmentation import enlarge, tiles
 from scorer.segmentation.network import PlainNetwork
 
-TILED = 4  # an image with a side more than so many times the grid's is seen in tiles
-_LEAST = np.finfo(np.float32).tiny  # of a probability, whose logarithm is taken
-_ONE_LARGE = threading.Lock()  # of the images that take most memory, one at a time
-_ON_DISK = 2**28  # bytes of the probabilities of an image, from which they wait in a file
+TILED = 4  # images with a side more than so many times the grid's are processed in tiles
+_LEAST = np.finfo(np.float32).tiny  # least probability, as its logarithm is computed
+_ONE_LARGE = threading.Lock()  # large images are processed one at a time, to limit memory
+_ON_DISK = 2**28  # bytes of an image's probabilities beyond which they are stored in a file
 
 Probabilities = npt.NDArray[np.float32]  # [C, height, width]
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How images are segmented. least: the confidence below which a pixel is UNKNOWN. confidence,
-    uncertainty, soft: whether they are wanted. tiled: large images are seen in tiles at their own
-    resolution, and not scaled to the grid. max_pixels: of an image.
+    """How images are segmented.
+
+    least: confidence below which a pixel is UNKNOWN. confidence, uncertainty, soft: whether to
+    compute these outputs. tiled: whether large images are processed in tiles at their own
+    resolution, not scaled to the grid. max_pixels: limit for an image.
     """
 
     least: float = 0.0
@@ -40,17 +42,16 @@ class Manner:
 
     @property
     def needs_probabilities(self) -> bool:
-        """Whether classes alone are not enough."""
+        """Whether classes alone are insufficient."""
         return self.confidence or self.uncertainty or self.soft or self.least > 0
 
 
 class Segmented:
-    """What an image became, at its own size; None where it was not asked for.
+    """The outputs for an image, at its own size; None if not requested.
 
-    label: uint8 [height, width], class indices or UNKNOWN. confidence: the probability of the class
-    in 255ths, uint8. uncertainty: the entropy of the class probabilities, in 65535ths of its
-    largest value log C, uint16. soft: the class probabilities, float16 [C, height, width], which
-    may lie in a file.
+    label: uint8 [height, width], class indices or UNKNOWN. confidence: probability of the class in
+    255ths, uint8. uncertainty: entropy of the class probabilities, in 65535ths of its maximum log
+    C, uint16. soft: class probabilities, float16 [C, height, width], possibly memory-mapped.
     """
 
     def __init__(self, size: tuple[int, int], classes: int, manner: Manner) -> None:
@@ -63,7 +64,7 @@ class Segmented:
     def take(
         self, rows: slice, cols: slice, label: npt.NDArray[np.uint8], found: Probabilities
     ) -> None:
-        """A block of pixels with their classes and the probabilities of all classes."""
+        """Set a block of pixels from their classes and the probabilities of all classes."""
         sure = np.take_along_axis(found, label[None].astype(np.intp), 0)[0]
         known = np.where(sure >= self._least, label, np.uint8(UNKNOWN))
         self.label[rows, cols] = known
@@ -88,7 +89,9 @@ def segment(
     manner: Manner | None = None,
     stop: threading.Event | None = None,
 ) -> Segmented:
-    """Raises BadImage. stop: once it is set, an image that is seen in tiles is not finished."""
+    """Segment an image. Raises BadImage; Failure if `stop` is set while it is processed in
+    tiles.
+    """
     manner = manner or Manner()
     grid = network.contract.grid
     if manner.tiled:
@@ -114,7 +117,9 @@ def segment(
 def _in_tiles(
     network: PlainNetwork, source: Encoded, manner: Manner, stop: threading.Event | None
 ) -> Segmented:
-    """At its own resolution; of the probabilities, only a strip is in memory."""
+    """Segment an image in tiles at its own resolution, with only a strip of probabilities in
+    memory.
+    """
     image = load_full(source, max_pixels=manner.max_pixels)
     sides = (image.height, image.width)
     segmented = Segmented(sides, len(network.contract.classes), manner)
@@ -135,9 +140,11 @@ def _in_tiles(
 
 
 def _room(shape: tuple[int, ...]) -> npt.NDArray[np.float16]:
-    """For the probabilities of an image: memory or, if they are many, a file that nobody sees."""
+    """An array for an image's probabilities: in memory or, if large, in an anonymous temporary
+    file.
+    """
     if 2 * math.prod(shape) < _ON_DISK:
         return np.empty(shape, np.float16)
-    with tempfile.TemporaryFile() as file:  # the mapping keeps it
+    with tempfile.TemporaryFile() as file:  # the mapping keeps the file open
         mapped: Any = np.memmap(file, np.float16, "w+", shape=shape)
     return mapped  # type: ignore[no-any-return]

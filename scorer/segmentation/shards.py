@@ -1,4 +1,4 @@
-"""The unit of work: the images of one shard of a pool, segmented into their masks."""
+"""The unit of work of a segmentation: writes the masks of the images of a shard."""
 
 import threading
 from collections.abc import Callable
@@ -19,18 +19,20 @@ from scorer.segmentation.segmenter import Manner, segment
 
 @dataclass(frozen=True)
 class Wanted:
-    """folders: where the files go. manner: how they are made."""
+    """folders: for the output files. manner: how images are segmented."""
 
     folders: Folders
     manner: Manner = field(default_factory=Manner)
 
     def absolute(self) -> "Wanted":
-        """With paths that hold in another folder, too."""
+        """With absolute paths."""
         return Wanted(self.folders.absolute(), self.manner)
 
 
 class Segments:
-    """The shards of a pool that is listed in `folder`, where their parts go; for any thread."""
+    """The shards of a pool that is listed in `folder`, which also holds their parts;
+    thread-safe.
+    """
 
     def __init__(self, network: PlainNetwork, pool: Pool, folder: Path, wanted: Wanted) -> None:
         self.network, self.pool, self.folder, self.wanted = network, pool, folder, wanted
@@ -42,8 +44,10 @@ class Segments:
         on_image: Callable[[], None] = lambda: None,
         stop: threading.Event | None = None,
     ) -> None:
-        """Write the masks of a shard, then its part; an image that cannot be used is a row of it.
-        Raises CannotWrite.
+        """Write the masks of a shard, then its part; an unusable image is a row of the part.
+
+        on_image: called for every image; for the last one when the part is on the disk. stop: once
+        set, no server is waited for. Raises CannotWrite.
         """
         entries, done = self.manifest.read(shard), []
         for entry in entries:
@@ -54,7 +58,9 @@ class Segments:
         on_image()
 
     def changed(self, shard: int) -> str | None:
-        """Why the part of a shard does not hold: "" where there is none, or what has changed."""
+        """Why the part of a shard is invalid: "" if it is missing, else what has changed; None if
+        valid.
+        """
         found, entries = part.read(self.folder, shard), self.manifest.read(shard)
         if found is None or part.may_pass(found[1]):
             return ""
@@ -71,13 +77,13 @@ class Segments:
             contract = self.network.contract
             pictures.write(folders, entry.name, source, found, contract.classes, contract.colours)
         except BadImage as error:
-            for path in folders.of(entry.name).values():  # of when it could be used
+            for path in folders.of(entry.name).values():  # of an earlier run, when it was usable
                 path.unlink(missing_ok=True)
             return Done(entry.name, reason=error.reason, detail=error.detail)
         return Done(entry.name, *found.label.shape)
 
     def _is_there(self, done: Done) -> bool:
-        """Whether the files of an image are, if it has any."""
+        """Whether all files of an image exist."""
         files = self.wanted.folders.of(done.image) if not done.reason else {}
         return all(path.is_file() for path in files.values())
 
@@ -91,7 +97,7 @@ class Segments:
 
 @dataclass(frozen=True)
 class Segmenting:
-    """What another process needs to segment shards of a pool; small, and the same for all."""
+    """What another process needs to segment shards of a pool: a small object, the same for all."""
 
     graph: Path
     runtime: str
@@ -102,7 +108,7 @@ class Segmenting:
     wanted: Wanted
 
     def open(self) -> Segments:
-        """The shards, ready to be segmented in this process."""
+        """Open the shards in this process. Raises BadGraph if the network has changed."""
         network = open_segmenter(self.runtime, self.graph, workers=self.workers)
         if network.contract.sha256 != self.sha256:
             raise BadGraph(

@@ -1,7 +1,7 @@
-"""A photograph that is far larger than the grid, in overlapping tiles at its own resolution.
+"""Processes a photograph that is far larger than the grid in overlapping tiles, at full resolution.
 
-Where tiles overlap their probabilities are mixed, from all of one tile to all of the next, so that
-no border can be seen. A strip of tiles is in memory at a time, of its scores only what overlaps.
+In overlaps the tiles' probabilities are blended linearly, so that no seams are visible. Memory
+holds one strip of tiles, and of the previous strip only the overlap.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,13 +17,13 @@ Read = Callable[[int, int], Pixels]
 See = Callable[[Pixels], Probabilities]
 Use = Callable[[slice, slice, Probabilities], None]
 
-_OVERLAP = 4  # of a side of a tile, one part
+_OVERLAP = 4  # the overlap is a side of a tile divided by this
 
 
 @dataclass(frozen=True)
 class _Span:
-    """Of a tile along one axis. start, stop: its pixels; before, after: of these, how many it
-    shares with its neighbours.
+    """A tile along one axis. start, stop: its pixels; before, after: number of pixels shared with
+    its neighbours.
     """
 
     start: int
@@ -33,8 +33,8 @@ class _Span:
 
     @property
     def weights(self) -> npt.NDArray[np.float32]:
-        """Of its pixels: from 0 to 1 where it begins, and back where it ends; with those of its
-        neighbours 1 everywhere.
+        """Blending weights of its pixels, which rise and fall in the overlaps; those of all tiles
+        sum to 1.
         """
         found = np.ones(self.stop - self.start, np.float32)
         for ramp, shared in ((found, self.before), (found[::-1], self.after)):
@@ -43,7 +43,7 @@ class _Span:
 
 
 def spans(length: int, tile: int) -> list[_Span]:
-    """Tiles of one size that cover an axis, as evenly as pixels allow; one for a short axis."""
+    """Divide an axis into tiles of one size, as evenly as possible; a short axis is one tile."""
     if length <= tile:
         return [_Span(0, length, 0, 0)]
     step = tile - tile // _OVERLAP
@@ -57,14 +57,15 @@ def spans(length: int, tile: int) -> list[_Span]:
 
 
 def each(read: Read, size: tuple[int, int], grid: tuple[int, int], see: See, use: Use) -> None:
-    """Hand the probabilities of all pixels of a photograph of a size to `use`, a block at a time,
+    """Pass the probabilities of all pixels of a photograph with `size` to `use`, block by block,
     each pixel once.
 
-    read(start, stop): rows of it, [stop - start, width, 3]. see: of a tile of the size of the grid,
-    padded with zeros where the photograph ends.
+    read(start, stop): rows of the photograph, [stop - start, width, 3]. see: computes the
+    probabilities of a tile of the grid's size, padded with zeros beyond the photograph.
     """
     height, width = size
-    above: Probabilities | None = None  # what the strip before says of the rows that it shares
+    # weighted probabilities of the rows shared with the previous strip
+    above: Probabilities | None = None
     for rows in spans(height, grid[0]):
         below = None
         pixels = read(rows.start, rows.stop)
@@ -84,8 +85,8 @@ def each(read: Read, size: tuple[int, int], grid: tuple[int, int], see: See, use
 def _strip(
     pixels: Pixels, rows: _Span, columns: list[_Span], grid: tuple[int, int], see: See
 ) -> Iterator[tuple[slice, Probabilities]]:
-    """The columns of a strip from left to right, each once, mixed where tiles overlap; weighted for
-    the strips above and below.
+    """Yield blocks of columns of a strip, from left to right, blended where tiles overlap, and
+    weighted for blending with the strips above and below.
     """
     left: Probabilities | None = None
     for cols in columns:

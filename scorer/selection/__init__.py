@@ -1,1 +1,1 @@
-"""From the scores of an image to the pixels that are asked."""
+"""Chooses pixels of an image from its scores."""

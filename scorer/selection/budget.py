@@ -1,4 +1,4 @@
-"""A number of pixels for the whole pool: the best of all images, however many of each."""
+"""Chooses a number of pixels in the whole pool: the best of all images."""
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
@@ -6,14 +6,15 @@ from dataclasses import replace
 
 from scorer.selection.result import Pixel, Ranked
 
-# Best first; of equal scores the image that comes first in the pool.
+# Higher is better; of equal scores the image that is first in the pool.
 _Key = tuple[float, int, int]
 
 
 def within(budget: int, results: Callable[[], Iterable[Ranked]]) -> Iterator[Ranked]:
-    """The images that `results` gives whenever it is called, with the `budget` best pixels of all.
+    """Yield the images with their share of the `budget` best pixels; images without any are left
+    out.
 
-    Images without any are left out. Memory grows with the budget, not with the pool.
+    results: called twice for the same images. Memory grows with the budget, not with the pool.
     """
     keys = (_key(index, pixel) for index, one in enumerate(results()) for pixel in one.pixels)
     best = heapq.nlargest(budget, keys)

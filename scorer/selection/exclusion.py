@@ -17,15 +17,18 @@ Map = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Exclusion:
-    """Pixels in `labels`, and those that a mask in the folder `masks` marks: at the image's own
-    size, <name of the image>.png, anything but 0 is never chosen. An image without a mask has none.
+    """Excludes the pixels in `labels`, and the non-zero pixels of masks in the folder `masks`.
+
+    A mask has the image's size and is called <name of the image>.png; it may be missing.
     """
 
     labels: Labels
     masks: Path | None = None
 
     def of(self, name: str, geometry: Geometry) -> Map:
-        """1 where a pixel of the map must not be chosen, padding among them."""
+        """The excluded pixels of the map: uint8, 1 if excluded, including padding. Raises
+        BadImage.
+        """
         exclude = geometry.exclude()
         if other := self.labels.other_size(name, geometry.image):
             (height, width), (true_height, true_width) = other, geometry.image
@@ -65,7 +68,7 @@ class Exclusion:
 
 
 def mask_name(image: str) -> str:
-    """Where the mask of an image lies: the same path, with .png."""
+    """The path of an image's mask: the image's path, with .png."""
     return PurePosixPath(image).with_suffix(".png").as_posix()
 
 

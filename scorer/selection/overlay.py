@@ -1,4 +1,4 @@
-"""A picture of a ranking: the photograph with the chosen pixels, its uncertainty map beside it."""
+"""Draws a photograph with the chosen pixels, beside its uncertainty map."""
 
 import io
 from collections.abc import Sequence
@@ -14,11 +14,12 @@ from scorer.images.encoded import Encoded
 from scorer.images.photograph import load_full
 from scorer.selection.result import Pixel, Ranked
 
-_HARMLESS = {"..": "_above", "/": "_root", "//": "_root"}  # names of a list may lead outside
-_LONGEST_SIDE = 1280  # of one panel
-_SHORTEST_SIDE = 480  # smaller photographs are enlarged, so that the numbers can be read
-# Anchors of a colour map from dark blue over green to yellow that rises evenly in lightness,
-# so that it survives colour-blindness and grey printing.
+# names in a list may lead out of the folder
+_HARMLESS = {"..": "_above", "/": "_root", "//": "_root"}
+_LONGEST_SIDE = 1280  # pixels of one panel
+_SHORTEST_SIDE = 480  # smaller photographs are enlarged, so that the numbers are legible
+# Anchors of a colour map from dark blue over green to yellow with even steps in lightness, which
+# remains readable for colour-blind people and in grey.
 _ANCHORS = np.array(
     [(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)], np.float64
 )
@@ -27,14 +28,14 @@ _ANCHORS = np.array(
 def draw(
     result: Ranked, photograph: Image.Image, colours: Sequence[tuple[int, int, int]]
 ) -> Image.Image:
-    """Photograph and map side by side, the n chosen pixels ringed and numbered on both.
+    """Draw photograph and map side by side, with the n chosen pixels circled and numbered on both.
 
-    A ring has the colour of the class that the model predicts there. Needs `result.map`.
+    A circle has the colour of the predicted class. Needs `result.map`.
     """
     assert result.map is not None
     size = _panel_size(photograph.size)
     left = photograph.resize(size, Image.Resampling.LANCZOS)
-    # The part of the map that is image: its last row and column may stand for less than a stride.
+    # The last row and column of the map may stand for less than a stride of the image.
     sides = zip(result.geometry.content, result.map.shape, strict=True)
     height, width = (min(side / result.geometry.stride, there) for side, there in sides)
     right = colour_map(result.map).resize(
@@ -50,27 +51,29 @@ def draw(
 def write(
     folder: Path, photograph: Encoded, result: Ranked, colours: Sequence[tuple[int, int, int]]
 ) -> Path:
-    """Draw a result into `folder`, under the image's own name, with .jpg behind that of another
-    kind; return the file.
+    """Draw a result into a file in `folder`, with the image's name, and .jpg appended to other
+    suffixes.
+
+    Returns the path of the file. Raises BadImage, CannotWrite.
     """
     inside = [_HARMLESS.get(part, part) for part in PurePosixPath(result.image).parts]
     path = folder.joinpath(*inside[:-1], _as_jpeg(inside[-1]))
     picture = draw(result, load_full(photograph), colours)
     with replacing_path(path) as temporary:
-        # Pillow itself does not see that a full disk took only a part.
+        # Pillow does not notice an incomplete write to a full disk.
         temporary.write_bytes(encoded(picture, "JPEG", quality=90))
     return path
 
 
 def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
-    """A picture as the bytes of a file; kind and options: Pillow's."""
+    """Encode a picture as the bytes of a file; kind and options: Pillow's."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
 def _as_jpeg(name: str) -> str:
-    """a.jpg → a.jpg, a.png → a.png.jpg, and so that no two names become one a.png.jpg →
+    """a.jpg → a.jpg, a.png → a.png.jpg; and, so that names stay different, a.png.jpg →
     a.png.jpg.jpg.
     """
     path = PurePosixPath(name)
@@ -84,9 +87,9 @@ def _panel_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def colour_map(values: npt.NDArray[np.float32]) -> Image.Image:
-    """Values through the normal CDF, as Didari et al. 2024 show their maps, then as colours."""
+    """Colours of values through the normal CDF, as in the maps of Didari et al. 2024."""
     z = (values - values.mean()) / max(float(values.std()), 1e-12)
-    # Within 3e-4 of the normal CDF, which NumPy lacks.
+    # Approximates the normal CDF, which NumPy lacks, within 3e-4.
     level = 0.5 * (1 + np.tanh(0.7978845608 * (z + 0.044715 * z**3)))
     channels = [
         np.interp(level, np.linspace(0, 1, len(_ANCHORS)), _ANCHORS[:, channel])

@@ -1,4 +1,4 @@
-"""Work that threads do ahead of whoever takes its results, in order."""
+"""Computes results ahead in threads, in order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ def prefetch(
     items: Iterable[Item],
     most: int,
 ) -> Iterator[Result]:
-    """Results in order, with at most `most` of them in the making: memory stays bounded."""
+    """Yield results in order, with at most `most` of them being computed, which bounds memory."""
     pending: deque[Future[Result]] = deque()
     for item in items:
         pending.append(threads.submit(work, item))

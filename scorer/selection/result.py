@@ -1,4 +1,4 @@
-"""What becomes of an image of a pool: its chosen pixels, or why it could not be used."""
+"""The result for an image of a pool: its chosen pixels, or why it could not be used."""
 
 from dataclasses import dataclass, replace
 
@@ -23,11 +23,11 @@ class Pixel:
 
 @dataclass(frozen=True)
 class Ranked:
-    """The pixels chosen in one image; its uncertainty and its classes if they were asked for.
+    """The pixels chosen in one image; map, segmentation: uncertainty and classes, if requested.
 
-    share: of its pixels, how many are uncertain, where that was measured. nonnegative: how many
-    have BalEnt ≥ 0, where the graph's map is BalEnt. sight: what a ranking of whole images needs to
-    say why, where that was asked for.
+    share: fraction of its pixels that are uncertain, if measured. nonnegative: fraction with BalEnt
+    ≥ 0, if the graph's map is BalEnt. sight: properties for the reasons in a ranking of whole
+    images, if requested.
     """
 
     image: str
@@ -40,28 +40,30 @@ class Ranked:
     sight: Sight | None = None
 
     def place(self, pixel: Pixel) -> Place:
-        """One of its pixels, with both sizes."""
+        """The Place of one of its pixels."""
         return Place.at(self.image, self.geometry, pixel.row, pixel.col)
 
     def best(self, n: int) -> "Ranked":
-        """With its n best pixels alone."""
+        """The result with only its n best pixels."""
         return replace(self, pixels=self.pixels[:n])
 
     def measured(self, uncertain: float | None) -> "Ranked":
-        """Without its maps; with the share of the pixels that have at least this value."""
+        """The result without its maps, with the share of pixels whose map value is at least
+        `uncertain`.
+        """
         share = None
         if uncertain is not None and self.map is not None:
             share = float(np.mean(self.map >= uncertain))
         return replace(self.without_maps(), share=share)
 
     def without_maps(self) -> "Ranked":
-        """As it is kept: maps are views of a whole batch."""
+        """The result without its maps, which are views of a whole batch."""
         return replace(self, map=None, segmentation=None)
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """An image that could not be used, and why. A value: it never ends a run."""
+    """An image that could not be used, and why. It never ends a run."""
 
     image: str
     reason: str

@@ -1,4 +1,4 @@
-"""Ranks the pixels of a pool: each worker decodes an image and scores it, beside the others."""
+"""Ranks the pixels of a pool: worker threads decode and score images in parallel."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -28,8 +28,9 @@ from scorer.selection.spacing import AUTO, of, pick
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a graph is given of one image: exclude uint8 and noise float32 [mapH, mapW]; the pixels
-    of the original image that were asked before, (row, column).
+    """The inputs of a graph for one image: exclude uint8 and noise float32 [mapH, mapW].
+
+    asked: pixels of the original image that were already asked for, (row, column).
     """
 
     image: str
@@ -54,10 +55,10 @@ def rank(  # noqa: PLR0913  # what is chosen, and how it is run
 ) -> Iterator[Ranked | Skipped]:
     """Yield one result per image of the pool from index `start` on, in the pool's order.
 
-    The n best pixels of each image; those in `labels` are never chosen. `distance`: how far apart
-    they lie (spacing.py). `exclude`: a folder of masks (exclusion.py) whose pixels are never
-    chosen. The result of an image depends on the graph, the image, its labels, n and the seed: not
-    on the order or the batch.
+    n: number of pixels per image; those in `labels` are not chosen. distance: between chosen pixels
+    (spacing.py). exclude: folder of masks of pixels never to choose (exclusion.py). The result of
+    an image depends on the graph, the image, its labels, these options and the seed, but not on
+    order or batch. Raises BadInput for options that the graph does not support, BadPool.
     """
     barred = Exclusion(labels or Labels({}), exclude)
     ranker = Ranker(runtime, barred, n=n, distance=distance, seed=seed, want_map=want_map)
@@ -76,10 +77,10 @@ def rank(  # noqa: PLR0913  # what is chosen, and how it is run
 
 
 class Ranker:
-    """Chooses the n best pixels of images, a batch at a time; from any thread.
+    """Chooses the n best pixels of images, batch by batch; thread-safe.
 
-    distance: as in spacing.of. want_map: with their uncertainty. sights: with what is seen in each
-    as a whole. Raises BadInput for what this graph cannot give.
+    distance: see spacing.of. want_map: whether results keep their maps. sights: whether to keep
+    properties of whole images. Raises BadInput for options that the graph does not support.
     """
 
     def __init__(
@@ -101,7 +102,9 @@ class Ranker:
     def rank(
         self, names: Sequence[str], source: Callable[[str], Encoded]
     ) -> list[Ranked | Skipped]:
-        """One result per image, in one batch; source(name): where its bytes are, or BadImage."""
+        """One result per image, computed in one batch; source(name): the encoded image, or raises
+        BadImage.
+        """
         chunk = [self._ready(name, source) for name in names]
         prepared = [item for item in chunk if isinstance(item, Prepared)]
         if not prepared:
@@ -128,7 +131,7 @@ class Ranker:
 
 
 def check(contract: Contract, *, n: int, distance: float | None = 0, want_map: bool) -> None:
-    """Raise BadInput for what this graph cannot give."""
+    """Raise BadInput for options that the graph does not support."""
     if not 1 <= n <= contract.top_k:
         raise BadInput(
             f"n is {n}, this graph serves 1 to {contract.top_k} pixels per image",
@@ -153,7 +156,9 @@ def prepare(
     seed: int,
     max_pixels: int = MAX_PIXELS,
 ) -> Prepared:
-    """Decode an image for a graph; `name` decides what is drawn at random. Raises BadImage."""
+    """Decode an image, and prepare the graph's inputs; random numbers depend on `name`. Raises
+    BadImage.
+    """
     photograph = load(source, contract.grid, stride=contract.stride, max_pixels=max_pixels)
     return ready(contract, photograph, name, barred, n=n, seed=seed)
 
@@ -161,7 +166,7 @@ def prepare(
 def ready(
     contract: Contract, photograph: Photograph, name: str, barred: Exclusion, *, n: int, seed: int
 ) -> Prepared:
-    """The same of a photograph that is decoded already. Raises BadImage."""
+    """Prepare the graph's inputs for a decoded photograph. Raises BadImage."""
     exclude = barred.of(name, photograph.geometry)
     if (size := contract.random_pool(n)) is not None:
         exclude = outside_random_pool(exclude, uniform(seed, name, contract.map), size)
@@ -176,7 +181,7 @@ def _chunks(entries: Iterator[Entry], size: int) -> Iterator[Sequence[Entry]]:
 
 
 def needs_maps(contract: Contract, distance: float | None) -> bool:
-    """Whether choosing takes the maps of a graph: to keep pixels apart, or to tell BalEnt ≥ 0."""
+    """Whether the choice needs the graph's maps: for spacing, or for the share with BalEnt ≥ 0."""
     spaced = not contract.scattered if distance is AUTO else distance > 0
     return contract.has_map and (spaced or contract.traits.zero_level is not None)
 
@@ -201,7 +206,10 @@ def chosen(
     n: int,
     distance: float | None,
 ) -> Ranked:
-    """The n best pixels of the image at `index` of what `run` gave; distance: spacing.of."""
+    """The n best pixels of the image at `index` in the scores of a batch; distance: see spacing.of.
+
+    Raises Failure for scores or classes that a correct graph cannot give.
+    """
     geometry = item.photograph.geometry
     height, width = geometry.mapped
     uncertainty = None if scores.map is None else scores.map[index, :height, :width]
@@ -232,7 +240,7 @@ def chosen(
 
 
 def _seen(contract: Contract, one: Ranked, item: Prepared) -> Ranked:
-    """With what is seen in it as a whole."""
+    """The result with the properties of the whole image."""
     assert one.map is not None
     assert one.segmentation is not None
     classes = len(contract.classes)
@@ -241,7 +249,7 @@ def _seen(contract: Contract, one: Ranked, item: Prepared) -> Ranked:
 
 
 class _Found(NamedTuple):
-    """A pixel of the map that a graph has found."""
+    """A chosen pixel of the map."""
 
     row: int
     col: int
@@ -250,7 +258,7 @@ class _Found(NamedTuple):
 
 
 def _found(scores: Scores, index: int) -> list[_Found]:
-    """The eligible pixels among the K best of an image of the batch, best first."""
+    """The eligible pixels among the K best of an image in the batch, best first."""
     there = scores.pixel[index, :, 0] != NO_PIXEL
     columns = (*scores.pixel[index].T, scores.score[index], scores.label[index])
     return [_Found(*values) for values in zip(*(c[there].tolist() for c in columns), strict=True)]

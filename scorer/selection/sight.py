@@ -1,4 +1,4 @@
-"""What a graph sees in a whole image, for a ranking of whole images that says why."""
+"""Properties of a whole image for the reasons in a ranking of whole images."""
 
 import math
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from scorer.images.photograph import Photograph
 
 @dataclass(frozen=True)
 class Sight:
-    """mean: of the map. classes: how many pixels of the map are predicted to be of each. palette:
-    the colours of the photograph, as palette.of has them.
+    """mean: of the map. classes: number of map pixels predicted as each class. palette: colours of
+    the photograph, see palette.of.
     """
 
     mean: float
@@ -31,8 +31,9 @@ class Sight:
         photograph: Photograph,
         classes: int,
     ) -> Self:
-        """From the part of the maps that is image, for so many classes. Raises Failure for a map
-        that holds something that is not a number, and for a class that there is not.
+        """From the maps without padding; classes: their number.
+
+        Raises Failure for a map with values that are not finite, or for unknown classes.
         """
         mean = float(np.mean(uncertainty, dtype=np.float64))
         is_known = 0 <= segmentation.min() <= segmentation.max() < classes

@@ -1,4 +1,4 @@
-"""The n best pixels of an image that keep their distance from each other."""
+"""Chooses the n best pixels of an image at a minimum distance from each other."""
 
 import math
 from collections.abc import Sequence
@@ -14,10 +14,11 @@ Position = tuple[int, int]  # row, col
 
 
 class Spacing(NamedTuple):
-    """radius: in pixels of the original image; 0: no distance is kept.
+    """A minimum distance of chosen pixels.
 
-    halves: where no pixel is left at that radius, it is halved until there is one. labelled: of the
-    radius, what a labelled pixel keeps the others at.
+    radius: in pixels of the original image; 0: none. halves: whether the radius is halved,
+    repeatedly, when no pixel is left. labelled: distance from labelled pixels, as a fraction of the
+    radius.
     """
 
     radius: float
@@ -25,13 +26,13 @@ class Spacing(NamedTuple):
     labelled: float = 1.0
 
 
-AUTO = None  # a distance that follows from the image and n
+AUTO = None  # a distance derived from the image and n
 
-# Of the side of the square that an image has for each of n pixels. Where BalEnt reaches 0 the
-# pixels of BalEntAcq lie apart by themselves, and a small radius parts the few that do not.
+# As a fraction of the side of the square that each of n pixels has in the image. Where BalEnt
+# reaches 0, BalEntAcq scatters its pixels anyway, and a small radius separates the few others.
 _NET, _APART = 0.25, 0.5
-_REACHED = 0.001  # of the pixels of the image
-_LABELLED = 0.5  # of the radius: so far from what is labelled already
+_REACHED = 0.001  # share of the image's pixels
+_LABELLED = 0.5  # distance from labelled pixels, as a fraction of the radius
 
 
 def of(
@@ -41,10 +42,10 @@ def of(
     contract: Contract,
     nonnegative: float | None = None,
 ) -> Spacing:
-    """The spacing of n pixels of an image: a distance in its pixels, or AUTO.
+    """The spacing of n pixels of an image for a distance in its pixels, or AUTO.
 
-    AUTO adds nothing where chance spreads the choice already. nonnegative: of the pixels, the share
-    with BalEnt ≥ 0, where it is known.
+    AUTO adds none if the acquisition is random. nonnegative: share of the pixels with BalEnt ≥ 0,
+    if known.
     """
     if distance is not AUTO:
         return Spacing(distance, halves=False)
@@ -62,17 +63,17 @@ def pick(
     spacing: Spacing,
     taken: Sequence[Position] = (),
 ) -> list[Position]:
-    """Up to n pixels of the map [H, W], best first: each the best of those that are left.
+    """Pick up to n pixels of the map [H, W], best first: each the best of the remaining ones.
 
-    NO_SCORE marks what is never picked. A pick bars what lies nearer than the radius, and so does a
-    pixel of the original image in `taken`. Of equal scores the first by row, then column.
+    NO_SCORE marks excluded pixels. A pick, and a pixel of the original image in `taken`, exclude
+    pixels within the radius. Of equal scores the first by row, then column, is picked.
     """
     picks: list[Position] = []
     radius = spacing.radius
     left = _left(score, geometry, taken, picks, radius, spacing.labelled)
     while len(picks) < n:
         place = divmod(int(left.argmax()), left.shape[1])
-        if not left[place] <= NO_SCORE:  # what is no number is picked, and found out
+        if not left[place] <= NO_SCORE:  # also picks NaN, which is detected later
             picks.append(place)
             _bar(left, geometry, geometry.to_image(*place), radius)
             left[place] = NO_SCORE
@@ -102,7 +103,7 @@ def _left(
 
 
 def _bar(left: npt.NDArray[np.float32], geometry: Geometry, place: Position, radius: float) -> None:
-    """Whatever shows a pixel of the original image nearer than `radius` to this one."""
+    """Exclude map pixels whose original pixel is within `radius` of `place`."""
     if radius > 0:
         box, near = geometry.near(*place, radius)
         left[box][near] = NO_SCORE

@@ -1,1 +1,1 @@
-"""The annotation page and what it asks of the scorer, over HTTP."""
+"""The HTTP service: the annotation page, and scores and masks on request."""

@@ -1,15 +1,15 @@
-"""Where the service listens, and what people type to get there."""
+"""The network address of the service, and its URL for browsers."""
 
 import socket
 
 from scorer.errors import BadInput
 
-_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  # compared with, not listened to
-_WAITING = 2048  # connections that are not taken yet
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  # compared with, not listened on
+_WAITING = 2048  # pending connections
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that takes connections from now on; port 0: any that is free. Raises BadInput."""
+    """A listening socket; port 0: any free port. Raises BadInput."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -23,7 +23,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def shown(listening: socket.socket, host: str, token: str | None) -> str:
-    """The address for a browser: for those of other machines, by this machine's name."""
+    """The URL for a browser; other machines get this machine's name."""
     name = socket.gethostname() if host in _EVERYWHERE else host
     name = f"[{name}]" if ":" in name else name
     query = "" if token is None else f"/?token={token}"

@@ -1,4 +1,4 @@
-"""The routes of the annotation page: what is asked, what was answered, and the pictures."""
+"""The routes of the annotation page: questions, answers, and pictures."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,8 +17,8 @@ from scorer.service.answers import Conflict
 from scorer.service.queue import Query
 
 _ANNOTATION: list[Any] = ["annotation"]  # tags
-_PAINTERS = 4  # pictures that are made at a time
-# A picture is asked for again each time: the file may be another, or seen by another graph.
+_PAINTERS = 4  # pictures generated at a time
+# Pictures are revalidated on every use: the file or the graph may have changed.
 _ASK_AGAIN = {"Cache-Control": "private, no-cache"}
 _PICTURE_CODES: dict[int | str, dict[str, Any]] = {
     404: {"description": "No such image in the pool, or it cannot be shown."}
@@ -33,8 +33,8 @@ Index = Annotated[int, Field(ge=0, le=10**6)]
 
 
 class AnswerRequest(BaseModel):
-    """An answer as the page sends it. request: names it, so that one sent twice is one. free: of a
-    pixel that the annotator has chosen.
+    """An answer of the page. request: its id, so that repeated transmissions are stored once. free:
+    whether the annotator chose the pixel.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -66,7 +66,7 @@ class SecondLookRequest(BaseModel):
 
 
 def add(app: FastAPI, annotation: Annotation) -> None:
-    """Add them to an application."""
+    """Add the routes to an application."""
     _add_state(app, annotation)
     _add_answers(app, annotation)
     _add_requests(app, annotation)
@@ -78,7 +78,7 @@ def _add_state(app: FastAPI, annotation: Annotation) -> None:
 
     @app.get("/v1/state", tags=_ANNOTATION)
     def state() -> dict[str, Any]:
-        """Classes, progress, and the graph that chooses."""
+        """Classes, progress, and the graph that chooses pixels."""
         pixels, images = annotation.queue.left()
         contract = rounds.runtime.contract
         return {
@@ -108,21 +108,23 @@ def _add_state(app: FastAPI, annotation: Annotation) -> None:
 
     @app.get("/v1/curve", tags=_ANNOTATION)
     def curve() -> list[dict[str, float | str | None]]:
-        """A point per model of a live session: how good it is, over the labels it learned from."""
+        """A point per model of a live session: its accuracy, over its number of training labels."""
         return annotation.progress.curve()
 
     @app.get("/v1/queue", tags=_ANNOTATION)
     def queue(
         annotator: Annotator, count: Annotated[int, Field(ge=1, le=20)] = 2
     ) -> list[dict[str, Any]]:
-        """The next pixels for an annotator, theirs until they answer or stay away too long."""
+        """The next pixels for an annotator, reserved until they answer or are inactive for too
+        long.
+        """
         return [_shown(annotation, one) for one in annotation.queue.next(annotator, count)]
 
 
 def _add_answers(app: FastAPI, annotation: Annotation) -> None:
     @app.post("/v1/labels", status_code=201, tags=_ANNOTATION)
     def label(request: AnswerRequest) -> dict[str, int]:
-        """Keep an answer: it is on the disk when this is answered."""
+        """Store an answer; it is on the disk when the response is sent."""
         if (request.answer == "label") != (request.class_name is not None):
             raise HTTPException(422, "a class goes with the answer label, and with no other")
         if request.class_name is not None and request.class_name not in annotation.store.classes:
@@ -150,7 +152,9 @@ def _add_answers(app: FastAPI, annotation: Annotation) -> None:
 
     @app.post("/v1/undo", tags=_ANNOTATION)
     def undo(request: UndoRequest) -> dict[str, Any]:
-        """Take back one's last answer; the pixel is asked again, if it is of this pool."""
+        """Retract an annotator's last answer; the pixel is asked for again, if it is in this
+        pool.
+        """
         undone = annotation.answers.undo(request.annotator, request.request)
         query = undone and undone[1]
         return {"undone": undone is not None, "query": query and _shown(annotation, query)}
@@ -159,7 +163,7 @@ def _add_answers(app: FastAPI, annotation: Annotation) -> None:
 def _add_requests(app: FastAPI, annotation: Annotation) -> None:
     @app.post("/v1/classes", status_code=201, tags=_ANNOTATION)
     def add_class(request: ClassRequest) -> dict[str, Any]:
-        """Add a class behind the others: from now on it can be answered, and is learned."""
+        """Add a class: it can be answered from now on, and is trained."""
         try:
             annotation.store.add_class(request.name)
         except BadInput as error:
@@ -168,13 +172,16 @@ def _add_requests(app: FastAPI, annotation: Annotation) -> None:
 
     @app.post("/v1/second-look", tags=_ANNOTATION)
     def second_look(request: SecondLookRequest) -> dict[str, int]:
-        """Show an annotator answers that the model contradicts, before all else; how many."""
+        """Show an annotator answers that the model contradicts, before other questions; returns
+        their number.
+        """
         return {"shown": annotation.second_look(request.annotator)}
 
 
 def _shown(annotation: Annotation, query: Query) -> dict[str, Any]:
-    """A question; without guesses before they are worth something, and where they would measure
-    themselves. Of an answer that is looked at again, they are what it was and what it may be.
+    """A question for the page. Guesses are left out until they are reliable, and for audit
+    questions, whose answers they would bias. In a review they are the earlier answer, and the
+    model's class.
     """
     is_again = query.reviews is not None
     is_offered = is_again or (annotation.guesses.offered and query.source != AUDIT)
@@ -182,7 +189,7 @@ def _shown(annotation: Annotation, query: Query) -> dict[str, Any]:
 
 
 def _received(annotation: Annotation, request: AnswerRequest) -> int | None:
-    """The number of an answer that is sent again, because its receipt was lost."""
+    """The number of an answer that was sent before, if its receipt was lost; None for a new one."""
     found = annotation.store.received(request.request)
     if found is None:
         return None
@@ -200,7 +207,8 @@ def _free(annotation: Annotation, request: AnswerRequest) -> Query:
 
 
 def _add_pictures(app: FastAPI, annotation: Annotation) -> None:
-    few = CapacityLimiter(_PAINTERS)  # decoding is large, and others must not wait for it
+    # limited, because decoding needs much memory, and must not block other requests
+    few = CapacityLimiter(_PAINTERS)
 
     async def shown(read: Callable[[str], bytes], image: str, kind: str) -> Response:
         try:
@@ -231,5 +239,5 @@ def _add_pictures(app: FastAPI, annotation: Annotation) -> None:
 
     @app.get("/v1/segmentation", tags=_ANNOTATION, responses=_PICTURE_CODES)
     async def segmentation(image: Text) -> Response:
-        """The model's classes of an image as PNG, in their colours."""
+        """The predicted classes of an image as PNG, in their colours."""
         return await shown(annotation.pictures.segmentation, image, "image/png")

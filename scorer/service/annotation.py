@@ -1,4 +1,4 @@
-"""What an annotator does, behind the page: asked pixels out, answers into the store."""
+"""The state behind the annotation page: pool, graph, questions, and the label store."""
 
 from scorer.errors import BadInput
 from scorer.images.colours import Colour, default_colours
@@ -20,11 +20,10 @@ from scorer.service.served import Served
 
 
 class Annotation:
-    """A pool, the graph that chooses, the store, who has which pixel.
+    """A pool, the graph that chooses pixels, the label store, and the queue of questions.
 
-    ahead: as of Rounds; with it the guesses of a model are offered only once they are better than
-    chance. Links out of the pool are not followed. Raises BadInput for an n that the graph does not
-    serve.
+    ahead: see Rounds; if given, guesses are offered only once they are better than chance. Links
+    out of the pool are not followed. Raises BadInput for an n that the graph does not support.
     """
 
     def __init__(
@@ -59,8 +58,8 @@ class Annotation:
         self.pictures = Pictures(self.pool, served, seed=seed)
 
     def free(self, image: str, row: int, col: int) -> Query:
-        """A pixel that an annotator has chosen. Raises BadInput for one that is not in the pool,
-        BadImage.
+        """A question about a pixel that an annotator chose. Raises BadInput if it is not in the
+        pool, BadImage.
         """
         if image not in self.pool:
             raise BadInput(f"{image!r} is not in the pool", remedy="choose an image of the pool")
@@ -78,25 +77,25 @@ class Annotation:
 
     @property
     def colours(self) -> list[Colour]:
-        """Of every class: those of the graph, and others for classes that it does not know yet."""
+        """The colour of every class; those that the graph lacks get default colours."""
         ours, more = self.rounds.runtime.contract.colours, default_colours(len(self.store.classes))
         return [*ours, *more[len(ours) :]]
 
     def second_look(self, annotator: str) -> int:
-        """Show an annotator answers that a model contradicts; how many."""
+        """Ask an annotator about answers that a model contradicts; returns their number."""
         graph = self.rounds.runtime.contract.sha256
         return self.second_looks.ask(annotator, graph, self.rounds.number)
 
     def answered(self, query: Query, annotator: str) -> None:
-        """What follows an answer."""
+        """Update the reviews after an answer."""
         graph = self.rounds.runtime.contract.sha256
         self.second_looks.after(query, annotator, graph, self.rounds.number)
 
     def start(self) -> None:
-        """Begin to rank, in the background."""
+        """Start ranking in the background."""
         self.rounds.start()
 
     def stop(self) -> None:
-        """End the ranking, and close the store."""
+        """Stop ranking, and close the store."""
         self.rounds.stop()
         self.store.close()

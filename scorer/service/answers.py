@@ -1,4 +1,4 @@
-"""Answers of annotators into the label store, and back out of it."""
+"""Stores and retracts annotators' answers."""
 
 import threading
 from datetime import UTC, datetime
@@ -11,11 +11,11 @@ from scorer.service.queue import Query, Queue
 
 
 class Conflict(Exception):
-    """Somebody else has the pixel, or has answered it."""
+    """The pixel is reserved for another annotator, or answered."""
 
 
 class Answers:
-    """What is answered of a queue. count, started: answers since that time, ISO 8601."""
+    """Answers to the questions of a queue. count: since the time `started`, ISO 8601."""
 
     def __init__(self, pool: Index, queue: Queue, store: Store, guesses: Guesses) -> None:
         self._pool, self._queue, self._store, self._guesses = pool, queue, store, guesses
@@ -26,9 +26,9 @@ class Answers:
         self, query: Query, *, answer: str, class_name: str | None, annotator: str,
         seconds: float, request: str,
     ) -> int:  # fmt: skip
-        """Keep an answer; it is on the disk when this returns.
+        """Store an answer; it is on the disk when this returns.
 
-        The same request again is the same answer. Raises Conflict for a pixel of somebody else.
+        A repeated request is stored once. Raises Conflict for a pixel that another annotator has.
         """
         given = Answer(
             **query.coordinates, answer=answer, class_name=class_name, round=query.round,
@@ -43,34 +43,35 @@ class Answers:
             if wrong is not None and not self._store.knows(request):
                 raise Conflict(wrong)
             number, is_new = self._store.add(given)
-            if is_new:  # one that comes late, again, may have been taken back since
+            if is_new:  # a late repetition may have been retracted since
                 self.count += 1
                 self._queue.close(query.pixel)
                 self._guesses.note(query, class_name)
             return number
 
     def undo(self, annotator: str, request: str) -> tuple[Answer, Query | None] | None:
-        """Take back the last answer of an annotator: what it was, and the pixel, which is asked
-        again where its image is in this pool.
+        """Retract the last answer of an annotator; returns it with the question, which is asked
+        again if its image is in this pool.
         """
         with self._answering:
             again = self._store.knows(request)
             taken = self._store.undo(annotator, time=_now(), request=request)
             if taken is None or taken.image not in self._pool:
                 return None if taken is None else (taken, None)
-            if taken.source == FREE or taken.reviews is not None:  # nobody had asked for it
+            if taken.source == FREE or taken.reviews is not None:  # the graph had not asked for it
                 self._queue.forget(taken.pixel)
                 return taken, None
             query = self._queue.find(taken.pixel)
-            if query is None or query.reviews is not None:  # it is asked now whether it was right
+            # the current question is a review, not the original one
+            if query is None or query.reviews is not None:
                 query = _asked(taken)
-            if not again:  # it may have been answered since
+            if not again:  # on repetition, it may have been answered since
                 self._queue.reopen(query, annotator)
             return taken, query
 
 
 def _asked(answer: Answer) -> Query:
-    """What was answered before this service began, as a query; the model's guess is not known."""
+    """The question of an answer from before this service started; the model's guess is unknown."""
     return Query(
         **answer.coordinates, rank=1, score=0.0, guess="", guesses=(), round=answer.round,
         graph=answer.graph, source=answer.source,

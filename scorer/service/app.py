@@ -1,4 +1,4 @@
-"""The HTTP interface: what every route has in common, the page itself, health and metrics."""
+"""The HTTP application: the page's files, health, metrics, and the routes of other modules."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ from scorer.service.scoring import Scoring
 from scorer.service.segmenting import Segmenter
 
 _PAGE = files("scorer.service") / "page"
-_KINDS = {  # of files that are served, by their suffix
+_KINDS = {  # media types of served files, by suffix
     ".css": "text/css",
     ".html": "text/html",
     ".js": "text/javascript",
@@ -28,7 +28,8 @@ _KINDS = {  # of files that are served, by their suffix
 }
 _SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css")
 _OPERATION = "operation"
-_ADDRESSES = {"index.html": "/", "docs.html": "/docs"}  # the others have their own names
+# other files are served under their own names
+_ADDRESSES = {"index.html": "/", "docs.html": "/docs"}
 
 
 def create(
@@ -40,15 +41,16 @@ def create(
     inbox: Inbox | None = None,
     segmenter: Segmenter | None = None,
 ) -> FastAPI:
-    """The application. token: what every request must bring; None: only this machine may ask.
-    inbox: where a process that learns elsewhere may put graphs. segmenter: of the images that are
-    sent to be segmented.
+    """Create the application.
+
+    token: required in every request; None: only this machine has access. inbox: receives graphs of
+    a remote training process. segmenter: for images sent to be segmented.
     """
     limits, served, metrics = limits or Limits(), annotation.served, Metrics(annotation, scoring)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        async with anyio.create_task_group() as tasks:  # who asks meanwhile hears "not ready"
+        async with anyio.create_task_group() as tasks:  # meanwhile, requests get "not ready"
             tasks.start_soon(anyio.to_thread.run_sync, served.warm_up)
             yield
 
@@ -93,7 +95,7 @@ def _add_health(app: FastAPI, annotation: Annotation, metrics: Metrics) -> None:
 
     @app.get("/health/live", tags=[_OPERATION])
     async def live() -> dict[str, bool]:
-        """The process answers."""
+        """The process is running."""
         return {"live": True}
 
     @app.get(
@@ -102,17 +104,17 @@ def _add_health(app: FastAPI, annotation: Annotation, metrics: Metrics) -> None:
         responses={503: {"description": "Not yet."}},
     )
     async def ready(response: Response) -> dict[str, bool]:
-        """The graph is warm: it has computed something."""
+        """Whether the graph is ready: it has been run once."""
         response.status_code = 200 if served.ready else 503
         return {"ready": served.ready}
 
     @app.get("/metrics", tags=[_OPERATION], response_class=Response)
     def measured() -> Response:
-        """For Prometheus."""
+        """Metrics for Prometheus."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.post("/v1/reload", tags=[_OPERATION])
     def reload() -> dict[str, Any]:
-        """Open the graph's file again; where it is another, the pool is ranked again with it."""
+        """Reload the graph's file; a new graph ranks the pool again."""
         changed = annotation.rounds.reload()
         return {"changed": changed, "graph": served.runtime.contract.sha256}

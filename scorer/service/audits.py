@@ -1,4 +1,4 @@
-"""Random pixels that are asked to measure the model: a random photograph, a random pixel of it."""
+"""Audit questions: random pixels of random photographs, which measure the model."""
 
 from collections.abc import Sequence
 
@@ -13,20 +13,22 @@ from scorer.selection.result import Pixel, Ranked
 from scorer.selection.select import chosen, prepare, run
 from scorer.service.queue import Queue
 
-_FIRST = 3.0e38  # a score before all others: it is asked next
-_TRIES = 20  # draws, of which some photographs may not be readable
+_FIRST = 3.0e38  # above all scores: such a question is asked next
+_TRIES = 20  # draws, as some photographs may be unreadable
 
 
 class Audits:
-    """Draws that depend on the seed and their number alone. rate: of all questions, how many."""
+    """Draws audit questions, from the seed and their numbers alone. rate: share of all
+    questions.
+    """
 
     def __init__(self, pool: Index, rate: float, *, seed: int) -> None:
         self._pool, self.rate, self._seed = pool, rate, seed
-        self._drawn = 0  # by this service
+        self._drawn = 0  # by this process
 
     def next(self, runtime: Runtime, standing: Sequence[Answer], queue: Queue) -> Ranked | None:
-        """The pixel to ask now, if fewer were asked than there should be."""
-        # By a service, and for the first time; the others were imported, or looked at again.
+        """The audit question to ask now; None if enough were asked."""
+        # Questions of a service, without reviews; other answers were imported.
         asked = [one for one in standing if one.graph and one.reviews is None]
         done = sum(one.source == AUDIT for one in asked)
         if queue.waits_for(AUDIT) or done >= self.rate * (len(asked) + 1):
@@ -40,7 +42,7 @@ class Audits:
         return None
 
     def _draw(self, runtime: Runtime, number: int) -> Ranked | None:
-        """The pixel of a draw as a graph sees it; None where the photograph cannot be read."""
+        """Draw a pixel, with the graph's prediction; None if the photograph cannot be read."""
         place, across, down = uniform(self._seed, f"audit {number}", (3,)).tolist()
         name = self._pool.names[int(place * len(self._pool))]
         contract = runtime.contract

@@ -1,4 +1,4 @@
-"""scorer serve: the annotation page and the scoring service, from the command line."""
+"""The command scorer serve."""
 
 from typing import Any
 
@@ -122,15 +122,14 @@ from scorer.runtimes import options as runtime_options
 def serve_command(**given: Any) -> None:
     """Open the annotation page and the scoring service.
 
-    The page shows one pixel of a photograph at a time, with a key per class.
-    The pool is ranked in the background, best images first. Every answer is on the disk before the
-    page goes on; trainer fit and scorer rank read the same file. Several annotators at once are
-    never asked for the same pixel.
+    The page shows one pixel of a photograph at a time, with a key per class. The pool is ranked in
+    the background, best images first. Every answer is on the disk before the page continues;
+    trainer fit and scorer rank read the same file. Several annotators can work at the same time,
+    and are never asked for the same pixel.
 
     Other programs send images to /v1/rank, to /v1/segment with --network, or tensors to /v2 (Open
-    Inference Protocol). SIGHUP, or
-    POST /v1/reload, takes a new graph under the same name without stopping; SIGTERM finishes what
-    was accepted.
+    Inference Protocol). SIGHUP, or POST /v1/reload, loads a new graph from the same file without
+    stopping; SIGTERM finishes the accepted requests.
 
     \b
     Examples:

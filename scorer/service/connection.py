@@ -1,5 +1,5 @@
-"""A connection on which a request must begin in time, and its answer be read: uvicorn itself waits
-for ever.
+"""A connection with time limits for receiving headers and for sending responses, which uvicorn
+lacks.
 """
 
 import asyncio
@@ -7,13 +7,13 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-HEADERS_S = 10.0  # from the first byte that is waited for to the end of a request's headers
-UNREAD_S = 30.0  # without a byte of an answer being taken
+HEADERS_S = 10.0  # from the start of waiting to the end of a request's headers
+UNREAD_S = 30.0  # without any byte of a response being read
 
 
 class Connection(H11Protocol):
-    """Closed where a client opens it, sends a part of its headers, or takes a part of its answer,
-    and then goes quiet.
+    """A connection that is closed if the client stops sending headers, or stops reading a
+    response.
     """
 
     _patience: asyncio.TimerHandle | None = None
@@ -45,7 +45,9 @@ class Connection(H11Protocol):
 
     @property
     def _between(self) -> bool:
-        """Whether no request is being answered: what came is a part of the next one's headers."""
+        """Whether no request is being processed, so that received data are headers of the next
+        one.
+        """
         cycle: Any = self.cycle
         return cycle is None or cycle.response_complete
 

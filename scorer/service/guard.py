@@ -1,4 +1,4 @@
-"""Before any route: who may ask, and how much. Behind it: headers and metrics."""
+"""Middleware before all routes: access control, size and time limits, headers, metrics."""
 
 import asyncio
 import secrets
@@ -15,10 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from scorer.service.metrics import Metrics
 from scorer.service.responses import error_response
 
-GRAPH = "balentacq-graph"  # the header with the hash of the graph that an answer is of
-_UPLOADS_AT_ONCE = 8  # of the largest size
+GRAPH = "balentacq-graph"  # response header with the hash of the graph
+_UPLOADS_AT_ONCE = 8  # times the largest upload
 _BUSY = 429
-_MOST_BYTES = 65536  # of a request that is no upload: a click is small
+_MOST_BYTES = 65536  # of a request that is no upload
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -33,16 +33,19 @@ _PAGES = frozenset({"/", "/docs"})
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """upload: bytes of a request with images. seconds: until it is here, and until its answer."""
+    """upload: largest request with images, in bytes. seconds: for receiving a request, and for
+    answering.
+    """
 
     upload: int = 32_000_000
     seconds: float = 30.0
 
 
 class Guard:
-    """ASGI middleware. token: what every request must bring; None: only this machine may ask.
+    """ASGI middleware.
 
-    uploads: paths whose requests may be as large as the limits say. graph: gives its hash.
+    token: required in every request; None: only this machine has access. uploads: paths with the
+    size limit for uploads. graph: returns the hash of the graph.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class Guard:
     ) -> None:  # fmt: skip
         self.app, self.token, self.limits, self.uploads = app, token, limits, uploads
         self.graph, self.metrics = graph, metrics
-        self._arriving = 0  # bytes of the uploads that are not answered yet
+        self._arriving = 0  # bytes of uploads that are being received or processed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,7 +88,7 @@ class Guard:
             if not begun:
                 wrong = error_response(scope["path"], 500, "the service failed: its log says why")
                 await wrong(scope, receive, decorated)
-            raise  # into the log
+            raise  # logged
         finally:
             self._arriving -= size
             route = getattr(scope.get("route"), "path", "none")
@@ -93,12 +96,12 @@ class Guard:
             self.metrics.observe(route, method, status, monotonic() - begin)
 
     def _in_time(self, receive: Receive, begin: float) -> Receive:
-        """A body that does not end within the limit is no longer waited for."""
+        """Limit the time for receiving a request body."""
         whole = False
 
         async def timed() -> Message:
             nonlocal whole
-            if whole:  # what is left to hear is that the client has gone
+            if whole:  # only the client's disconnection is left to receive
                 return await receive()
             try:
                 async with asyncio.timeout(begin + self.limits.seconds - monotonic()):
@@ -118,11 +121,11 @@ class Guard:
         return error_response(request.scope["path"], *wrong, later)
 
     def _stranger(self, request: Request) -> tuple[int, str] | None:
-        """Status and reason for somebody who may not ask."""
+        """Status and reason if the client has no access; else None."""
         host, origin = request.headers.get("host", ""), request.headers.get("origin")
         if self.token is None and not is_loopback(_hostname(host)):
             return 400, "this service answers to the names of this machine alone"
-        # The scheme may be a proxy's. A link to a page may be followed from anywhere.
+        # Ignoring the scheme, which may be a proxy's. Links to a page are allowed from any site.
         site, mode = (request.headers.get(f"sec-fetch-{name}") for name in ("site", "mode"))
         followed = mode == "navigate" and request.scope["path"] in _PAGES
         foreign = site in {"cross-site", "same-site"} and not followed
@@ -136,7 +139,7 @@ class Guard:
         return None
 
     def _too_much(self, request: Request) -> tuple[int, str] | None:
-        """Status and reason for more bytes than there is room for."""
+        """Status and reason if a request is too large, or too much is being uploaded; else None."""
         length = request.headers.get("content-length", "0")
         if "transfer-encoding" in request.headers or not length.isdecimal():
             return 411, "a request says its length"
@@ -155,7 +158,7 @@ class Guard:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or an address is this machine's own, which no other machine can reach."""
+    """Whether a host name or address is a loopback address of this machine."""
     if host == "localhost":
         return True
     try:
@@ -165,7 +168,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _hostname(host: str) -> str:
-    """Of a Host header, without its port; "" where that is no name."""
+    """The host in a Host header, without the port; "" if invalid."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -173,7 +176,7 @@ def _hostname(host: str) -> str:
 
 
 def _host_of(origin: str) -> str:
-    """Of an Origin header, with its port; "" where there is none."""
+    """The host and port in an Origin header; "" if invalid."""
     try:
         return urlsplit(origin).netloc
     except ValueError:
@@ -181,7 +184,7 @@ def _host_of(origin: str) -> str:
 
 
 def _cookie(request: Request) -> str:
-    """Browsers do not keep the cookies of two ports apart."""
+    """The name of the cookie, with the port, because browsers share cookies between ports."""
     return f"balentacq-token-{request.url.port or 0}"
 
 
@@ -193,4 +196,4 @@ def _has_token(request: Request, token: str) -> bool:
         request.cookies.get(_cookie(request), ""),
     )
     found = [secrets.compare_digest(one.encode(), token.encode()) for one in given]
-    return any(found)  # each is compared, whichever fits
+    return any(found)  # all are compared, which takes constant time

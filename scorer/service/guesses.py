@@ -1,4 +1,4 @@
-"""Whether the model's guesses are offered: not before they are better than chance."""
+"""Decides whether the model's guesses are offered: only if they are better than chance."""
 
 import threading
 from collections import Counter, deque
@@ -10,25 +10,25 @@ _LEAST = 10
 
 
 class Guesses:
-    """What the guesses were worth lately, whether they were offered or not.
+    """The accuracy of recent guesses, whether offered or not.
 
-    trusted: they are offered from the start, as those of a graph that somebody has chosen.
+    trusted: whether guesses are offered from the start, as for a graph that the user chose.
     """
 
     def __init__(self, *, trusted: bool) -> None:
         self._trusted = trusted
         self._lock = threading.Lock()
-        self._lately: deque[tuple[str, str]] = deque(maxlen=_LOOKED_AT)  # guess, answer
+        self._lately: deque[tuple[str, str]] = deque(maxlen=_LOOKED_AT)  # pairs of guess and answer
 
     def note(self, query: Query, class_name: str | None) -> None:
-        """An answer to a pixel that a model had a guess for."""
+        """Record the answer to a pixel with a guess."""
         if query.guess and class_name is not None:
             with self._lock:
                 self._lately.append((query.guess, class_name))
 
     @property
     def right(self) -> float | None:
-        """The share of the last answers that the guess said before; None: too few to tell."""
+        """Share of recent answers that equal the guess; None for too few."""
         with self._lock:
             if len(self._lately) < _LEAST:
                 return None
@@ -36,7 +36,7 @@ class Guesses:
 
     @property
     def offered(self) -> bool:
-        """Better than always saying the class that is answered most often."""
+        """Whether guesses are better than always guessing the most frequent class."""
         if self._trusted:
             return True
         right = self.right

@@ -1,4 +1,4 @@
-"""Where a process that learns on another machine puts its graphs."""
+"""Receives graphs of a training process on another machine."""
 
 import threading
 from collections.abc import Callable
@@ -12,14 +12,15 @@ from scorer.service.served import check_classes
 
 
 class Inbox:
-    """The file that is served. open_: opens a graph, or raises BadGraph."""
+    """The file of the served graph. open_: opens a graph, or raises BadGraph."""
 
     def __init__(self, path: Path, open_: Callable[[Path], Runtime]) -> None:
         self.path, self._open, self._one = path, open_, threading.Lock()
 
     def put(self, content: bytes, store: Store) -> None:
-        """A graph in place of the one before, which stays where this one cannot be used. Raises
-        BadGraph, CannotWrite.
+        """Replace the graph, or keep the previous one if the new one is unusable.
+
+        Raises BadGraph, CannotWrite.
         """
         if not content:
             raise BadGraph(

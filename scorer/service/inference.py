@@ -1,7 +1,7 @@
-"""The Open Inference Protocol: the graph's raw tensors, for standard clients.
+"""The Open Inference Protocol: raw tensors of the graph, for standard clients.
 
-https://github.com/kserve/open-inference-protocol, REST, with the binary tensor data extension that
-NVIDIA's tritonclient speaks.
+https://github.com/kserve/open-inference-protocol, REST, with the binary tensor data extension of
+NVIDIA's tritonclient.
 """
 
 import json
@@ -21,11 +21,11 @@ from scorer.service.scoring import Scored, Tensors
 
 MODEL = "scorer"
 HEADER = "inference-header-content-length"
-# The protocol's names of NumPy's types; on the wire the lowest byte comes first.
+# The protocol's names of NumPy types; transmitted in little-endian order.
 _TYPES = {"uint8": "UINT8", "int32": "INT32", "float32": "FP32"}
 _NUMPY = {name: np.dtype(kind).newbyteorder("<") for kind, name in _TYPES.items()}
 _MOST_IMAGES = 64
-_MOST_JSON = 8_000_000  # bytes; as Python's own numbers they take some thirty times as much
+_MOST_JSON = 8_000_000  # bytes; parsed Python numbers need some thirty times as much
 _REMEDY = f"GET /v2/models/{MODEL} lists the tensors with their types and shapes"
 
 Text = Annotated[str, Field(max_length=200)]
@@ -33,7 +33,9 @@ Parameters = dict[str, bool | int | float | str]
 
 
 class Input(BaseModel):
-    """A tensor: its numbers as `data`, flat or nested, or behind the JSON as binary_data_size."""
+    """A tensor, with its numbers as `data`, flat or nested, or after the JSON
+    (binary_data_size).
+    """
 
     model_config = ConfigDict(extra="forbid")
     name: Literal["image", "exclude", "noise"]
@@ -61,7 +63,7 @@ class Inference(BaseModel):
 
 @dataclass
 class Raw:
-    """Tensors as they came; they must fit the graph that scores them."""
+    """The tensors of a request, which must fit the graph."""
 
     inference: Inference
     tensors: Tensors
@@ -88,12 +90,12 @@ class Raw:
         return given
 
     def needs_maps(self, runtime: Runtime) -> bool:
-        del runtime  # what is asked for is in the request
+        del runtime  # determined by the request
         return self.want_map
 
     def finish(self, runtime: Runtime, scores: Scores) -> dict[str, Any]:
         """The graph's outputs by name."""
-        del runtime  # the numbers are its own already
+        del runtime  # the numbers are returned unchanged
         names = BEST + MAPS if self.want_map else BEST
         return {name: getattr(scores, name) for name in names}
 
@@ -103,7 +105,7 @@ def _described(values: npt.NDArray[Any] | None) -> str | None:
 
 
 def metadata(contract: Contract) -> dict[str, Any]:
-    """What a client asks a model for."""
+    """The description of the model for clients."""
 
     def tensor(name: str) -> dict[str, Any]:
         kind = _TYPES[contract.kinds[name]]
@@ -122,7 +124,7 @@ def server() -> dict[str, Any]:
 
 
 def read(body: bytes, length: str | None) -> Raw:
-    """A request's body; `length`: of its JSON, where tensors follow. Raises BadInput."""
+    """Parse a request's body; length: of its JSON, if tensors follow. Raises BadInput."""
     fits = length is None or (length.isdecimal() and len(length) < 12 and int(length) <= len(body))
     if not fits:
         raise BadInput(
@@ -158,7 +160,7 @@ def read(body: bytes, length: str | None) -> Raw:
 
 
 def _tensor(one: Input, body: bytes, start: int) -> tuple[npt.NDArray[Any], int]:
-    """A tensor, and where in the body the next one begins."""
+    """A tensor, and the position of the next one in the body. Raises BadInput."""
     kind, size = _NUMPY[one.datatype], one.parameters.get("binary_data_size")
     count = math.prod(one.shape)
     if size is None:
@@ -193,7 +195,7 @@ def _finite(one: Input, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def written(raw: Raw, scored: Scored) -> tuple[bytes, int | None]:
-    """The answer's body, and the length of its JSON where tensors follow."""
+    """The response's body, and the length of its JSON if tensors follow."""
     outputs: dict[str, npt.NDArray[Any]] = scored.answer
     asked = raw.inference.outputs or [Output.model_validate({"name": name}) for name in outputs]
     usual = bool(raw.inference.parameters.get("binary_data_output", False))

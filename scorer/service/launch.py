@@ -1,4 +1,4 @@
-"""The service from its start to its end: what it listens to, serves, and leaves behind."""
+"""Starts the service, and shuts it down."""
 
 import math
 import os
@@ -36,7 +36,7 @@ from scorer.service.served import Served
 
 @dataclass(frozen=True, kw_only=True)
 class ServeOptions:
-    """The options of the command line, by their names there."""
+    """The options of scorer serve, by name."""
 
     where: str
     graph: Path
@@ -63,7 +63,7 @@ class ServeOptions:
     audit: float
 
     def opened(self) -> Served:
-        """The graph, which can be opened again; nothing in its place while there is none."""
+        """The graph, which can be reloaded; random pixels while there is none. Raises BadGraph."""
         needs_no_graph = self.classes is not None or self.new_classes
         features, workers = Features(self.keep_features * 1_000_000), self.threads or cores()
 
@@ -77,19 +77,19 @@ class ServeOptions:
         return Served(reopen)
 
     def open(self, path: Path) -> Runtime:
-        """A graph, as all are opened here. Raises BadGraph, MissingDependency."""
+        """Open a graph with the options of the service. Raises BadGraph, MissingDependency."""
         name, workers = choose(self.runtime, self.precision, self.graph), self.threads or cores()
         return open_graph(name, path, workers=workers, precision=self.precision)
 
     def segmenter(self) -> Segmenter | None:
-        """What answers those who send images to be segmented. Raises BadGraph."""
+        """The segmenter for /v1/segment; None without --network. Raises BadGraph."""
         if self.network is None:
             return None
         opened = open_segmenter(self.runtime, self.network, workers=self.threads or cores())
         return Segmenter(opened, waiting=self.waiting)
 
     def store(self, served: Served) -> Store:
-        """The label store, with the classes that were added to the graph's. Raises BadLabels."""
+        """The label store of the graph's classes, and of those added to it. Raises BadLabels."""
         if not self.new_classes:
             return Store(self.labels, served.runtime.contract.classes)
         if not is_blank(served.runtime.contract):
@@ -98,7 +98,7 @@ class ServeOptions:
 
 
 def serve(options: ServeOptions) -> None:
-    """Serve until a signal ends it. Raises BadInput, Failure."""
+    """Run the service until a signal ends it. Raises BadInput, Failure."""
     labels = options.labels
     if labels.suffix.lower() != SUFFIX:
         raise BadInput(
@@ -143,7 +143,7 @@ def _run(
     segmenter: Segmenter | None,
     listening: socket,
 ) -> None:
-    """Answer requests until a signal ends it."""
+    """Answer requests until a signal ends it. Raises Failure if the server does not start."""
     own = os.environ.get(TOKEN) or secrets.token_urlsafe()
     token = None if is_loopback(options.host) else own
     scoring = Scoring(annotation.served, waiting=options.waiting, batch=options.batch)
@@ -169,10 +169,10 @@ def _run(
     say(f"open {shown} in a browser; Ctrl-C ends it", style="green")
     annotation.start()
     _reload_on_hangup(annotation)
-    # uvicorn ends by it, and then sends it to us once more: there is still something to close.
+    # uvicorn handles it and then raises it again, but shutdown is not finished.
     signal.signal(signal.SIGTERM, lambda *_: None)
     try:
-        with suppress(KeyboardInterrupt):  # uvicorn ends by this, too, and then raises it
+        with suppress(KeyboardInterrupt):  # uvicorn handles this, too, and then raises it
             server.run(sockets=[listening])
     finally:
         scoring.stop()

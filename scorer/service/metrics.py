@@ -1,4 +1,4 @@
-"""What a service measures of itself, for Prometheus."""
+"""Metrics of the service for Prometheus."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -38,7 +38,7 @@ def _audited(audit: Mapping[str, Any]) -> Iterator[Metric]:
 
 
 class _Counts(Collector):
-    """Counters that somebody else counts."""
+    """Counters that are read from functions."""
 
     def __init__(self, read: Mapping[str, tuple[str, Callable[[], int]]]) -> None:
         self._read = read
@@ -49,7 +49,7 @@ class _Counts(Collector):
 
 
 class _Models(Collector):
-    """The newest model of a live session, once there is one."""
+    """Metrics of the newest model of a live session, if there is one."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -67,7 +67,7 @@ class _Models(Collector):
 
 
 class Metrics:
-    """Counters of one application; the rest is read when somebody asks."""
+    """Metrics of an application; all but requests are read on demand."""
 
     def __init__(self, annotation: Annotation, scoring: Scoring) -> None:
         self._registry = registry = CollectorRegistry()
@@ -98,5 +98,5 @@ class Metrics:
         self._seconds.labels(route, method).observe(seconds)
 
     def text(self) -> bytes:
-        """In Prometheus' text format."""
+        """The metrics in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""Pictures for the page: a photograph, its uncertainty, the model's classes."""
+"""Pictures for the page: photographs, uncertainty maps, predicted classes."""
 
 import hashlib
 from functools import lru_cache
@@ -17,41 +17,41 @@ from scorer.selection.result import Ranked
 from scorer.selection.select import check, chosen, prepare, run
 from scorer.service.served import Served
 
-_KEPT = 16  # pictures, encoded
+_KEPT = 16  # encoded pictures in the cache
 _LONGEST_JPEG = 65500
 
 
 class Pictures:
-    """Encoded pictures of the images of a pool, the last ones kept; from any thread.
+    """Encoded pictures of the images of a pool, the latest ones cached; thread-safe.
 
-    All raise BadInput for a name that is not in the pool, and BadImage for what cannot be shown.
+    All methods raise BadInput for a name that is not in the pool, BadImage for an unusable image.
     """
 
     def __init__(self, pool: Index, served: Served, *, seed: int) -> None:
         self._pool, self._served, self._seed = pool, served, seed
-        self._where = str(Path(pool.where).absolute())  # marks of two pools differ
+        self._where = str(Path(pool.where).absolute())  # distinguishes the marks of two pools
         self._encoded = lru_cache(_KEPT)(self._encode)
         self._maps = lru_cache(_KEPT)(self._see)
 
     def mark(self, name: str) -> str:
-        """What changes when an image does."""
+        """A text that changes with the image."""
         if name not in self._pool:
             raise BadInput(f"{name!r} is not in the pool", remedy="choose an image of the pool")
         entry = self._pool.now(self._pool.by_name[name])
         return hashlib.sha256(repr((self._where, *entry)).encode()).hexdigest()
 
     def photograph(self, name: str) -> bytes:
-        """JPEG of an image, upright, at its own size."""
+        """A JPEG of an image, upright, at its own size."""
         return self._encoded(name, self.mark(name))
 
     def map(self, name: str) -> bytes:
-        """PNG of its uncertainty, in the proportions of the image."""
+        """A PNG of its uncertainty map, with the aspect ratio of the image."""
         seen = self._seen(name)
         assert seen.map is not None
         return overlay.encoded(overlay.colour_map(seen.geometry.whole(seen.map)), "PNG")
 
     def segmentation(self, name: str) -> bytes:
-        """PNG of the model's classes in their colours, in the proportions of the image."""
+        """A PNG of the predicted classes in their colours, with the aspect ratio of the image."""
         seen = self._seen(name)
         assert seen.segmentation is not None
         colours = np.array(self._served.runtime.contract.colours, np.uint8)
@@ -59,7 +59,7 @@ class Pictures:
         return overlay.encoded(Image.fromarray(colours[classes]), "PNG")
 
     def _seen(self, name: str) -> Ranked:
-        """An image as the graph of now sees it, with its maps."""
+        """The current graph's result for an image, with its maps."""
         return self._maps(name, self.mark(name), self._served.runtime.contract.sha256)
 
     def _encode(self, name: str, _: str) -> bytes:

@@ -1,4 +1,4 @@
-"""How a live session gets on: its models so far, what the last labels brought, when to stop."""
+"""The progress of a live session: its models, the gain by recent labels, and when to stop."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,17 +8,18 @@ from scorer.files import Watched
 from scorer.labels import learned
 from scorer.labels.learned import FEWEST, Learned
 
-_STEP = 100  # labels, over which it is said what they brought
-_SETTLED = 200  # labels, over which nothing has moved
-_MODELS, _NARROW = 5, 0.15  # the fewest that can say so, with an interval not wider than this
-_POINTS = 400  # of a curve
+_STEP = 100  # labels over which the gain is measured
+_SETTLED = 200  # labels over which the accuracy must not change
+_MODELS, _NARROW = 5, 0.15  # least number of models for this, and largest width of the interval
+_POINTS = 400  # of the curve
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
-    """What the last `labels` brought: differences of the accuracy and of the mean intersection over
-    union of the audits. settled: over so many labels, the accuracy of the newest lies in the
-    interval of every model, and theirs in its own, which is narrow; or None.
+    """The gain by the last `labels` labels: differences of accuracy and mIoU on audit pixels.
+
+    settled: number of labels over which the accuracy has not changed: the newest is within the
+    interval of every model, theirs are within its own, and that is narrow; else None.
     """
 
     labels: int
@@ -28,14 +29,14 @@ class Trend:
 
 
 class Progress:
-    """The models of live.jsonl, which is read again when it has changed; for any thread."""
+    """The models in live.jsonl, read again when the file changes; thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self._file = Watched(path, learned.read)
 
     @property
     def models(self) -> list[Learned]:
-        """All models so far, oldest first."""
+        """All models, oldest first."""
         return self._file.value
 
     @property
@@ -44,7 +45,7 @@ class Progress:
         return models[-1] if models else None
 
     def state(self) -> dict[str, Any] | None:
-        """The newest model with its trend."""
+        """The newest model with its trend; None without any."""
         found = self.newest
         if found is None:
             return None
@@ -52,8 +53,8 @@ class Progress:
         return asdict(found) | {"trend": change and asdict(change)}
 
     def curve(self) -> list[dict[str, float | str | None]]:
-        """A point per model, thinned: rows, labels, accuracy and miou with their intervals, the
-        share of confirmed guesses, the graph.
+        """A point per model, subsampled: rows, labels, accuracy and mIoU with their intervals,
+        share of confirmed guesses, graph.
         """
         models = self.models
         names = [f"{name}{end}" for name in ("accuracy", "miou") for end in ("", "_low", "_high")]
@@ -70,7 +71,7 @@ class Progress:
 
 
 def trend(models: list[Learned]) -> Trend | None:
-    """Of the newest model; None where there is nothing to compare it with."""
+    """The trend of the newest model; None if there is none to compare it with."""
     measured = [one for one in models if _measured(one)]
     if not measured:
         return None
@@ -99,11 +100,11 @@ def _is_settled(models: list[Learned]) -> bool:
 
 
 def _inside(one: Learned, other: Learned) -> bool:
-    """Whether the accuracy of one lies in the other's interval."""
+    """Whether the accuracy of `one` is within the interval of `other`."""
     interval = _measured(other)
     return bool(interval["accuracy_low"] <= _measured(one)["accuracy"] <= interval["accuracy_high"])
 
 
 def _measured(one: Learned) -> dict[str, Any]:
-    """What enough random pixels say of a model, or nothing."""
+    """The audit of a model; empty for too few pixels."""
     return one.audit if one.audit and one.audit["pixels"] >= FEWEST else {}

@@ -1,4 +1,4 @@
-"""Which pixel is asked next, and of whom: no pixel is asked twice while somebody has it."""
+"""The queue of questions, which reserves a pixel for one annotator at a time."""
 
 import threading
 from bisect import bisect_left, insort
@@ -15,20 +15,20 @@ from scorer.labels.answer import ASKED
 from scorer.runtimes.blank import is_blank
 from scorer.selection.result import Pixel, Ranked
 
-_GUESSES = 4  # number keys
-_NEAR = 8  # pixels of the map around a pixel, within which other classes are guessed
-LEASE_S = 120.0  # that a pixel is kept for who got it, from the last sign of life on
+_GUESSES = 4  # one per number key
+_NEAR = 8  # radius in map pixels within which other classes are guessed
+LEASE_S = 120.0  # how long a pixel is reserved after the last request of its annotator
 
 Key = tuple[str, int, int]  # image, row, col: Place.pixel
 
 
 @dataclass(frozen=True, kw_only=True)
 class Query(Place):
-    """A pixel that somebody is asked for.
+    """A question about a pixel.
 
-    guess: the model's class; guesses: that, and those it sees nearby, most frequent first. graph:
-    the hash of the one that asks, in this round. source, reviews: as of an Answer; of one that is
-    looked at again, guesses are what was answered and what the model says.
+    guess: the predicted class; guesses: this, and classes predicted nearby, most frequent first.
+    graph: hash of the graph that chose the pixel, in this round. source, reviews: see Answer; in a
+    review, guesses are the earlier answer, and the model's class.
     """
 
     rank: int
@@ -43,7 +43,7 @@ class Query(Place):
 
 @dataclass(order=True)
 class _Image:
-    """An image with its pixels that are still open, ordered by the score of its best."""
+    """An image with its open pixels, ordered by its best score."""
 
     worst_first: float
     name: str
@@ -57,8 +57,8 @@ class _Lease:
 
 
 def _guesses(ranked: Ranked, pixel: Pixel, contract: Contract) -> tuple[str, ...]:
-    """The model is unsure where classes meet: the one that it takes, and its neighbours. Without a
-    model there are none.
+    """The predicted class, and those of neighbouring pixels, as models are uncertain where classes
+    meet; none without a model.
     """
     if is_blank(contract):
         return ()
@@ -73,19 +73,19 @@ def _guesses(ranked: Ranked, pixel: Pixel, contract: Contract) -> tuple[str, ...
 
 
 class Queue:
-    """All pixels of a ranking that nobody has answered, best image first; safe from any thread."""
+    """All open pixels of a ranking, best image first; thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._lock = threading.Lock()
         self._clock = clock
-        self._images: dict[str, _Image] = {}  # those with open pixels
-        self._order: list[_Image] = []  # the same, best first
+        self._images: dict[str, _Image] = {}  # images with open pixels
+        self._order: list[_Image] = []  # the same images, best first
         self._known: dict[Key, Query] = {}
         self._leases: dict[Key, _Lease] = {}
-        self._closed: set[Key] = set()  # answered since the start
+        self._closed: set[Key] = set()  # answered in this process
 
     def add(self, ranked: Ranked, contract: Contract, number: int, source: str = ASKED) -> None:
-        """The pixels that a graph has chosen in an image, in a round."""
+        """Add the pixels that a graph has chosen in an image, in round `number`."""
         found = [
             Query(
                 **ranked.place(one).coordinates, rank=one.rank, score=one.score,
@@ -101,10 +101,10 @@ class Queue:
                 self._put(still)
 
     def clear(self) -> None:
-        """Ask for nothing any more; what somebody has before them can still be answered.
+        """Remove all questions; those displayed to annotators can still be answered.
 
-        Of what an annotator holds, only the first stays theirs, and what they look at again: the
-        others are asked by whoever fills the queue next.
+        Of an annotator's reserved pixels, only the first and reviews stay reserved: the others may
+        be added again.
         """
         with self._lock:
             self._images.clear()
@@ -116,7 +116,7 @@ class Queue:
             self._leases = {pixel: one for pixel, one in self._leases.items() if pixel in kept}
 
     def next(self, annotator: str, count: int) -> list[Query]:
-        """Up to `count` pixels for an annotator, those first that they already have."""
+        """Up to `count` pixels for an annotator, beginning with those already reserved for them."""
         with self._lock:
             now = self._clock()
             mine = [pixel for pixel, lease in self._leases.items() if lease.annotator == annotator]
@@ -133,12 +133,12 @@ class Queue:
             return found
 
     def find(self, pixel: Key) -> Query | None:
-        """The query of a pixel, answered or not."""
+        """The question about a pixel, answered or not; None without one."""
         with self._lock:
             return self._known.get(pixel)
 
     def wrong(self, pixel: Key, annotator: str) -> str | None:
-        """Why this annotator may not answer a pixel; None where they may."""
+        """Why this annotator may not answer a pixel; None if they may."""
         with self._lock:
             if pixel in self._closed:
                 return "this pixel is answered"
@@ -148,7 +148,7 @@ class Queue:
             return "somebody else has this pixel now"
 
     def close(self, pixel: Key) -> None:
-        """The pixel was answered."""
+        """Mark a pixel as answered."""
         with self._lock:
             self._leases.pop(pixel, None)
             self._closed.add(pixel)
@@ -158,8 +158,8 @@ class Queue:
                     self._take(image)
 
     def reopen(self, query: Query, annotator: str, *, first: bool = True) -> None:
-        """An answered pixel is asked again, of one annotator: before the others that they have, so
-        that the page shows it at once, or behind them.
+        """Ask again about an answered pixel, and reserve it for one annotator: before their other
+        pixels, so that the page shows it next, or after them.
         """
         pixel = query.pixel
         with self._lock:
@@ -171,40 +171,42 @@ class Queue:
             self._put([query])
 
     def is_open(self, pixel: Key) -> bool:
-        """Whether a pixel is asked for, or somebody has it."""
+        """Whether a pixel is in the queue or reserved."""
         with self._lock:
             image = self._images.get(pixel[0])
             asked = image is not None and any(one.pixel == pixel for one in image.open)
             return asked or not self._is_free(pixel, self._clock())
 
     def asks_about(self, image: str) -> bool:
-        """Whether a pixel of an image is asked for."""
+        """Whether a pixel of an image is in the queue."""
         with self._lock:
             return image in self._images
 
     def forget(self, pixel: Key) -> None:
-        """The answer to a pixel that nobody had asked for was taken back: it may be asked for."""
+        """Allow a question about a pixel again, after an answer without a question was
+        retracted.
+        """
         with self._lock:
             self._closed.discard(pixel)
 
     def free(self) -> int:
-        """Open pixels that nobody has before them."""
+        """Number of open pixels that are not reserved."""
         with self._lock:
             now = self._clock()
             return sum(self._is_free(one.pixel, now) for image in self._order for one in image.open)
 
     def waits_for(self, source: str) -> bool:
-        """Whether a question of this source is open."""
+        """Whether a question with this source is open."""
         with self._lock:
             return any(query.source == source for one in self._order for query in one.open)
 
     def left(self) -> tuple[int, int]:
-        """Pixels and images that are still open."""
+        """Number of open pixels, and of images with any."""
         with self._lock:
             return sum(len(image.open) for image in self._order), len(self._order)
 
     def _put(self, queries: list[Query]) -> None:
-        """Open pixels of one image, beside those of it that are open already."""
+        """Open pixels of one image, in addition to its open ones."""
         before = self._images.get(queries[0].image)
         if before is not None:
             self._take(before)

@@ -1,4 +1,4 @@
-"""The routes by which other programs ask for scores."""
+"""The routes for other programs that request scores."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from scorer.service.upload import Upload
 
 MOST_FILES = 64
 _LONGEST_NAME = 4096
-_PARSERS = 2  # requests with tensors that are parsed, or written, at a time
+_PARSERS = 2  # requests with tensors that are parsed or written at a time
 _REFERENCE = "#/components/schemas/{model}"
 _MODEL = f"/v2/models/{MODEL}"
 UPLOADS = frozenset({"/v1/rank", f"{_MODEL}/infer", f"{_MODEL}/versions/1/infer"})
@@ -32,13 +32,15 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 def add(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
-    """Add them to an application."""
+    """Add the routes to an application."""
     _add_rank(app, scoring, limits)
     _add_inference(app, scoring, limits)
 
 
 def describe(app: FastAPI) -> None:
-    """Add to the OpenAPI description what FastAPI cannot see: bodies that are half JSON."""
+    """Add to the OpenAPI description what FastAPI cannot derive: bodies that mix JSON and binary
+    data.
+    """
     schema = Inference.model_json_schema(ref_template=_REFERENCE)
     parts = schema.pop("$defs")
     app.openapi()["components"]["schemas"].update(parts | {"Inference": schema})
@@ -59,9 +61,9 @@ def _add_rank(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
         ] = "auto",
         seed: Annotated[int, Query(ge=0, le=2**32 - 1)] = 0,
     ) -> dict[str, Any]:
-        """The pixels worth a label of images that are sent along, best first.
+        """Rank the pixels of uploaded images, best first.
 
-        An image that cannot be used has an `error` in its place; the others are answered.
+        An image that cannot be used has an `error` in place of its pixels.
         """
         if len(images) > MOST_FILES:
             raise HTTPException(413, f"at most {MOST_FILES} images in a request")
@@ -78,7 +80,7 @@ def _add_rank(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
 
 
 def name_of(file: UploadFile) -> str:
-    """As text that can be sent back: a client may call a file anything."""
+    """The file name of an upload, as valid UTF-8 of limited length."""
     return (file.filename or "image").encode("utf-8", "replace").decode()[:_LONGEST_NAME]
 
 
@@ -90,16 +92,16 @@ def _of_image(work: Upload, future: "Future[Scored]") -> Any:
 
 
 async def done(futures: "Sequence[Future[Any]]", seconds: float) -> None:
-    """Wait until all have their answer, or HTTPException 503."""
+    """Wait until all futures are done. Raises HTTPException 503 after `seconds`."""
     waiting = [asyncio.wrap_future(future) for future in futures]
     try:
         _, late = await asyncio.wait(waiting, timeout=seconds)
-    finally:  # the client may have gone
+    finally:  # the client may have disconnected
         for one in waiting:
             one.cancel()
     for one in waiting:
         if not one.cancelled():
-            one.exception()  # told by whoever reads the result
+            one.exception()  # raised again when the result is read
     if late:
         raise HTTPException(503, f"no answer within {seconds:g} s", {"Retry-After": "1"})
 
@@ -114,11 +116,11 @@ def _add_inference(app: FastAPI, scoring: Scoring, limits: Limits) -> None:
 
     @app.get("/v2/health/live", tags=["open inference protocol"])
     async def live() -> Response:
-        """The process answers."""
+        """The process is running."""
         return Response()
 
     async def ready() -> Response:
-        """The graph is warm, and scores by a model."""
+        """Whether the graph is ready, and belongs to a model."""
         is_ready = served.ready and not is_blank(served.runtime.contract)
         return Response(status_code=200 if is_ready else 503)
 

@@ -1,4 +1,4 @@
-"""How a request is refused: what is wrong, as JSON, under the name that its protocol has for it."""
+"""Error responses in JSON, in the form that the protocol requires."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,9 @@ from scorer.service.scoring import Busy, NoModel
 def error_response(
     path: str, status: int, wrong: object, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """An answer that says what is `wrong`; the Open Inference Protocol wants a text as `error`."""
+    """An error response with the reason `wrong`; in the Open Inference Protocol as text under
+    `error`.
+    """
     content: dict[str, object] = {"detail": wrong}
     if path.startswith("/v2"):
         content = {"error": wrong if isinstance(wrong, str) else json.dumps(wrong)}
@@ -23,7 +25,7 @@ def error_response(
 
 
 def add(app: FastAPI) -> None:
-    """Give an application an answer to every error that is not its own."""
+    """Add handlers for all errors to an application."""
     app.exception_handler(RequestValidationError)(_not_understood)
     app.exception_handler(HTTPException)(_refused)
     app.exception_handler(Failure)(_failed)
@@ -32,7 +34,7 @@ def add(app: FastAPI) -> None:
 
 
 async def _not_understood(request: Request, error: Exception) -> Response:
-    """What is wrong with a request, without what it said: that may be no text at all."""
+    """The errors of a request without the invalid input, which may not be valid text."""
     assert isinstance(error, RequestValidationError)
     wrong: list[Any] = [
         {"loc": [str(part) for part in one["loc"]], "msg": one["msg"]} for one in error.errors()
@@ -46,7 +48,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    """What was asked makes no sense (400); or a full disk, a file that cannot be read (503)."""
+    """Status 400 for invalid input; 503 for a full disk, or a file that cannot be read."""
     assert isinstance(error, Failure)
     wrong = f"{error}; {error.remedy}"
     return error_response(request.url.path, 400 if isinstance(error, BadInput) else 503, wrong)

@@ -1,4 +1,4 @@
-"""Rounds of labelling: the graph of now ranks the pool, in the background, into the queue."""
+"""Rounds of labelling: the current graph ranks the pool in the background, and fills the queue."""
 
 import itertools
 import threading
@@ -21,17 +21,17 @@ from scorer.service.audits import Audits
 from scorer.service.queue import Queue
 from scorer.service.served import Served
 
-_AHEAD = 8  # random pixels, where nothing else is said
+_AHEAD = 8  # random pixels, by default
 _LOOK_S = 0.05
 
 
 class Rounds:
-    """A round is what one graph asks of one pool. Raises BadInput for an n that it does not serve.
+    """The current round: the questions of one graph about a pool.
 
-    ahead: pixels that are chosen ahead of the annotators, just in time, photographs with the fewest
-    answers first and then at random; None: the whole pool is ranked. audit: of the questions, how
-    many are random pixels that measure the model. ranked, skipped: images of this round so far.
-    failure: what has ended the ranking, in words.
+    ahead: number of pixels chosen ahead of the annotators, from photographs with the fewest answers
+    first, in random order; None: the whole pool is ranked. audit: share of audit questions. ranked,
+    skipped: images of this round so far. failure: why the ranking has ended, or None. Raises
+    BadInput for an n that the graph does not support.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Rounds:
         self._begin(list(store.standing()))
 
     def _begin(self, standing: Sequence[Answer]) -> None:
-        """A ranking of the whole pool, from its start."""
+        """Prepare a new round, with a ranking from the start of the pool."""
         self.ranked, self.skipped, self._nonnegative = 0, 0, 0.0
         self.failure: str | None = None
         graph = self.runtime.contract.sha256
@@ -77,7 +77,7 @@ class Rounds:
         )
 
     def _turn_of(self, standing: Sequence[Answer]) -> Pool:
-        """The photographs in the order in which they are asked about."""
+        """The photographs in the order of the questions."""
         if self.ahead is None:
             return self.pool
         answers = Counter(one.image for one in standing)
@@ -85,17 +85,17 @@ class Rounds:
 
     @property
     def runtime(self) -> Runtime:
-        """The one of now."""
+        """The current runtime."""
         return self.served.runtime
 
     def start(self) -> None:
-        """Begin to rank, in the background."""
+        """Start ranking in the background."""
         self._thread.start()
 
     def reload(self) -> bool:
-        """Take the graph's file anew; with another graph, what was not answered is ranked again."""
+        """Reload the graph's file; a new graph begins a new round. Returns whether there is one."""
         with self._turn:
-            standing = list(self.store.standing())  # what can fail comes first
+            standing = list(self.store.standing())  # first, because it can fail
             if not self.served.reload(self.store) and self.failure is None:
                 return False
             self._stop.set()
@@ -108,21 +108,21 @@ class Rounds:
             return True
 
     def stop(self) -> None:
-        """End the ranking."""
+        """Stop ranking."""
         with self._turn:
             self._stop.set()
             self._thread.join()
 
     @property
     def nonnegative(self) -> float | None:
-        """Of the pixels ranked in this round, the share with BalEnt ≥ 0."""
+        """Share of the pixels ranked in this round with BalEnt ≥ 0; None if unknown."""
         contract = self.runtime.contract
         is_known = contract.traits.zero_level is not None and contract.has_map and self.ranked
         return self._nonnegative / self.ranked if is_known else None
 
     @property
     def is_ranked(self) -> bool:
-        """Whether the whole pool is."""
+        """Whether the whole pool is ranked."""
         return self.ranked + self.skipped >= len(self.pool)
 
     def _rank(
@@ -133,8 +133,8 @@ class Rounds:
         answered: Mapping[str, int],
         stop: threading.Event,
     ) -> None:
-        """Ask for n pixels of every image, of which some were answered in this round before;
-        without a model, or just in time, ask for more until another graph comes.
+        """Add n questions per image, less those answered in this round; without a model, or with
+        `ahead`, continue until the graph changes.
         """
         yield_to_others()
         try:
@@ -143,7 +143,7 @@ class Rounds:
                 goes_on = (is_blank(runtime.contract) or self.ahead) and self.ranked
                 if stop.is_set() or not goes_on:
                     return
-        except Exception as error:  # told on the page and in /v1/state; labelling goes on
+        except Exception as error:  # shown on the page and in /v1/state; labelling continues
             self.failure = str(error)
 
     def _ask(
@@ -155,7 +155,7 @@ class Rounds:
         turn: int,
         stop: threading.Event,
     ) -> None:
-        """Once through the pool: a random pixel of each photograph, or the n best."""
+        """Go through the pool once: a random pixel of each photograph, or the n best."""
         is_random = is_blank(runtime.contract)
         n = 1 if is_random else self.n
         results = rank(
@@ -176,7 +176,7 @@ class Rounds:
             self._wait(self.ahead or (_AHEAD if is_random else None), stop)
 
     def _audit(self, runtime: Runtime, number: int) -> None:
-        """Ask for a random pixel, if it is time to measure the model again."""
+        """Add an audit question, if one is due."""
         if is_blank(runtime.contract) or not self._audits.rate:
             return
         found = self._audits.next(runtime, list(self.store.standing()), self.queue)
@@ -184,14 +184,14 @@ class Rounds:
             self.queue.add(found, runtime.contract, number, AUDIT)
 
     def _wait(self, ahead: int | None, stop: threading.Event) -> None:
-        """Until the annotators need more than they have, or this round is over."""
+        """Wait until the annotators need more pixels, or the round ends."""
         while ahead is not None and self.queue.free() >= ahead:
             if stop.wait(_LOOK_S):
                 return
 
 
 def _number(standing: Sequence[Answer], graph: str) -> int:
-    """That of the last pixels that a graph asked for, or the next if it was another graph."""
+    """The round of the latest answers if they are of this graph, else the next."""
     last = next((one for one in reversed(standing) if one.graph), None)
     if last is not None and last.graph == graph:
         return last.round

@@ -1,4 +1,4 @@
-"""Requests for scores: a bounded queue, and batches of what comes at the same time."""
+"""Scores requests: a bounded queue, and batches of simultaneous requests."""
 
 import math
 import queue
@@ -20,7 +20,7 @@ from scorer.service.served import Served
 
 @dataclass(frozen=True)
 class Tensors:
-    """What the graph is given: image uint8 [B, H, W, 3], exclude and noise [B, mapH, mapW]."""
+    """The inputs of a graph: image uint8 [B, H, W, 3], exclude and noise [B, mapH, mapW]."""
 
     image: npt.NDArray[np.uint8]
     exclude: npt.NDArray[np.uint8]
@@ -31,14 +31,14 @@ Arrays = TypeVar("Arrays", Tensors, Scores)
 
 
 class Scored(NamedTuple):
-    """What a work became, and the contract of the graph that scored it."""
+    """The answer to a submission, and the contract of the graph that scored it."""
 
     contract: Contract
     answer: Any
 
 
 class Submission(Protocol):
-    """Something to be scored: decoded, and made into an answer, by the thread that scores it."""
+    """Something to be scored: the scoring thread decodes it, and makes the answer."""
 
     images: int
 
@@ -48,7 +48,7 @@ class Submission(Protocol):
 
 
 class Busy(Exception):
-    """So much waits that more is not taken; after `seconds` there may be room."""
+    """The queue is full; there may be room after `seconds`."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__("too many requests wait")
@@ -56,7 +56,7 @@ class Busy(Exception):
 
 
 class NoModel(Exception):
-    """Random pixels are asked for until there is a model: nothing can be scored."""
+    """There is no model yet, only random pixels: nothing can be scored."""
 
     def __init__(self) -> None:
         super().__init__("there is no model yet")
@@ -69,10 +69,10 @@ class _Job:
 
 
 class Scoring:
-    """Threads that score what is submitted, a batch at a time.
+    """Threads that score submissions in batches.
 
-    waiting: images that may wait. batch: most images that are scored together, those that come
-    within `linger` seconds of the first. A future's result has the contract of what scored.
+    waiting: limit of queued images. batch: largest number of images scored together, which arrive
+    within `linger` seconds of the first. The result of a future contains the contract of its graph.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Scoring:
     ) -> None:
         self.served, self.waiting, self.batch, self.linger = served, waiting, batch, linger
         self.images = 0  # scored so far
-        self._seconds = 0.1  # that an image takes, a running mean
+        self._seconds = 0.1  # per image, a running mean
         self._room = threading.Lock()
         self._taken = 0
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -93,11 +93,11 @@ class Scoring:
 
     @property
     def depth(self) -> int:
-        """Images that wait or are being scored."""
+        """Number of images that are queued or being scored."""
         return self._taken
 
     def submit(self, works: Sequence[Submission]) -> "list[Future[Scored]]":
-        """Take all or, raising Busy or NoModel, none."""
+        """Queue all submissions or, raising Busy or NoModel, none."""
         if is_blank(self.served.runtime.contract):
             raise NoModel
         images = sum(work.images for work in works)
@@ -112,7 +112,7 @@ class Scoring:
         return [job.future for job in jobs]
 
     def stop(self) -> None:
-        """Finish what was taken."""
+        """Finish the queued submissions, and end the threads."""
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
@@ -134,7 +134,7 @@ class Scoring:
                 return
 
     def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
-        """What comes within the time limit, up to a batch; and whether more will."""
+        """The submissions that arrive in time, up to a batch; and whether more may follow."""
         jobs, images, end = [first], first.work.images, monotonic() + self.linger
         while images < self.batch:
             try:
@@ -153,7 +153,7 @@ class Scoring:
         for job in jobs:
             try:
                 loaded.append((job, job.work.load(runtime)))
-            except Exception as error:  # of one request, which hears of it
+            except Exception as error:  # of one request, whose future gets it
                 job.future.set_exception(error)
         if loaded:
             self._score(runtime, loaded)
@@ -161,7 +161,7 @@ class Scoring:
     def _score(self, runtime: Runtime, loaded: Sequence[tuple[_Job, Tensors]]) -> None:
         try:
             scores = self._together(runtime, loaded)
-        except Exception as error:  # of a runtime; they share no base class
+        except Exception as error:  # of a runtime; these have no common base class
             for job, _ in loaded:
                 job.future.set_exception(error)
             return
@@ -171,12 +171,12 @@ class Scoring:
             try:
                 answer = job.work.finish(runtime, _part(scores, slice(begin, end)))
                 job.future.set_result(Scored(runtime.contract, answer))
-            except Exception as error:  # of one request; the thread goes on
+            except Exception as error:  # of one request; the thread continues
                 job.future.set_exception(error)
             begin = end
 
     def _together(self, runtime: Runtime, loaded: Sequence[tuple[_Job, Tensors]]) -> Scores:
-        """Of all that came, which may be more than a batch: a request has many images."""
+        """Score the images of all submissions, in several batches if necessary."""
         given = _joined([tensors for _, tensors in loaded])
         want_map = any(job.work.needs_maps(runtime) for job, _ in loaded)
         starts = range(0, len(given.image), self.batch)
@@ -187,7 +187,7 @@ class Scoring:
 
 
 def _joined(parts: Sequence[Arrays]) -> Arrays:
-    """The images of all, one after another; what is None is None in each."""
+    """Concatenate the arrays of all parts; None stays None."""
     columns = zip(*(vars(part).values() for part in parts), strict=True)
     values: list[Any] = [None if one[0] is None else np.concatenate(one) for one in columns]
     return type(parts[0])(*values)

@@ -1,4 +1,4 @@
-"""Answers that are shown again, because a model contradicts them which was fitted without them."""
+"""Reviews: shows again answers that a model trained without them contradicts."""
 
 from typing import NamedTuple
 
@@ -9,8 +9,8 @@ from scorer.labels.learned import Doubt
 from scorer.labels.store import Store
 from scorer.service.queue import Query, Queue
 
-_AT_A_TIME = 5  # on request
-_APART = 10  # answers between two that are shown without a request
+_AT_A_TIME = 5  # reviews on request
+_APART = 10  # answers between two reviews without a request
 
 
 class Look(NamedTuple):
@@ -22,15 +22,15 @@ class Look(NamedTuple):
 
 
 class SecondLooks:
-    """The doubts that nobody has looked at. graph, round_: of the model that asks."""
+    """The doubts that were not reviewed yet. graph, round_: of the model that asks."""
 
     def __init__(self, store: Store, queue: Queue) -> None:
         self._file = Watched(store.path.with_name(learned.DOUBTS), learned.read_doubts)
         self._store, self._queue = store, queue
-        self._answers = 0  # since the last one that was shown
+        self._answers = 0  # since the last review
 
     def open(self) -> list[Look]:
-        """Those whose answer still stands as it was given."""
+        """The doubts whose answers are still current and unchanged."""
         found = []
         for doubt in self._file.value:
             standing = self._store.find(doubt.pixel)
@@ -47,7 +47,9 @@ class SecondLooks:
         count: int = _AT_A_TIME,
         first: bool = True,
     ) -> int:
-        """Put some among an annotator's questions, before the others or behind them; how many."""
+        """Add reviews to an annotator's questions, before or after the others; returns their
+        number.
+        """
         found = [one for one in self.open() if not self._queue.is_open(one.doubt.pixel)][:count]
         for look in found:
             self._queue.reopen(_query(look, graph, round_), annotator, first=first)
@@ -55,7 +57,7 @@ class SecondLooks:
         return len(found)
 
     def after(self, query: Query, annotator: str, graph: str, round_: int) -> None:
-        """At the end of a photograph, now and then, one is put among an annotator's questions."""
+        """After the last question about a photograph, add a review if one is due."""
         self._answers += 1
         is_time = self._answers >= _APART and not self._queue.asks_about(query.image)
         if is_time and query.reviews is None:

@@ -1,4 +1,4 @@
-"""The route by which other programs ask for masks, where the service has a plain network."""
+"""The route for other programs that request masks, if the service has a plain network."""
 
 import asyncio
 import base64
@@ -25,7 +25,7 @@ _PNG = "image/png"
 
 
 class Segmenter:
-    """A plain network in threads of its own. waiting: images that may wait for it."""
+    """Runs a plain network in its own threads. waiting: limit of queued images."""
 
     def __init__(self, network: PlainNetwork, *, waiting: int) -> None:
         self.network, self._waiting = network, waiting
@@ -33,18 +33,18 @@ class Segmenter:
         self._threads = ThreadPoolExecutor(network.workers, "segmenting")
 
     def submit(self, images: "list[bytes]", least: float) -> "list[Future[Segmented]]":
-        """Take all or, raising Busy, none."""
+        """Queue all images or, raising Busy, none."""
         with self._room:
             if self._taken and self._taken + len(images) > self._waiting:
                 raise Busy(1)
             self._taken += len(images)
         futures = [self._threads.submit(self._segment, data, least) for data in images]
-        for future in futures:  # also of those that are cancelled before they begin
+        for future in futures:  # also for futures that are cancelled before they start
             future.add_done_callback(self._release)
         return futures
 
     def stop(self) -> None:
-        """Finish what is being segmented, and nothing else."""
+        """Finish the images that are being segmented, and drop queued ones."""
         self._threads.shutdown(cancel_futures=True)
 
     def _segment(self, data: bytes, least: float) -> Segmented:
@@ -57,7 +57,7 @@ class Segmenter:
 
 
 def add(app: FastAPI, segmenter: Segmenter | None, limits: Limits) -> None:
-    """Add it to an application."""
+    """Add the route to an application."""
 
     @app.post(
         _ADDRESS,
@@ -76,11 +76,10 @@ def add(app: FastAPI, segmenter: Segmenter | None, limits: Limits) -> None:
             float, Query(ge=0, le=1, description="pixels below it get the value 255")
         ] = 0.0,
     ) -> Any:
-        """The class of every pixel of images that are sent along, as PNG with class indices.
+        """Segment uploaded images: PNGs with the class index of every pixel.
 
-        With `Accept: image/png`, one image gets its mask as the answer itself. Else the answer is
-        JSON: for each image its size, the share of every class, and `mask_png` in base64; or its
-        `error`.
+        With `Accept: image/png`, the response to one image is its mask. Otherwise it is JSON: for
+        each image its size, the share of every class, and `mask_png` in base64; or its `error`.
         """
         if segmenter is None:
             raise HTTPException(404, "there is no network here: start the service with --network")

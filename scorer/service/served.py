@@ -1,4 +1,4 @@
-"""The graph that answers now. Another takes its place while requests go on."""
+"""The served graph, which can be replaced while requests are processed."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from scorer.runtimes.blank import is_blank
 
 
 class Served:
-    """A runtime that can be opened again; `ready` once it has computed something."""
+    """A runtime that can be reopened; ready: whether it has run once."""
 
     def __init__(self, reopen: Callable[[], Runtime]) -> None:
         self._reopen = reopen
@@ -21,20 +21,20 @@ class Served:
         self.ready = False
 
     def warm_up(self) -> None:
-        """Score a blank image: what is set up at the first run is then there. Failures are said."""
+        """Score a blank image, which does the work of a first run. Failures are reported, not
+        raised.
+        """
         try:
             _warm_up(self.runtime)
-        except Exception as error:  # of a runtime; they share no base class
+        except Exception as error:  # of a runtime; these have no common base class
             say(f"the graph cannot be computed, and the service is not ready: {error}", style="red")
         else:
             self.ready = True
 
     def reload(self, store: Store) -> bool:
-        """Open the graph's file again, and use it if it is another; the old one stays on failure.
+        """Reopen the graph's file, and use it if it is a new one; on failure the old one stays.
 
-        One call at a time.
-
-        Raises BadGraph, as check_classes does.
+        One call at a time. Raises BadGraph, also for other classes.
         """
         opened = self._reopen()
         if not is_blank(opened.contract):
@@ -47,8 +47,8 @@ class Served:
 
 
 def check_classes(contract: Contract, store: Store) -> None:
-    """Refuse a graph of other classes than those of the answers. Where classes are added while
-    people label, it may lack the last of them.
+    """Raise BadGraph for a graph with other classes than the store. If classes can be added, the
+    graph may lack the last ones.
     """
     names = contract.classes
     if store.classes[: len(names) if store.grows else None] != names:

@@ -1,5 +1,5 @@
-"""The routes of a process that learns on another machine: answers out; graphs, and what it says of
-them, in.
+"""The routes for a training process on another machine: it reads answers, and sends graphs and
+records.
 """
 
 from dataclasses import asdict
@@ -23,14 +23,14 @@ _CODES: dict[int | str, dict[str, Any]] = {
 
 
 class LearnedRequest(BaseModel):
-    """A line of live.jsonl."""
+    """A record of a model, as in live.jsonl."""
 
     model_config = ConfigDict(extra="forbid")
     model: dict[str, Any]
 
 
 class DoubtRequest(BaseModel):
-    """As labels.learned.Doubt."""
+    """The fields of labels.learned.Doubt."""
 
     model_config = ConfigDict(extra="forbid")
     image: Annotated[str, Field(max_length=4096)]
@@ -47,7 +47,7 @@ class DoubtsRequest(BaseModel):
 
 
 def add(app: FastAPI, annotation: Annotation, inbox: Inbox | None) -> None:
-    """Add them to an application. inbox: None refuses all of them."""
+    """Add the routes to an application. inbox: None rejects all requests."""
     store = annotation.store
 
     def open_inbox() -> Inbox:
@@ -57,9 +57,7 @@ def add(app: FastAPI, annotation: Annotation, inbox: Inbox | None) -> None:
 
     @app.get("/v1/answers", tags=_LEARNING, responses=_CODES)
     def answers(known: Annotated[int, Query(ge=-1, le=2**53)] = -1) -> dict[str, Any]:
-        """The classes, how many rows the store has and, where these are not as many as are known,
-        every answer that stands.
-        """
+        """The classes, the number of rows and, if it is not `known`, all current answers."""
         open_inbox()
         rows = store.length()
         standing = [] if rows == known else [asdict(one) for one in store.standing()]
@@ -79,7 +77,7 @@ def add(app: FastAPI, annotation: Annotation, inbox: Inbox | None) -> None:
 
     @app.post("/v1/learned", status_code=201, tags=_LEARNING, responses=_CODES)
     def add_learned(request: LearnedRequest) -> dict[str, int]:
-        """What the newest model has learned from, and how good it is."""
+        """Store the record of the newest model."""
         open_inbox()
         try:
             model = learned.parse(request.model)
@@ -90,7 +88,7 @@ def add(app: FastAPI, annotation: Annotation, inbox: Inbox | None) -> None:
 
     @app.post("/v1/doubts", status_code=201, tags=_LEARNING, responses=_CODES)
     def put_doubts(request: DoubtsRequest) -> dict[str, int]:
-        """The answers that a model contradicts, in place of those before."""
+        """Replace the list of answers that a model contradicts."""
         open_inbox()
         doubts = [Doubt(**one.model_dump()) for one in request.doubts]
         learned.write_doubts(store.path.with_name(learned.DOUBTS), doubts)

@@ -1,4 +1,4 @@
-"""An image that somebody sends: its best pixels, and its uncertainty map."""
+"""An uploaded image to be ranked: its best pixels, and its uncertainty map."""
 
 import base64
 from dataclasses import asdict, dataclass
@@ -10,12 +10,12 @@ from scorer.selection import overlay, select
 from scorer.selection.exclusion import Exclusion
 from scorer.service.scoring import Tensors
 
-MOST_PIXELS = 50_000_000  # of an image that is sent: 150 MB decoded
+MOST_PIXELS = 50_000_000  # limit for an uploaded image: 150 MB decoded
 
 
 @dataclass
 class Upload:
-    """An encoded image, and what is asked of it. `name` decides what is drawn at random."""
+    """An encoded image, and the request's options; random numbers depend on `name`."""
 
     name: str
     data: bytes
@@ -38,7 +38,7 @@ class Upload:
         return self.want_map or select.needs_maps(runtime.contract, self.distance)
 
     def finish(self, runtime: Runtime, scores: Scores) -> dict[str, Any]:
-        """What the answer says of this image."""
+        """The answer about this image."""
         contract = runtime.contract
         found = select.chosen(contract, self._prepared, scores, 0, n=self.n, distance=self.distance)
         height, width = found.geometry.image

@@ -4,7 +4,7 @@ from scorer.labels.answer import Answer
 
 
 def answer(number: int, **changes: object) -> Answer:
-    """One to the pixel of row `number` and column 2."""
+    """An answer about the pixel in row `number` and column 2."""
     values: dict[str, object] = {
         "image": "a.jpg", "row": number, "col": 2, "height": 100, "width": 120,
         "grid_height": 64, "grid_width": 96, "answer": "label", "class_name": "road",

@@ -1,4 +1,4 @@
-"""The service as an application in this process, asked by a client in this process."""
+"""The service as an application in this process, with a client in this process."""
 
 import time
 import uuid
@@ -24,7 +24,7 @@ from scorer.service.scoring import Scoring
 from scorer.service.served import Served
 
 HOST = "http://127.0.0.1"
-AHEAD = 4  # pixels that a live session chooses ahead
+AHEAD = 4  # number of pixels that a live session chooses ahead
 
 
 def started(
@@ -35,7 +35,9 @@ def started(
     reopen: Callable[[], Runtime] | None = None,
     pool: str = "images",
 ) -> Annotation:
-    """On folder/images, or another pool there, and folder/labels.db; it begins to rank."""
+    """The annotation of folder/images, or another pool there, and folder/labels.db; it starts
+    ranking.
+    """
     served = Served(reopen or (lambda: open_graph("cpu", graph, workers=1)))
     store = Store(folder / "labels.db", served.runtime.contract.classes)
     annotation = Annotation(list_pool(folder / pool), served, store, n=n, distance=0.0, seed=0)
@@ -44,7 +46,7 @@ def started(
 
 
 def ranked(annotation: Annotation) -> Annotation:
-    """The same, once its whole pool is ranked."""
+    """The annotation, once its whole pool is ranked."""
     end = time.monotonic() + 60
     while not annotation.rounds.is_ranked:
         assert annotation.rounds.failure is None
@@ -57,7 +59,7 @@ def ranked(annotation: Annotation) -> Annotation:
 def answering(
     annotation: Annotation, scoring: Scoring | None = None, host: str = HOST, **options: Any
 ) -> Iterator[TestClient]:
-    """A client of it; when it is done, the service is stopped."""
+    """A client of the annotation, which is stopped afterwards."""
     scoring = scoring or Scoring(annotation.served)
     try:
         with TestClient(app.create(annotation, scoring, **options), base_url=host) as client:
@@ -76,10 +78,11 @@ def live(
     grows: bool = False,
     classes: tuple[str, ...] | None = None,
 ) -> Annotation:
-    """As in a live session: random pixels of folder/images until folder/scorer.onnx is there.
+    """The annotation of a live session: random pixels of folder/images until folder/scorer.onnx
+    exists.
 
-    classes: to begin with; None: those of the graph.
-    """  # fmt: skip
+    classes: initial ones; None: those of the graph.
+    """
     if classes is None:
         classes = open_graph("cpu", graph, workers=1).contract.classes
     kept = folder / "scorer.onnx"
@@ -104,7 +107,7 @@ def until(true: Callable[[], bool]) -> None:
 
 
 def asked(client: TestClient, count: int = 1, annotator: str = "ann") -> list[dict[str, Any]]:
-    """The questions of an annotator, once there is one."""
+    """The questions for an annotator, once there is one."""
     params = {"annotator": annotator, "count": count}
     until(lambda: bool(client.get("/v1/queue", params=params).json()))
     found: list[dict[str, Any]] = client.get("/v1/queue", params=params).json()
@@ -112,7 +115,7 @@ def asked(client: TestClient, count: int = 1, annotator: str = "ann") -> list[di
 
 
 def answer(client: TestClient, query: dict[str, Any], name: str, annotator: str = "ann") -> None:
-    """A label; it must be received."""
+    """Answer a question with a class; the service must accept it."""
     place = {key: query[key] for key in ("image", "row", "col")}
     body = place | {"answer": "label", "class_name": name, "annotator": annotator, "seconds": 1.0}
     sent = body | {"request": uuid.uuid4().hex}

@@ -1,4 +1,6 @@
-"""Graphs written by hand: bright pixels score highest, in a fraction of a millisecond."""
+"""Small scoring graphs without a network: bright pixels score highest, in a fraction of a
+millisecond.
+"""
 
 from pathlib import Path
 
@@ -12,7 +14,7 @@ COLOURS = ((70, 130, 180), (128, 64, 128), (0, 0, 142), (107, 142, 35), (220, 20
 
 
 def save(path: Path, acquisition: str, *, top_k: int = 4, has_map: bool = True) -> None:
-    """Write one of 8x12 that keeps the contract's every rule."""
+    """Write a graph of 8x12 that fulfils its contract."""
     import onnx
 
     contract = Contract(
@@ -43,7 +45,7 @@ _MAPS = """map = Identity(sum)
 
 
 def _brightness(contract: Contract) -> str:
-    """ONNX text: score = weighted sum of the channels, plus 1000 * noise where it is an input."""
+    """ONNX text: score = weighted sum of the channels, plus 1000 * noise if it is an input."""
     noise = ", float[B,8,12] noise" if contract.stochastic else ""
     chance = "Mul(noise, thousand)" if contract.stochastic else "Sub(bright, bright)"
     a_map = ""
@@ -87,7 +89,7 @@ def _brightness(contract: Contract) -> str:
 
 
 def save_network(path: Path, *, multiple: int | None = None) -> PlainContract:
-    """A plain network of 8x12 and two classes: bright pixels are of the second."""
+    """Write a plain network of 8x12 and two classes: bright pixels are of the second."""
     import onnx
 
     contract = PlainContract(

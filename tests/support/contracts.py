@@ -1,4 +1,4 @@
-"""A contract like any other."""
+"""An ordinary contract, for tests."""
 
 from scorer.contract import Contract
 

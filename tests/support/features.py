@@ -1,4 +1,4 @@
-"""Feature maps and classifiers that are hard on the scoring tail, by name."""
+"""Feature maps and classifiers that are difficult for the scoring tail, by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ FEATURE_SIZE, SIZE = (12, 16), (48, 64)
 
 @dataclass(frozen=True)
 class Case:
-    """What the dropout sees, and the classifier behind it; `size` is that of the image grid."""
+    """Features before the dropout, and the classifier; size: of the image grid."""
 
     features: Tensor
     weight: Tensor
@@ -28,13 +28,13 @@ class Case:
     size: tuple[int, int] = SIZE
 
     def widened(self) -> nn.Conv2d:
-        """All passes as one convolution, made by the code under test."""
+        """All passes as one convolution, built by the code under test."""
         classifier = nn.Conv2d(CHANNELS, len(self.bias), 1)
         classifier.weight.data, classifier.bias.data = self.weight, self.bias
         return widen(classifier, self.keep, RATE)
 
     def probabilities(self) -> "np.typing.NDArray[np.float64]":
-        """Those of every pass by the oracle, float64 [m, C, H, W]."""
+        """The oracle's probabilities of every pass, float64 [m, C, H, W]."""
         values = (v.double().numpy() for v in (self.features, self.weight, self.bias, self.keep))
         return oracle.probabilities(*values, RATE, *self.size)
 
@@ -57,7 +57,7 @@ def _tied_leaders(classes: int, keep: Tensor) -> Case:
 
 
 def _flipping(classes: int, keep: Tensor) -> Case:
-    """Single channels of up to 200 nats decide between two classes, another way at every point."""
+    """Single channels of up to 200 nats decide between two classes, differently at every point."""
     features = torch.zeros(CHANNELS, *FEATURE_SIZE)
     features[:4] = torch.rand(4, *FEATURE_SIZE) * 200
     weight = torch.zeros(classes, CHANNELS, 1, 1)
@@ -66,7 +66,7 @@ def _flipping(classes: int, keep: Tensor) -> Case:
 
 
 def _saturated(classes: int, keep: Tensor) -> Case:
-    """One class leads by 12 nats; the contrast runs from none to a hundredfold."""
+    """One class leads by 12 nats; the contrast ranges from none to a hundredfold."""
     case = _random(1.0, classes, keep)
     case.bias[0] += 12
     points = FEATURE_SIZE[0] * FEATURE_SIZE[1]
@@ -113,7 +113,7 @@ def make(name: str, classes: int) -> Case:
     return MAKERS[name](classes, masks(PASSES, CHANNELS, RATE, seed=0))
 
 
-@lru_cache(maxsize=1)  # tests of one case follow each other
+@lru_cache(maxsize=1)  # tests of one case are consecutive
 @torch.inference_mode()
 def both(name: str, classes: int) -> tuple[Moments, "np.typing.NDArray[np.float64]"]:
     """The moments of a case by the code under test, and the oracle's probabilities [m, C, P]."""

@@ -1,4 +1,4 @@
-"""Kills the scorer's processes at random moments, as power cuts and cluster managers do."""
+"""Kills processes of the scorer at random moments, as power cuts and cluster managers do."""
 
 import os
 import random
@@ -8,21 +8,22 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-# Who is who, by what stands in its command line.
+# Kinds of processes, by a text in their command line.
 KINDS = {"driver": "-m scorer", "worker": "spawn_main", "actor": "MapWorker"}
-SPARED = 0.95  # of drivers that only begin: or nobody else would ever be there to die
+# share of just started drivers that are spared: otherwise no other process would ever exist
+SPARED = 0.95
 
 
 @contextmanager
 def killing(times: int, kinds: Collection[str], pause: tuple[float, float]) -> Iterator[list[str]]:
-    """While the block runs, kill processes that it started, so many, after some seconds each; gives
-    their kinds, of which one is drawn before one of its processes is.
+    """While the block runs, kill `times` processes that it started, after random pauses; yields the
+    list of their kinds. The kind is drawn first, then a process of it.
     """
     killed: list[str] = []
     over = threading.Event()
 
     def kill() -> None:
-        dice = random.Random(0)  # of nothing secret
+        dice = random.Random(0)  # needs no secure randomness
         while len(killed) < times and not over.wait(dice.uniform(*pause)):
             alive = {pid: kind for pid, kind in started().items() if kind in kinds}
             alone = set(alive.values()) == {"driver"}
@@ -45,7 +46,7 @@ def killing(times: int, kinds: Collection[str], pause: tuple[float, float]) -> I
 
 
 def started() -> Mapping[int, str]:
-    """The scorer's living processes below this one, and what they are."""
+    """The living processes of the scorer below this one, with their kinds."""
     named = ((pid, _command_line(pid)) for pid in _below(os.getpid()))
     return {pid: kind for pid, line in named for kind, words in KINDS.items() if words in line}
 

@@ -5,7 +5,7 @@ from trainer.simulation.result import Result
 
 
 class Heard:
-    """A listener that keeps what it hears, and can stop a run after an epoch."""
+    """A listener that records its calls, and can stop a run after an epoch."""
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.messages: list[str] = []
@@ -32,7 +32,7 @@ class Heard:
 
 
 class Silent:
-    """Hears nothing but the rounds that end."""
+    """A listener that records only finished rounds."""
 
     def __init__(self) -> None:
         self.ended: list[Result] = []

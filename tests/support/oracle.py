@@ -39,7 +39,7 @@ class Floor:
     balent_min: float
 
     def __post_init__(self) -> None:
-        """Refuse the values under which a result could be infinite."""
+        """Raise an error for values under which a result could be infinite."""
         if not (self.relative_sd > 0 and np.isfinite(self.relative_sd)):
             raise ValueError(f"relative_sd must be positive and finite, got {self.relative_sd}")
         if not np.isfinite(self.balent_min):
@@ -339,7 +339,7 @@ def _weighted_class_entropy(passes: Array, c: int, floor: Floor | None) -> Array
     """
     p, q = passes[:, c], _complement(passes, c)
     absent = p.mean(axis=0) == 0
-    mu = np.where(absent, 1.0, p.mean(axis=0))  # any positive number will do for an absent class
+    mu = np.where(absent, 1.0, p.mean(axis=0))  # any positive number, for an absent class
     rest = q.mean(axis=0)
     nu, sd = _concentration(p, q)
     beta = rest * nu

@@ -1,6 +1,6 @@
-"""Image files as people have them: real ones by Pillow in every format and mode, and broken ones.
+"""Image files as users have them: in every format and mode by Pillow, and damaged ones.
 
-`scene` is a picture whose four quarters differ in colour, so that a turned or mirrored copy shows.
+The four quarters of `scene` differ in colour, so that a rotated or mirrored copy is recognised.
 """
 
 import io
@@ -17,7 +17,7 @@ from PIL import Image
 Pixels = npt.NDArray[np.uint8]
 
 _ORIENTATION = 0x0112
-# How an upright picture must be stored so that its EXIF orientation turns it upright again.
+# How an upright picture must be stored so that its EXIF orientation makes it upright again.
 STORED = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -43,7 +43,7 @@ def scene(height: int = 40, width: int = 60) -> Image.Image:
 
 
 def noisy(seed: int, height: int = 24, width: int = 32) -> Image.Image:
-    """Pixels at random: no two seeds look alike, and no two pixels tie."""
+    """Random pixels: pictures of different seeds differ, and no two pixels are equal."""
     random = np.random.default_rng(seed)
     return Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
@@ -99,7 +99,7 @@ def png16(samples: npt.NDArray[np.uint16], before: Chunks = (), after: Chunks = 
 
 
 def with_chunks(png: bytes, *, before: Chunks = (), after: Chunks = ()) -> bytes:
-    """A PNG with chunks of its own before and after the pixels."""
+    """A PNG with additional chunks before and after the pixels."""
     start, end = png.index(b"IDAT") - 4, png.rindex(b"IEND") - 4
     first, last = (b"".join(_chunk(*one) for one in chunks) for chunks in (before, after))
     return png[:start] + first + png[start:end] + last + png[end:]
@@ -126,10 +126,10 @@ def tiff(
     tags: Mapping[int, tuple[str, Sequence[float]]] | None = None,
 ) -> bytes:
     """A TIFF of one strip, [H, W] or [H, W, C], of any number type; packed: with zlib. planes: a
-    strip for each band; differences: of neighbours, instead of the samples. tile: the side of
-    tiles, that the picture is a multiple of, in place of strips.
+    strip per band; differences: stored between neighbours (predictor 2). tile: side of tiles used
+    in place of strips, of which the picture must be a multiple.
 
-    tags: by number, a type of struct (H, I or f) and its values; they stand above ours.
+    tags: by number, a type of struct (H, I or f) and its values, which override the defaults.
     """
     height, width = samples.shape[:2]
     bands = 1 if samples.ndim == 2 else samples.shape[2]
@@ -176,7 +176,7 @@ def tiff(
 
 
 def bomb(height: int, width: int) -> bytes:
-    """A small PNG whose header promises height x width pixels."""
+    """A small PNG whose header states height x width pixels."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -253,7 +253,7 @@ def _loop(path: Path) -> None:
     path.symlink_to(path.name)
 
 
-# How to break a file of a given suffix, and the reason that must be given for it.
+# For a suffix: how to damage a file, and the reason that must be reported.
 BROKEN: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "empty": (".jpg", _empty, "empty file"),
     "text": (".jpg", _text, "not an image"),
@@ -274,7 +274,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], str]] = {
 
 
 def broken(folder: Path, kind: str, name: str = "broken") -> Path:
-    """A broken file of one kind of `BROKEN`."""
+    """Write a damaged file of a kind in `BROKEN`."""
     suffix, damage, _ = BROKEN[kind]
     path = folder / f"{name}{suffix}"
     path.parent.mkdir(parents=True, exist_ok=True)

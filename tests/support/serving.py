@@ -1,4 +1,4 @@
-"""A real `scorer serve` in a process of its own."""
+"""A real `scorer serve` in a separate process."""
 
 import socket
 import subprocess
@@ -13,14 +13,14 @@ from pathlib import Path
 
 @dataclass
 class Server:
-    """Where it listens, and its process."""
+    """The address of the service, and its process."""
 
     address: str
     process: "subprocess.Popen[str]"
 
     @property
     def memory(self) -> int:
-        """Resident bytes; 0 where the system does not tell."""
+        """Resident memory in bytes; 0 if the system does not report it."""
         status = Path(f"/proc/{self.process.pid}/status")
         lines = status.read_text().splitlines() if status.is_file() else []
         return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
@@ -28,7 +28,9 @@ class Server:
 
 @contextmanager
 def serving(folder: Path, graph: Path, *options: object) -> Iterator[Server]:
-    """One that is ready, on folder/images and folder/labels.db; it must end without a traceback."""
+    """A service that is ready, on folder/images and folder/labels.db; it must end without a
+    traceback.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,7 +1,7 @@
-"""Small dataset trees on disk: real files, in the two layouts that dataset.toml knows.
+"""Small dataset trees on disk, in the two kinds of layout that dataset.toml supports.
 
-The toy pictures tell their classes by colour alone, and by colours that survive the training's
-jitter: dark grey, red, bright cyan. A network that learns anything learns them in a few steps.
+Classes of the toy pictures differ only in colours that survive the training's colour jitter: dark
+grey, red, bright cyan. A working network learns them in a few steps.
 """
 
 from collections.abc import Sequence
@@ -103,9 +103,10 @@ def write_toml(root: Path, *, size: tuple[int, int] = (64, 64), val: bool = True
 
 
 def camvid(root: Path, *, images: int = 3, size: tuple[int, int] = (48, 64)) -> Path:
-    """CamVid as SegNet has it: three splits, palette-less grey masks 0..11, lists from elsewhere.
+    """CamVid in SegNet's form: three splits, palette-less grey masks 0..11, lists with foreign
+    paths.
 
-    The lists name all files but the last of each split, so that one who ignores them is caught.
+    The lists omit the last file of each split, so that code which ignores them fails.
     """
     paints = np.random.default_rng(0).integers(0, 256, (len(CAMVID_NAMES), 3)).tolist()
     for number, split in enumerate(("train", "val", "test")):

@@ -1,5 +1,5 @@
-"""Segmentation networks that this project did not write, as ONNX files in the shapes that the usual
-exporters give them: small, with random weights, always the same.
+"""Segmentation networks of other projects as ONNX files, in the forms that common exporters write:
+small, with random weights that are always the same.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def unit(image: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Exported:
-    """A network in a file, and what the tests must know of it beside.
+    """A network in a file, and what the tests need to know about it.
 
-    classifiers: its last layers, whose results are summed. name: of the output to follow.
-    options: of the command line, as words. prepare: from uint8 [B, H, W, 3] to its input.
-    classify: what the oracle makes of features, weight and bias; None: a convolution.
+    classifiers: its last layers, whose results are summed. name: of the output to follow. options:
+    words of the command line. prepare: from uint8 [B, H, W, 3] to its input. classify: the oracle's
+    function of features, weight and bias; None: a convolution.
     """
 
     path: Path
@@ -77,7 +77,7 @@ class Pyramid(nn.Module):
 
 
 class UNet(nn.Module):
-    """Skips at every stride, a 3x3 classifier at full size, nothing behind it."""
+    """A U-Net: skip connections at every stride, and a 3x3 classifier at full size."""
 
     def __init__(self, classes: int = CLASSES) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class UNet(nn.Module):
 
 
 class Deconvolved(nn.Module):
-    """A U-Net that ends in a transposed convolution, the enlarging and the classifier in one."""
+    """A U-Net that ends in a transposed convolution, which is upsampling and classifier in one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class Deconvolved(nn.Module):
 
 
 class ESPCN(nn.Module):
-    """Four times four pixels of each feature, as Shi et al. (2016) enlarge photographs."""
+    """Scores 4x4 pixels per feature position, as Shi et al. (2016) upsample photographs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class ESPCN(nn.Module):
 
 
 class MLP(nn.Module):
-    """A linear layer on channels last, behind which the classes are moved to the front again."""
+    """A linear layer on channels last, after which the classes are moved to the front."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ class MLP(nn.Module):
 
 
 class FPN(nn.Module):
-    """A 1x1 classifier at stride 4, four times enlarged with aligned corners."""
+    """A 1x1 classifier at stride 4, upsampled four times with aligned corners."""
 
     def __init__(self, kernel: int = 1, level: int = 2, scale: float = 4.0) -> None:
         super().__init__()
@@ -155,7 +155,7 @@ class FPN(nn.Module):
 
 
 class LRASPP(nn.Module):
-    """The sum of two classifiers of different channels, enlarged to the image's own size."""
+    """The sum of two classifiers of different channels, upsampled to the size of the image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -175,7 +175,7 @@ class LRASPP(nn.Module):
 
 
 class FCN(nn.Module):
-    """A main and an auxiliary head on one backbone, and Dropout left in before the classifier."""
+    """A main and an auxiliary head on one backbone, with Dropout before the classifier."""
 
     def __init__(self, ending: str = "") -> None:
         super().__init__()
@@ -200,7 +200,7 @@ class FCN(nn.Module):
 
 
 class NHWC(nn.Module):
-    """Channels last on both sides, as converters from TensorFlow write it."""
+    """Channels last in input and output, as converters from TensorFlow write it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -213,14 +213,14 @@ class NHWC(nn.Module):
 
 
 class OwnNormalisation(NHWC):
-    """Takes bytes."""
+    """Takes uint8 images, and normalises them itself."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.float() / 255 - 0.5)
 
 
 class Segmenter(nn.Module):
-    """Patches of 8x8 as tokens, a linear classifier of tokens, laid out as a grid afterwards."""
+    """Patches of 8x8 as tokens, a linear classifier of tokens, then arranged as a grid."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -270,7 +270,7 @@ def calibrated(
     spread: float = 1.0,
     size: tuple[int, int] = SIZE,
 ) -> nn.Module:
-    """BatchNorm's statistics set to those of one batch: or an untrained network sees nothing."""
+    """Set BatchNorm's statistics from one batch: untrained ones make features constant."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
@@ -414,7 +414,7 @@ def flat(folder: Path) -> Exported:
 
 
 def calibrated_flat() -> Flat:
-    """Its batch is one, so that its statistics come from one image."""
+    """Calibrate the encoder alone, as the network takes a batch of one."""
     network = Flat()
     calibrated(network.encoder)
     return network.eval()
@@ -465,7 +465,7 @@ HAND_MADE: dict[str, Callable[[Path], Exported]] = {
 
 
 class Logits(nn.Module):
-    """A network of transformers as its own documentation exports it: pixels to logits."""
+    """A network of transformers, exported as its documentation shows: from pixels to logits."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -555,7 +555,7 @@ def _transformer(
     corners: bool = False,
     opset: int = 18,
 ) -> Exported:
-    """Normalisation layers get the statistics of noise, the scores a spread of about two nats."""
+    """Export with normalisation statistics from noise, and scores spread by about two nats."""
     calibrated(Logits(network), size=size)
     seen: list[Tensor] = []
     hook = head.register_forward_hook(lambda _, given, found: seen.append(given[0]))

@@ -1,3 +1,4 @@
-"""Whether the probabilities of a model hold, and the temperature that mends them."""
+"""Calibrates a model: measures how reliable its probabilities are, and fits a temperature."""
 
-LEAST, MOST = 1 / 20, 20.0  # temperatures; also known to the command line, which loads no PyTorch
+# temperatures; defined here because the command line needs them without PyTorch
+LEAST, MOST = 1 / 20, 20.0

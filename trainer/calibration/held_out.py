@@ -1,4 +1,4 @@
-"""Labelled pixels that a model has not learned from, and its class scores there."""
+"""Gathers labelled pixels that a model was not trained on, and the model's class scores there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from trainer.model import Card
 from trainer.network import BayesianNetwork, at_points
 from trainer.split import Split
 
-# Of a mask, whose pixels say much the same; and class scores of all masks together, 40 MB of them.
+# Pixels per mask, as neighbouring pixels are alike; and class scores of all masks, 40 MB together.
 _OF_A_MASK, _OF_ALL = 250, 5_000_000
 _AUDITS = (
     "expected a labels.db with answers to audit questions (trainer live asks some); without "
@@ -31,7 +31,7 @@ _AUDITS = (
 
 @dataclass(frozen=True)
 class Source:
-    """A split, pixels of it, and the photographs that none could be taken of, with the reason."""
+    """A split with labels of its pixels. skipped: unusable photographs, with the reasons."""
 
     split: Split
     labels: Labels
@@ -40,7 +40,7 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Class scores, true classes, and which photograph each pixel is of, from 0 on."""
+    """Class scores and true classes of held-out pixels. image: index of each pixel's photograph."""
 
     logits: Float[Tensor, "N C"]
     classes: Int64[Tensor, " N"]
@@ -53,14 +53,16 @@ class HeldOut:
 
 
 def source(dataset: Dataset, labels: Path | None, card: Card) -> Source:
-    """The audit answers of a label store; or without one the clicks of the validation split, or
-    random pixels of its masks. Raises BadLabels, BadDataset.
+    """The held-out pixels: audit answers of a label store; without one, clicks of the validation
+    split or random pixels of its masks. Raises BadLabels, BadDataset.
     """
     return of_validation(dataset) if labels is None else of_audits(dataset, labels, card)
 
 
 def of_audits(dataset: Dataset, path: Path, card: Card) -> Source:
-    """Random pixels of the photographs that a model has learned other pixels of."""
+    """The audit answers of a label store. Raises BadLabels if the model may have been trained on
+    them.
+    """
     if path.suffix.lower() != store.SUFFIX:
         raise BadLabels(
             f"{path} does not say which of its pixels no model has learned from", remedy=_AUDITS
@@ -81,7 +83,10 @@ def of_audits(dataset: Dataset, path: Path, card: Card) -> Source:
 
 
 def of_validation(dataset: Dataset) -> Source:
-    """Clicks of the validation split where it has some, or as many pixels of each of its masks."""
+    """Clicks of the validation split if it has a label file, else random pixels of its masks.
+
+    Raises BadDataset without [val], or where it shares photographs with [train].
+    """
     split = dataset.val
     if split is None:
         raise BadDataset(
@@ -102,7 +107,7 @@ def of_validation(dataset: Dataset) -> Source:
 
 
 def _files(split: Split) -> set[str]:
-    """What tells its photographs from others: their files, or what else their pool has."""
+    """What identifies the photographs of a split: their paths, or the pool and their names."""
     root = folder_of(split.images)
     if root is not None:
         place = root.root.resolve()
@@ -116,10 +121,10 @@ def gather(
     found: Source,
     on_image: Callable[[int, int], None] = lambda *_: None,
 ) -> HeldOut:
-    """What the network says of these pixels without dropout, as its plain graph does.
+    """Compute the class scores at these pixels without dropout, as in a plain graph.
 
-    on_image hears how many photographs are done, of how many. Raises BadLabels where no pixel can
-    be used.
+    on_image: called with the number of photographs done and their total. Raises BadLabels where no
+    pixel can be used.
     """
     network.eval()
     features = Features(network, size)
@@ -150,7 +155,7 @@ def gather(
 def _look(
     network: BayesianNetwork, features: Features, split: Split, labels: Labels, name: str
 ) -> tuple[Tensor, Tensor] | BadImage:
-    """Class scores and true classes of the pixels of a photograph."""
+    """Class scores and true classes at the labelled pixels of a photograph."""
     try:
         seen, geometry = features.of(split.images.image(name))
     except BadImage as error:

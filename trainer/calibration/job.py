@@ -1,4 +1,4 @@
-"""A model is calibrated: held-out pixels, the verdict, the temperature in its weights."""
+"""Calibrates a model file: held-out pixels, verdict, and the temperature in the weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +17,10 @@ from trainer.threads import threads
 
 @dataclass(frozen=True)
 class Calibrated:
-    """temperature: of the model in all, one of earlier calibrations included, as it is now.
-    written: the file with it, None where it would not help. skipped: photographs that could not
-    be used, and why.
+    """Result of a calibration.
+
+    temperature: total of the model, including earlier calibrations. written: file of the calibrated
+    model; None if the temperature does not help. skipped: unusable photographs, with the reasons.
     """
 
     verdict: Verdict
@@ -36,14 +37,16 @@ def calibrate(
     labels: Path | None,
     on_image: Callable[[int, int], None] = lambda *_: None,
 ) -> Calibrated:
-    """Fit a temperature on pixels that the model has not learned from, and write the model with it
-    to `out` if it helps. labels: the label store with audit answers; None: the validation split.
+    """Fit a temperature on held-out pixels, and write the model with it to `out` if it helps.
+
+    labels: the label store with audit answers; None: the validation split. Raises BadLabels,
+    BadDataset, CannotWrite.
     """
     check_writable(out)
     network.to(device())
     found = held_out.source(dataset, labels, card)
     held = held_out.gather(network, card.size, found, on_image)
-    with threads(1):  # its matrices are small: a second thread would only wait for the first
+    with threads(1):  # the matrices are small: further threads would only wait
         verdict = judge(held)
     if not verdict.helps or verdict.temperature is None:
         return Calibrated(verdict, card.temperature, None, held.skipped)
@@ -53,5 +56,5 @@ def calibrate(
 
 
 def write(network: BayesianNetwork, card: Card, total: float, out: Path) -> None:
-    """The model with this temperature, in place of the one that it has."""
+    """Write the model with the total temperature `total` in place of its own."""
     model.save(out, network, temperature.bake(network, card, total))

@@ -1,4 +1,4 @@
-"""The reliability plot: how often a model is right, over how sure it says it is."""
+"""Draws the reliability plot: accuracy over confidence."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +13,12 @@ _RIGHT, _PROMISED = "#0072B2", "#D55E00"  # Okabe & Ito 2008
 
 
 def draw(found: Mapping[str, Reliability], path: Path) -> None:
-    """A column for each, under its title: above, the share of right pixels and the mean confidence
-    of every bin; below, the share of all pixels that is in it. A PNG.
+    """Write a PNG with one column of plots per entry of `found`, under its title.
+
+    Above: accuracy and mean confidence of every bin. Below: the share of the pixels in every bin.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415  # a second that only this needs
+    # takes a second to import, and only this function needs it
+    from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(0.6 + 4.2 * len(found), 5.2), layout="constrained")
     axes = figure.subplots(
@@ -35,7 +37,7 @@ def draw(found: Mapping[str, Reliability], path: Path) -> None:
 
 
 def _bins(axis: Any, one: Reliability) -> None:
-    """Where the marks lie below the line, the model is more often wrong than it says."""
+    """Draw accuracy and mean confidence per bin; bars below the diagonal mean overconfidence."""
     known = one.pixels > 0
     count = np.maximum(one.pixels, 1)
     share, confidence = one.right / count, one.confidence / count

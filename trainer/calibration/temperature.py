@@ -1,6 +1,6 @@
-"""The temperature of a model: one number that all its class scores are divided by. Guo et al. 2017.
+"""Temperature scaling: divides all class scores of a model by one number. Guo et al. 2017.
 
-It changes how sure a model is, and no predicted class.
+It changes the confidence of a model, and no predicted class.
 """
 
 import math
@@ -15,22 +15,25 @@ from trainer.calibration import LEAST, MOST
 from trainer.model import Card
 from trainer.network import BayesianNetwork
 
-_HALVINGS = 20  # of ln MOST - ln LEAST: to five digits
+_HALVINGS = 20  # bisections of the interval from ln LEAST to ln MOST: five digits
 
 
 def nll(
     logits: Float[Tensor, "N C"], classes: Int64[Tensor, " N"], temperature: float
 ) -> Float[Tensor, " N"]:
-    """Negative log likelihood: -ln softmax(logits / temperature) of the true class, nats; >= 0."""
+    """Negative log-likelihood per pixel: -ln softmax(logits / temperature) of the true class, nats;
+    ≥ 0.
+    """
     return F.cross_entropy(logits / temperature, classes, reduction="none")
 
 
 def fit(logits: Float[Tensor, "N C"], classes: Int64[Tensor, " N"]) -> float | None:
-    """The temperature of the least mean `nll`; None where that is not between LEAST and MOST: all
-    pixels are right, or the model knows nothing of them.
+    """The temperature that minimises the mean `nll`; None where it is not between LEAST and MOST:
+    all pixels are right, or the model is no better than guessing.
 
-    The mean is convex in 1 / temperature: its slope, mean of softmax(logits / temperature) · logits
-    - logits of the true class, rises, and is 0 once. It is found by halving on the logarithm.
+    The mean is convex in 1 / temperature. Its slope, the mean of softmax(logits / temperature) ·
+    logits - logits of the true class, rises and has one zero, which is found by bisection of ln
+    temperature.
     """
     true = logits.gather(1, classes[:, None]).mean()
 
@@ -49,10 +52,10 @@ def fit(logits: Float[Tensor, "N C"], classes: Int64[Tensor, " N"]) -> float | N
 
 @torch.no_grad()
 def bake(network: BayesianNetwork, card: Card, temperature: float) -> Card:
-    """Give a network this temperature in place of its own, in the weights of its classifier.
+    """Set a network's temperature, in place of its own, by scaling the weights of its classifier.
 
-    The classifier is linear and the last layer: with its weights and its bias, all that it gives is
-    divided, with dropout before it or without. Returns the card that says so.
+    The classifier is linear and the last layer, so that dividing its weights and bias divides all
+    scores, with and without dropout. Returns the card with the new temperature.
     """
     for values in network.classifier.parameters():
         values.copy_(values.double() * (card.temperature / temperature))

@@ -1,4 +1,4 @@
-"""Whether a temperature helps, judged on photographs that it was not fitted on."""
+"""Judges by cross-validation whether a temperature helps."""
 
 import math
 from dataclasses import dataclass
@@ -14,15 +14,17 @@ from trainer.calibration.temperature import fit, nll
 from trainer.reliability import Reliability, reliability
 
 FOLDS, FEWEST = 10, 20
-_CHANCE = 2.262  # of Student's t with FOLDS - 1 degrees of freedom, beyond it on both sides 5 %
+_CHANCE = 2.262  # two-sided 5 % quantile of Student's t with FOLDS - 1 degrees of freedom
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """temperature: to divide the class scores by; None where no finite one is best, of all
-    photographs or of those outside a fold. error: the standard error of its logarithm. before,
-    after: reliability, and mean `nll` in nats; after: of each photograph with the temperature that
-    was fitted without its fold.
+    """Result of the cross-validation.
+
+    temperature: divisor of the class scores; None where no finite one is best, for all photographs
+    or for those outside a fold. error: standard error of its logarithm. before, after: reliability
+    without and with a temperature, and nll_before, nll_after the mean `nll` in nats; after: each
+    photograph has the temperature that was fitted without its fold.
     """
 
     temperature: float | None
@@ -36,8 +38,8 @@ class Verdict:
 
     @property
     def helps(self) -> bool:
-        """Whether the temperature differs from 1 by more than chance, and photographs that it was
-        not fitted on become more likely.
+        """Whether the temperature differs significantly from 1 and lowers the cross-validated
+        `nll`.
         """
         if self.temperature is None:
             return False
@@ -46,9 +48,9 @@ class Verdict:
 
 
 def judge(held: HeldOut) -> Verdict:
-    """Cross-validation over photographs and not over pixels, of which neighbours say the same.
+    """Cross-validate over photographs, not over pixels, because neighbouring pixels are alike.
 
-    Raises BadLabels for fewer than FEWEST photographs, of which nothing can be said.
+    Raises BadLabels for fewer than FEWEST photographs, which are too few to judge.
     """
     if held.images < FEWEST:
         raise BadLabels(
@@ -76,7 +78,7 @@ def judge(held: HeldOut) -> Verdict:
 
 
 def jackknife(estimates: Float[Tensor, " g"]) -> float:
-    """The standard error of an estimate, from those without each of g groups in turn:
+    """The jackknife standard error of an estimate, from the estimates without each of g groups:
     sqrt((g - 1) / g Σ (estimate - mean)²). Efron & Stein 1981.
     """
     groups = len(estimates)

@@ -1,1 +1,3 @@
-"""What is traced into the scoring graph behind the features: passes, moments, best pixels."""
+"""The modules that are traced into a scoring graph behind the features: passes, moments,
+selection.
+"""

@@ -1,7 +1,7 @@
-"""THE acquisition formulas: what makes a pixel worth a click. Natural logarithms, nats.
+"""The acquisition formulas, defined here alone. Natural logarithms, nats.
 
-Each acquisition has a quantity (what its map shows) and a score (larger is chosen first). They are
-written in elementary operators, traced into the exported graph, and stand nowhere else.
+Each acquisition has a quantity (shown in its map) and a score (larger is selected first). They are
+written in elementary operators and traced into the exported graph.
 """
 
 import math
@@ -29,7 +29,7 @@ def entropy(mean: Float[Tensor, "B C P"]) -> Map:
 
 
 def aleatoric(moments: Moments) -> Map:
-    """Mean entropy of a single pass: the uncertainty that more labels do not remove."""
+    """Mean entropy of single passes: the uncertainty that more labels do not reduce."""
     assert moments.aleatoric is not None, "accumulate(..., aleatoric=True)"
     return moments.aleatoric
 
@@ -87,10 +87,11 @@ def powerbald(value: Map, noise: Map) -> Map:
 
 @dataclass(frozen=True)
 class Acquisition:
-    """quantity(moments) → map, None where it is the noise itself; score(map, noise) → what TopK
-    sorts by.
+    """An acquisition function.
 
-    `noise`, uniform on (0, 1), is None unless the contract says that the acquisition is stochastic.
+    quantity: moments → map; None where the map is the noise itself. score: (map, noise) → what TopK
+    sorts by. noise: uniform on (0, 1); None unless the contract says that the acquisition is
+    stochastic.
     """
 
     quantity: Callable[[Moments], Map] | None
@@ -99,7 +100,7 @@ class Acquisition:
 
 
 def given(noise: Tensor | None) -> Tensor:
-    """The noise, which must be there."""
+    """The noise; it must not be None."""
     assert noise is not None, "this acquisition draws at random: it needs noise"
     return noise
 

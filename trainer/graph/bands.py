@@ -1,4 +1,4 @@
-"""The map in bands of rows: for CPUs, where enlarging differs from pixel to pixel."""
+"""The raster in bands of rows, for CPUs and any ratio of map size to feature size."""
 
 import math
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from trainer.graph.subpixel import factor_of
 
 
 class Bands(nn.Module):
-    """Any size of features and map, pixel centres or corners: enlarged by two matrix products.
+    """Computes the map band by band, upsampling by two matrix products; any sizes, aligned or not.
 
-    A band of the map needs a few rows of the features; a block of its columns a few columns.
+    A band of map rows needs a few feature rows; a block of its columns needs a few feature columns.
     """
 
     picked: Tensor
@@ -39,7 +39,7 @@ class Bands(nn.Module):
         bands = _windows(shares[0], self.high)
         kind = classifier.weight.dtype
         starts = torch.tensor([[band.start] for band in bands])
-        # Buffers: a scan takes only what is in the graph from the start.
+        # Buffers, because a scan takes only initializers.
         self.register_buffer("picked", (starts + torch.arange(bands[0].few)).flatten())
         self.register_buffer("down", torch.stack([band.shares for band in bands]).to(kind))
         self.columns = _windows(shares[1], math.ceil(size[1] / blocks))
@@ -50,14 +50,14 @@ class Bands(nn.Module):
 
     @staticmethod
     def fits(classifier: nn.Conv2d, features: tuple[int, int], size: tuple[int, int]) -> bool:
-        """Whether the map is no smaller than the features, in either direction."""
+        """Whether the map is at least as large as the features, in both directions."""
         larger = all(own <= wanted for own, wanted in zip(features, size, strict=True))
         return larger and keeps_size(classifier) and factor_of(classifier) == 1
 
     def forward(
         self, features: Float[Tensor, "B K h w"], pixelwise: Pixelwise
     ) -> tuple[Tensor, ...]:
-        """Maps [B, H, W] of what `pixelwise` gives."""
+        """Maps [B, H, W] of the outputs of `pixelwise`."""
         count = len(self.down)
         picked = self.classifier.rows(features).index_select(2, self.picked)
         bands = picked.unflatten(2, (count, -1)).permute(2, 0, 1, 3, 4).contiguous()
@@ -84,8 +84,8 @@ class Bands(nn.Module):
         )
 
     def _cut(self, features: tuple[int, int]) -> tuple[int, int, int]:
-        """Rows in a band: what lies between two rows of features, or as much as fits into the
-        cache; blocks of columns in it; passes at a time.
+        """Choose the rows per band (those between two feature rows, or as many as fit into the
+        cache), the column blocks per band, and the passes at a time.
         """
         row = self.size[1] * self.classifier.classes
         high = max(math.ceil(self.size[0] / features[0]), rows.STRIP // row, 1)
@@ -100,7 +100,9 @@ class Bands(nn.Module):
         down: Float[Tensor, "high R"],
         across: tuple[Tensor, ...],
     ) -> Iterator[Iterator[Float[Tensor, "B _ C P"]]]:
-        """The pixels of a band, block by block of columns, a few passes at a time."""
+        """Yield the pixels of a band, one block of columns after the other, a few passes at a
+        time.
+        """
         for block, shares in zip(self.columns, across, strict=True):
             columns = logits[..., block.start : block.start + block.few]
             yield ((down @ (few @ shares)).flatten(3) for few in columns.split(self.passes, dim=1))
@@ -108,9 +110,8 @@ class Bands(nn.Module):
 
 @dataclass(frozen=True)
 class _Window:
-    """Of a run of new places: the shares [run, few] of the few old places from `start` on.
-
-    used: how many of the new places there are; those beyond the map have no shares.
+    """Interpolation weights of a run of new positions: `shares` [run, few] of the old positions
+    from `start` on. used: number of the new positions inside the map; the others have zero weights.
     """
 
     start: int
@@ -123,7 +124,9 @@ class _Window:
 
 
 def mix(size: int, new_size: int, align_corners: bool) -> Float[Tensor, "new old"]:
-    """The share of each old place in each new one: bilinear in one direction, float64."""
+    """Bilinear interpolation weights of the old positions for each new one, along one axis;
+    float64.
+    """
     place = (torch.arange(new_size, dtype=torch.float64) + 0.5) * (size / new_size) - 0.5
     if align_corners:
         place = torch.arange(new_size, dtype=torch.float64) * ((size - 1) / max(new_size - 1, 1))
@@ -133,7 +136,7 @@ def mix(size: int, new_size: int, align_corners: bool) -> Float[Tensor, "new old
 
 
 def _windows(shares: Float[Tensor, "new old"], run: int) -> list[_Window]:
-    """Windows of equal size on all new places, `run` at a time."""
+    """Divide the new positions into windows of `run` positions, with equally many old positions."""
     runs = shares.split(run)
     spans = [part.sum(dim=0).nonzero()[:, 0].tolist() for part in runs]
     few = max(span[-1] - span[0] + 1 for span in spans)

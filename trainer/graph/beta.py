@@ -1,6 +1,6 @@
-"""The Beta distribution of one class probability over the dropout passes, exact in float32.
+"""The Beta distribution of a class probability over the dropout passes, accurate in float32.
 
-Built of operators that every inference runtime has: no lgamma, no digamma, no branch, no loop.
+It uses operators that every inference runtime has: no lgamma, no digamma, no branch, no loop.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ _HALF_LN_2PI = 0.9189385332046727
 
 @dataclass(frozen=True)
 class Tail:
-    """A minimax fit of f(x) = R(x) + (x - k) S(x) - lead/x for x ≥ 1, with t = 1/(x + shift):
+    """A minimax approximation of f(x) = R(x) + (x - k) S(x) - lead/x for x ≥ 1, with t = 1/(x +
+    shift): f(x) = power · ln(1 + shift/x) + t (p + t (q + t r)), with an error of at most `error`.
 
-    f(x) = power · ln(1 + shift/x) + t (p + t (q + t r)), wrong by at most `error`. R(x) =
-    lnGamma(x) - [(x - 1/2) ln x - x + 1/2 ln 2 pi] and S(x) = ln x - 1/(2x) - psi(x) are Binet's
-    remainders. The shift makes half of the polynomial superfluous: its logarithm costs nothing,
-    since power · ln x is needed anyhow.
+    R(x) = lnGamma(x) - [(x - 1/2) ln x - x + 1/2 ln 2 pi] and S(x) = ln x - 1/(2x) - psi(x) are
+    Binet's remainders. The shift halves the degree of the polynomial, and its logarithm is free,
+    because power · ln x is needed anyway.
     """
 
     k: int
@@ -39,7 +39,7 @@ class Tail:
         return t * (t * (t * r + q) + p)
 
 
-# Derived by linear programming on 160 Chebyshev points; a test holds them against the definition.
+# Derived by linear programming on 160 Chebyshev points; a test checks them against the definition.
 OF_A = Tail(1, 0.5, 0.5, 0.1683, (-0.41747302, -0.14637022, -0.05125447), 1.3e-6)
 OF_Y = Tail(2, 1.0, 1.5, 0.1620, (-1.07624075, -0.32200001, -0.08894956), 3.6e-6)
 
@@ -55,23 +55,24 @@ def fit(mean: Map, variance: Map) -> tuple[Map, Map]:
     rest = over_other_classes(mean)
     least = RELATIVE_SD_FLOOR * mean.clamp(min=LEAST_MEAN)
     floored = variance.maximum(least * least)
-    # The subtraction first: where nu is small it is exact.
+    # Subtract before dividing: where nu is small, the subtraction is exact.
     nu = ((mean * rest - floored) / floored).clamp(min=_LEAST_NU)
     return mean * nu, (rest * nu).clamp(min=_LEAST_BETA)
 
 
 def entropy(alpha: Float[Tensor, "..."], beta: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """Differential entropy of P+ = Beta(alpha + 1, beta), nats: lnB(a, b) - (a - 1) psi(a)
-    - (b - 1) psi(b) + (a + b - 2) psi(a + b) with a = alpha + 1, b = beta > 0.
+    """Differential entropy of P+ = Beta(alpha + 1, beta), nats: lnB(a, b) - (a - 1) psi(a) - (b -
+    1) psi(b) + (a + b - 2) psi(a + b) with a = alpha + 1, b = beta > 0.
 
-    The large terms cancel on paper (docs/numerics.md); what is left errs by less than 1e-5,
-    relative or absolute below 1, for alpha and beta in [1e-8, 1e8]. Tends to -1/beta as beta → 0.
+    The large terms are cancelled analytically (docs/numerics.md); the remaining error is below
+    1e-5, relative, or absolute where the value is below 1, for alpha and beta in [1e-8, 1e8]. The
+    entropy tends to -1/beta as beta → 0.
     """
     a = alpha + (1 + OF_A.shift)
     y = beta + (1 + OF_Y.shift)
     s = alpha + y
     ta, ty, ts, tb = 1 / a, 1 / y, 1 / s, 1 / beta
-    # sqrt(a) (y / s)^(3/2) / b in an order in which no product overflows or underflows.
+    # sqrt(a) (y / s)^(3/2) / b, in an order in which no product overflows or underflows.
     ratio = y * ts
     small = ratio * tb
     logarithm = 0.5 * (small * (small * (ratio * a))).log()

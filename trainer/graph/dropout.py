@@ -1,4 +1,4 @@
-"""The dropout before the classifier, and the fixed masks that stand for it in a scoring graph."""
+"""Dropout before the classifier, and the fixed masks that replace it in a scoring graph."""
 
 import torch
 import torch.nn.functional as F
@@ -12,10 +12,10 @@ KINDS = ("channel", "elementwise")
 
 
 class FeatureDropout(nn.Module):
-    """Dropout on feature maps: whole channels (one mask per image), or every element alone.
+    """Dropout on feature maps: of whole channels (one mask per image), or of single elements.
 
-    Whole channels by default: between feature-grid points, elementwise masks are averaged by the
-    upsampling, which prints the grid into every uncertainty map (docs/numerics.md).
+    Whole channels by default: upsampling averages elementwise masks between feature positions,
+    which leaves the feature grid visible in every uncertainty map (docs/numerics.md).
     """
 
     def __init__(self, rate: float, kind: str = "channel") -> None:
@@ -35,10 +35,11 @@ class FeatureDropout(nn.Module):
 
 
 def dropped(values: Float[Tensor, "*N"], rate: float) -> Float[Tensor, "*N"]:
-    """Values of which each is zero with probability `rate`; their expectation stays.
+    """Set each value to zero with probability `rate`, and scale the others to keep the expectation.
 
-    A value takes 16 random bits of PyTorch's generator, and the rate is a multiple of 2^-16. Its
-    own dropout draws 64 on most processors, which took longer than all products of a small head.
+    Each value takes 16 random bits of PyTorch's generator, so that the rate is a multiple of 2^-16.
+    PyTorch's own dropout draws 64 bits on most processors, which took longer than all products of a
+    small head.
     """
     drawn = torch.empty(-(-values.numel() // 4), dtype=torch.int64, device=values.device)
     bits = drawn.random_(-(2**63), None).view(torch.int16)[: values.numel()].view(values.shape)
@@ -47,17 +48,17 @@ def dropped(values: Float[Tensor, "*N"], rate: float) -> Float[Tensor, "*N"]:
 
 
 def masks(passes: int, channels: int, rate: float, seed: int) -> Float[Tensor, "m K"]:
-    """m Bernoulli(1 - rate) masks over the channels, from the seed alone: 1 keeps, 0 drops.
+    """Draw m Bernoulli(1 - rate) masks over the channels, from the seed alone: 1 keeps, 0 drops.
 
-    One mask for all pixels and all images: m samples of the classifier's weights.
+    All pixels and all images share a mask: it is one sample of the classifier's weights.
     """
     return torch.from_numpy(uniform(seed, "dropout masks", (passes, channels)) >= rate).float()
 
 
 def widen(classifier: nn.Conv2d, keep: Float[Tensor, "m K"], rate: float) -> nn.Conv2d:
-    """All passes as ONE convolution of m·C outputs; pass t has weights W · keep_t / (1 - rate).
+    """All passes as one convolution of m·C outputs; pass t has weights W · keep_t / (1 - rate).
 
-    Of a classifier that scores r x r pixels behind a place, m·C·r² outputs.
+    A classifier that scores r x r pixels per feature position has m·C·r² outputs.
     """
     wide = like(classifier, len(keep) * classifier.out_channels)
     scales = (keep.to(wide.weight) / (1 - rate))[:, None, :, None, None]

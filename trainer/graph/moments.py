@@ -1,6 +1,6 @@
 """Mean and variance of the class probabilities over the dropout passes, a few passes at a time.
 
-Pixels are one axis P here: the formulas do not care how the grid is walked (raster.py).
+Pixels are one axis P here: the formulas do not depend on the raster (raster.py).
 """
 
 from collections.abc import Iterable
@@ -14,18 +14,17 @@ from trainer.graph.sums import over_classes, over_passes
 
 _LEAST_NORMALISER = 1e-37
 _HIGHEST_LIFT = 75.0  # exp(75) times any number of classes is still finite in float32
-_COARSE = 2.0**22  # from here on neighbours in float32 are half a nat apart
+_COARSE = 2.0**22  # float32 numbers of this size are half a nat apart
 
 Map = Float[Tensor, "B C P"]
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Of the class probabilities over m passes.
+    """Moments of the class probabilities over m passes.
 
-    mean; variance = that of the population (ddof = 0), which rounding may push 1e-14 below zero.
-    aleatoric [B, P], nats: the mean over the
-    passes of the entropy of each pass, or None if it was not asked for.
+    mean; variance: of the population (ddof = 0), which rounding may push 1e-14 below 0. aleatoric
+    [B, P]: mean entropy of the passes in nats; None if it was not requested.
     """
 
     mean: Map
@@ -36,11 +35,11 @@ class Moments:
 def accumulate(
     groups: Iterable[Float[Tensor, "B _ C P"]], passes: int, *, aleatoric: bool
 ) -> Moments:
-    """Soften the logits of all passes to probabilities and sum them up, group by group.
+    """Convert the logits of all passes to probabilities, and accumulate their moments by group.
 
-    Deviations are taken from the mean of the first group. Around zero, E[P²] - mu² would lose
-    everything below 1e-7 where P is near 1; around a single pass, everything where that pass
-    happens to be the outlier.
+    groups: logits of a few passes each. Deviations are taken from the mean of the first group.
+    Around zero, E[P²] - mu² would lose everything below 1e-7 where P is near 1; around a single
+    pass, everything where that pass is an outlier.
     """
     stream = iter(groups)
     probability, entropy = _softmax(next(stream), aleatoric)
@@ -61,13 +60,14 @@ def accumulate(
 
 
 def lowered(logits: Float[Tensor, "B m C h w"]) -> Float[Tensor, "B m C h w"]:
-    """Logits less their maximum over the classes, before the upsampling and not after it.
+    """Subtract the maximum over the classes from the logits, before upsampling instead of after it.
 
-    Upsampling is linear and softmax blind to a constant per pixel, so this changes nothing, cannot
-    overflow, and is many times cheaper than at full size. Halfway between two grid points with
-    different leaders all exponents are low; where the logits of a point spread over more than 60
-    nats they are lifted by half of the rest, or everything would underflow there. Logits of which
-    float32 does not keep single nats are not lifted: rounding would lift them to infinity.
+    Upsampling is linear and softmax is invariant to a constant per pixel, so the result is the
+    same, cannot overflow, and is many times cheaper than at full size. Halfway between two grid
+    points with different largest classes all exponents are low. Where the logits of a point differ
+    by more than 60 nats, they are therefore raised by half of the excess, or everything would
+    underflow there. Logits too large for float32 to resolve single nats are not raised: rounding
+    would raise them to infinity.
     """
     highest = logits.amax(dim=2, keepdim=True)
     spread = highest - logits.amin(dim=2, keepdim=True)
@@ -78,13 +78,13 @@ def lowered(logits: Float[Tensor, "B m C h w"]) -> Float[Tensor, "B m C h w"]:
 def _softmax(
     logits: Float[Tensor, "B g C P"], with_entropy: bool
 ) -> tuple[Float[Tensor, "B g C P"], Float[Tensor, "B P"] | None]:
-    """Probabilities, and the sum of their entropies over the passes."""
+    """The class probabilities, and the sum of their entropies over the passes."""
     exponential = logits.exp()
     normaliser = over_classes(exponential).clamp(min=_LEAST_NORMALISER)
     probability = exponential * normaliser.reciprocal()
     if not with_entropy:
         return probability, None
-    # -sum p ln p with ln p = logits - ln normaliser: no logarithm of a zero.
+    # -sum p ln p with ln p = logits - ln normaliser, which avoids the logarithm of 0.
     entropy = normaliser.log() - over_classes(probability * logits)
     return probability, entropy[:, :, 0].sum(dim=1)
 
@@ -94,6 +94,8 @@ def _plus(sums: Tensor | None, more: Tensor) -> Tensor:
 
 
 def _whole(mean: Map) -> Map:
-    """Spread over all classes what underflow lost; nothing, short of logits beyond 300."""
+    """Distribute the probability lost by underflow evenly over the classes; it is 0 unless logits
+    exceed 300.
+    """
     lost = 1 - over_classes(mean)
     return mean + F.threshold(lost, 1e-3, 0.0) / mean.shape[1]

@@ -1,10 +1,11 @@
-"""How the pixels of the grid are walked, from features to maps.
+"""Rasters: the order in which the pixels of the map are computed from the features.
 
-Whole: all pixels of a few passes in each tensor, for GPU compilers, which fuse what follows.
+Whole: all pixels of a few passes in each tensor, for GPU compilers, which fuse the operators.
 Coarse: a map with fewer pixels than there are features.
-For CPUs all of the work is done on one part of the grid before the next, so that the tensors stay
-in the cache: in strips (strips.py) where enlarging is the same everywhere, else in bands
-(bands.py). All of them feed the same formulas.
+
+For CPUs one part of the map is finished before the next, so that the tensors stay in the cache: in
+strips (strips.py) where every feature cell has the same interpolation weights, else in bands
+(bands.py). All rasters use the same formulas.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,23 +20,23 @@ from trainer.graph.rows import keeps_size, padding_of
 from trainer.graph.subpixel import factor_of, in_parts
 from trainer.graph.upsampling import upsample
 
-# Upsampled logits [B, g, C, P], a few passes at a time, to maps [B, P] of those pixels.
+# From upsampled logits [B, g, C, P], a few passes at a time, to maps [B, P] of these pixels.
 Pixelwise = Callable[[Iterable[Tensor]], tuple[Tensor, ...]]
 
-# Passes whose full-size logits `Whole` holds at a time.
+# Number of passes whose full-size logits `Whole` holds at a time.
 _WHOLE = 5
 
 
 class Raster(Protocol):
-    """From features to maps."""
+    """Computes maps from features."""
 
     def __call__(self, features: Tensor, pixelwise: Pixelwise) -> tuple[Tensor, ...]:
-        """Maps [B, H, W] of what `pixelwise` gives for features [B, K, h, w]."""
+        """Maps [B, H, W] of the outputs of `pixelwise`, from features [B, K, h, w]."""
         ...
 
 
 class Whole(nn.Module):
-    """The grid as one piece, whatever the sizes and the classifier."""
+    """Computes the map in one piece, for any sizes and any classifier."""
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class Whole(nn.Module):
     def forward(
         self, features: Float[Tensor, "B K h w"], pixelwise: Pixelwise
     ) -> tuple[Tensor, ...]:
-        """Maps [B, H, W] of what `pixelwise` gives."""
+        """Maps [B, H, W] of the outputs of `pixelwise`."""
         maps = pixelwise(self._upsampled(features))
         return tuple(values.unflatten(1, self.size) for values in maps)
 
@@ -62,12 +63,14 @@ class Whole(nn.Module):
             yield full.flatten(2).unflatten(1, few.shape[1:3])
 
     def _logits(self, features: Float[Tensor, "B K h w"]) -> Iterator[Float[Tensor, "B _ C h w"]]:
-        """A few passes at a time; where features are smaller than the map, from one convolution."""
+        """Yield the logits a few passes at a time; if features are smaller than the map, from one
+        convolution.
+        """
         if features.shape[2] * factor_of(self.classifier) < self.size[0]:
             logits = lowered(self.classifier(features).unflatten(1, (self.passes, -1)))
             yield from logits.split(_WHOLE, dim=1)
             return
-        # As large as the map: all passes of all classes must not exist at once.
+        # At the size of the map, the logits of all passes must not be in memory at once.
         own = self.classifier.out_channels // self.passes
         classes = own // factor_of(self.classifier) ** 2
         for few in in_parts(self.classifier, features, _WHOLE * own):
@@ -75,10 +78,11 @@ class Whole(nn.Module):
 
 
 class Coarse(nn.Module):
-    """A map of one pixel for `factor` x `factor` features, an even number.
+    """Computes a map with one pixel for `factor` x `factor` features, an even number.
 
-    Bilinear reduction takes the mean of the two by two pixels in the middle of such a block. Behind
-    a linear classifier that is one convolution with a stride: no logits of all features exist.
+    Bilinear reduction is the mean of the 2x2 features in the middle of such a block. With a linear
+    classifier it becomes one strided convolution, and the logits of all features are never
+    computed.
     """
 
     def __init__(
@@ -106,18 +110,18 @@ class Coarse(nn.Module):
     def forward(
         self, features: Float[Tensor, "B K h w"], pixelwise: Pixelwise
     ) -> tuple[Tensor, ...]:
-        """Maps [B, H, W] of what `pixelwise` gives."""
+        """Maps [B, H, W] of the outputs of `pixelwise`."""
         maps: tuple[Tensor, ...] = self.whole(features, pixelwise)
         return maps
 
 
 def _with_stride(classifier: nn.Conv2d, factor: int) -> nn.Conv2d:
-    """The classifier and bilinear reduction by an even factor, as one convolution."""
+    """The classifier followed by bilinear reduction by an even factor, as one convolution."""
     weight = classifier.weight.detach()
     around = F.pad(weight, (1, 1, 1, 1))
     mean = (around[..., 1:, :] + around[..., :-1, :]) / 2
     mean = (mean[..., 1:] + mean[..., :-1]) / 2
-    # A block's middle begins factor / 2 - 1 pixels behind its corner.
+    # The middle of a block begins factor / 2 - 1 pixels after its corner.
     padding = [side + 1 - factor // 2 for side in padding_of(classifier)]
     missing = [max(0, -side) for side in padding]
     mean = F.pad(mean, (missing[1], 0, missing[0], 0))

@@ -1,4 +1,4 @@
-"""The widened classifier on rows of the features, and how a graph goes on from rows to rows."""
+"""Applies the widened classifier to a few feature rows at a time, and scans over the rows."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,8 @@ from torch._higher_order_ops.scan import scan_op
 
 from trainer.graph.moments import lowered
 
-# Elements of a map of all classes in a strip and in a block of it, and of the largest tensor: large
-# enough for a runtime's overhead per operator not to count, small enough for a core's cache.
+# Elements of a map of all classes per strip and per block, and of the largest tensor: large enough
+# that a runtime's overhead per operator does not matter, small enough for a core's cache.
 STRIP = 20_000
 BLOCK = 60_000
 LARGEST = 160_000
@@ -24,8 +24,8 @@ class RowClassifier(nn.Module):
         super().__init__()
         self.passes = passes
         self.kernel, self.dilation = classifier.kernel_size, classifier.dilation
-        # As a matrix from the start: the scan must take initializers as they are (scan). Its
-        # columns are ordered as `_shifted` stacks rows first and columns after them.
+        # A matrix from the start, because the scan takes initializers unchanged. Its columns are
+        # ordered as `_shifted` stacks: rows first, then columns.
         self.weight = nn.Parameter(classifier.weight.detach().permute(0, 3, 2, 1).flatten(1))
         bias = classifier.bias
         self.bias = None if bias is None else nn.Parameter(bias.detach()[:, None])
@@ -36,16 +36,16 @@ class RowClassifier(nn.Module):
 
     @property
     def constants(self) -> tuple[Tensor, ...]:
-        """What a scan must be handed."""
+        """The tensors that a scan must receive as constants."""
         return (self.weight,) if self.bias is None else (self.weight, self.bias)
 
     @property
     def wide(self) -> bool:
-        """Whether it looks at more than one column."""
+        """Whether the kernel covers more than one column."""
         return self.kernel[1] > 1
 
     def rows(self, features: Float[Tensor, "B K h w"]) -> Float[Tensor, "B _ h w"]:
-        """Each row with those above and below that the classifier looks at, as more channels."""
+        """Stack each row with the rows above and below that the kernel covers, as channels."""
         return _shifted(features, 2, self.kernel[0], self.dilation[0])
 
     def logits(
@@ -56,7 +56,9 @@ class RowClassifier(nn.Module):
         *,
         around: int = 0,
     ) -> Float[Tensor, "B m C R _"]:
-        """Of rows from `rows`; `around` repeats the outermost columns so many times."""
+        """The logits of the output of `rows`; around: number of times that outermost columns are
+        repeated.
+        """
         patches = _shifted(rows, 3, self.kernel[1], self.dilation[1])
         if around:
             patches = F.pad(patches, (around, around, 0, 0), mode="replicate")
@@ -66,7 +68,7 @@ class RowClassifier(nn.Module):
 
 
 def keeps_size(classifier: nn.Conv2d) -> bool:
-    """Whether a convolution has as many outputs as inputs, with zeros around them."""
+    """Whether a convolution with zero padding has as many outputs as inputs."""
     padding = padding_of(classifier)
     if not all(side % 2 for side in classifier.kernel_size):
         return False
@@ -75,7 +77,7 @@ def keeps_size(classifier: nn.Conv2d) -> bool:
 
 
 def padding_of(classifier: nn.Conv2d) -> list[int]:
-    """Zeros above and left of the image; "valid" and "same" in numbers."""
+    """Zeros above and left of the image, as numbers also for "valid" and "same"."""
     if isinstance(classifier.padding, str):
         around = classifier._reversed_padding_repeated_twice
         return [around[2], around[0]]
@@ -88,10 +90,11 @@ def scan(
     inputs: tuple[Float[Tensor, "n ..."], ...],
     constants: tuple[Tensor, ...],
 ) -> tuple[Tensor, ...]:
-    """body(state, *inputs, *constants) → next state and outputs, over the inputs; the outputs.
+    """Run body(state, *inputs, *constants) → (next state, *outputs) over the first axis of the
+    inputs; returns the stacked outputs.
 
-    One operator in a graph, a loop in PyTorch: the same body. The graph's scan knows only what it
-    is handed; of `constants` OpenVINO takes nothing but initializers.
+    A Scan operator in a graph and a loop in PyTorch, with the same body. A Scan sees only its
+    arguments, and OpenVINO takes nothing but initializers as `constants`.
     """
     if torch.compiler.is_exporting():
         return tuple(scan_op(body, [state], list(inputs), constants)[1:])
@@ -105,7 +108,9 @@ def scan(
 def _shifted(
     values: Float[Tensor, "B K h w"], axis: int, kernel: int, dilation: int
 ) -> Float[Tensor, "B _ h w"]:
-    """Each place with its `kernel` neighbours along an axis as more channels; zeros outside."""
+    """Stack each position with its `kernel` neighbours along an axis, as channels; zeros
+    outside.
+    """
     if kernel == 1:
         return values
     reach = (kernel - 1) // 2 * dilation

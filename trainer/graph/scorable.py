@@ -1,4 +1,4 @@
-"""What a network must have so that a graph can score with it."""
+"""The interface that a network needs for a scoring graph."""
 
 from typing import Protocol, runtime_checkable
 
@@ -11,10 +11,10 @@ from trainer.graph.dropout import FeatureDropout
 
 @runtime_checkable
 class Scorable(Protocol):
-    """A network whose dropout passes can be baked: one dropout layer before a linear classifier.
+    """A network for Monte Carlo dropout scoring: one dropout layer before a linear classifier.
 
-    align_corners: how its class scores are enlarged. precision: of its features. sha256: of its
-    weights.
+    align_corners: of the upsampling of its class scores. precision: of its features. sha256: hash
+    of its weights.
     """
 
     @property
@@ -31,5 +31,5 @@ class Scorable(Protocol):
     def sha256(self) -> str: ...
 
     def features(self, image: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B K h w"]:
-        """What the dropout and the classifier see."""
+        """The input of dropout and classifier."""
         ...

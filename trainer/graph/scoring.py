@@ -1,4 +1,4 @@
-"""From features to the K best pixels: the module that export traces, and its PyTorch reference."""
+"""From features to the K best pixels: the module that export traces, and the PyTorch reference."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -17,11 +17,12 @@ from trainer.graph.scorable import Scorable
 
 
 class Scores(NamedTuple):
-    """The K best pixels of each image, best first; the map of the acquisition's quantity; the
-    class of the largest mean probability everywhere; the score of all eligible pixels, NO_SCORE of
-    the others.
+    """The scores of a batch of images.
 
-    Places for which no eligible pixel was left hold NO_SCORE, (-1, -1) and label -1.
+    score, pixel (row, column), label: of the K best pixels of each image, best first. If fewer
+    pixels are eligible, the rest is filled with NO_SCORE, (-1, -1) and label -1. map: the
+    acquisition's quantity. segmentation: the class of the largest mean probability. score_map: the
+    score of every eligible pixel, NO_SCORE elsewhere.
     """
 
     score: Float[Tensor, "B K"]
@@ -33,11 +34,12 @@ class Scores(NamedTuple):
 
 
 class ScoringTail(nn.Module):
-    """All that is behind the features: m passes as one widened classifier, moments, acquisition,
+    """Computes scores from features: m passes as one widened classifier, moments, acquisition,
     TopK.
 
-    The masks come from `rate` and `mask_seed`. `size` is that of the map: the grid, or every
-    stride-th pixel of it. `raster`: Whole or Strips. `align_corners`: how logits are enlarged.
+    rate, mask_seed: of the dropout masks. size: (height, width) of the map: the grid, or every
+    stride-th pixel of it. raster: makes the raster (trainer/graph/tiling.py). align_corners: of the
+    upsampling.
     """
 
     def __init__(  # noqa: PLR0913  # one per entry of the contract
@@ -76,7 +78,7 @@ class ScoringTail(nn.Module):
         noise: Float[Tensor, "B mapH mapW"] | None = None,
         more: Callable[[Moments], tuple[Tensor, ...]] | None = None,
     ) -> tuple[Scores, tuple[Tensor, ...]]:
-        """The scores, and maps [B, H, W] of what `more` gives for the same moments."""
+        """The scores, and the maps [B, H, W] that `more` computes from the same moments."""
         label, *rest = self.raster(features, partial(self._pixelwise, more=more))
         quantity = given(noise) if self.acquisition.quantity is None else rest.pop(0)
         score = self.acquisition.score(quantity, noise)
@@ -106,10 +108,10 @@ class ScoringTail(nn.Module):
 
 
 class ScoringNetwork(nn.Module):
-    """A network, once, and its scoring tail: the reference that graphs are compared with.
+    """A network and its scoring tail: the reference that graphs are compared with.
 
-    `options` are those of ScoringTail beside the classifier, the rate and align_corners, which
-    are the network's own.
+    options: those of ScoringTail except the classifier, the rate and align_corners, which the
+    network provides.
     """
 
     def __init__(self, network: Scorable, **options: Any) -> None:
@@ -137,8 +139,10 @@ class ScoringNetwork(nn.Module):
 
 
 def _unless_bounded(features: Float[Tensor, "B K h w"]) -> Float[Tensor, "B 1 1"]:
-    """0, or NaN for an image with features that are no numbers or beyond 1e19, whose squares
-    overflow: some runtimes drop NaN at the next minimum or maximum, and would answer.
+    """0, or NaN for an image with features that are not finite or exceed 1e19, whose squares
+    overflow.
+
+    Without it, runtimes whose minimum and maximum drop NaN would return scores for such images.
     """
     size = (features * features).sum(dim=(1, 2, 3))
     return (size - size)[:, None, None]

@@ -1,4 +1,4 @@
-"""The grid in strips of whole rows of cells: for CPUs, where enlarging is the same in all cells."""
+"""The raster in strips of rows, for CPUs and maps that are a whole multiple of the features."""
 
 import math
 from collections.abc import Iterator
@@ -17,13 +17,14 @@ from trainer.graph.subpixel import factor_of
 
 
 class Strips(nn.Module):
-    """The grid as strips of whole rows of cells; a cell is what lies between four feature points.
+    """Computes the map in strips of whole rows of cells; a cell lies between four feature
+    positions.
 
-    Every pixel of a cell is a fixed mix of the four, the same in all cells where the grid is a
-    whole multiple of the feature grid: the upsampling is one matrix product with four columns.
-    Where the two grids are the same a cell is a pixel. With aligned corners cells differ: bands.py.
-    Behind a classifier of several pixels for each feature a cell is these pixels, and nothing is
-    enlarged.
+    Every pixel of a cell is a mix of the four with fixed weights, which are the same in all cells
+    if the map is a whole multiple of the features: upsampling is a matrix product with four
+    columns. If both sizes are equal, a cell is a pixel. Aligned corners have other weights in every
+    cell: bands.py. If the classifier scores several pixels per feature position, these are a cell,
+    and nothing is upsampled.
     """
 
     def __init__(
@@ -32,7 +33,8 @@ class Strips(nn.Module):
         passes: int,
         size: tuple[int, int],
         *,
-        align_corners: bool = False,  # noqa: ARG002  # the same where nothing is enlarged
+        # it makes no difference where nothing is upsampled
+        align_corners: bool = False,  # noqa: ARG002
     ) -> None:
         super().__init__()
         self.classifier, self.size = RowClassifier(classifier, passes), size
@@ -40,7 +42,9 @@ class Strips(nn.Module):
 
     @staticmethod
     def fits(classifier: nn.Conv2d, features: tuple[int, int], size: tuple[int, int]) -> bool:
-        """Whether the grid is a whole multiple of the feature grid, and what enlarges it."""
+        """Whether the map is a whole multiple of the features, which upsampling or the classifier
+        makes up.
+        """
         factor = size[0] // features[0]
         whole = factor > 0 and size == (factor * features[0], factor * features[1])
         return whole and keeps_size(classifier) and factor_of(classifier) in (1, factor)
@@ -48,10 +52,10 @@ class Strips(nn.Module):
     def forward(
         self, features: Float[Tensor, "B K h w"], pixelwise: Pixelwise
     ) -> tuple[Tensor, ...]:
-        """Maps [B, H, W] of what `pixelwise` gives."""
+        """Maps [B, H, W] of the outputs of `pixelwise`."""
         factor = self.size[0] // (self.side * features.shape[2])
-        # One row of cells more than of feature points, and two columns: the outermost repeated,
-        # for a wide classifier behind it and not before it.
+        # One more row of cells than of feature positions, and two more columns: the outermost are
+        # repeated, behind a classifier with a wide kernel and not before it.
         extra = 0 if factor == 1 else 1
         late = extra if self.classifier.wide else 0
         cut = self._cut(features.shape[2] + extra, features.shape[3] + 2 * extra, factor)
@@ -71,7 +75,7 @@ class Strips(nn.Module):
         return tuple(self._assembled(values, cut.rows, factor * self.side) for values in maps)
 
     def _cut(self, height: int, width: int, factor: int) -> "_Cut":
-        """How to cut height x width cells of factor x factor pixels."""
+        """Divide height x width cells of factor x factor pixels into strips and blocks."""
         row = width * factor**2 * self.classifier.classes
         high = math.ceil(height / math.ceil(height / max(1, rows.STRIP // row)))
         blocks = math.ceil(high * row / rows.BLOCK)
@@ -81,16 +85,16 @@ class Strips(nn.Module):
     def _assembled(
         self, values: Shaped[Tensor, "n B P"], rows: int, factor: int
     ) -> Shaped[Tensor, "B H W"]:
-        """From pixels in the order strip, row of cells, cell, row in the cell to a map."""
+        """A map from pixels in the order strip, row of cells, cell, row within the cell."""
         pixels = values.unflatten(2, (rows, -1, factor, factor))
         whole: Tensor = pixels.permute(1, 0, 2, 4, 3, 5).flatten(4).flatten(1, 3)
-        start = factor // 2 if self.side == 1 else 0  # the first cells lie half outside
+        start = factor // 2 if self.side == 1 else 0  # half of the first cells lies outside
         height, width = self.size
         return whole[:, start : start + height, start : start + width]
 
 
 class _Cut(NamedTuple):
-    """Strips of so many rows of cells; blocks of columns in each; passes at a time."""
+    """Number of strips, rows of cells per strip, column blocks per strip, and passes at a time."""
 
     strips: int
     rows: int
@@ -99,14 +103,18 @@ class _Cut(NamedTuple):
 
 
 def corner_weights(factor: int) -> Float[Tensor, "4 r2"]:
-    """Of the corners (above left, above right, below left, below right) in each pixel of a cell."""
+    """Weights of the corners (above left, above right, below left, below right) per pixel of a
+    cell.
+    """
     below = (torch.arange(factor) - factor // 2 + 0.5 + factor / 2) / factor
     share = torch.stack((1 - below, below))
     return (share[:, None, :, None] * share[None, :, None, :]).reshape(4, -1)
 
 
 def _padded(features: Tensor, rows: int, extra: int, columns: int) -> Tensor:
-    """Repeat the last row and the outermost columns; zeros below, for strips of equal height."""
+    """Repeat the last row and the outermost columns, and add zeros below for strips of equal
+    height.
+    """
     repeated = features
     if extra or columns:
         repeated = F.pad(features, (columns, columns, 0, extra), mode="replicate")
@@ -117,7 +125,7 @@ def _padded(features: Tensor, rows: int, extra: int, columns: int) -> Tensor:
 def _blocks(
     last: Float[Tensor, "B m C 1 w"], logits: Float[Tensor, "B m C R w"], cut: _Cut, factor: int
 ) -> Iterator[Iterator[Float[Tensor, "B _ C P"]]]:
-    """The pixels of a strip, block by block, a few passes at a time."""
+    """Yield the pixels of a strip, block by block, a few passes at a time."""
     if factor == 1:
         for block in logits.flatten(3).chunk(cut.blocks, dim=3):
             yield iter(block.split(cut.passes, dim=1))
@@ -129,7 +137,9 @@ def _blocks(
 def _apart(
     block: Iterator[Float[Tensor, "B _ D P"]], side: int
 ) -> Iterator[Float[Tensor, "B _ C P2"]]:
-    """The side x side pixels that were scored behind each place, as pixels of their own."""
+    """The side x side pixels that the classifier scores per feature position, as separate
+    pixels.
+    """
     if side == 1:
         yield from block
         return
@@ -140,7 +150,7 @@ def _apart(
 def _corners(
     last: Float[Tensor, "B m C 1 w"], logits: Float[Tensor, "B m C R w"]
 ) -> Float[Tensor, "4 B m C X"]:
-    """The four corners of each cell; `last` is the row of points above those of `logits`."""
+    """The logits at the four corners of each cell; last: the row of positions above `logits`."""
     above = last if logits.shape[3] == 1 else torch.cat((last, logits[:, :, :, :-1]), dim=3)
     top, bottom = above.flatten(3), logits.flatten(3)
     # The right neighbour is the next in memory; the last cell of a row is cut off at the end.

@@ -1,4 +1,4 @@
-"""A classifier that scores the r x r pixels behind every place of its features."""
+"""A classifier that scores a block of r x r pixels per feature position."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 
 class SubpixelConv2d(nn.Conv2d):
-    """A convolution of C·r² outputs, laid out as r x r pixels of C scores: [B, C, r·h, r·w].
+    """A convolution of C·r² outputs, arranged as r x r pixels of C scores: [B, C, r·h, r·w].
 
-    Output c·r² + i·r + j is class c at row i and column j behind a place (Shi et al. 2016). A
-    transposed convolution of a stride of r is one, too. `out_channels` counts all of them.
+    Output c·r² + i·r + j is class c at row i and column j of the block (Shi et al. 2016). A
+    transposed convolution with stride r can be written this way. `out_channels` is C·r².
     """
 
     def __init__(self, inputs: int, outputs: int, *, factor: int, **geometry: Any) -> None:
@@ -24,14 +24,16 @@ class SubpixelConv2d(nn.Conv2d):
 
 
 def layer(inputs: int, outputs: int, *, factor: int = 1, **geometry: Any) -> nn.Conv2d:
-    """A classifier that scores factor x factor pixels behind a place; nothing in it learns."""
+    """A classifier that scores factor x factor pixels per feature position; its weights are not
+    trained.
+    """
     if factor == 1:
         return nn.Conv2d(inputs, outputs, **geometry).requires_grad_(False)
     return SubpixelConv2d(inputs, outputs, factor=factor, **geometry).requires_grad_(False)
 
 
 def factor_of(classifier: nn.Conv2d) -> int:
-    """How many pixels it scores behind a place of its features, in each direction."""
+    """Side of the block of pixels that a classifier scores per feature position."""
     return classifier.factor if isinstance(classifier, SubpixelConv2d) else 1
 
 
@@ -53,7 +55,7 @@ def like(classifier: nn.Conv2d, outputs: int) -> nn.Conv2d:
 def in_parts(
     classifier: nn.Conv2d, features: Float[Tensor, "B K h w"], outputs: int
 ) -> Iterator[Float[Tensor, "B _ rh rw"]]:
-    """What the classifier gives, so many of its outputs at a time."""
+    """Yield the classifier's results for `outputs` of its output channels at a time."""
     for start in range(0, classifier.out_channels, outputs):
         part = slice(start, start + outputs)
         bias = None if classifier.bias is None else classifier.bias[part]

@@ -1,6 +1,6 @@
-"""Sums over classes and over passes, said as matrix products.
+"""Sums over classes and over passes, written as matrix products.
 
-ONNX Runtime reduces an axis that is not the last one several times slower than it multiplies.
+ONNX Runtime is several times slower in reducing an axis that is not the last than in multiplying.
 """
 
 import torch
@@ -14,9 +14,9 @@ def over_classes(values: Float[Tensor, "*B C P"]) -> Float[Tensor, "*B 1 P"]:
 
 
 def over_other_classes(values: Float[Tensor, "B C P"]) -> Float[Tensor, "B C P"]:
-    """For each class the sum of all others: what 1 - values is where they sum to one, but exact.
+    """For each class the sum of all others: equal to 1 - values where they sum to 1, but accurate.
 
-    A probability of 0.9999 is known to 6e-8 in float32, so 1 - it would keep three digits.
+    float32 resolves a probability of 0.9999 to 6e-8, so that 1 - it would keep three digits.
     """
     classes = values.shape[1]
     return (1 - torch.eye(classes, dtype=values.dtype, device=values.device)) @ values

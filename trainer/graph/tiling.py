@@ -1,4 +1,4 @@
-"""Which raster walks a grid: the cheapest that the sizes, the classifier and the target allow."""
+"""Chooses the cheapest raster that sizes, classifier and target allow."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,8 +14,9 @@ Size = tuple[int, int]
 
 
 def coarsest(features: Size, size: Size, *, align_corners: bool, top_k: int) -> int:
-    """The stride at which a map on a grid of `size` has a pixel for every feature, or the next
-    finer one that is possible: between features there is but interpolation (docs/results.md).
+    """The largest stride at which the map on a grid of `size` has at least one pixel per feature
+    and `top_k` pixels: between features there is only interpolation (docs/results.md). 1 with
+    aligned corners.
     """
     for stride in sorted(STRIDES, reverse=True):
         height, width = size[0] // stride, size[1] // stride
@@ -28,7 +29,10 @@ def coarsest(features: Size, size: Size, *, align_corners: bool, top_k: int) -> 
 def choose(
     classifier: nn.Conv2d, features: Size, size: Size, *, align_corners: bool, target: str
 ) -> str:
-    """One of scorer.contract.RASTERS, from features to a map of `size`; target: "cpu" or "gpu"."""
+    """The name of the raster, one of scorer.contract.RASTERS, from features to a map of `size`.
+
+    target: "cpu" or "gpu".
+    """
     if Coarse.fits(classifier, features, size) and not align_corners:
         return "coarse"
     if target == "gpu":
@@ -39,7 +43,7 @@ def choose(
 
 
 def raster(kind: str, features: Size, size: Size) -> Callable[..., nn.Module]:
-    """What makes a raster of that kind (trainer/graph/raster.py)."""
+    """The constructor of a raster by its name (trainer/graph/raster.py)."""
     makers: dict[str, Callable[..., nn.Module]] = {
         "strips": Strips,
         "bands": partial(Bands, features=features),

@@ -1,4 +1,4 @@
-"""Maps enlarged to the size of the image, the same way in training, scoring and graphs."""
+"""Upsampling of maps, the same in training, scoring and graphs."""
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -8,10 +8,11 @@ from torch import Tensor
 def upsample(
     maps: Float[Tensor, "B C h w"], size: tuple[int, int], *, align_corners: bool = False
 ) -> Float[Tensor, "B C H W"]:
-    """Bilinear, pixel centres at i + 0.5, or outermost pixels on outermost pixels.
+    """Upsample bilinearly to `size` (height, width), with pixel centres at i + 0.5 or aligned
+    corners.
 
-    Said as a factor where it is a whole one: in a graph a size depends on the batch and cannot be
-    known before the image is seen, which keeps runtimes from their fast ways.
+    A whole factor is passed as a factor: in a graph, a size would be computed from the batch and be
+    unknown before the run, which keeps runtimes from their fast kernels.
     """
     if size == tuple(maps.shape[2:]):
         return maps

@@ -1,1 +1,1 @@
-"""What a frozen backbone sees in photographs, kept in a file, and a head that learns from it."""
+"""Trains a head on features of a frozen backbone, which are cached in a file."""

@@ -1,4 +1,4 @@
-"""Photographs as a frozen backbone sees them: computed once, and kept where there is a cache."""
+"""Computes feature maps of photographs with a frozen backbone, or takes them from a cache."""
 
 import hashlib
 import json
@@ -29,25 +29,28 @@ Result = TypeVar("Result")
 
 
 class Album:
-    """What the backbone of a network sees at a size (height, width) of the grid; for any thread."""
+    """The backbone's maps of photographs on a grid of `size` (height, width); thread-safe."""
 
     def __init__(
         self, network: BayesianNetwork, size: tuple[int, int], cache: Cache | None = None
     ) -> None:
         self.network, self.size, self.cache = network, size, cache
-        self.looked: set[bytes] = set()  # at these photographs, since nothing was kept of them
+        # digests of the photographs whose maps were computed, not cached
+        self.looked: set[bytes] = set()
         self._backbone = _identity(network)
 
     def maps(self, source: Encoded) -> Maps:
-        """Of a photograph. Raises BadImage."""
+        """The maps of a photograph. Raises BadImage."""
         content = _read(source)
         return self._maps(content, self._key(_digest(content), PLAIN), PLAIN)
 
     def labelled(
         self, source: Encoded, name: str, clicks: Sequence[Click]
     ) -> tuple[list[Vectors], Indices, Sums]:
-        """Of a photograph with labelled pixels: the vectors of these in every view, float16
-        [N, channels], their classes, and the sums of the plain view. Raises BadImage.
+        """The feature vectors at the labelled pixels of a photograph.
+
+        Returns them for every view, float16 [N, channels], with their classes, and the sums of the
+        plain view. Raises BadImage.
         """
         content = _read(source)
         image, digest = size(content), _digest(content)
@@ -63,7 +66,7 @@ class Album:
     def _vectors(
         self, content: Encoded, key: bytes, view: View, points: Points
     ) -> tuple[Vectors, Sums]:
-        """At points of the view's grid, float32 [N, 2]."""
+        """The vectors at points of the view's grid, float32 [N, 2]."""
         kept = None if self.cache is None else self.cache.kept(key)
         found = None if kept is None else kept.at(points)
         if kept is None or found is None:
@@ -86,13 +89,13 @@ class Album:
         return maps
 
     def _key(self, image: bytes, view: View) -> bytes:
-        """image: the digest of its file."""
+        """The cache key of an image's view; image: digest of the file."""
         whole = json.dumps([self._backbone, self.size, view.scale, view.flip, image.hex()])
         return hashlib.sha256(whole.encode()).digest()
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """work(item) for all items, by a thread for each core; PyTorch itself takes one."""
+    """Yield work(item) in order, computed in one thread per core, with one PyTorch thread each."""
     with threads(1), ThreadPoolExecutor(cores()) as pool:
         try:
             yield from prefetch(pool, work, items, 2 * cores())
@@ -101,7 +104,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
 
 
 def _digest(image: Encoded) -> bytes:
-    """Of an image in memory, and of how its samples are read."""
+    """Digest of an image in memory, and of how its samples are read."""
     content, reading = parts(image)
     assert isinstance(content, bytes)
     digest = hashlib.sha256(content)
@@ -111,7 +114,7 @@ def _digest(image: Encoded) -> bytes:
 
 
 def _read(source: Encoded) -> Encoded:
-    """The image in memory."""
+    """Read the image into memory. Raises BadImage."""
     content, reading = parts(source)
     try:
         held = content if isinstance(content, bytes) else content.read_bytes()
@@ -123,10 +126,10 @@ def _read(source: Encoded) -> Encoded:
 
 
 def _identity(network: BayesianNetwork) -> str:
-    """Of all that the maps depend on beside the photograph and the size."""
+    """Hash of all that the maps depend on besides the photograph and the size."""
     trunk = network.trunk
     assert isinstance(trunk, PixelHead)
-    # What a module prints holds its strides and dilations, which its tensors do not show.
+    # The printed module shows strides and dilations, which the tensors do not.
     device = network.image_mean.device.type
     structure = (decoding(), device, repr(trunk.backbone), trunk.stages)
     digest = hashlib.sha256(repr(structure).encode())

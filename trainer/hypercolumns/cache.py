@@ -1,9 +1,9 @@
-"""What was seen in photographs, in ONE file: so that a click costs no second look.
+"""The cache of backbone features in one file, so that a new click needs no second forward pass.
 
-An SQLite database: a killed process leaves it whole. Of every photograph it keeps the vectors at
-its labelled pixels and the sums for mean and deviation, which are small, and the maps as long as
-there is room. The key says what they depend on: the bytes of the file, the backbone and its
-weights, and the size.
+An SQLite database, which stays consistent if the process is killed. For every photograph it holds
+the vectors at the labelled pixels and the sums for mean and deviation, which are small, and the
+maps while there is room. Keys are hashes of what they depend on: the bytes of the file, the
+backbone and its weights, and the size.
 """
 
 import json
@@ -28,7 +28,7 @@ from trainer.hypercolumns.maps import Maps
 _FORMAT = 1
 _MARK = 0x62616C65  # application_id: "bale"
 _PATIENCE_S = 60
-_LARGEST = 500_000_000  # of a blob: SQLite takes twice as much
+_LARGEST = 500_000_000  # bytes of a blob: SQLite needs twice as much memory
 _TABLES = (
     "CREATE TABLE vectors (key BLOB PRIMARY KEY, sums BLOB NOT NULL, points BLOB NOT NULL, "
     "vectors BLOB NOT NULL)",
@@ -42,20 +42,20 @@ Vectors = npt.NDArray[np.float16]
 
 @dataclass(frozen=True)
 class Kept:
-    """Of one photograph: its vectors float16 [N, channels] at points [N, 2], and its sums."""
+    """The cached data of a photograph: vectors float16 [N, channels] at points [N, 2], and sums."""
 
     points: Points
     vectors: Vectors
     sums: npt.NDArray[np.float64]
 
     def at(self, points: Points) -> Vectors | None:
-        """At these points; None if one of them is not there."""
+        """The vectors at these points; None if one of them is missing."""
         places = {place.tobytes(): index for index, place in enumerate(self.points)}
         found = [places.get(place.tobytes()) for place in points]
         return None if None in found else self.vectors[np.array(found, np.intp)]
 
     def with_more(self, more: "Kept") -> "Kept":
-        """With further points of the same photograph."""
+        """With the further points of `more`, which is of the same photograph."""
         there = {place.tobytes() for place in self.points}
         new = [index for index, place in enumerate(more.points) if place.tobytes() not in there]
         points = np.concatenate((self.points, more.points[new]))
@@ -63,15 +63,16 @@ class Kept:
 
 
 class Cache:
-    """The file, for all threads of this process and for several processes.
+    """The cache file, for several threads and processes.
 
-    most_bytes: of maps; beyond it those give way that this run has not used.
+    most_bytes: largest total size of the maps; beyond it, maps that this run has not used are
+    deleted.
     """
 
     def __init__(self, path: Path, *, most_bytes: int) -> None:
         self.path, self._most = path, most_bytes
         self._lock, self._used = threading.Lock(), set[bytes]()
-        self.full = False  # the disk
+        self.full = False  # whether the disk is full
         check_writable(path)
         with self._told():
             self._base = sqlite3.connect(
@@ -80,7 +81,9 @@ class Cache:
             self._begin()
 
     def _begin(self) -> None:
-        """Refuse a file of something else; of several processes one at a time makes the tables."""
+        """Create the tables, one process at a time. Raises BadInput if the file is something
+        else.
+        """
         ask = self._base.execute
         ask("BEGIN IMMEDIATE")
         mark, version, tables = (
@@ -104,12 +107,12 @@ class Cache:
         ask("COMMIT")
 
     def close(self) -> None:
-        """Nothing is lost without it."""
+        """Close the database; nothing is lost without it."""
         with self._lock:
             self._base.close()
 
     def kept(self, key: bytes) -> Kept | None:
-        """The vectors of a photograph."""
+        """The vectors of a photograph; None if they are not cached."""
         row = self._row("SELECT points, vectors, sums FROM vectors WHERE key = ?", key)
         if row is None:
             return None
@@ -118,7 +121,7 @@ class Cache:
         return Kept(points, vectors, np.frombuffer(row[2], np.float64).reshape(3, -1))
 
     def keep(self, key: bytes, kept: Kept) -> None:
-        """Keep vectors in place of those that were there."""
+        """Store the vectors of a photograph in place of earlier ones."""
         if self.full:
             return
         row = (key, kept.sums.tobytes(), kept.points.tobytes(), kept.vectors.tobytes())
@@ -126,7 +129,7 @@ class Cache:
             self._base.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", row)
 
     def maps(self, key: bytes) -> Maps | None:
-        """The maps of a photograph, if there was room for them."""
+        """The maps of a photograph; None if they are not cached."""
         row = self._row("SELECT header, stages FROM maps WHERE key = ?", key)
         if row is None:
             return None
@@ -142,7 +145,7 @@ class Cache:
         return Maps(stages, Geometry((height, width), (grid[0], grid[1])))
 
     def keep_maps(self, key: bytes, maps: Maps) -> None:
-        """Keep maps, if there is room beside those that this run uses."""
+        """Store maps, if they fit beside those that this run uses."""
         if self.full or sum(stage.nbytes for stage in maps.stages) > _LARGEST:
             return
         shapes = [stage.shape for stage in maps.stages]
@@ -159,7 +162,9 @@ class Cache:
                 )
 
     def _make_room(self, more: int) -> bool:
-        """Whether so many bytes fit, where need be in the place of what this run does not use."""
+        """Delete maps that this run has not used until `more` bytes fit; returns whether they
+        fit.
+        """
         if more > self._most:
             return False
         (total,) = self._base.execute("SELECT coalesce(sum(bytes), 0) FROM maps").fetchone()
@@ -181,7 +186,7 @@ class Cache:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """All of it or nothing; where the disk is full nothing more is kept, and nobody is hurt."""
+        """A transaction; if the disk is full, it is rolled back and the cache stays as it is."""
         with self._told():
             try:
                 self._base.execute("BEGIN IMMEDIATE")
@@ -208,5 +213,5 @@ class Cache:
 
 
 def _code(error: sqlite3.Error) -> int:
-    """SQLite's own, without what it adds to it."""
+    """SQLite's primary error code."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

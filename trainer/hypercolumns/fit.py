@@ -1,4 +1,4 @@
-"""Training of a head on the vectors at labelled pixels: never a map, seconds whatever the pool."""
+"""Trains a head on the vectors at labelled pixels, in seconds for any size of the pool."""
 
 from collections.abc import Callable, Iterator
 
@@ -21,10 +21,11 @@ def fit(
     recipe: HeadRecipe,
     on_step: Callable[[int, float], None] = lambda _step, _loss: None,
 ) -> BayesianNetwork:
-    """Train the head of `network` in place, where it is; it comes back in evaluation mode.
+    """Train the head of `network` in place, on its device; returns it in evaluation mode.
 
-    AdamW (Loshchilov & Hutter 2019) with a rate that rises and falls once (Smith & Topin 2018).
-    The same pixels and recipe give the same weights. A loss that is no number raises Failure.
+    AdamW (Loshchilov & Hutter 2019) with a one-cycle learning rate (Smith & Topin 2018). The same
+    pixels and recipe give the same weights. on_step: called with step and loss. Raises Failure if
+    the loss is not finite.
     """
     trunk = network.trunk
     assert isinstance(trunk, PixelHead)
@@ -41,7 +42,7 @@ def fit(
     )
     device = network.image_mean.device
     for step, (vectors, labels) in enumerate(_batches(pixels, recipe), start=1):
-        # Of a single pixel both kinds of dropout are the same.
+        # For a single pixel, dropout of channels and of elements are the same.
         features = dropped(trunk.at_pixels(vectors.to(device).float()), network.dropout.rate)
         logits = F.linear(features, classifier.weight.flatten(1), classifier.bias)
         loss = F.cross_entropy(logits, labels.to(device))
@@ -54,8 +55,8 @@ def fit(
 
 
 def _batches(pixels: Pixels, recipe: HeadRecipe) -> Iterator[tuple[Tensor, Tensor]]:
-    """Vectors float16 [batch, channels] and classes, drawn anew for every step; a pixel of a rare
-    class more often than others.
+    """Yield vectors float16 [batch, channels] and classes for every step, drawn with replacement;
+    pixels of rare classes are drawn more often.
     """
     rng = np.random.default_rng(recipe.seed)
     counts = np.bincount(pixels.classes).astype(np.float64)

@@ -1,4 +1,4 @@
-"""The maps that a frozen backbone gives of one photograph."""
+"""The feature maps that a frozen backbone computes from a photograph."""
 
 from dataclasses import dataclass
 
@@ -22,29 +22,29 @@ _MOST = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True)
 class Maps:
-    """Of one photograph: float16 [M, h, w] of every stage, and where its pixels lie on the grid.
+    """The maps of a photograph: float16 [M, h, w] of every stage, and its geometry on the grid.
 
-    Always in half precision, whether they were computed now or kept from before: both give the same
-    weights.
+    Always in half precision, so that new and cached maps give the same weights.
     """
 
     stages: tuple[npt.NDArray[np.float16], ...]
     geometry: Geometry
 
     def tensors(self, device: str | torch.device = "cpu") -> list[Float[Tensor, "1 M h w"]]:
-        """As the head takes them."""
+        """The maps as float32 tensors, the input of the head."""
         return [torch.tensor(stage, device=device).float()[None] for stage in self.stages]
 
     def at(self, points: Float[Tensor, "N 2"]) -> npt.NDArray[np.float16]:
-        """Float16 [N, channels of all stages] at (row, col) positions of the grid, bilinear."""
+        """Bilinear samples at (row, col) points of the grid: float16 [N, channels of all
+        stages].
+        """
         parts = [_sampled(stage, points, self.geometry.grid) for stage in self.tensors()]
         vectors: npt.NDArray[np.float16] = torch.cat(parts, dim=1).half().numpy()
         return vectors
 
     def sums(self) -> Sums:
-        """Float64 [3, channels of all stages]: how many pixels, their sum and that of squares.
-
-        Of what is image, not of the padding beside it.
+        """Pixel count, sum and sum of squares per channel, without padding: float64 [3,
+        channels].
         """
         parts = []
         for stage in self.stages:
@@ -55,7 +55,8 @@ class Maps:
                 )
             )
             content = torch.from_numpy(stage[:, :height, :width])
-            values = content.double().flatten(1).numpy()  # numpy takes three times as long
+            # numpy's float64 conversion takes three times as long
+            values = content.double().flatten(1).numpy()
             count = np.full(len(stage), values.shape[1])
             parts.append(np.stack((count, values.sum(axis=1), (values**2).sum(axis=1))))
         return np.concatenate(parts, axis=1)
@@ -63,7 +64,7 @@ class Maps:
 
 @torch.inference_mode()
 def see(network: BayesianNetwork, photograph: Photograph) -> Maps:
-    """What the network's backbone sees in a photograph."""
+    """Compute the backbone's maps of a photograph. Raises Failure for values beyond float16."""
     assert isinstance(network.trunk, PixelHead)
     image = torch.from_numpy(photograph.pixels)[None].to(network.image_mean.device)
     stages = network.trunk.maps(network.normalised(image))
@@ -78,7 +79,7 @@ def see(network: BayesianNetwork, photograph: Photograph) -> Maps:
 def mean_and_deviation(
     sums: Sums,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Of the added `Maps.sums` of a pool; a channel that never changes has a deviation of 1."""
+    """Mean and standard deviation per channel from added `Maps.sums`; 1 for a constant channel."""
     count, first, second = sums
     mean = first / count
     deviation = np.sqrt(np.maximum(second / count - mean**2, 0))

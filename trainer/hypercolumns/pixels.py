@@ -1,4 +1,4 @@
-"""What a head learns from: the vectors at all labelled pixels, on the disk and not in memory."""
+"""The training data of a head: the vectors at all labelled pixels, kept on disk."""
 
 import tempfile
 from collections.abc import Callable
@@ -23,10 +23,11 @@ from trainer.split import Split
 
 @dataclass
 class Pixels:
-    """vectors: float16 [N, channels], of every labelled pixel in every view, which the system reads
-    from the disk as they are needed; classes: int64 [N]; mean, deviation: of all channels over the
-    photographs. images, labels: how many there are. skipped: photographs that could not be used,
-    and why.
+    """The training data of a head.
+
+    vectors: float16 [N, channels], of every labelled pixel in every view, memory-mapped; classes:
+    int64 [N]; mean, deviation: per channel over the photographs. images, labels: their numbers.
+    skipped: unusable photographs, with the reasons.
     """
 
     vectors: Vectors
@@ -41,7 +42,10 @@ class Pixels:
 def gather(
     album: Album, split: Split, labels: Labels, on_image: Callable[[int], None] = lambda _: None
 ) -> Pixels:
-    """Those of all photographs with labels, in the order of the split."""
+    """Collect the vectors of all photographs with labels, in the order of the split.
+
+    on_image: called with the number of photographs done. Raises BadLabels if no label can be used.
+    """
     names = [name for name in split.images.names if clicks.with_class(labels.of(name))]
     look = partial(_look, album, split, labels)
     found: list[clicks.Indices] = []

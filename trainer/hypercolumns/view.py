@@ -1,4 +1,4 @@
-"""Views of a photograph that its labels move with: a head learns from all of them."""
+"""Augmented views of a photograph, which transform its labels with it."""
 
 from dataclasses import dataclass
 
@@ -11,17 +11,19 @@ from trainer.clicks import Points
 
 @dataclass(frozen=True)
 class View:
-    """A photograph on a grid of `scale` times the usual size, turned about or not."""
+    """A photograph on a grid of `scale` times the usual size, flipped horizontally or not."""
 
     scale: float = 1.0
     flip: bool = False
 
     def grid(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Height and width of its grid."""
+        """(height, width) of the view's grid."""
         return max(1, round(size[0] * self.scale)), max(1, round(size[1] * self.scale))
 
     def load(self, source: Encoded, size: tuple[int, int]) -> Photograph:
-        """Decode it. Raises BadImage."""
+        """Decode a photograph in this view; size: (height, width) of the usual grid. Raises
+        BadImage.
+        """
         photograph = load(source, self.grid(size))
         if not self.flip:
             return photograph
@@ -31,13 +33,15 @@ class View:
         return Photograph(pixels, photograph.geometry)
 
     def moved(self, points: Points, width: int) -> Points:
-        """Points (row, col) of its grid, where the photograph takes `width` columns of that."""
+        """Transform points (row, col) of the view's unflipped grid; width: columns of the
+        photograph there.
+        """
         if not self.flip:
             return points
         return np.stack((points[:, 0], width - 1 - points[:, 1]), axis=1)
 
 
 PLAIN = View()
-# What a head learns from; it is used on the plain view. Each adds to what few clicks teach, by half
-# a point of mIoU or more (docs/results.md).
+# Views for training; prediction uses the plain view. Each view adds half a point of mIoU or more
+# for few clicks (docs/results.md).
 VIEWS = (PLAIN, View(flip=True), View(scale=0.7))

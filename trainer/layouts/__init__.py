@@ -1,4 +1,4 @@
-"""The published datasets by the name that dataset.toml gives them."""
+"""The layouts of published datasets, by their names in dataset.toml."""
 
 from trainer.layouts.ade20k import ADE20K
 from trainer.layouts.camvid import CAMVID

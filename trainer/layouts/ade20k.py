@@ -1,4 +1,4 @@
-"""ADE20K as the scene parsing benchmark has it: images/ and annotations/, 150 classes."""
+"""The layout of ADE20K in its scene parsing benchmark: images/ and annotations/, 150 classes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ from trainer.split import Split
 _COUNT = 150
 _FOLDERS = {"train": "training", "val": "validation"}
 _NAMES = "objectInfo150.txt"  # comes with the dataset
-# 0 is 'other'.
+# Mask value 0 is 'other'.
 _IDS = {0: masks.IGNORE, 255: masks.IGNORE} | {value + 1: value for value in range(_COUNT)}
 
 
@@ -29,7 +29,7 @@ def found(root: Path) -> Path | None:
 
 
 def classes(root: Path) -> Mapping[str, Any]:
-    """Names from the dataset's own list; numbers where it is not there."""
+    """[classes] of dataset.toml, with names from the dataset's list or, without it, numbers."""
     path = root / _NAMES
     names = _names(path) if path.is_file() else [f"class {n}" for n in range(1, _COUNT + 1)]
     colours = [hexadecimal(one) for one in default_colours(_COUNT)]
@@ -37,7 +37,9 @@ def classes(root: Path) -> Mapping[str, Any]:
 
 
 def split(root: Path, name: str) -> Split | None:
-    """Values count from 1."""
+    """A split, whose mask values count from 1. Raises BadDataset where the masks are not of this
+    layout.
+    """
     images = root / "images" / _FOLDERS[name]
     if not images.is_dir():
         return None
@@ -55,7 +57,9 @@ def split(root: Path, name: str) -> Split | None:
 
 
 def _names(path: Path) -> list[str]:
-    """Of the last column, the first of several words for one thing; made different where needed."""
+    """The class names in the last column of the list: the first synonym, or all where it is
+    taken.
+    """
     try:
         lines = path.read_text("utf-8").splitlines()[1:]
     except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""CamVid in the form that SegNet made common: {train,val,test}/ and {train,val,test}annot/."""
+"""The layout of CamVid that SegNet made common: {train,val,test}/ and {train,val,test}annot/."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,12 +47,12 @@ def found(root: Path) -> Path | None:
 
 
 def classes(root: Path) -> Mapping[str, Any]:  # noqa: ARG001  # the same everywhere
-    """The eleven of SegNet."""
+    """[classes] of dataset.toml: the eleven classes of SegNet."""
     return CLASSES
 
 
 def split(root: Path, name: str) -> Split | None:
-    """The images that the split's list names, or all of its folder."""
+    """A split: the images in its list or, without a list, in its folder. Raises BadDataset."""
     if not (root / name).is_dir():
         return None
     pool = list_pool(root / name)

@@ -1,4 +1,6 @@
-"""Cityscapes: leftImg8bit/SPLIT/CITY/ and gtFine/SPLIT/CITY/, by label ids or by train ids."""
+"""The layout of Cityscapes: leftImg8bit/SPLIT/CITY/ and gtFine/SPLIT/CITY/, label ids or train
+ids.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +15,7 @@ from trainer.layouts.layout import Layout
 from trainer.split import Split
 
 _IMAGE, _IMAGES, _MASKS = "_leftImg8bit.png", "leftImg8bit", "gtFine"
-_LOOKED_AT = 8  # masks that are opened to tell one kind of ids from the other
+_LOOKED_AT = 8  # number of masks that are opened to tell label ids from train ids
 
 # Train ids in order: name, colour, label id. cityscapesScripts, helpers/labels.py.
 _CLASSES = (
@@ -40,7 +42,7 @@ _CLASSES = (
 _LABEL_IDS = dict.fromkeys((*range(34), 255), masks.IGNORE) | {
     label: index for index, (_, _, label) in enumerate(_CLASSES)
 }
-# Some copies write 19 for what is no class.
+# Some copies of the dataset write 19 for 'no class'.
 _TRAIN_IDS = {index: index for index in range(19)} | dict.fromkeys((19, 255), masks.IGNORE)
 
 
@@ -51,13 +53,13 @@ def found(root: Path) -> Path | None:
 
 
 def classes(root: Path) -> Mapping[str, Any]:  # noqa: ARG001  # the same everywhere
-    """The nineteen that are scored."""
+    """[classes] of dataset.toml: the nineteen classes of the benchmark."""
     names, colours, _ = zip(*_CLASSES, strict=True)
     return {"names": list(names), "colours": list(colours), "ignore": 255}
 
 
 def split(root: Path, name: str) -> Split | None:
-    """Train ids where they have been made, else label ids."""
+    """A split, with the train ids if those masks exist, else the label ids. Raises BadDataset."""
     if not (root / _IMAGES / name).is_dir():
         return None
     pool = list_pool(root / _IMAGES / name)
@@ -89,7 +91,7 @@ def _mask_name(image: str, kind: str) -> str:
 
 
 def _check(made: Split, kind: str) -> None:
-    """Refuse train ids under the name of label ids, and the other way round."""
+    """Raise BadDataset for train ids in files named as label ids, and the other way round."""
     few = np.linspace(0, len(made.images) - 1, min(_LOOKED_AT, len(made.images))).astype(int)
     paths = [made.mask(made.images.names[index]) for index in few]
     values: set[int] = set()

@@ -1,4 +1,4 @@
-"""What is known of a published dataset: how it lies on disk when somebody has unpacked it."""
+"""The description of a published dataset's folders and classes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from trainer.split import Split
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """title: what it is called, and its folders. size: HEIGHTxWIDTH of the paper's grid, or None
-    where images are taken as they are.
+    """The layout of a published dataset.
 
-    found(root): the folder that the dataset starts from, in or below `root`; None if it is another.
-    classes(root): as [classes] of dataset.toml. split(root, "train" or "val"): None if there is
-    none; raises BadDataset, saying what is wrong with this copy.
+    title: name and folders. size: HEIGHTxWIDTH of the paper's grid; None: chosen from the images.
+    found(root): the folder of the dataset, in or below `root`; None if `root` is something else.
+    classes(root): the table [classes] of dataset.toml. split(root, "train" or "val"): None if there
+    is none; raises BadDataset, which says what is wrong with this copy.
     """
 
     title: str

@@ -1,4 +1,6 @@
-"""PASCAL VOC 2012: JPEGImages/, SegmentationClass/ and lists in ImageSets/Segmentation/."""
+"""The layout of PASCAL VOC 2012: JPEGImages/, SegmentationClass/, lists in
+ImageSets/Segmentation/.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +22,7 @@ NAMES = [
 
 
 def found(root: Path) -> Path | None:
-    """VOC2012 itself, VOCdevkit, or the folder that holds it."""
+    """The folder VOC2012: `root` itself, or below `root`; None if it is not there."""
     for place in (root, root / "VOC2012", root / "VOCdevkit" / "VOC2012"):
         if (place / _LISTS).is_dir() and (place / _IMAGES).is_dir():
             return place
@@ -28,13 +30,13 @@ def found(root: Path) -> Path | None:
 
 
 def classes(root: Path) -> Mapping[str, Any]:  # noqa: ARG001  # the same everywhere
-    """Background and twenty things."""
+    """[classes] of dataset.toml: background and twenty object classes."""
     colours = [hexadecimal(_colour(index)) for index in range(len(NAMES))]
     return {"names": NAMES, "colours": colours, "ignore": 255}
 
 
 def _colour(index: int) -> Colour:
-    """Of the development kit: the bits of the index, spread over the channels."""
+    """The colour of VOC's development kit: the bits of the index, distributed over the channels."""
     channels = [0, 0, 0]
     for bit in range(8):
         channels[bit % 3] |= (index >> bit & 1) << (7 - bit // 3)
@@ -42,7 +44,7 @@ def _colour(index: int) -> Colour:
 
 
 def split(root: Path, name: str) -> Split | None:
-    """The images that the list names."""
+    """A split: the images that its list names. Raises BadDataset."""
     path = root / _LISTS / f"{name}.txt"
     if not path.is_file():
         return None

@@ -1,1 +1,1 @@
-"""Labelling and learning at once: a page, and a model that learns from it while somebody clicks."""
+"""Live sessions: a model is trained while people label pixels in the annotation page."""

@@ -1,4 +1,4 @@
-"""What random pixels say of a model that never learned from them, with intervals."""
+"""Estimates a model's accuracy from random pixels that it was not trained on, with intervals."""
 
 import math
 from collections.abc import Sequence
@@ -7,15 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-_Z = 1.959964  # of 95 % of a normal distribution
+_Z = 1.959964  # quantile of the normal distribution for a 95 % interval
 _RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
 class Audit:
-    """pixels: how many. accuracy: of pixels; miou: mean intersection over union of the classes that
-    occur; each with the ends of its 95 % interval. by_class: pixels and accuracy of each class that
-    was answered.
+    """Accuracy of a model on random pixels.
+
+    pixels: their number. accuracy: share of correct pixels; miou: mean intersection over union of
+    the classes that occur; each with the bounds of its 95 % interval. by_class: number of pixels
+    and accuracy of each true class.
     """
 
     pixels: int
@@ -31,10 +33,10 @@ class Audit:
 def measure(
     truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: Sequence[str]
 ) -> Audit:
-    """Of class indices [N], N > 0.
+    """Compare true and predicted class indices [N], N > 0.
 
-    The interval of the accuracy is Wilson's (1927), that of the mean intersection over union the
-    percentiles of a bootstrap (Efron 1979) over the pixels, always the same draws.
+    The interval of the accuracy is Wilson's (1927); that of the mIoU consists of percentiles of a
+    bootstrap over the pixels (Efron 1979), with the same draws every time.
     """
     right = truth == predicted
     low, high = wilson(int(right.sum()), len(truth))
@@ -58,7 +60,7 @@ def measure(
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share, of which `right` of `count` were seen (Wilson 1927)."""
+    """The 95 % interval of a share, estimated from `right` of `count` (Wilson 1927)."""
     share, weight = right / count, _Z**2 / count
     middle = (share + weight / 2) / (1 + weight)
     half = _Z / (1 + weight) * math.sqrt(share * (1 - share) / count + weight / (4 * count))

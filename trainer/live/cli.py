@@ -1,4 +1,4 @@
-"""trainer live: from an empty folder to a model, from the command line."""
+"""The command trainer live."""
 
 import os
 from pathlib import Path
@@ -92,9 +92,10 @@ def live_command(
     """Open the annotation page on photographs without labels, and train a model while you click.
 
     The first questions are random pixels. After 20 answers with two classes there is a model; from
-    then on it chooses the pixels, and is fitted again after every few answers. Classes can be added
-    in the page; without --classes the first ones are named there, too. Ctrl-C ends the session, and
-    the same command continues it. The folder can be used with every other command at any time.
+    then on it chooses the pixels, and is trained again after every few answers. Classes can be
+    added in the page; without --classes the first ones are named there, too. Ctrl-C ends the
+    session, and the same command continues it. The folder can be used with every other command
+    at any time.
 
     \b
     Examples:
@@ -113,7 +114,7 @@ def live_command(
     from trainer.live.session import Session, SessionOptions  # noqa: PLC0415
 
     if token is not None:
-        os.environ[options.TOKEN] = token  # for the process that learns
+        os.environ[options.TOKEN] = token  # the environment of the training process
     home = Home(out)
     found = prepare(home, where, classes)
     if found is None:

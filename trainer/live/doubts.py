@@ -1,4 +1,4 @@
-"""Which answers a model contradicts that was fitted without them."""
+"""Finds answers that a model trained without them contradicts."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -10,34 +10,36 @@ from trainer.live.learner import Learner, can_learn
 
 Pixel = tuple[str, int, int]  # image, row, col
 
-_SUSPECTED, _DOUBTED = 0.5, 0.9  # probability of another class
-_MOST = 0.2  # of the labels, that are left out at a time
+_SUSPECTED, _DOUBTED = 0.5, 0.9  # least probability of another class
+_MOST = 0.2  # largest share of the labels that is left out
 
 
 class Doubts:
-    """Suspects are what a model contradicts before it has learned it, or even after; one more fit,
-    without the most suspicious of them, decides.
+    """Collects suspicious answers, and confirms them with a model that is trained without them.
+
+    Suspects are answers that the current model contradicts, before or after it is trained on them.
     """
 
     def __init__(self, learner: Learner) -> None:
         self.learner = learner
-        self._suspects: dict[Pixel, float] = {}  # and the probability of another class
+        self._suspects: dict[Pixel, float] = {}  # with the probability of another class
         self._learned: set[Pixel] = set()
 
     def suspect(self, labels: Labels) -> None:
-        """Judge the labels that the network of now has not learned from."""
+        """Collect suspects among the labels that the current network was not trained on."""
         if self._learned:
             self._judge(without(labels, self._learned))
 
     def learned(self, labels: Labels) -> None:
-        """The network of now has learned from these."""
+        """Record that the current network was trained on these labels."""
         self._learned = pixels(labels)
 
     def decide(self, labels: Labels) -> list[Doubt]:
-        """Fit without the suspects, which are judged by that model alone; the surest come first. It
-        clears those that it does not contradict.
+        """Train without the most suspicious answers, and return those that the new model
+        contradicts, the most probable errors first. Suspects that it does not contradict are
+        cleared.
 
-        The learner's network is that model afterwards.
+        Afterwards the learner holds this model.
         """
         there = pixels(labels)
         self._judge(labels)
@@ -55,7 +57,9 @@ class Doubts:
         return sorted(doubts, key=lambda one: -one.probability)[:MOST_DOUBTS]
 
     def _rank(self, one: Pixel) -> tuple[float, int]:
-        """The most suspicious first; equals mixed over the images, the same in every run."""
+        """Sorting key: most suspicious first; ties in a pseudo-random order that is equal in every
+        run.
+        """
         return -self._suspects[one], crc32(repr(one).encode())
 
     def _judge(self, labels: Labels) -> None:
@@ -76,7 +80,7 @@ class Doubts:
 
 
 def pixels(labels: Labels) -> set[Pixel]:
-    """Those that have a class."""
+    """The pixels of all labels with a class."""
     return {
         (image, one.row, one.col)
         for image, clicks in labels.clicks.items()
@@ -86,7 +90,7 @@ def pixels(labels: Labels) -> set[Pixel]:
 
 
 def without(labels: Labels, left_out: AbstractSet[Pixel]) -> Labels:
-    """The others."""
+    """The labels of all other pixels."""
     kept: dict[str, list[Click]] = {}
     for image, clicks in labels.clicks.items():
         rest = [one for one in clicks if (image, one.row, one.col) not in left_out]

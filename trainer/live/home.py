@@ -1,4 +1,4 @@
-"""The folder of a live session: what it begins from, and the files that every command knows."""
+"""The files of a live session's folder, and how a session begins and continues there."""
 
 import json
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ colours = {colours}
 
 @dataclass(frozen=True)
 class Home:
-    """A folder whose files have the names that the other commands read by default."""
+    """A folder whose files have the default names of the other commands."""
 
     folder: Path
 
@@ -59,12 +59,14 @@ class Home:
 
     @property
     def log(self) -> Path:
-        """A line of JSON for every model: what it learned from, what random pixels say of it."""
+        """The log: a line of JSON per model, with its training labels and its accuracy on random
+        pixels.
+        """
         return self.labels.with_name(learned.LOG)
 
     @property
     def doubts(self) -> Path:
-        """The answers that a model contradicts which was fitted without them."""
+        """The file of answers that a model trained without them contradicts."""
         return self.labels.with_name(learned.DOUBTS)
 
     @property
@@ -73,11 +75,11 @@ class Home:
 
 
 def prepare(home: Home, where: str | None, classes: tuple[str, ...] | None) -> Dataset | None:
-    """The dataset of a session: that of an earlier one, or a new one of a pool and class names;
-    None while the classes are still to be named in the page.
+    """The dataset of a session: of its dataset.toml, or new from a pool and class names; None while
+    the classes are still to be named in the page.
 
-    Raises BadDataset where no pool is known, BadInput where what is given differs from what is
-    there, BadPool.
+    Raises BadDataset where no pool is given, BadInput where arguments contradict the existing
+    files, BadPool.
     """
     check_writable(home.dataset)
     if not home.dataset.exists():
@@ -107,7 +109,7 @@ def prepare(home: Home, where: str | None, classes: tuple[str, ...] | None) -> D
 
 
 def begin(home: Home, where: str, classes: Sequence[str]) -> Dataset:
-    """A new dataset.toml of a pool and the names of at least two classes. Raises BadPool."""
+    """Write a new dataset.toml for a pool and at least two class names. Raises BadPool."""
     colours = [hexadecimal(one) for one in default_colours(len(classes))]
     text = _TOML.format(
         size=suggested_size(list_pool(where)),
@@ -122,8 +124,8 @@ def begin(home: Home, where: str, classes: Sequence[str]) -> Dataset:
 
 
 def extend(home: Home, classes: Sequence[str]) -> Dataset:
-    """Add the classes to dataset.toml that annotators have added behind its own; all else in the
-    file stays as it is.
+    """Append the classes that annotators have added to those of dataset.toml, and change nothing
+    else in the file.
     """
     table = tomlkit.parse(home.dataset.read_text("utf-8-sig"))
     own: Any = table["classes"]
@@ -141,7 +143,7 @@ def extend(home: Home, classes: Sequence[str]) -> Dataset:
 
 
 def _check_classes(home: Home) -> None:
-    """Refuse a session whose classes are to be named in the page, where somebody has named some."""
+    """Raise BadInput if classes.txt exists, although no classes were given."""
     if home.classes.exists():
         raise BadInput(
             f"{home.classes} exists already, although no classes are given with --classes",
@@ -155,7 +157,7 @@ def can_extend(home: Home) -> bool:
 
 
 def settle(home: Home) -> None:
-    """After a session, dataset.toml has the classes that were added last. Raises BadLabels."""
+    """After a session, append the classes added last to dataset.toml. Raises BadLabels."""
     if home.dataset.exists() and home.labels.exists():
         names = store.classes_of(home.labels)
         if len(names) > len(dataset.read(home.dataset).classes.names):
@@ -163,7 +165,7 @@ def settle(home: Home) -> None:
 
 
 def _another(colours: Sequence[str]) -> str:
-    """The first of our own that is not among these."""
+    """The first default colour that is not among these."""
     taken = {one.lower() for one in colours}
     ours = (hexadecimal(one) for one in default_colours(len(colours) + 1))
     return next(one for one in ours if one not in taken)

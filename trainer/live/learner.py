@@ -1,4 +1,4 @@
-"""A head that is fitted again and again, while its backbone and what that saw are kept."""
+"""Trains a head repeatedly, with the features of a frozen backbone cached in between."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -34,8 +34,9 @@ _DROPOUT = 0.2
 
 
 class Learner:
-    """Learns from labels of the images of a dataset; every time from the same start, so that what
-    comes out depends on the labels alone. The model goes to `out`.
+    """Trains a head on labels of a dataset's images, and writes the model to `out`.
+
+    Every training starts from the same weights, so that the result depends on the labels alone.
     """
 
     def __init__(self, dataset: Dataset, out: Path, recipe: HeadRecipe) -> None:
@@ -57,7 +58,7 @@ class Learner:
         self._prepared = set[tuple[str, tuple[Click, ...]]]()
 
     def close(self) -> None:
-        """Close the file of features."""
+        """Close the feature cache."""
         self._cache.close()
 
     def __enter__(self) -> "Learner":
@@ -72,23 +73,25 @@ class Learner:
         self.close()
 
     def learn(self, labels: Labels) -> tuple[BayesianNetwork, Card]:
-        """Fit the head, and save the model. Raises BadLabels, Failure."""
+        """Train the head and save the model. Raises BadLabels, Failure."""
         pixels = self.fit(labels)
         card = self._card(pixels.images, pixels.labels)
         model.save(self.out, self.network, card)
         return self.network, card
 
     def fit(self, labels: Labels) -> Pixels:
-        """Fit the head alone; what it learned from. Raises BadLabels, Failure."""
+        """Train the head without saving; returns the training data. Raises BadLabels, Failure."""
         self.network.load_state_dict(self._start, strict=False)
         pixels = gather(self._album, self.dataset.train, labels)
-        with threads(1):  # its matrices are small: a second thread would only wait for the first
+        with threads(1):  # the matrices are small: further threads would only wait
             fit.fit(self.network, pixels, self.recipe)
         return pixels
 
     def prepare(self, labels: Labels) -> bool:
-        """See ONE photograph whose clicks are new, for `learn` to find what it saw; whether there
-        was one. It makes learning quicker, and changes nothing of what is learned.
+        """Compute the features of one photograph with new clicks, which makes the next `learn`
+        faster.
+
+        Returns whether there was such a photograph. The trained model does not depend on it.
         """
         images = self.dataset.train.images
         for name in labels.clicks:
@@ -96,13 +99,14 @@ class Learner:
             if not clicks or name not in images or (name, clicks) in self._prepared:
                 continue
             self._prepared.add((name, clicks))
-            with suppress(BadImage, BadLabels), threads(1):  # who learns from it says what is wrong
+            # errors are reported when the head is trained
+            with suppress(BadImage, BadLabels), threads(1):
                 self._album.labelled(images.image(name), name, clicks)
             return True
         return False
 
     def predict(self, labels: Labels) -> tuple[Indices, Indices]:
-        """The classes of labels, and what the network says of these pixels, both int64 [N]."""
+        """The true and the predicted classes of labelled pixels, both int64 [N]."""
         truth, predicted = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         for _, clicks, shares in self.probabilities(labels):
             truth.append(np.array([click.label for click in clicks]))
@@ -110,8 +114,8 @@ class Learner:
         return np.concatenate(truth), np.concatenate(predicted)
 
     def probabilities(self, labels: Labels) -> Iterator[tuple[str, list[Click], Shares]]:
-        """Of each photograph with labels: its name, the clicks with a class, and the probability
-        that the network gives every class there, float32 [N, C]. Unusable ones are passed over.
+        """Yield name, clicks with a class, and their class probabilities, float32 [N, C], of each
+        photograph with labels. Unusable photographs are skipped.
         """
         for name in self.dataset.train.images.names:
             clicks = with_class(labels.of(name))
@@ -119,7 +123,7 @@ class Learner:
                 continue
             try:
                 source = self.dataset.train.images.image(name)
-                with threads(1):  # as in `learn`, which takes what was seen here
+                with threads(1):  # as in `learn`, which uses the same cached features
                     vectors, _, _ = self._album.labelled(source, name, clicks)
             except BadImage:
                 continue
@@ -136,7 +140,7 @@ class Learner:
         return shares
 
     def untrained(self) -> tuple[BayesianNetwork, Card]:
-        """The network as it begins, with a card that says so."""
+        """The network before training, with its card."""
         self.network.load_state_dict(self._start, strict=False)
         return self.network.eval(), self._card(0, 0)
 
@@ -156,7 +160,7 @@ class Learner:
 
 
 def can_learn(labels: Labels, least: int) -> bool:
-    """Whether there are enough clicks, of two classes at least."""
+    """Whether there are at least `least` clicks with a class, and two different classes."""
     found = [
         click.label
         for clicks in labels.clicks.values()

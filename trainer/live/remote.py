@@ -1,4 +1,4 @@
-"""A service on another machine: its answers are read, and it is given graphs, over HTTP."""
+"""The HTTP client of a service on another machine: reads answers, and uploads graphs."""
 
 import json
 import urllib.error
@@ -19,13 +19,13 @@ _REFUSED = (401, 403, 404)
 
 
 class Refused(BadInput):
-    """The service is there, and does not take part: no second request mends that."""
+    """The service rejects the requests; repeating them would not help."""
 
 
 class RemoteStore(Answered):
-    """The answers that a service has. token: what it printed when it started, or None.
+    """The answers of a remote service. token: printed by the service at its start, or None.
 
-    Its methods raise Refused, or Failure while the service stays away.
+    Its methods raise Refused, or Failure while the service cannot be reached.
     """
 
     def __init__(self, address: str, token: str | None = None) -> None:
@@ -36,7 +36,7 @@ class RemoteStore(Answered):
         self.classes: tuple[str, ...] = ()
 
     def length(self) -> int:
-        """How many rows the store has now; with others than before, all answers are read again."""
+        """The number of rows of the store; if it has changed, all answers are read again."""
         found = self._ask(f"/v1/answers?known={self._rows}")
         if found["rows"] != self._rows:
             self._standing = [Answer(**one) for one in found["answers"]]
@@ -44,21 +44,21 @@ class RemoteStore(Answered):
         return self._rows
 
     def reread_classes(self) -> tuple[str, ...]:
-        """Those of now."""
+        """The class names, read again."""
         self.length()
         return self.classes
 
     def standing(self) -> Iterable[Answer]:
-        """As they were when the rows were counted."""
+        """The answers at the time of the last `length`."""
         return list(self._standing)
 
     def publish(self, graph: Path, learned: Learned) -> None:
-        """Serve a graph from now on, and say what it has learned from."""
+        """Upload a graph for the service to use, and the record of its training."""
         self._ask("/v1/graph", graph.read_bytes(), method="PUT")
         self._ask("/v1/learned", json.dumps({"model": asdict(learned)}).encode())
 
     def publish_doubts(self, doubts: Sequence[Doubt]) -> None:
-        """The answers that a model contradicts."""
+        """Upload the answers that a model contradicts."""
         self._ask("/v1/doubts", json.dumps({"doubts": [asdict(one) for one in doubts]}).encode())
 
     def _ask(self, path: str, body: bytes | None = None, method: str | None = None) -> Any:

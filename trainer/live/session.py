@@ -1,4 +1,4 @@
-"""A live session: the service and the process that learns, started again should one of them die."""
+"""Runs a live session: the service and the training process, each restarted if it ends."""
 
 import json
 import os
@@ -21,15 +21,17 @@ from scorer.processes import end_with_parent
 from trainer.live.home import Home, can_extend, settle
 
 _LOOK_S = 0.2
-_SHORT_S = 5.0  # a process that ends sooner has not run
-_MOST, _MOST_KILLS = 5, 20  # times in a row, by itself and by others
+_SHORT_S = 5.0  # a process that ends within this time has failed to start
+_MOST, _MOST_KILLS = 5, 20  # failed starts in a row, by exit and by signal
 
 
 @dataclass(frozen=True, kw_only=True)
 class SessionOptions:
-    """host, port: of the service; n: pixels of a photograph in a row; every, pause, steps: of the
-    process that learns (export/live.py). remote: the address of a service on another machine, which
-    takes the place of one here. whole_pool: every model ranks all photographs.
+    """Options of a live session.
+
+    host, port: of the service; n: pixels per photograph in a row; every, pause, steps: of the
+    training process (export/live.py). remote: URL of a service on another machine, used in place of
+    a local one. whole_pool: every model ranks all photographs.
     """
 
     where: str
@@ -47,7 +49,7 @@ class SessionOptions:
 
 
 class Session:
-    """Runs until it is told to stop."""
+    """Keeps the processes of a live session running until it is stopped."""
 
     def __init__(self, home: Home, options: SessionOptions) -> None:
         self.home, self.options = home, options
@@ -56,8 +58,8 @@ class Session:
         self._learner = _Kept("the process that learns", self._learning(), self._hear)
 
     def run(self) -> None:
-        """Keep both alive until Ctrl-C or SIGTERM. Raises Failure where one cannot be kept so."""
-        if self._service is not None:  # pages stay open over its restarts
+        """Run until Ctrl-C or SIGTERM. Raises Failure if a process cannot be kept running."""
+        if self._service is not None:  # so that open pages stay valid when it restarts
             os.environ.setdefault(TOKEN, secrets.token_urlsafe())
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -74,7 +76,7 @@ class Session:
                 settle(self.home)
 
     def _hear(self, line: str) -> None:
-        """A new graph: the service takes it over."""
+        """Report a new graph, and let the service load it."""
         try:
             model = json.loads(line)
             seconds = model["gathered_and_fitted"] + model["exported"]
@@ -101,14 +103,16 @@ class Session:
         ]  # fmt: skip
 
     def _choosing(self) -> Sequence[str]:
-        """Just in time, with random pixels in between; or the whole pool with every model."""
+        """Options of the service: choose pixels ahead, with random ones in between, or rank the
+        whole pool.
+        """
         one = self.options
         if one.whole_pool:
             return []
         return ["--ahead", str(one.ahead), "--audit", str(one.audit)]
 
     def _classes(self) -> Sequence[str]:
-        """None where they are still to be named in the page."""
+        """Options for the class names, without any while they are still to be named in the page."""
         names = ["--classes", str(self.home.classes)] if self.home.dataset.exists() else []
         return [*names, *["--new-classes"] * can_extend(self.home)]
 
@@ -122,7 +126,7 @@ class Session:
 
 
 def _prepared() -> None:
-    """In a child: it ends with this process, and SIGHUP is no end before it is listened to."""
+    """In a child process: end with the parent, and ignore SIGHUP until a handler is installed."""
     end_with_parent()
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -136,7 +140,7 @@ def _measured(audit: dict[str, Any] | None) -> str:
 
 
 class _Kept:
-    """A process that is started again when it ends."""
+    """A process that is restarted when it ends. hear: called with each line of its stdout."""
 
     def __init__(
         self, name: str, command: Sequence[str], hear: Callable[[str], None] | None = None
@@ -146,14 +150,17 @@ class _Kept:
         self._began, self._failures = 0.0, 0
 
     def keep(self) -> None:
-        """Start it, or start it again."""
+        """Start the process, or restart it if it has ended. Raises Failure after too many failed
+        starts.
+        """
         if self._process is not None:
             code = self._process.poll()
             if code is None:
                 return
             self._failures = self._failures + 1 if monotonic() - self._began < _SHORT_S else 0
             most = _MOST_KILLS if code < 0 else _MOST
-            if self._failures >= most or code in (2, 3, 5):  # what no second start mends
+            # exit codes that a restart does not change
+            if self._failures >= most or code in (2, 3, 5):
                 raise Failure(
                     f"{self._name} ended with exit code {code}",
                     remedy="its own message is above",
@@ -175,7 +182,7 @@ class _Kept:
             self._process.send_signal(number)
 
     def end(self) -> None:
-        """With what it was asked for done."""
+        """Terminate the process and wait until it has ended."""
         self.signal(signal.SIGTERM)
         if self._process is not None:
             self._process.wait()

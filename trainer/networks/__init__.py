@@ -19,18 +19,18 @@ from trainer.networks.pixelhead import PixelHead
 from trainer.networks.ready import ReadyBackbone
 from trainer.networks.resnet import ResNet50
 
-HEAD = "pixelhead-"  # before the name of a backbone
-# name → the trunk, and the backbone in it
+HEAD = "pixelhead-"  # prefix of the name of a backbone
+# by name: constructors of the trunk and of its backbone
 _PARTS: dict[str, tuple[Callable[[nn.Module], nn.Module], Callable[[], nn.Module]]] = {
     f"{HEAD}efficientnet-lite0": (PixelHead, EfficientNetLite0),
     f"{HEAD}mobilenetv2": (PixelHead, MobileNetV2),
-    # Dilated it would cost three times as much.
+    # A dilated one would cost three times as much.
     f"{HEAD}resnet50": (PixelHead, partial(ResNet50, dilated=False)),
     "deeplabv3plus-efficientnet-lite0": (DeepLabV3Plus, EfficientNetLite0),
     "deeplabv3plus-mobilenetv2": (DeepLabV3Plus, MobileNetV2),
     "fpn-resnet50": (Fpn, ResNet50),
 }
-VIT = f"{HEAD}dinov2"  # whose shape is not known by its name
+VIT = f"{HEAD}dinov2"  # the name does not imply the shape of this backbone
 NAMES = (*_PARTS, VIT)
 
 
@@ -46,14 +46,13 @@ def build(
     statistics: Statistics | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> BayesianNetwork:
-    """A network as it is before training; `rate` and `kind` are those of its dropout.
+    """Build a network before training; rate, kind: of its dropout.
 
-    `statistics`: mean and standard deviation of pixels from 0 to 1, in place of the backbone's own.
-    `config`: the shape of the backbone, where its name does not say it.
-
-    `name`: one of NAMES, or package.module:factory, which is imported and called with the number of
-    classes, or pixelhead-package.module:factory, called for a backbone: only ever build what the
-    user named.
+    name: one of NAMES; or package.module:factory, which is imported and called with the number of
+    classes; or pixelhead-package.module:factory, called for a backbone. Only pass names that the
+    user gave, as their code is run. statistics: mean and standard deviation of pixels from 0 to 1,
+    in place of the backbone's. config: shape of the backbone, if its name does not imply it. Raises
+    BadInput, BadModel.
     """
     dropout = FeatureDropout(rate, kind)
     if bayesian.is_factory(name) and not name.startswith(HEAD):
@@ -70,7 +69,7 @@ def build(
 
 
 def _parts(name: str, config: Mapping[str, Any] | None) -> tuple[nn.Module, nn.Module]:
-    """The trunk, and the backbone in it."""
+    """The trunk of a network, and its backbone."""
     if name == VIT:
         vit = Dinov2(config or {})
         return PixelHead(vit), vit

@@ -1,4 +1,4 @@
-"""DeepLabV3+ (Chen et al. 2018) on any backbone that gives low- and high-level features."""
+"""DeepLabV3+ (Chen et al. 2018) on any backbone with low- and high-level features."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ _RATES = (6, 12, 18)  # of the atrous branches at output stride 16
 
 
 class DeepLabV3Plus(nn.Module):
-    """Trunk: image → 256 feature maps at a quarter of the resolution."""
+    """Trunk: from an image to 256 feature maps at a quarter of the resolution."""
 
     channels = _WIDTH
 
@@ -38,7 +38,9 @@ class DeepLabV3Plus(nn.Module):
 
 
 class _ASPP(nn.Module):
-    """Atrous spatial pyramid pooling: the same features seen at several scales at once."""
+    """Atrous spatial pyramid pooling: convolutions of several dilation rates on the same
+    features.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,4 +1,6 @@
-"""A DINOv2-shaped vision transformer (Oquab et al. 2023) of transformers as a frozen backbone."""
+"""A DINOv2 vision transformer (Oquab et al. 2023) of the package transformers, as a frozen
+backbone.
+"""
 
 import json
 import math
@@ -13,8 +15,8 @@ from torch import Tensor, nn
 
 from scorer.errors import BadModel, MissingDependency
 
-_STAGES = 4  # evenly spaced among its layers, the last one among them
-# What decides its shape, and between which values it may lie: a model file is not trusted.
+_STAGES = 4  # evenly spaced layers, including the last one
+# Settings that determine the shape, with their ranges, because a model file is not trusted.
 _SHAPE: Mapping[str, tuple[float, float]] = {
     "hidden_size": (1, 4096),
     "num_hidden_layers": (_STAGES, 64),
@@ -26,14 +28,14 @@ _SHAPE: Mapping[str, tuple[float, float]] = {
     "qkv_bias": (0, 1),
     "layer_norm_eps": (0, 1),
 }
-_FILE = "model.safetensors"  # what transformers reads of a folder
+_FILE = "model.safetensors"  # the file that transformers reads in a folder
 _REMEDY = "give --weights the model.safetensors of a DINOv2 model, its config.json beside it"
 
 Config = Mapping[str, Any]
 
 
 class Dinov2(nn.Module):
-    """Maps of four layers, all of the stride of a patch. `config`: what `read_config` gives."""
+    """Maps of four layers, all with the stride of a patch. config: see `read_config`."""
 
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -51,18 +53,18 @@ class Dinov2(nn.Module):
         self.channels = (int(config["hidden_size"]),) * _STAGES
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
-        # It would cut off what is no whole patch.
+        # The module would crop to whole patches.
         whole = [-(-side // self.patch) * self.patch for side in image.shape[2:]]
         if whole != list(image.shape[2:]):
             image = F.interpolate(image, size=whole, mode="bilinear", align_corners=False)
         return list(self.module(image).feature_maps)
 
     def extra_repr(self) -> str:
-        return repr(self._shape)  # what is kept of photographs depends on it
+        return repr(self._shape)  # cache keys of features depend on it
 
     def _position(self, embeddings: Tensor, height: int, width: int) -> Tensor:
-        """Of every patch of an image. In a graph they are constants: TensorRT knows no cubic
-        enlarging, and the weights do not change there.
+        """The position embeddings of all patches. In a graph they are constants, because TensorRT
+        lacks bicubic resizing.
         """
         if torch.compiler.is_exporting() and (height, width) in self._positions:
             return self._positions[height, width].to(embeddings.dtype)
@@ -71,7 +73,7 @@ class Dinov2(nn.Module):
         return found
 
     def load(self, weights: Path) -> None:
-        """Take the weights of a file, as transformers publishes them. Raises BadModel."""
+        """Load the weights of a file as published for transformers. Raises BadModel."""
         try:
             published, report = _package().Dinov2Backbone.from_pretrained(
                 weights.parent, local_files_only=True, use_safetensors=True,
@@ -80,13 +82,18 @@ class Dinov2(nn.Module):
             if lacking := report["missing_keys"]:
                 raise ValueError(f"it lacks {min(lacking)} ({len(lacking)} tensors in all)")
             self.module.load_state_dict(published.state_dict())
-        except Exception as error:  # transformers' own and those of what it reads with
+        # exceptions of transformers and of the libraries that it reads with
+        except Exception as error:
             first = str(error).splitlines() or [type(error).__name__]
             raise BadModel(f"{weights} cannot be read: {first[0]}", remedy=_REMEDY) from error
 
 
 def read_config(weights: Path) -> dict[str, Any]:
-    """What decides the shape of a model, from the config.json beside its weights."""
+    """Read the settings that determine the shape of a model from the config.json beside its
+    weights.
+
+    Raises BadModel.
+    """
     path = weights.parent / "config.json"
     try:
         found = json.loads(path.read_text("utf-8"))
@@ -100,7 +107,7 @@ def read_config(weights: Path) -> dict[str, Any]:
 
 
 def check_config(config: Config) -> None:
-    """Raise BadModel for a shape that no DINOv2 model has."""
+    """Raise BadModel unless the settings are those of a DINOv2 model."""
     needed = {"hidden_size", "num_hidden_layers", "num_attention_heads", "patch_size", "image_size"}
     right = needed <= set(config) <= set(_SHAPE) and all(
         isinstance(value, int | float) and _SHAPE[name][0] <= value <= _SHAPE[name][1]

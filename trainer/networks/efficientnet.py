@@ -25,11 +25,11 @@ _OUTPUT_STRIDE = 16
 
 
 class EfficientNetLite0(nn.Module):
-    """Features of seven stages, of strides 2, 4, 8 and from the fourth on 16."""
+    """Features of seven stages, with strides 2, 4, 8, and 16 from the fourth on."""
 
     channels = tuple(out for _, out, *_ in _STAGES)
-    low, high = 1, 6  # the stages that a decoder takes, of strides 4 and 16
-    columns = range(1, 7)  # and those of hypercolumns
+    low, high = 1, 6  # the stages of a decoder, with strides 4 and 16
+    columns = range(1, 7)  # the stages of hypercolumns
     mean, std = (127 / 255,) * 3, (128 / 255,) * 3
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class EfficientNetLite0(nn.Module):
                 step = first_stride if index == 0 and not dilate else 1
                 blocks.append(_Block(channels, out, kernel, step, expansion, dilation))
                 channels = out
-                # Where a stride is replaced by dilation, it acts from the next block on.
+                # Where dilation replaces a stride, it applies from the next block on.
                 dilation = 2 if dilate else dilation
             stride *= 1 if dilate else first_stride
         self._blocks = nn.ModuleList(blocks)
@@ -84,7 +84,9 @@ class _Block(nn.Module):
 
 
 class _SameConv2d(nn.Conv2d):
-    """TensorFlow's 'SAME' padding: what is odd is added below and right."""
+    """A convolution with TensorFlow's 'SAME' padding: an odd row or column is added below or
+    right.
+    """
 
     def __init__(
         self,

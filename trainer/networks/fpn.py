@@ -1,4 +1,4 @@
-"""Feature pyramid for segmentation (Kirillov et al. 2019) on a backbone of four stages."""
+"""Feature pyramid network for segmentation (Kirillov et al. 2019) on a backbone of four stages."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ Size = tuple[int, int]
 
 
 class Fpn(nn.Module):
-    """Trunk: image → 128 feature maps at full resolution."""
+    """Trunk: from an image to 128 feature maps at full resolution."""
 
     channels = _WIDTH
 
@@ -25,7 +25,7 @@ class Fpn(nn.Module):
         self.backbone = backbone
         channels: Sequence[int] = backbone.channels  # type: ignore[assignment]
         self.lateral = nn.ModuleList(nn.Conv2d(count, _LATERAL, 1) for count in channels)
-        # Of stride 4 two doublings, of stride 8 three.
+        # Two doublings for stride 4, three for stride 8.
         self.branches = nn.ModuleList(_Branch(2 if i == 0 else 3) for i in range(len(channels)))
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
@@ -47,7 +47,9 @@ class Fpn(nn.Module):
 
 
 class _Branch(nn.Module):
-    """Of one stage: so many times convolution, GroupNorm, ReLU and enlarging."""
+    """The upsampling branch of a stage: `doublings` times convolution, GroupNorm, ReLU and
+    resizing.
+    """
 
     def __init__(self, doublings: int) -> None:
         super().__init__()

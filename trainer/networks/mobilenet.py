@@ -15,16 +15,16 @@ _STAGES = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
-_ENDS = tuple(accumulate(repeats for _, _, repeats, _ in _STAGES))  # in `features`
+_ENDS = tuple(accumulate(repeats for _, _, repeats, _ in _STAGES))  # indices in `features`
 _OUTPUT_STRIDE = 16
 
 
 class MobileNetV2(nn.Module):
-    """Features of seven stages, of strides 2, 4, 8 and from the fourth on 16."""
+    """Features of seven stages, with strides 2, 4, 8, and 16 from the fourth on."""
 
     channels = tuple(out for _, out, *_ in _STAGES)
-    low, high = 1, 6  # the stages that a decoder takes, of strides 4 and 16
-    columns = range(1, 7)  # and those of hypercolumns
+    low, high = 1, 6  # the stages of a decoder, with strides 4 and 16
+    columns = range(1, 7)  # the stages of hypercolumns
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class MobileNetV2(nn.Module):
                 step = first_stride if index == 0 and not dilate else 1
                 blocks.append(_InvertedResidual(channels, out, step, expansion, dilation))
                 channels = out
-                # Where a stride is replaced by dilation, it acts from the next block on.
+                # Where dilation replaces a stride, it applies from the next block on.
                 dilation = 2 if dilate else dilation
             stride *= 1 if dilate else first_stride
         self.features = nn.Sequential(*blocks)

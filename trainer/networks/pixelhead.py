@@ -1,7 +1,7 @@
-"""A small head on the hypercolumns of a frozen backbone: what learns from a few clicks in seconds.
+"""A small head on the hypercolumns of a frozen backbone, trained from few clicks in seconds.
 
-Hypercolumns (Hariharan et al. 2015) are the maps of several stages, enlarged and stacked. The head
-is two 1x1 layers, so that training needs the features at the labelled pixels and nothing else.
+Hypercolumns (Hariharan et al. 2015) are the maps of several stages, upsampled and stacked. The head
+is two 1x1 layers, so that training needs the features at the labelled pixels alone.
 """
 
 import math
@@ -17,18 +17,18 @@ from trainer.graph.dropout import dropped
 from trainer.graph.upsampling import upsample
 
 _WIDTH = 128
-_SEEN, _RATE = 0.5, 0.3  # of the dropout before the layers and between them
+_SEEN, _RATE = 0.5, 0.3  # rates of the dropout before the first layer and between both
 _QUARTER = 4  # the stride of the features
 
 Maps = Sequence[Float[Tensor, "B _ _ _"]]
 
 
 class PixelHead(nn.Module):
-    """Trunk: image → 128 feature maps at a quarter of the resolution.
+    """Trunk: from an image to 128 feature maps at a quarter of the resolution.
 
-    `backbone`: image → maps of several strides, of `backbone.channels`; those in
-    `backbone.columns` are used, or all. It stays in evaluation mode, so that what is kept of a
-    photograph holds (trainer/hypercolumns).
+    backbone: from an image to maps of several strides, with `backbone.channels`; those in
+    `backbone.columns` are used, or all. It stays in evaluation mode, so that cached maps remain
+    valid (trainer/hypercolumns).
     """
 
     channels = _WIDTH
@@ -53,16 +53,15 @@ class PixelHead(nn.Module):
         return self.head(self.maps(image), quarter((image.shape[2], image.shape[3])))
 
     def maps(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
-        """What the backbone sees in an image: the maps of the stages that are used."""
+        """The backbone's maps of an image, of the stages that are used."""
         stages = self.backbone(image)
         return [stages[stage] for stage in self.stages]
 
     def head(self, maps: Maps, size: tuple[int, int]) -> Float[Tensor, "B K h w"]:
-        """From maps to features of a `size`.
+        """From maps to features of `size` (height, width).
 
-        The first layer is linear and so is enlarging: each map goes through its part of the layer
-        at its own size, where it has fewer pixels, and the sum of the coarser ones is enlarged to
-        the next.
+        The first layer is linear, as is upsampling. So each map passes its part of the layer at its
+        own, smaller size, and the sum of the coarser results is upsampled to the next size.
         """
         coarse_first = sorted(
             zip(self.inputs, maps, strict=True), key=lambda pair: pair[1].shape[2]
@@ -77,10 +76,10 @@ class PixelHead(nn.Module):
         return features
 
     def at_pixels(self, vectors: Float[Tensor, "N _"]) -> Float[Tensor, "N K"]:
-        """What `head` gives of maps of one pixel each: vectors of the channels of all stages.
+        """The result of `head` for maps of one pixel each: vectors of the channels of all stages.
 
-        Both layers are products of matrices here, the first one of all stages at once: a third of
-        the time of their convolutions.
+        Both layers are matrix products here, the first one over all stages at once, which takes a
+        third of the time of their convolutions.
         """
         mean, deviation = (
             torch.cat([getattr(own, name).flatten() for own in self.inputs])
@@ -95,19 +94,23 @@ class PixelHead(nn.Module):
         return dropped(values, rate) if self.training else values
 
     def standardise(self, mean: Float[Array, " _"], deviation: Float[Array, " _"]) -> None:
-        """Take every channel of the maps, all stages one after the other, in these units."""
+        """Set mean and standard deviation of every channel, stage after stage, to standardise the
+        maps.
+        """
         for name, values in (("mean", mean), ("deviation", deviation)):
             parts = torch.from_numpy(values).float().split(list(self.widths))
             for own, part in zip(self.inputs, parts, strict=True):
                 getattr(own, name).copy_(part.view(1, -1, 1, 1))
 
     def head_parameters(self) -> list[nn.Parameter]:
-        """All that is not the backbone's."""
+        """All parameters except those of the backbone."""
         return [one for name, one in self.named_parameters() if not name.startswith("backbone.")]
 
 
 class _Input(nn.Module):
-    """The first layer's part for one map, and the pool's mean and deviation of its channels."""
+    """The first layer's part for one map, with the pool's mean and standard deviation of its
+    channels.
+    """
 
     mean: Tensor
     deviation: Tensor
@@ -118,7 +121,7 @@ class _Input(nn.Module):
         self.register_buffer("deviation", torch.ones(1, channels, 1, 1))
         self.seen = nn.Dropout(_SEEN)
         self.project = nn.Conv2d(channels, _WIDTH, 1, bias=False)
-        # As one layer on all `of` channels would be.
+        # The initialisation of a single layer on all `of` channels.
         nn.init.uniform_(self.project.weight, -1 / math.sqrt(of), 1 / math.sqrt(of))
 
     def forward(self, values: Float[Tensor, "B M h w"]) -> Float[Tensor, "B N h w"]:
@@ -127,22 +130,23 @@ class _Input(nn.Module):
 
 
 def quarter(size: tuple[int, int]) -> tuple[int, int]:
-    """Of the features of an image."""
+    """The size (height, width) of the features of an image with `size`."""
     return -(-size[0] // _QUARTER), -(-size[1] // _QUARTER)
 
 
 def factor(there: int, size: int) -> float:
-    """By how much a map of so many rows is enlarged to one of `size`, whose last may be cut off.
+    """The factor by which a map of `there` rows is upsampled to `size` rows, of which the last may
+    be cropped.
 
-    Convolutions of stride 2 round up: 23 rows of stride 16 belong to 90 of stride 4, and reach two
-    rows beyond them.
+    Convolutions of stride 2 round up: 23 rows of stride 16 correspond to 90 rows of stride 4, and
+    extend two rows beyond them.
     """
     whole = -(-size // there)
     return float(whole) if -(-size // whole) == there else size / there
 
 
 def enlarged(values: Float[Tensor, "B M h w"], size: tuple[int, int]) -> Float[Tensor, "B M H W"]:
-    """Bilinear, each pixel where it lies in the image."""
+    """Upsample bilinearly to `size`, keeping pixels at their places in the image."""
     if size == tuple(values.shape[2:]):
         return values
     height, width = (

@@ -1,4 +1,4 @@
-"""Somebody's backbone under the pixel head: any module that gives maps of an image."""
+"""Lets any module that returns feature maps serve as the backbone of a pixel head."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from scorer.images.preprocessing import PRESETS
 from trainer import bayesian
 
 _IMAGENET = PRESETS["imagenet"]
-_PROBE = (224, 224)  # what nearly every backbone takes
+_PROBE = (224, 224)  # nearly every backbone takes this size
 _REMEDY = (
     "expected a module that gives a list of maps [B, channels, h, w] of a normalised image "
     "[B, 3, H, W], such as the stages of a network"
@@ -20,11 +20,11 @@ _REMEDY = (
 
 
 class ReadyBackbone(nn.Module):
-    """`module`: normalised image [B, 3, H, W] → maps of one stride or several, as a list, a
-    mapping, or transformers' feature_maps. Its attributes mean and std are ImageNet's unless it has
-    some.
+    """A user's module as a backbone: from a normalised image [B, 3, H, W] to a list of maps.
 
-    It is run once. Raises BadInput for a module that gives anything else.
+    module: returns maps of one or several strides, as a list, a mapping, or transformers'
+    feature_maps. Its attributes mean and std default to ImageNet's. It is run once. Raises BadInput
+    for a module that returns anything else.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -37,7 +37,7 @@ class ReadyBackbone(nn.Module):
                 maps = self(torch.zeros(1, 3, *_PROBE))
         except BadInput:
             raise
-        except Exception as error:  # it is somebody's code
+        except Exception as error:  # the user's code
             raise BadInput(
                 f"{type(module).__name__} does not run on images (1, 3, 224, 224): {error}",
                 remedy=_REMEDY,

@@ -13,7 +13,7 @@ _OUTPUT_STRIDE = 8
 class ResNet50(nn.Module):
     """Features of four stages: 256, 512, 1024 and 2048 channels, strides 4, 8, 8 and 8.
 
-    dilated: or else 4, 8, 16 and 32, as in its pre-training.
+    dilated: False gives strides 4, 8, 16 and 32, as in pre-training.
     """
 
     channels = tuple(_EXPANSION * width for width, _, _ in _STAGES)
@@ -31,7 +31,7 @@ class ResNet50(nn.Module):
                 step = first_stride if place == 0 and not dilate else 1
                 blocks.append(_Bottleneck(channels, width, step, dilation))
                 channels = _EXPANSION * width
-                # Where a stride is replaced by dilation, it acts from the next block on.
+                # Where dilation replaces a stride, it applies from the next block on.
                 dilation = dilation * first_stride if dilate and place == 0 else dilation
             stride *= 1 if dilate else first_stride
             setattr(self, f"layer{index}", nn.Sequential(*blocks))
@@ -47,7 +47,7 @@ class ResNet50(nn.Module):
 
 
 class _Bottleneck(nn.Module):
-    """The stride is in the 3x3 convolution, as in torchvision."""
+    """A bottleneck block, with the stride in its 3x3 convolution, as in torchvision."""
 
     def __init__(self, channels: int, width: int, stride: int, dilation: int) -> None:
         super().__init__()

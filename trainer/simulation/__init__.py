@@ -1,1 +1,1 @@
-"""Active learning with ground truth in an annotator's place, measured round by round."""
+"""Simulates active learning, with ground truth as the annotator, and measures every round."""

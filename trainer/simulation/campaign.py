@@ -1,8 +1,8 @@
-"""Active learning from start to end, with ground truth as annotator: Algorithm 1 of Didari et al.
+"""Runs a campaign: active learning with ground truth as annotator, Algorithm 1 of Didari et al.
 
-Everything that a round gives lies in a folder of its own, whose result.json is written last. So a
-campaign that was cut goes on where it stood, and one with more rounds, seeds or acquisitions keeps
-what is there. Round 0, random labels, is the same for all acquisitions of a seed.
+The files of a round are in a folder of its own, and its result.json is written last. So an
+interrupted campaign continues where it was, and one with more rounds, seeds or acquisitions keeps
+the existing rounds. Round 0, with random labels, is shared by all acquisitions of a seed.
 """
 
 import json
@@ -33,7 +33,7 @@ from trainer.simulation.result import START, Result, folder_of
 
 @runtime_checkable
 class CampaignListener(Listener, Protocol):
-    """Who hears of a campaign: of every training in it, and of its rounds."""
+    """Receives the reports of a campaign: of every training, and of the rounds."""
 
     def begin(self, where: str) -> None: ...
     def image(self, done: int, images: int) -> None: ...
@@ -41,12 +41,12 @@ class CampaignListener(Listener, Protocol):
 
 
 def simulate(dataset: Dataset, out: Path, plan: Plan, listener: CampaignListener) -> list[Result]:
-    """Run a plan into the folder `out`, whose results.csv has a row for every round so far."""
+    """Run a plan in the folder `out`; results.csv there has a row for every round so far."""
     return Campaign(dataset, out, plan, listener).run()
 
 
 class Campaign:
-    """A plan being carried out in a folder."""
+    """The execution of a plan in a folder."""
 
     def __init__(self, dataset: Dataset, out: Path, plan: Plan, listener: CampaignListener) -> None:
         if dataset.train.masks is None or dataset.val is None:
@@ -67,18 +67,20 @@ class Campaign:
 
     @property
     def unknown(self) -> Path:
-        """Masks of the pixels that nobody can be asked for."""
+        """The folder of masks of pixels without ground truth, which are never asked for."""
         return self.out / "unknown"
 
     def _cache(self) -> Cache | None:
-        """What a frozen backbone sees, once for all rounds, seeds and acquisitions."""
+        """The cache of backbone features, shared by all rounds, seeds and acquisitions."""
         training = self.plan.training
         if not (training.kept and isinstance(training.recipe, HeadRecipe)):
             return None
         return Cache(self.out / "features.db", most_bytes=int(training.kept * 1e9))
 
     def _begin(self) -> int:
-        """Leave out images without an answer; how many pixels can be asked for."""
+        """Leave out images without ground truth; returns the number of pixels that can be asked
+        for.
+        """
         train = self.dataset.train
         known, skipped = oracle.write_unknown(train, self.dataset.classes, self.unknown)
         for name, reason in skipped:
@@ -94,9 +96,9 @@ class Campaign:
         return known
 
     def run(self) -> list[Result]:
-        """All seeds and acquisitions; the table is written after every round.
+        """Run all seeds and acquisitions; the table is written after every round.
 
-        Of several runs in one folder one at a time carries out an acquisition of a seed.
+        Of several processes in one folder, only one at a time runs an acquisition of a seed.
         """
         for seed in self.plan.seeds:
             with self._alone(seed, START):
@@ -115,7 +117,7 @@ class Campaign:
         return FileLock(folder / ".lock")
 
     def _ended(self, seed: int, acquisition: str) -> bool:
-        """Whether budget, target or patience say that it is enough."""
+        """Whether budget, target or patience end this acquisition."""
         history = result.history(self.out, seed, acquisition)
         plan, mious = self.plan, [one.miou for one in history]
         if plan.most_labels is not None and history[-1].labels >= plan.most_labels:
@@ -146,7 +148,7 @@ class Campaign:
             **asked,
         )
         result.write(folder, found)
-        if number > 1:  # nothing depends on it any more
+        if number > 1:  # the model of the previous round is not needed any more
             _model(folder_of(self.out, seed, acquisition, number - 1)).unlink(missing_ok=True)
         self._write_table()
         self.listener.end(found)
@@ -167,7 +169,7 @@ class Campaign:
     def _labels(
         self, folder: Path, seed: int, acquisition: str, number: int
     ) -> tuple[Labels, dict[str, float]]:
-        """All labels of a round, kept in its labels.csv, and what is to be told of the new ones."""
+        """All labels of a round, stored in labels.csv, and statistics of the new ones."""
         path, record = folder / "labels.csv", folder / "asked.json"
         names = self.dataset.classes.names
         if path.is_file() and record.is_file():
@@ -216,7 +218,7 @@ class Campaign:
         given: Asked | None = None
         if self.plan.scorer == "graph":
             given = in_graph(question, on_image)
-        # A backbone that was tuned is another in every round: nothing of it is of use again.
+        # A fine-tuned backbone differs in every round, so that its features need not be cached.
         cache = None if self.plan.training.finetune else self.cache
         asked, found = look.look(question, cache, given, on_image)
         more = oracle.answer(self.dataset.train, self.dataset.classes, asked)
@@ -234,7 +236,7 @@ class Campaign:
         return found
 
     def _check_same(self) -> None:
-        """Refuse a folder in which something else was begun."""
+        """Raise BadInput if the folder holds a campaign with other settings."""
         with FileLock(self.out / ".lock"):
             self._check_settings()
 
@@ -252,10 +254,10 @@ class Campaign:
 
 
 def _model(folder: Path) -> Path:
-    """Of a round; it is kept until the next round is over."""
+    """The model of a round, which is kept until the next round has ended."""
     return folder / "model.safetensors"
 
 
 def seed_of(seed: int, number: int, acquisition: str) -> int:
-    """What a round draws with: other numbers than any other round."""
+    """The seed of a round's random numbers, different for every round."""
     return seed + (number << 32) + (ACQUISITIONS.index(acquisition) << 48)

@@ -1,4 +1,4 @@
-"""trainer simulate: active learning with ground truth as annotator, from the command line."""
+"""The command trainer simulate."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from trainer.simulation.screen import CampaignScreen
 
 
 class _Names(click.ParamType):  # type: ignore[type-arg]
-    """Acquisitions, divided by commas."""
+    """Acquisitions, separated by commas."""
 
     name = "NAME,..."
 
@@ -29,7 +29,7 @@ class _Names(click.ParamType):  # type: ignore[type-arg]
 
 
 class _Seeds(click.ParamType):  # type: ignore[type-arg]
-    """Whole numbers, divided by commas."""
+    """Whole numbers, separated by commas."""
 
     name = "SEED,..."
 
@@ -42,7 +42,7 @@ class _Seeds(click.ParamType):  # type: ignore[type-arg]
         return tuple(dict.fromkeys(map(int, parts)))
 
 
-# Options that a plan takes as they are.
+# Options that are fields of a plan.
 _PLANNED = (
     "acquisitions", "seeds", "rounds", "budget", "passes", "scorer", "most_labels", "target",
     "patience",
@@ -146,9 +146,9 @@ def simulate_command(data: Path, supervised: Path | None, out: Path, **given: An
 
     Round 0 labels n random pixels per image; every round trains from pre-trained weights on all
     labels so far, and asks for the next pixels. OUT/results.csv has a row per round,
-    OUT/summary.csv means over the seeds and how many labels random needs for the same, OUT/*.png
-    the plots. The same command goes on where it was cut; with more rounds, seeds or acquisitions it
-    adds to what is there.
+    OUT/summary.csv means over the seeds and the labels that random needs for the same mIoU,
+    OUT/*.png are the plots. After an interruption the same command continues; with more rounds,
+    seeds or acquisitions it adds to the existing results.
 
     \b
     Examples:

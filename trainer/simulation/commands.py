@@ -1,4 +1,4 @@
-"""The next pixels to ask for, chosen by the commands that a team would type."""
+"""Chooses the next pixels with the commands export and scorer, as a user would."""
 
 import csv
 import shutil
@@ -18,7 +18,10 @@ from trainer.simulation.look import Asked, Question
 
 
 def in_graph(question: Question, on_image: Callable[[int], None]) -> Asked:
-    """By the commands that a team would type."""
+    """Choose the next pixels with export onnx and scorer rank. Raises Failure if a command fails.
+
+    on_image: called once, with the number of all images.
+    """
     graph, ranking = question.work / "scorer.onnx", question.work / "ranking.csv"
     own_code = ("--network", question.network) if ":" in question.network else ()
     _command(
@@ -48,7 +51,7 @@ def _top(question: Question) -> int:
 
 
 def _place(question: Question) -> str:
-    """A folder that holds the images of the pool and no others: links, if there is none."""
+    """A pool of just the question's images: the original folder, or a folder of links."""
     pool, folder, reading = question.pool, question.work / "pool", AS_STORED
     if folder_of(pool) is not None and list_pool(pool.where).names == pool.names:
         return pool.where
@@ -63,7 +66,7 @@ def _place(question: Question) -> str:
 
 
 def _command(*words: object) -> None:
-    """Run a command of ours; what it says on failure is the failure."""
+    """Run a command of this package. Raises Failure with its error message."""
     found = subprocess.run(  # noqa: S603  # ourselves
         [sys.executable, "-m", *map(str, words)],
         capture_output=True,

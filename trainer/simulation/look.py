@@ -1,4 +1,4 @@
-"""A model looks at a pool, once: which pixels it would ask for, and how uncertain it is of them."""
+"""Applies a model to a pool: chooses the next pixels, and measures their uncertainty."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,14 +30,15 @@ from trainer.hypercolumns.cache import Cache
 from trainer.networks.pixelhead import PixelHead
 from trainer.pytorch import PyTorch
 
-Asked = Mapping[str, Sequence[tuple[int, int]]]  # (row, col) in the original image, by image
+Asked = Mapping[str, Sequence[tuple[int, int]]]  # by image: (row, col) in the original image
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """Of which pool, with which model, and what must not be asked. `work`: for files on the way.
+    """Which pixels to choose: from a pool, with a model, except labelled and excluded ones.
 
-    The rest as in scorer.selection; passes: m; budget: pixels of the pool, n of an image at most.
+    work: folder for temporary files. passes: m. budget: pixels in the pool, at most n per image.
+    The other fields are as in scorer.selection.
     """
 
     model: Path
@@ -57,8 +58,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """Means over the pixels asked, nats: BALD, entropy of single passes, and the posterior entropy
-    of balanced entropy. nonnegative: the share of an image's pixels with BalEnt ≥ 0, on average.
+    """Means over the chosen pixels, nats: BALD, mean entropy of single passes, and the posterior
+    entropy in balanced entropy. nonnegative: mean share of an image's pixels with BalEnt ≥ 0.
     """
 
     epistemic: float
@@ -69,8 +70,8 @@ class Uncertainty:
 
 @dataclass(frozen=True)
 class _Seen:
-    """Of one photograph: what would be asked, and the three uncertainties of those pixels [N, 3];
-    the share of its pixels with BalEnt ≥ 0.
+    """A photograph's chosen pixels with their three uncertainties [N, 3], and the share of all its
+    pixels with BalEnt ≥ 0.
     """
 
     ranked: Ranked
@@ -85,8 +86,9 @@ def look(
     asked: Asked | None = None,
     on_image: Callable[[int], None] = lambda _: None,
 ) -> tuple[Asked, Uncertainty]:
-    """What is asked, chosen here if it is not given already; photographs that cannot be read are
-    left out.
+    """Choose the next pixels, unless `asked` gives them, and measure their uncertainty.
+
+    Unreadable photographs are left out. on_image: called with the number of photographs done.
     """
     eye = _Eye(question, cache, asked)
     seen = []
@@ -108,7 +110,7 @@ def look(
 
 
 class _Eye:
-    """A model that looks at photographs; for any thread."""
+    """A model that is applied to photographs; thread-safe."""
 
     def __init__(self, question: Question, cache: Cache | None, asked: Asked | None) -> None:
         network, card = model.load(question.model, question.network)
@@ -124,7 +126,7 @@ class _Eye:
 
     @torch.inference_mode()
     def see(self, name: str) -> _Seen | None:
-        """None where the photograph cannot be used."""
+        """Apply the model to a photograph; None if it cannot be used."""
         question, contract = self._question, self.runtime.contract
         try:
             features, geometry = self.features.of(question.pool.image(name))
@@ -169,7 +171,7 @@ def _within(budget: int | None, ranked: Sequence[Ranked]) -> Asked:
 
 
 def mean_distance(asked: Asked) -> float:
-    """Mean over the images of the mean distance between two pixels asked of it, in its pixels."""
+    """Mean over the images of the mean distance between two chosen pixels, in image pixels."""
     return _mean(
         float(np.mean([np.hypot(a[0] - b[0], a[1] - b[1]) for a, b in combinations(places, 2)]))
         for places in asked.values()
@@ -178,7 +180,7 @@ def mean_distance(asked: Asked) -> float:
 
 
 def mean_unique(answers: Labels) -> float:
-    """Mean over the images of how many different classes were answered."""
+    """Mean over the images of the number of different classes among the answers."""
     found = ({click.label for click in clicks} - {None} for clicks in answers.clicks.values())
     return _mean(float(len(classes)) for classes in found if classes)
 

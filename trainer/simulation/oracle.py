@@ -1,4 +1,4 @@
-"""Ground truth in an annotator's place: what a click on a pixel would answer."""
+"""Answers questions with the ground truth, in place of an annotator."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -29,7 +29,7 @@ def answer(split: Split, classes: Classes, asked: Places) -> Labels:
 
 
 def added(before: Labels, more: Labels) -> Labels:
-    """Labels of both."""
+    """The labels of both."""
     names = {**before.clicks, **more.clicks}
     return Labels({name: [*before.of(name), *more.of(name)] for name in names})
 
@@ -37,10 +37,11 @@ def added(before: Labels, more: Labels) -> Labels:
 def write_unknown(
     split: Split, classes: Classes, folder: Path
 ) -> tuple[int, list[tuple[str, str]]]:
-    """Write a mask for every image of what even the ground truth does not know, 255 there: nobody
-    is asked for it. Masks that are there already are kept.
+    """Write a mask per image that marks pixels without ground truth by 255: they are never asked
+    for.
 
-    How many pixels are known, and the images whose truth cannot be read, with the reason.
+    Existing masks are kept. Returns the number of pixels with ground truth, and the images whose
+    ground truth cannot be read, with the reasons.
     """
     known = 0
     skipped = []

@@ -1,4 +1,4 @@
-"""What a campaign does, and what may not change while it goes on."""
+"""The plan of a campaign, and which of its settings must not change while it runs."""
 
 import hashlib
 import json
@@ -11,18 +11,19 @@ from trainer.dataset import Dataset
 from trainer.fit_options import FitOptions
 from trainer.split import Split
 
-SHARED = ("n", "budget", "distance", "passes", "stride")  # of a plan and of its questions
-SCORERS = ("torch", "graph")  # the model as it is, or export and scorer as a team would
+# fields that a plan and its questions share
+SHARED = ("n", "budget", "distance", "passes", "stride")
+SCORERS = ("torch", "graph")  # the model in PyTorch, or the commands export and scorer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What to simulate.
 
-    rounds: of queries, after the random one. n: pixels per image and round; budget: of the pool
-    per round, n per image at most; distance: as in spacing.of. passes: m. stride: None: as coarse
-    as the features. The rest ends a run of an acquisition early: most_labels, target (mIoU),
-    patience (rounds without a better mIoU).
+    rounds: after the random one. n: pixels per image and round; budget: pixels in the pool per
+    round, at most n per image; distance: as in spacing.of. passes: m. stride: None: that of the
+    features. An acquisition ends early at most_labels labels, at a mIoU of target, or after
+    patience rounds without a better mIoU.
     """
 
     acquisitions: tuple[str, ...]
@@ -41,7 +42,7 @@ class Plan:
 
 
 def identity(dataset: Dataset, plan: Plan) -> dict[str, Any]:
-    """All that a round depends on; seeds, acquisitions and where to stop may be changed."""
+    """All settings that a round depends on; seeds, acquisitions and end conditions may change."""
     training = asdict(plan.training)
     for name in ("labels", "resume", "measurements", "kept"):
         del training[name]
@@ -63,14 +64,14 @@ def identity(dataset: Dataset, plan: Plan) -> dict[str, Any]:
 
 
 def _digest(split: Split) -> str:
-    """Of the names of all images, of their masks as they are now, and of what those mean."""
+    """Hash of the names of all images, of the state of their masks, and of the masks' values."""
     marks = [(name, _mark(split.mask(name))) for name in split.images.names]
     ids = sorted(split.ids.items()) if split.ids else None
     return hashlib.sha256(repr((marks, ids)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _mark(path: Path | None) -> list[int] | None:
-    """Size and time of a file, None where there is none."""
+    """Size and modification time of a file; None if it does not exist."""
     if path is None or not path.is_file():
         return None
     status = path.stat()

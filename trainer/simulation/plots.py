@@ -1,4 +1,4 @@
-"""A campaign in pictures: accuracy, uncertainty, variety of what was asked, and maps."""
+"""Draws the plots of a campaign: accuracy, uncertainty, variety of the chosen pixels, and maps."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ from trainer.simulation.plan import Plan
 from trainer.simulation.result import Result, folder_of
 from trainer.split import Split
 
-# Okabe & Ito 2008: told apart by people who do not see all colours, and by markers in print.
+# Okabe & Ito 2008: distinguishable for colour-blind readers; markers distinguish them in print.
 _COLOURS = ("#0072B2", "#56B4E9", "#D55E00", "#CC79A7", "#009E73", "#E69F00", "#000000")
 _MARKERS = "oPs^Dv*"
 _STYLE = dict(zip(ACQUISITIONS, zip(_COLOURS, _MARKERS, strict=True), strict=True))
@@ -37,15 +37,16 @@ Curve = tuple[list[float], list[float], list[float], list[float]]  # x, mean, le
 
 @dataclass(frozen=True)
 class Line:
-    """Supervised training, to compare with: mIoU, and IoU by class."""
+    """Supervised training for comparison: mIoU, and IoU by class."""
 
     miou: float
     iou: tuple[float, ...]
 
 
 def line_of(path: Path, dataset: Dataset, network: str) -> Line:
-    """Of a model of `trainer supervised`, measured on the validation split. `network` as in
-    model.load.
+    """Measure a model of `trainer supervised` on the validation split; network: see model.load.
+
+    Raises BadDataset without [val], BadModel for other classes or another size.
     """
     if dataset.val is None:
         raise BadDataset(
@@ -63,7 +64,7 @@ def line_of(path: Path, dataset: Dataset, network: str) -> Line:
 
 
 def draw(results: Sequence[Result], classes: Classes, out: Path, line: Line | None) -> list[Path]:
-    """All plots of a campaign that its results allow."""
+    """Draw all plots that the results of a campaign allow; returns their paths."""
     drawn = [
         _accuracy(results, out / "miou.png", line),
         _clicks(results, out / "clicks.png"),
@@ -77,8 +78,9 @@ def draw(results: Sequence[Result], classes: Classes, out: Path, line: Line | No
 
 
 def draw_maps(dataset: Dataset, out: Path, plan: Plan) -> list[Path]:
-    """One photograph of the validation split in the eyes of all acquisitions, after the last round
-    of the first of the plan; values through the normal CDF, as in Didari et al. 2024.
+    """Draw the maps of all acquisitions for one validation photograph, with the last model of the
+    plan's first seed and acquisition. Values are shown through the normal CDF, as in Didari et al.
+    2024.
     """
     path = _last_model(out, plan)
     if path is None or dataset.val is None:
@@ -119,7 +121,9 @@ def _first_readable(split: Split, size: tuple[int, int]) -> Photograph:
 
 
 def _wanted(runtime: PyTorch, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """What TopK sorts by; of BalEntAcq without its pole: 2 - BalEnt from 0 on, BalEnt below."""
+    """The sorting score of TopK; for BalEntAcq without its pole: 2 - BalEnt from 0 on, else
+    BalEnt.
+    """
     contract = runtime.contract
     noise = uniform(0, "maps", (1, *contract.map)) if contract.stochastic else None
     value = runtime.run(image, np.zeros((1, *contract.map), np.uint8), noise, want_map=True).map
@@ -146,7 +150,7 @@ def _accuracy(results: Sequence[Result], path: Path, line: Line | None) -> Path:
 
 
 def _clicks(results: Sequence[Result], path: Path) -> Path:
-    """How many labels every acquisition needs for a mIoU."""
+    """Plot how many labels every acquisition needs for a mIoU."""
     rows = summary.rows(results)
     mious = np.linspace(min(row.miou for row in rows), max(row.miou for row in rows), 200)
     with _figure(path, 1, 1, (6.4, 4.4)) as (axis,):
@@ -162,7 +166,7 @@ def _clicks(results: Sequence[Result], path: Path) -> Path:
 
 
 def _uncertainty(results: Sequence[Result], path: Path) -> Path:
-    """Of what was asked, against the mIoU of the model that asked."""
+    """Plot the uncertainty of the chosen pixels over the mIoU of the model that chose them."""
     with _figure(path, 1, 3, (12.0, 4.0)) as axes:
         for axis, kind in zip(axes, ("epistemic", "aleatoric", "posterior"), strict=True):
             for name, runs in _by_acquisition(results).items():
@@ -181,9 +185,7 @@ def _uncertainty(results: Sequence[Result], path: Path) -> Path:
 
 
 def _normalised(run: Sequence[Result], kind: str) -> tuple[list[float], list[float]]:
-    """mIoU of the model that asked, and the uncertainty relative to the first; nothing where that
-    is 0.
-    """
+    """mIoU of the choosing models, and uncertainty relative to the first; empty if that is 0."""
     asked = [one for one in run if not math.isnan(getattr(one, kind))]
     first = getattr(asked[0], kind) if asked else 0.0
     if first == 0:
@@ -223,7 +225,7 @@ def _gain(results: Sequence[Result], classes: Classes, path: Path, line: Line) -
 
 
 def _by_acquisition(results: Sequence[Result]) -> dict[str, list[list[Result]]]:
-    """The rounds of every seed, by acquisition."""
+    """The results of each seed in order of rounds, by acquisition."""
     found: dict[str, dict[int, list[Result]]] = {}
     for one in results:
         found.setdefault(one.acquisition, {}).setdefault(one.seed, []).append(one)
@@ -235,7 +237,7 @@ def _curve(
     x: Callable[[Result], float],
     y: Callable[[Result], float],
 ) -> Curve:
-    """Mean over the seeds that reached a round, and between which values they lie."""
+    """Mean and range over the seeds that reached each round."""
     curve: Curve = ([], [], [], [])
     for number in range(max(len(run) for run in runs)):
         rounds = [run[number] for run in runs if number < len(run)]
@@ -262,8 +264,9 @@ def _cdf(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 @contextmanager
 def _figure(path: Path, rows: int, cols: int, size: tuple[float, float]) -> Iterator[Any]:
-    """Axes of a picture that is written when all is drawn."""
-    from matplotlib.figure import Figure  # noqa: PLC0415  # a second that only this needs
+    """Axes of a figure, which is written when the block ends."""
+    # takes a second to import, and only this function needs it
+    from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=size, layout="constrained")
     axes = np.atleast_1d(figure.subplots(rows, cols)).ravel()

@@ -1,4 +1,4 @@
-"""What a round of a campaign gave, where it lies, and the table of all of them."""
+"""The result of a round, its file, and the table of all results."""
 
 import csv
 import json
@@ -22,7 +22,9 @@ COLUMNS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A round, in numbers; iou by class. What was asked is described by the model that asked."""
+    """The result of a round; iou: by class. The chosen pixels are measured by the model that chose
+    them.
+    """
 
     seed: int
     acquisition: str
@@ -41,23 +43,23 @@ class Result:
 
 
 def folder_of(out: Path, seed: int, acquisition: str, number: int) -> Path:
-    """Where a round lies; round 0 is common to all acquisitions."""
+    """The folder of a round; round 0 is shared by all acquisitions."""
     return out / f"seed-{seed}" / (acquisition if number else START) / f"round-{number}"
 
 
 def result_path(folder: Path) -> Path:
-    """Written last: a round that has it is over."""
+    """The file that is written last: a round is finished if it exists."""
     return folder / "result.json"
 
 
 def write(folder: Path, result: Result) -> None:
-    """Keep the result of a round that is over."""
+    """Write the result of a finished round."""
     with replacing(result_path(folder)) as file:
         file.write(json.dumps(asdict(result), indent=1) + "\n")
 
 
 def history(out: Path, seed: int, acquisition: str) -> list[Result]:
-    """The rounds of an acquisition that are over, round 0 first."""
+    """The finished rounds of an acquisition, round 0 first."""
     found = []
     for number in count():
         path = result_path(folder_of(out, seed, acquisition, number))
@@ -70,8 +72,8 @@ def history(out: Path, seed: int, acquisition: str) -> list[Result]:
 
 
 def results(out: Path, acquisitions: Sequence[str]) -> Iterator[Result]:
-    """Of all rounds in a campaign's folder that are over, those of round 0 for every acquisition
-    that is there or among `acquisitions`.
+    """Yield the results of all finished rounds in a campaign's folder; those of round 0 once for
+    every acquisition that is there or in `acquisitions`.
     """
     for folder in sorted(out.glob("seed-*"), key=lambda one: _number(one.name)):
         seed = _number(folder.name)
@@ -82,7 +84,7 @@ def results(out: Path, acquisitions: Sequence[str]) -> Iterator[Result]:
 
 
 def write_table(path: Path, rows: Sequence[Result], classes: Sequence[str]) -> None:
-    """A CSV with one row per round."""
+    """Write a CSV with one row per round."""
     with (
         replacing_path(path, shared=True) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
@@ -96,7 +98,7 @@ def write_table(path: Path, rows: Sequence[Result], classes: Sequence[str]) -> N
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A JSON file of ours; BadInput, naming it, for anything else."""
+    """Read a JSON file of a campaign. Raises BadInput, naming it, if that fails."""
     try:
         found = json.loads(path.read_text("utf-8"))
         return dict(found.items())
@@ -107,7 +109,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _number(name: str) -> int:
-    """Of seed-3 or round-3."""
+    """The number in a name such as seed-3 or round-3."""
     return int(name.rpartition("-")[2])
 
 

@@ -1,4 +1,6 @@
-"""A campaign as a person sees it: one bar for what goes on, one line for a round."""
+"""Shows the progress of a campaign on the terminal: a bar for the current task, a line per
+round.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class CampaignScreen(Screen):
-    """Listens to a campaign: a bar for what goes on, a line for a round that is over."""
+    """A CampaignListener that reports on the terminal."""
 
     def __init__(self) -> None:
         super().__init__()

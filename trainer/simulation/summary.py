@@ -1,4 +1,6 @@
-"""A campaign over its seeds: mean and range of every round, and what random would need for it."""
+"""Summarises a campaign over its seeds: mean and range per round, and the labels that random
+needs.
+"""
 
 import csv
 import math
@@ -16,12 +18,12 @@ BASE = "random"
 
 @dataclass(frozen=True)
 class Row:
-    """A round of an acquisition: labels and mIoU as means over the seeds that have reached it, the
-    range of the mIoU.
+    """A round of an acquisition: means over the seeds that have reached it, and the range of the
+    mIoU.
 
-    random_labels: how many labels random needs for the same mIoU with the same seeds, by the
-    straight line between its rounds, NaN where it does not get there; times_fewer: these in labels
-    of this acquisition.
+    random_labels: labels that random needs for the same mIoU with the same seeds, interpolated
+    linearly between its rounds; NaN if it does not reach it. times_fewer: random_labels divided by
+    the labels of this acquisition.
     """
 
     acquisition: str
@@ -39,7 +41,7 @@ class Row:
 
 
 def rows(results: Sequence[Result]) -> list[Row]:
-    """Of all acquisitions and rounds, in the order in which they come."""
+    """Summarise all acquisitions and rounds, in the order of the results."""
     groups: dict[tuple[str, int], list[Result]] = {}
     for one in results:
         groups.setdefault((one.acquisition, one.round), []).append(one)
@@ -51,14 +53,14 @@ def rows(results: Sequence[Result]) -> list[Row]:
 
 
 def _line(base: Sequence[Sequence[Result]], seeds: set[int]) -> list[tuple[float, float]]:
-    """(labels, mIoU) of random over the same seeds, for as many rounds as all of them have."""
+    """(labels, mIoU) of random over the same seeds, for the rounds that all of them have."""
     same = [[one for one in group if one.seed in seeds] for group in base]
     whole = [group for group in same if len(group) == len(seeds)]
     return [(_mean(group, "labels"), _mean(group, "miou")) for group in whole]
 
 
 def needed(line: Sequence[tuple[float, float]], miou: float) -> float:
-    """Labels at which a line of (labels, mIoU) is first at this mIoU; NaN if it never is."""
+    """Labels at which a curve of (labels, mIoU) first reaches a mIoU; NaN if it never does."""
     before: tuple[float, float] | None = None
     for labels, here in line:
         if here >= miou:
@@ -71,7 +73,7 @@ def needed(line: Sequence[tuple[float, float]], miou: float) -> float:
 
 
 def write(path: Path, found: Sequence[Row]) -> None:
-    """As a CSV."""
+    """Write a CSV."""
     with (
         replacing_path(path, shared=True) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,

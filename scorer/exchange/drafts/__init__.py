@@ -1,1 +1,1 @@
-"""Predicted masks as drafts for annotation tools, and corrected drafts back as masks."""
+"""Exports predicted masks as drafts to annotation tools, and imports corrected drafts as masks."""

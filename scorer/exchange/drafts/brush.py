@@ -1,8 +1,8 @@
-"""Brush strokes of Label Studio: the four channels of a picture, packed in runs of bits.
+"""Label Studio's brush strokes: the four channels of an image, run-length encoded in bits.
 
-A header (the count of values in 32 bits, their width less 1 in 5, four widths of counts less 1 in
-4 each), then blocks: a bit (1: one value for all), which width (2 bits), a count less 1, and the
-value or the values. https://github.com/thi-ng/umbrella/tree/develop/packages/rle-pack
+A header (number of values in 32 bits, bits per value less 1 in 5, four count widths less 1 in 4
+each), then blocks: a bit (1: one value for all), the index of a width (2 bits), a count less 1, and
+the value or values. https://github.com/thi-ng/umbrella/tree/develop/packages/rle-pack
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 _CHANNELS, _ALPHA = 4, 3
-_BITS = 8  # of a value
-_WIDTHS = (3, 4, 8, 16)  # of a count
+_BITS = 8  # per value
+_WIDTHS = (3, 4, 8, 16)  # bits of a count
 _LONGEST = 2 ** _WIDTHS[-1]
-_SET = 128  # at least; strokes have soft edges
+_SET = 128  # least value of a set pixel: strokes have soft edges
 
 
 def encode(mask: npt.NDArray[np.bool_]) -> list[int]:
-    """A mask [H, W] as bytes, the same as Label Studio's own converter writes."""
+    """Encode a mask [H, W] as bytes, exactly as Label Studio's own converter does."""
     header = f"{mask.size * _CHANNELS:032b}{_BITS - 1:05b}"
     header += "".join(f"{width - 1:04b}" for width in _WIDTHS)
     bits = header + "".join(_blocks(mask.ravel()))
@@ -40,7 +40,7 @@ def _blocks(flat: npt.NDArray[np.bool_]) -> Iterator[str]:
 
 
 def decode(packed: Sequence[int], height: int, width: int) -> npt.NDArray[np.bool_]:
-    """The mask [H, W] of bytes that Label Studio wrote. Raises ValueError for anything else."""
+    """Decode bytes of Label Studio to a mask [H, W]. Raises ValueError for other bytes."""
     flags = np.unpackbits(np.frombuffer(bytes(packed), np.uint8))
     bits = (flags + ord("0")).tobytes().decode()
     count, wide = int(bits[:32], 2), int(bits[32:37], 2) + 1

@@ -1,4 +1,4 @@
-"""The parts of scorer labels that hand out drafts, and take dense labels back."""
+"""The options and output of scorer labels for drafts and dense labels."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -22,7 +22,7 @@ _USUAL = Manner()
 
 @dataclass(frozen=True, kw_only=True)
 class Drafting:
-    """Which masks become drafts, and how; None: as usual."""
+    """The options of drafts: which masks to export, and how; None: the default."""
 
     draft: Path
     confidence: Path | None
@@ -34,7 +34,7 @@ class Drafting:
 
 @dataclass(frozen=True, kw_only=True)
 class Painting:
-    """Where dense labels go."""
+    """The options of dense labels."""
 
     dense: bool
     out: Path | None
@@ -98,12 +98,14 @@ _PAINTING = (
 
 
 def drafting(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of drafts; the command gets a `Drafting`, or None, as `drafting`."""
+    """Add the options of drafts to a command, as an argument `drafting`: a `Drafting`, or None."""
     return _gathered(command, _DRAFTING, Drafting, "drafting", "draft")
 
 
 def painting(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of dense labels; the command gets a `Painting`, or None, as `painting`."""
+    """Add the options of dense labels to a command, as an argument `painting`: a `Painting`, or
+    None.
+    """
     return _gathered(command, _PAINTING, Painting, "painting", "dense")
 
 
@@ -137,7 +139,7 @@ def _gathered(
 def hand_out(
     wanted: Drafting, out: Path, kind: str, classes: Callable[[], Sequence[str]], where: str | None
 ) -> None:
-    """Write drafts, and say what they are."""
+    """Write drafts, and print a summary."""
     given = {"shapes": wanted.shapes, "tolerance": wanted.tolerance}
     given |= {"min_area": wanted.min_area, "review_below": wanted.review_below}
     manner = Manner(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
@@ -155,7 +157,7 @@ def hand_out(
 def take_back(
     wanted: Painting, path: Path, kind: str, classes: Callable[[], Sequence[str]], where: str | None
 ) -> None:
-    """Write masks of what a tool exported, and say what they are."""
+    """Write masks from a tool's export, and print a summary."""
     pool = _pool(where)
     if wanted.out is None or pool is None:
         raise click.UsageError(

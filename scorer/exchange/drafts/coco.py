@@ -1,7 +1,7 @@
-"""Drafts in COCO: one JSON of images, categories and annotations. https://cocodataset.org/#format-data
+"""Drafts in COCO, one JSON file: https://cocodataset.org/#format-data
 
-Run lengths are COCO's text, down the columns. Its polygons have no holes: a region with holes is
-always in run lengths. `score` is that of COCO's results, `attributes` are those of CVAT's exporter.
+Run lengths are COCO's text, column by column. COCO's polygons have no holes, so that a region with
+holes is always run-length encoded. `score` is as in COCO's results, `attributes` as CVAT exports.
 """
 
 import json
@@ -26,7 +26,9 @@ _REMEDY = "give a COCO file of instances: images, categories, and annotations wi
 
 
 def write(path: Path, pictures: Iterable[Picture], classes: Sequence[str]) -> None:
-    """One file; the category of a class is its index and 1, `unlabeled` comes after them."""
+    """Write one file; the category of a class is its index plus 1, and `unlabeled` is the last
+    one.
+    """
     words = (*classes, UNLABELED)
     images: list[dict[str, object]] = []
     annotations: list[dict[str, object]] = []
@@ -73,7 +75,7 @@ def _segmentation(one: Region, size: tuple[int, int]) -> object:
 
 
 def read(path: Path, _name: str, catalogue: Catalogue) -> Iterator[Picture]:
-    """The annotations of every image, in their order."""
+    """Yield the annotations of every image, in order. Raises BadLabels."""
     contents = json_file.read(path, _REMEDY)
     with within(str(path)):
         try:
@@ -127,7 +129,7 @@ def _region(
         patch = run_lengths.flat(lengths, size[0] * size[1]).reshape(size[::-1]).T
         return region.of_patch(word, patch, (0, 0), size, review=review)
     patch = np.zeros(size, bool)
-    for corners in drawn:  # together, also where they overlap
+    for corners in drawn:  # the union of all polygons, which may overlap
         ring: Ring = np.array(corners, float).reshape(-1, 2)
         patch |= region.of_rings(word, [ring], size, review=review).on(*size)
     return region.of_patch(word, patch, (0, 0), size, review=review)

@@ -1,4 +1,4 @@
-"""What annotators made of drafts, or drew themselves, into a folder of masks."""
+"""Imports masks that annotators corrected or drew, into a folder."""
 
 import shutil
 from collections import Counter
@@ -25,8 +25,8 @@ from scorer.selection.exclusion import mask_name
 
 @dataclass
 class Corrected:
-    """What was taken: masks, their labelled pixels and all of their pixels; regions that are still
-    marked for review; images on which nothing is drawn; shapes without an area, by their kinds.
+    """Summary of an import: masks, their labelled pixels and all pixels; regions still marked for
+    review; images without regions; shapes without an area, counted by kind.
     """
 
     masks: int = 0
@@ -40,11 +40,11 @@ class Corrected:
 def take(
     path: Path, kind: str, out: Path, catalogue: Catalogue, *, without_review: bool = False
 ) -> Corrected:
-    """The masks of a file or folder of a tool, into the folder `out`: all of them or, on any error,
-    none. without_review: what is still marked for review is not labelled.
+    """Write the masks in a tool's file or folder into the folder `out`: all or, on any error, none.
 
-    A mask is a PNG of class indices at the size of its image in the pool, 255 where nothing is
-    drawn, or `unlabeled` is. Raises BadLabels, CannotWrite.
+    A mask is a PNG of class indices at the size of its image in the pool, 255 where nothing or
+    `unlabeled` is drawn. without_review: regions still marked for review stay unlabelled. Raises
+    BadLabels, CannotWrite.
     """
     done = Corrected()
     with cannot_write(out):
@@ -72,7 +72,7 @@ def take(
 
 
 def _pictures(path: Path, kind: str, catalogue: Catalogue) -> Iterator[Picture]:
-    """Of every file; BadLabels where an image, or a mask, comes twice."""
+    """Yield the images of every file. Raises BadLabels where an image or a mask occurs twice."""
     form, seen = FORMATS[kind], dict[str, tuple[str, Path]]()
     for file, name in places.files(path, form.suffix):
         for found in form.read(file, name, catalogue):
@@ -90,7 +90,7 @@ def _pictures(path: Path, kind: str, catalogue: Catalogue) -> Iterator[Picture]:
 def _write(
     path: Path, found: Picture, catalogue: Catalogue, done: Corrected, *, without_review: bool
 ) -> bool:
-    """Whether there is something on the mask, which then is written."""
+    """Write the mask of an image if anything is labelled; returns whether it is."""
     with within(found.image):
         mask = _drawn(found, catalogue, without_review=without_review)
     done.passed_over.update(found.passed_over)

@@ -1,8 +1,8 @@
 """Drafts in CVAT for images 1.1: https://docs.cvat.ai/docs/other/xml_format
 
-A mask is the run lengths of its box, row by row; a polygon is its outer outline alone, for what
-lies in its holes has a higher z_order. Each class is a label, with the checkbox `review` and the
-text `score`.
+A mask consists of the run lengths of its bounding box, row by row; a polygon is an outer outline
+alone, and what lies in its holes has a higher z_order. Each class is a label, with the checkbox
+`review` and the text `score`.
 """
 
 import json
@@ -32,7 +32,7 @@ _SHAPES = ("mask", "polygon")
 
 
 def write(path: Path, pictures: Iterable[Picture], classes: Sequence[str]) -> None:
-    """The drafts; and beside them <name>.labels.json for the raw constructor of CVAT."""
+    """Write the drafts, and beside them <name>.labels.json for CVAT's raw label constructor."""
     cvat.check_texts(classes)
     with replacing(path.with_suffix(".labels.json")) as file:
         json.dump(specification(classes), file, indent=1)
@@ -60,7 +60,7 @@ def _head(classes: Sequence[str]) -> Iterator[str]:
 
 
 def specification(classes: Sequence[str]) -> list[dict[str, Any]]:
-    """The labels of a CVAT project: the classes and, for what is not known, `unlabeled`."""
+    """The labels of a CVAT project: the classes, and `unlabeled` for unknown pixels."""
     review = {
         "name": "review",
         "mutable": False,
@@ -103,7 +103,7 @@ def _mask(one: Region) -> str:
 
 @dataclass
 class _Shape:
-    """An element of an image: its attributes, and those that the label has."""
+    """An element of an image: its XML attributes, and the attributes of its label."""
 
     kind: str
     given: Mapping[str, str]
@@ -111,7 +111,10 @@ class _Shape:
 
 
 def read(path: Path, _name: str, catalogue: Catalogue) -> Iterator[Picture]:
-    """The masks and polygons of a file that CVAT or `write` wrote, image by image."""
+    """Yield the masks and polygons of a file written by CVAT or `write`, image by image.
+
+    Raises BadLabels.
+    """
     if path.stat().st_size > cvat.MAX_BYTES:
         raise BadLabels(f"{path} is larger than 1 GiB", remedy="export fewer images at a time")
     reader = _Reader(path)
@@ -155,14 +158,16 @@ def _region(shape: _Shape, size: tuple[int, int], classes: Sequence[str]) -> Reg
 
 
 class _Reader:
-    """The state of one pass through a file: the image that is open, and those that are read."""
+    """Parses a file in one pass; holds the current image, and finished images that are not yet
+    taken.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._open: list[str] = []
         self._shapes: list[_Shape] = []
         self._image: Mapping[str, str] = {}
-        self._attribute: str | None = None  # the name of the one that is open
+        self._attribute: str | None = None  # name of the current attribute
         self._read: list[tuple[Mapping[str, str], list[_Shape]]] = []
         self._parser = parser = expat.ParserCreate()
         parser.StartDoctypeDeclHandler = self._refuse
@@ -172,7 +177,7 @@ class _Reader:
         parser.CharacterDataHandler = self._characters
 
     def images(self) -> Iterator[tuple[Mapping[str, str], list[_Shape]]]:
-        """The attributes of every image, and its shapes."""
+        """Yield the attributes of every image, and its shapes."""
         with self._path.open("rb") as file:
             more = True
             while more:

@@ -1,4 +1,4 @@
-"""From a mask and its confidences to the regions of a draft."""
+"""Divides a mask with confidences into the regions of a draft."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +14,16 @@ from scorer.labels.answer import UNLABELED
 
 MASKS, POLYGONS = SHAPES = ("masks", "polygons")
 UNKNOWN = 255
-_SHARE = 5000  # by default a region has at least one pixel of so many of the image
+_SHARE = 5000  # the smallest region has this fraction of the image by default
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manner:
-    """How masks become drafts. shapes: "masks", each pixel as it was, or "polygons", whose lines
-    are at most `tolerance` pixels from where they were. min_area: pixels of the smallest region;
-    None: by the size of the image. review_below: a region of less mean confidence is marked.
+    """How masks become drafts.
+
+    shapes: "masks" keeps every pixel; "polygons" may deviate by `tolerance` pixels. min_area:
+    pixels of the smallest region; None: derived from the image size. review_below: regions with a
+    lower mean confidence are marked for review.
     """
 
     shapes: str = MASKS
@@ -31,17 +33,18 @@ class Manner:
 
 
 def least_area(height: int, width: int) -> int:
-    """Pixels of the smallest region, where nobody has said it."""
+    """Default number of pixels of the smallest region."""
     return max(1, height * width // _SHARE)
 
 
 def drawn(
     image: str, mask: Mask, confidence: Mask | None, classes: Sequence[str], manner: Manner
 ) -> tuple[Picture, int]:
-    """The draft of an image, and how many islands were given to what surrounds them.
+    """The draft of an image, and the number of small islands that were merged into their
+    surroundings.
 
-    mask: uint8 [H, W], class indices, 255 where nothing is known. confidence: uint8 [H, W], in
-    255ths. Each pixel is in one region; what is not known is `unlabeled`, and marked for review.
+    mask: uint8 [H, W], class indices, 255 where unknown. confidence: uint8 [H, W], in 255ths. Each
+    pixel is in one region; unknown pixels are `unlabeled`, and marked for review.
     """
     least = manner.min_area or least_area(*mask.shape)
     whole, dropped = without_islands(mask, least)
@@ -78,7 +81,9 @@ def _doubtful(score: float | None, least: float) -> bool:
 
 
 def _reach(region: Region) -> float:
-    """Large ones come first: what lies in a hole of a region is drawn after it, and fills it."""
+    """Sorting key, large regions first: a region in a hole of another is drawn later, and fills
+    it.
+    """
     return -(area(region.rings[0]) if region.rings else region.area)
 
 
@@ -89,7 +94,7 @@ def _means(ids: Ids, confidence: Mask, areas: npt.NDArray[np.int64]) -> list[flo
 
 
 def _boxes(ids: Ids, count: int) -> list[tuple[int, int, int, int]]:
-    """Top, left, and behind the end, of every region."""
+    """Top, left, bottom, right of every region; bottom and right are exclusive."""
     height, width = ids.shape
     rows, cols = (
         np.broadcast_to(np.arange(height)[:, None], ids.shape),

@@ -1,4 +1,4 @@
-"""The tools that take drafts, and how each of them is written and read."""
+"""The formats of annotation tools for drafts."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from scorer.exchange.labelme import file_name
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """write(place, pictures, classes); read(file, its path below the folder that was given, what is
-    known). file_name: of an image, where each has its own file, in a folder.
+    """A format for drafts: write(place, pictures, classes); read(file, its path below the given
+    folder, catalogue). file_name: path of an image's file, for formats with one file per image in a
+    folder.
     """
 
     suffix: str

@@ -1,7 +1,7 @@
 """Drafts in Label Studio: predictions of brush strokes or polygons, which annotators correct.
 
 https://labelstud.io/guide/task_format, tags/brushlabels, tags/polygonlabels. Corners are in per
-cent of the image. A polygon is its outer outline alone; what lies in its holes comes after it.
+cent of the image. A polygon is an outer outline alone; what lies in its holes follows it.
 """
 
 import json
@@ -29,12 +29,14 @@ BRUSH, POLYGON = _KINDS = ("brushlabels", "polygonlabels")
 REVIEW = "review"
 _TAGS = {BRUSH: "BrushLabels", POLYGON: "PolygonLabels"}
 _NAMES = {BRUSH: "mask", POLYGON: "polygon"}
-_DIGITS = 6  # of a pixel; corners on the grid come back as they were
+_DIGITS = 6  # of a pixel: corners on the pixel grid are restored exactly
 _REMEDY = "export the project of Label Studio as JSON, not as JSON-MIN or CSV"
 
 
 def write(path: Path, pictures: Iterable[Picture], classes: Sequence[str]) -> None:
-    """The tasks; and beside them <name>.config.xml, the labelling interface of the project."""
+    """Write the tasks, and beside them <name>.config.xml, the labelling interface of the
+    project.
+    """
     with replacing(path.with_suffix(".config.xml")) as file:
         file.writelines(_config(classes))
     with replacing(path) as file:
@@ -91,7 +93,10 @@ def _result(number: int, one: Region, picture: Picture) -> dict[str, object]:
 
 
 def read(path: Path, _name: str, catalogue: Catalogue) -> Iterator[Picture]:
-    """The annotations of every task that stand: a prediction is no correction of itself."""
+    """Yield the submitted annotations of every task; uncorrected predictions do not count.
+
+    Raises BadLabels.
+    """
     tasks = json_file.read(path, _REMEDY)
     if not isinstance(tasks, list):
         raise BadLabels(f"{path} is not a list of tasks", remedy=_REMEDY)
@@ -107,7 +112,7 @@ def read(path: Path, _name: str, catalogue: Catalogue) -> Iterator[Picture]:
 
 
 def _picture(task: Any, catalogue: Catalogue) -> Picture:
-    """Of annotations that stand; a later one covers those before it."""
+    """The regions of submitted annotations; later ones are drawn over earlier ones."""
     given = [one for one in task.get("annotations") or () if not one.get("was_cancelled")]
     results = [result for one in given for result in one["result"]]
     names = label_studio_address.images(task["data"], Reading(catalogue))

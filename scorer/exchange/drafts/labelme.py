@@ -1,8 +1,8 @@
-"""Drafts in labelme: one JSON file per image. https://github.com/wkentaro/labelme
+"""Drafts in labelme, one JSON file per image: https://github.com/wkentaro/labelme
 
-A polygon is its outer outline alone; what lies in its holes comes after it, and covers it, as
-labelme itself draws. A mask (from labelme 5.3 on) is a PNG of its box. The flag `review` marks what
-is uncertain, and the description says the score.
+A polygon is an outer outline alone; what lies in its holes follows and is drawn over it, as labelme
+does. A mask (since labelme 5.3) is a PNG of its bounding box. The flag `review` marks uncertain
+regions, and the description contains the score.
 """
 
 import base64
@@ -31,7 +31,7 @@ _REMEDY = "labelme writes one JSON file per image; give their folder"
 
 
 def write(folder: Path, pictures: Iterable[Picture], _classes: Sequence[str]) -> None:
-    """One file per image, in folders as the images are."""
+    """Write one file per image, in the folder structure of the images."""
     for picture in pictures:
         with replacing(folder / file_name(picture.image)) as file:
             json.dump(_contents(picture), file, indent=2)
@@ -70,7 +70,7 @@ def _packed(patch: Patch) -> str:
 
 
 def read(path: Path, name: str, catalogue: Catalogue) -> Iterator[Picture]:
-    """The masks and polygons of a file; name: its path below the folder."""
+    """Yield the masks and polygons of a file; name: its path below the folder. Raises BadLabels."""
     contents = json_file.read(path, _REMEDY)
     with within(str(path)):
         try:

@@ -1,4 +1,4 @@
-"""The borders of regions, along the sides of their pixels: rings of corners, and back to pixels.
+"""Outlines of regions along pixel edges, and the pixels that outlines enclose.
 
 A corner is (x, y), in pixels from the left and the upper border of the image.
 """
@@ -15,9 +15,10 @@ _X_STEP, _Y_STEP = np.array([1, 0, -1, 0]), np.array([0, 1, 0, -1])  # right, do
 
 @dataclass(frozen=True)
 class Border:
-    """A closed way around a region, which lies on the right of it. corners: [N, 2], a pixel's side
-    apart, without the first again; nodes: [N], corners that every simplification keeps: where more
-    than two regions meet, or the image ends.
+    """A closed outline with the region on its right.
+
+    corners: [N, 2], one pixel edge apart, without the first repeated. nodes: [N], corners that
+    every simplification keeps: where more than two regions meet, or the image ends.
     """
 
     region: int
@@ -26,9 +27,11 @@ class Border:
 
 
 def borders(ids: npt.NDArray[np.int64]) -> list[Border]:
-    """All borders of the regions of `ids` [H, W]: of each its outer one, and those of its holes."""
+    """All outlines of the regions of `ids` [H, W]: the outer one of each, and those of its
+    holes.
+    """
     padded = np.pad(ids, 1, constant_values=-1)
-    # Of every corner the pixels around it: right and left of a step from there in each direction.
+    # The pixels around every corner: right and left of a step from there in each direction.
     around = np.stack([padded[1:, 1:], padded[1:, :-1], padded[:-1, :-1], padded[:-1, 1:]])
     apart = around != np.roll(around, 1, axis=0)
     exists = apart & (around >= 0)
@@ -54,8 +57,8 @@ def _following(
     y: npt.NDArray[np.int64],
     x: npt.NDArray[np.int64],
 ) -> list[int]:
-    """Of every step the next: to the right where that is a border, so that pixels which touch at a
-    corner alone are apart.
+    """The successor of every step: a right turn if possible, so that pixels which touch at a corner
+    alone are separated.
     """
     end_y, end_x = y + _Y_STEP[direction], x + _X_STEP[direction]
     right, left = (direction + 1) % 4, (direction + 3) % 4
@@ -80,13 +83,15 @@ def _cycles(following: list[int]) -> list[list[int]]:
 
 
 def area(ring: Ring) -> float:
-    """Of a ring [N, 2] in square pixels; that of a hole is negative."""
+    """Area of a ring [N, 2] in square pixels; negative for a hole."""
     x, y = ring.T
     return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
 
 
 def box(rings: Sequence[Ring], height: int, width: int) -> tuple[int, int, int, int]:
-    """The pixels that rings can fill in an image of this size: top, left, and behind the end."""
+    """The bounding box of rings, within the image: top, left, bottom, right; the last two
+    exclusive.
+    """
     points = np.concatenate(rings)
     left, top = np.floor(points.min(0)).astype(int)
     right, bottom = np.ceil(points.max(0)).astype(int)
@@ -100,15 +105,16 @@ def box(rings: Sequence[Ring], height: int, width: int) -> tuple[int, int, int, 
 
 
 def filled(rings: Sequence[Ring], place: tuple[int, int, int, int]) -> npt.NDArray[np.bool_]:
-    """The pixels of a `box` whose centres an odd number of rings surround, bool [height, width].
+    """The pixels of a `box` whose centres are enclosed by an odd number of rings, bool [height,
+    width].
 
-    A centre on a line belongs to what is right of it or, on a level line, below it.
+    A centre on a line belongs to the region right of it or, on a horizontal line, below it.
     """
     top, left, bottom, right = place
     height, width = bottom - top, right - left
     turns = np.zeros((height, width + 1), np.int64)
     for ring in rings:
-        # The same whichever way a line runs: neighbours share it, and no pixel.
+        # Independent of a line's direction, so that neighbours share a line but no pixel.
         ends = np.stack([ring, np.roll(ring, -1, axis=0)]) - (left, top)
         upper = np.where(ends[0, :, 1] <= ends[1, :, 1], 0, 1)
         lines = np.arange(len(ring))

@@ -1,4 +1,4 @@
-"""A mask as connected regions: which pixel belongs to which, and none that is too small."""
+"""Divides a mask into connected regions, and merges those that are too small."""
 
 from collections import defaultdict
 from heapq import heapify, heappop, heappush
@@ -11,8 +11,8 @@ Ids = npt.NDArray[np.int64]
 
 
 def components(mask: Mask) -> Ids:
-    """Of every pixel of a mask [H, W] the number of its region, from 0: pixels of one value that
-    touch along a side (not at a corner alone).
+    """The region number of every pixel of a mask [H, W], from 0: regions are pixels of one value
+    that touch along an edge, not only at a corner.
     """
     starts = np.ones(mask.shape, bool)
     starts[:, 1:] = mask[:, 1:] != mask[:, :-1]
@@ -31,10 +31,11 @@ def components(mask: Mask) -> Ids:
 
 
 def without_islands(mask: Mask, least: int) -> tuple[Mask, int]:
-    """A mask [H, W] whose regions all have at least `least` pixels, and how many had fewer.
+    """A mask [H, W] whose regions all have at least `least` pixels, and the number of merged
+    regions.
 
-    The smallest goes first, to the value with which it shares most of its border; of two with
-    equally much to the smaller value.
+    The smallest region is merged first, into the value with which it shares most of its border, and
+    of two with equal borders into the smaller value.
     """
     ids = components(mask)
     areas = np.bincount(ids.ravel())
@@ -46,7 +47,7 @@ def without_islands(mask: Mask, least: int) -> tuple[Mask, int]:
 
 
 class _Regions:
-    """Regions that are joined: of each its area, its value, and how long its borders are."""
+    """Regions during merging: area, value and border lengths of each."""
 
     def __init__(self, ids: Ids, mask: Mask, areas: npt.NDArray[np.int64]) -> None:
         self.area = areas.tolist()
@@ -63,7 +64,7 @@ class _Regions:
                 self.borders[b][a] += length
 
     def drop(self, least: int) -> int:
-        """Give away what is smaller than `least`, and say how many regions that were."""
+        """Merge regions smaller than `least` into neighbours; returns their number."""
         waiting = [(area, one) for one, area in enumerate(self.area) if area < least]
         heapify(waiting)
         dropped = 0
@@ -79,7 +80,7 @@ class _Regions:
         return dropped
 
     def values(self) -> Mask:
-        """The value of every region at the end."""
+        """The final value of every region."""
         found = np.arange(len(self.joined))
         joined = np.array(self.joined)
         while (joined[found] != found).any():
@@ -87,7 +88,9 @@ class _Regions:
         return self.value[found]
 
     def _give(self, one: int) -> int:
-        """Join a region with all its neighbours of the value that it gets; which it then is."""
+        """Merge a region with its neighbours of the value that it takes; returns the merged
+        region.
+        """
         lengths: dict[int, int] = defaultdict(int)
         for other, length in self.borders[one].items():
             lengths[int(self.value[other])] += length

@@ -1,4 +1,4 @@
-"""A folder of predicted masks out to a tool, as drafts."""
+"""Exports a folder of predicted masks as drafts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +21,8 @@ from scorer.selection.exclusion import mask_name
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Folders of masks and, where they are known, of their confidences; and a pool, which names the
-    images where the folder has no masks.csv.
+    """Folders of masks and, optionally, of their confidences; pool: gives the image names if the
+    folder has no masks.csv.
     """
 
     masks: Path
@@ -32,8 +32,8 @@ class Source:
 
 @dataclass
 class Drafted:
-    """What was written: images and regions; those marked for review; islands that went into what
-    surrounds them; images of the table without a mask.
+    """Summary of an export: images and regions; regions marked for review; merged islands; images
+    of masks.csv without a mask.
     """
 
     images: int = 0
@@ -44,7 +44,7 @@ class Drafted:
 
 
 def write(path: Path, source: Source, classes: Sequence[str], kind: str, manner: Manner) -> Drafted:
-    """The drafts of all masks of a folder. Raises BadLabels, BadInput, CannotWrite."""
+    """Write the drafts of all masks of a folder. Raises BadLabels, BadInput, CannotWrite."""
     check_words(classes)
     done, form = Drafted(), FORMATS[kind]
     named = dict(_named(source, classes, done))
@@ -56,7 +56,7 @@ def write(path: Path, source: Source, classes: Sequence[str], kind: str, manner:
 
 
 def _named(source: Source, classes: Sequence[str], done: Drafted) -> Iterator[tuple[str, Path]]:
-    """Images and their masks, from the table or, without one, by the pool."""
+    """Yield images and their masks, from masks.csv or, without it, by the names in the pool."""
     table = source.masks / mask_table.NAME
     if table.is_file():
         for row in mask_table.read(table):

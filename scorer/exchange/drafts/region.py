@@ -1,4 +1,4 @@
-"""A region of an image as it travels to annotation tools and back, and all those of an image."""
+"""The regions of an image, independent of the format of an annotation tool."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,11 @@ Patch = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """word: a class, or `unlabeled`. patch: bool [height, width], whose upper left pixel is (top,
-    left). rings: its outer outline and those of its holes, where it is drawn by lines. score: the
-    mean confidence, 0 to 1. review: somebody should look.
+    """A region of one class.
+
+    word: a class, or `unlabeled`. patch: bool [height, width], with its upper left pixel at (top,
+    left). rings: outer outline and those of holes, if drawn as polygons. score: mean confidence, 0
+    to 1. review: whether the region is marked for review.
     """
 
     word: str
@@ -33,11 +35,11 @@ class Region:
 
     @property
     def area(self) -> int:
-        """In pixels."""
+        """Area in pixels."""
         return int(self.patch.sum())
 
     def on(self, height: int, width: int) -> Patch:
-        """As a mask of the whole image."""
+        """The region as a mask of the whole image."""
         whole = np.zeros((height, width), bool)
         rows, cols = self.patch.shape
         whole[self.top : self.top + rows, self.left : self.left + cols] = self.patch
@@ -46,8 +48,10 @@ class Region:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """An image of height x width pixels and its regions, in the order in which they are drawn: a
-    later one covers those before it. passed_over: the kinds of shapes that have no area.
+    """An image of height x width pixels and its regions, in drawing order: later ones cover earlier
+    ones.
+
+    passed_over: kinds of the shapes without an area.
     """
 
     image: str
@@ -61,14 +65,17 @@ class Picture:
 
     @property
     def score(self) -> float | None:
-        """The mean confidence of its pixels, where it is known."""
+        """The mean confidence of its pixels, if known."""
         known = [(one.area, one.score) for one in self.regions if one.score is not None]
         pixels = sum(area for area, _ in known)
         return sum(area * score for area, score in known) / pixels if known else None
 
 
 def of_rings(word: str, rings: Sequence[Ring], size: tuple[int, int], *, review: bool) -> Region:
-    """The pixels that lines (x, y) in pixels surround; size: (height, width) of the image."""
+    """The region that lines with corners (x, y) enclose; size: (height, width) of the image.
+
+    Raises BadLabels for fewer than 3 corners, or values that are not finite.
+    """
     if any(len(ring) < 3 or not np.isfinite(ring).all() for ring in rings) or not rings:
         raise BadLabels(
             f"a polygon of {word} has fewer than 3 corners, or one that is no number",
@@ -82,11 +89,13 @@ def of_rings(word: str, rings: Sequence[Ring], size: tuple[int, int], *, review:
 def of_patch(
     word: str, patch: Patch, corner: tuple[int, int], size: tuple[int, int], *, review: bool
 ) -> Region:
-    """A patch whose upper left pixel is `corner`; BadLabels where it leads out of the image."""
+    """The region of a patch with its upper left pixel at `corner`. Raises BadLabels if it exceeds
+    the image.
+    """
     check_inside(word, corner, (patch.shape[0], patch.shape[1]), size)
     rows, cols = (np.flatnonzero(patch.any(axis)) for axis in (1, 0))
     top, left = corner
-    if len(rows):  # of a picture of the whole image only what is set is kept
+    if len(rows):  # cropped to its set pixels, as a patch may be as large as the image
         patch = patch[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1].copy()
         top, left = top + int(rows[0]), left + int(cols[0])
     return Region(word=word, top=top, left=left, patch=patch, review=review)
@@ -95,7 +104,7 @@ def of_patch(
 def check_inside(
     word: str, corner: tuple[int, int], sides: tuple[int, int], size: tuple[int, int]
 ) -> None:
-    """Raise BadLabels for a patch that leads out of an image of `size`, before it is decoded."""
+    """Raise BadLabels for a patch that exceeds an image of `size`; checked before it is decoded."""
     top, left = corner
     if min(*corner, *sides) < 0 or top + sides[0] > size[0] or left + sides[1] > size[1]:
         raise BadLabels(
@@ -106,7 +115,7 @@ def check_inside(
 
 
 def check_size(catalogue: Catalogue, image: str, size: tuple[object, object]) -> tuple[int, int]:
-    """The (height, width) of an image of the pool; BadLabels where a tool says another."""
+    """The (height, width) of an image of the pool. Raises BadLabels if a tool states another."""
     known = catalogue.size(image)
     if size != (known.height, known.width):
         raise BadLabels(
@@ -118,7 +127,7 @@ def check_size(catalogue: Catalogue, image: str, size: tuple[object, object]) ->
 
 
 def check_word(word: object, classes: Sequence[str]) -> str:
-    """A class, or `unlabeled`; BadLabels for anything else."""
+    """The word if it is a class or `unlabeled`. Raises BadLabels for others."""
     if not isinstance(word, str) or word not in (*classes, UNLABELED):
         raise BadLabels(f"there is no class {word!r}", remedy=f"classes: {', '.join(classes)}")
     return word

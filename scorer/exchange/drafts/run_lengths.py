@@ -1,6 +1,6 @@
-"""Run lengths of a mask: how many pixels are not set, then how many are, and so on.
+"""Run-length encoding of masks: number of unset pixels, number of set pixels, and so on.
 
-CVAT's go along the rows, COCO's down the columns. COCO writes them as text of its own making:
+CVAT's run along the rows, COCO's along the columns. COCO has its own text encoding:
 https://github.com/cocodataset/cocoapi, common/maskApi.c, rleToString.
 """
 
@@ -10,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 Flat = npt.NDArray[np.bool_]
-_BITS, _MORE, _SIGN, _FIRST = 5, 0x20, 0x10, 48  # bits of a letter, its flags, the letter of 0
+_BITS, _MORE, _SIGN, _FIRST = 5, 0x20, 0x10, 48  # bits per letter, its flags, and the letter of 0
 
 
 def counts(flat: Flat) -> list[int]:
-    """Of pixels in their order, bool [N]; the first count is 0 where the first pixel is set."""
+    """The run lengths of pixels, bool [N]; the first is 0 if the first pixel is set."""
     changes = np.flatnonzero(np.diff(flat, prepend=False, append=flat[-1:]))
     edges = np.concatenate([[0], changes, [len(flat)]])
     return [int(count) for count in np.diff(edges)]
 
 
 def flat(lengths: Sequence[int], pixels: int) -> Flat:
-    """The pixels, bool [N]. Raises ValueError for lengths that are not of so many pixels."""
+    """The pixels, bool [N]. Raises ValueError if the lengths do not sum to `pixels`."""
     if any(isinstance(one, bool) or not isinstance(one, int) or one < 0 for one in lengths):
         raise ValueError("a run length that is no count")
     if sum(lengths) != pixels:
@@ -30,7 +30,9 @@ def flat(lengths: Sequence[int], pixels: int) -> Flat:
 
 
 def to_text(lengths: Sequence[int]) -> str:
-    """As COCO writes run lengths; from the third on, the difference to the one before the last."""
+    """Encode run lengths as COCO's text: from the third on, differences to the length two
+    before.
+    """
     letters = []
     for place, length in enumerate(lengths):
         value, more = length - (lengths[place - 2] if place > 2 else 0), True
@@ -42,7 +44,7 @@ def to_text(lengths: Sequence[int]) -> str:
 
 
 def from_text(text: str) -> list[int]:
-    """Back from `to_text`. Raises ValueError."""
+    """Decode COCO's text. Raises ValueError."""
     lengths: list[int] = []
     value = shift = 0
     for letter in text:

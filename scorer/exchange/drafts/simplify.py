@@ -1,7 +1,7 @@
-"""Borders with fewer corners, at most so many pixels from where they were.
+"""Simplifies outlines to fewer corners, within a tolerance in pixels.
 
-Neighbours share their lines: each line between two nodes is simplified once, and the regions on
-both sides get the same, so that nothing tears apart.
+Neighbouring regions share lines: each line between two nodes is simplified once for both regions,
+so that no gaps arise.
 """
 
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ import numpy.typing as npt
 
 from scorer.exchange.drafts.outline import Border, Ring, area
 
-_KEPT = 0.25  # of its area is what a region may gain or lose
-_LEAST = 0.25  # pixels; below it corners on a grid are never dropped but on straight lines
+_KEPT = 0.25  # largest change of a region's area, as a fraction of it
+_LEAST = 0.25  # pixels: below it only corners on straight lines can be dropped
 _Key = tuple[float, ...]
 
 
 def simplified(
     borders: Sequence[Border], areas: npt.NDArray[np.int64], tolerance: float
 ) -> list[list[Ring]]:
-    """The rings of every region, its outer one first, from its borders; areas: in pixels.
+    """The rings of every region, the outer one first; areas: in pixels.
 
-    No corner that is dropped is farther than `tolerance` pixels from the new line (Douglas and
-    Peucker 1973). Where a region would gain or lose a quarter of its area, such as a thin pole, its
-    lines keep to half the tolerance, and so on.
+    No dropped corner is farther than `tolerance` pixels from the new line (Douglas and Peucker
+    1973). If a region, such as a thin pole, would gain or lose a quarter of its area, the tolerance
+    of its lines is halved, repeatedly if necessary.
     """
     cut = [(border.region, _lines(border)) for border in borders]
     lines = {_key(line): line for _, ring in cut for line in ring}
@@ -50,7 +50,9 @@ def _spoilt(rings: Sequence[Ring], pixels: int) -> bool:
 
 
 def _lines(border: Border) -> list[Ring]:
-    """From node to node; the whole ring, from its first corner of all, where there is none."""
+    """The lines of an outline from node to node; a ring without nodes starts at its smallest
+    corner.
+    """
     corners = border.corners
     starts = np.flatnonzero(border.nodes)
     if not len(starts):
@@ -63,8 +65,8 @@ def _lines(border: Border) -> list[Ring]:
 
 
 def _key(line: Ring) -> _Key:
-    """The same for a line in both directions: its end and the corner beside it, whichever comes
-    first of all.
+    """A key of a line that is equal in both directions: the smaller of its two ends, each with the
+    next corner.
     """
     forth, back = (tuple(part.ravel().tolist()) for part in (line[:2], line[:-3:-1]))
     return min(forth, back)
@@ -84,7 +86,7 @@ def _ring(lines: Sequence[Ring]) -> Ring:
 
 
 def _dropped(line: Ring, tolerance: float) -> Ring:
-    """A line [N, 2] without corners that it does not need; its ends stay."""
+    """A line [N, 2] without unneeded corners; its ends stay."""
     keep = np.zeros(len(line), bool)
     keep[[0, -1]] = True
     waiting = [(0, len(line) - 1)]
@@ -102,7 +104,7 @@ def _dropped(line: Ring, tolerance: float) -> Ring:
 
 
 def _distances(points: Ring, start: Ring, end: Ring) -> Ring:
-    """Of points [N, 2] from the line between two; where these are one, from it."""
+    """Distances of points [N, 2] from a line segment, which may be a single point."""
     along = end - start
     length = float(along @ along)
     share = np.clip((points - start) @ along / length, 0, 1) if length else np.zeros(len(points))

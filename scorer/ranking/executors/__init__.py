@@ -1,4 +1,4 @@
-"""What computes the shards of a pool: threads here, processes here, or a cluster."""
+"""Executors: compute the shards of a pool in threads, processes, or on a cluster."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from scorer.ranking.manifest import Manifest  # pyarrow takes a while
+    from scorer.ranking.manifest import Manifest  # pyarrow loads slowly
 
 
 class Divided(Protocol):
-    """A pool in shards, each of which becomes a part in `folder`. `workers`: how many at a time."""
+    """A pool divided into shards, each of which gives a part in `folder`; workers: shards at a
+    time.
+    """
 
     @property
     def workers(self) -> int: ...
@@ -29,27 +31,27 @@ class Divided(Protocol):
         ...
 
     def changed(self, shard: int) -> str | None:
-        """Why the part of a shard does not hold; None where it does."""
+        """Why the part of a shard is invalid; None if it is valid."""
         ...
 
 
 class Portable(Protocol):
-    """What another process needs to open the same shards, for so many `workers`; small when
-    pickled.
+    """A small picklable object with which another process opens the same shards; workers: at a
+    time.
     """
 
     @property
     def workers(self) -> int: ...
 
     def open(self) -> Divided:
-        """The shards, ready to be scored in this process."""
+        """Open the shards in this process."""
         ...
 
 
 class Executor(Protocol):
-    """Scores shards, in any order; on_images hears of every image, or of several together.
+    """Scores shards, in any order, and returns when every shard has its part.
 
-    When it returns, the part of every shard is there.
+    on_images: called with the number of images done since the last call.
     """
 
     def __call__(

@@ -1,4 +1,4 @@
-"""The executor that somebody names on the command line."""
+"""Selects the executor that the command line names."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,10 @@ def chosen(
     address: str | None,
     gpus: float,
 ) -> Executor:
-    """name: "threads", "processes" or "ray". work: what a worker needs; address, gpus: of Ray."""
+    """The executor `name`: "threads", "processes" or "ray".
+
+    work: makes what another process needs; address, gpus: for Ray.
+    """
     if name == "processes":
         from scorer.ranking.executors.processes import Processes  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Options of the command line that say what does the work, and which part of it."""
+"""Command-line options for the executor, and for the part of the work to do."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ LIST = "list"
 
 
 class _Slice(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """I/N: the I-th, from 0, of N tasks; or "list"."""
+    """I/N: task number I, from 0, of N tasks; or "list"."""
 
     name = "I/N"
 

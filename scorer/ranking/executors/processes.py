@@ -1,4 +1,4 @@
-"""Processes of this machine, each with the graph open and threads of its own."""
+"""The executor of several processes of this machine, each with its own graph and threads."""
 
 import multiprocessing
 import os
@@ -14,9 +14,9 @@ from scorer.errors import Failure
 from scorer.processes import end_with_parent
 from scorer.ranking.executors import Divided, Portable, threads
 
-_MOST_DEATHS = 20  # one after the other, without a shard that was finished between them
+_MOST_DEATHS = 20  # consecutive deaths without a finished shard in between
 _Scored = tuple[list[int], int]
-_opened: Divided | Failure  # in a worker
+_opened: Divided | Failure  # in a worker process
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Processes:
                     on_images(images)
             except BrokenProcessPool as error:
                 for shard in [one for one in left if shards.changed(one) is None]:
-                    left.remove(shard)  # written, and not told any more
+                    left.remove(shard)  # finished, but not reported
                     on_images(len(shards.manifest.read(shard)))
                 deaths = 0 if len(left) < before else deaths + 1
                 if deaths == _MOST_DEATHS:
@@ -49,7 +49,7 @@ class Processes:
                     ) from error
 
     def _round(self, work: Portable, missing: Sequence[int]) -> Iterator[_Scored]:
-        """Shards, one for every thread, and how many images they have, as they are finished."""
+        """Yield finished shards, one per thread of a worker, with their number of images."""
         context, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
         starts, pending = iter(range(0, len(missing), work.workers)), set[Future[_Scored]]()
         pool = ProcessPoolExecutor(self.count, context, _begin, (work, os.getpid()))
@@ -65,7 +65,7 @@ class Processes:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
-        except BaseException:  # Ctrl-C, a full disk: what they have begun is not waited for
+        except BaseException:  # on Ctrl-C or a full disk, workers are terminated
             for child in multiprocessing.active_children():
                 if child not in others:
                     child.terminate()
@@ -75,14 +75,14 @@ class Processes:
 
 
 def _begin(work: Portable, parent: int) -> None:
-    global _opened  # noqa: PLW0603  # the one thing that a worker keeps
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver
+    global _opened  # noqa: PLW0603  # the state of a worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the parent handles Ctrl-C
     end_with_parent()
     if sys.platform == "linux" and os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)  # it was killed before
+        os.kill(os.getpid(), signal.SIGKILL)  # the parent died before
     try:
         _opened = work.open()
-    except Failure as error:  # told by whoever is asked to score
+    except Failure as error:  # raised when the worker is to score
         _opened = error
 
 

@@ -1,4 +1,6 @@
-"""A Ray cluster, or this machine as one: actors with a graph each score shards through Ray Data."""
+"""The executor of a Ray cluster, or of Ray on this machine: actors score shards through Ray
+Data.
+"""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -8,15 +10,15 @@ from typing import Any
 from scorer.errors import BadInput, Failure, MissingDependency
 from scorer.ranking.executors import Divided, Portable, threads
 
-_BLOCKS = 4096  # of shards: Ray plans them all at the start
+_BLOCKS = 4096  # Ray plans all of them at the start
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """The executor. `actors` of `gpus` graphics cards (a fraction: shared) and a core per thread.
+    """The executor: `actors` with `gpus` GPUs each (a fraction: shared) and one core per thread.
 
-    Ray Data starts again what dies and gives its shards to another actor; no more shards are handed
-    out than actors ask for.
+    Ray Data restarts actors that die and reassigns their shards; shards are handed out only as
+    actors request them.
     """
 
     work: Callable[[Divided], Portable]
@@ -60,7 +62,7 @@ class Cluster:
             ) from error
 
     def _check_room(self, nodes: list[dict[str, Any]], workers: int) -> None:
-        """Refuse actors that no machine has room for: Ray would wait for one without a word."""
+        """Raise BadInput if no machine has room for an actor: Ray would wait silently."""
         there = [node["Resources"] for node in nodes if node["Alive"]]
         if not any(
             one.get("CPU", 0) >= workers and one.get("GPU", 0) >= self.gpus for one in there
@@ -88,7 +90,7 @@ class Cluster:
 
 
 class Actor:
-    """Holds a graph; scores the shards that Ray gives it, each in a thread."""
+    """Holds a graph, and scores the shards that Ray assigns to it, each in a thread."""
 
     def __init__(self, work: Portable) -> None:
         self._shards = work.open()
@@ -98,7 +100,8 @@ class Actor:
         failed = {"exit_code": [0], "message": [""], "remedy": [""]}
         try:
             threads.run(self._shards, batch["shard"].tolist(), counts.append)
-        except Failure as error:  # as values: of an exception Ray keeps no more than its text
+        # returned as values, because Ray keeps only the text of an exception
+        except Failure as error:
             failed = {
                 "exit_code": [error.exit_code], "message": [str(error)], "remedy": [error.remedy]
             }  # fmt: skip
@@ -106,7 +109,7 @@ class Actor:
 
 
 def _check(batch: dict[str, Any]) -> None:
-    """Raise what an actor could not do."""
+    """Raise the failure of an actor."""
     values = (batch["exit_code"], batch["message"], batch["remedy"])
     for code, message, remedy in zip(*values, strict=True):
         if code:

@@ -1,5 +1,5 @@
-"""Threads of this process, each with a shard of its own: the runtime and Pillow work beside each
-other.
+"""The executor of threads of this process, each with a shard; runtimes and Pillow release the
+GIL.
 """
 
 import threading
@@ -11,11 +11,11 @@ from scorer.selection.prefetch import prefetch
 
 
 class _Stopped(Exception):
-    """Somebody else failed, or Ctrl-C was pressed."""
+    """Another thread failed, or Ctrl-C was pressed."""
 
 
 def run(shards: Divided, missing: Sequence[int], on_images: Callable[[int], None]) -> None:
-    """The executor of one process. What ends it is raised once no thread works any more."""
+    """The executor. An exception is raised when no thread works any more."""
     one, stop = threading.Lock(), threading.Event()
     failed: list[BaseException] = []
 
@@ -33,14 +33,14 @@ def run(shards: Divided, missing: Sequence[int], on_images: Callable[[int], None
         except BaseException as error:
             if not isinstance(error, _Stopped):
                 failed.append(error)
-            stop.set()  # at once: those that wait must not begin
+            stop.set()  # immediately, so that waiting shards do not begin
             raise
 
     with ThreadPoolExecutor(shards.workers) as pool:
         try:
             for _ in prefetch(pool, score, missing, 2 * shards.workers):
                 pass
-        except Exception:  # perhaps of a shard that was stopped by the one that failed first
+        except Exception:  # may be of a shard that was stopped, not of the one that failed first
             raise failed[0] from None
         finally:
             stop.set()

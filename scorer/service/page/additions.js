@@ -1,4 +1,4 @@
-// What an annotator may ask for beside the question: a new class, and a second look at answers.
+// The controls beside the question: adding a class, and a second look at earlier answers.
 
 import { element } from "./elements.js";
 
@@ -16,10 +16,10 @@ export class Additions {
 
   /**
    * @param {Pick<Service, "send">} service
-   * @param {() => State} state what the service says of itself now
+   * @param {() => State} state returns the current state of the service
    * @param {() => string} annotator the name of the annotator
    * @param {{ begun: () => void, changed: () => Promise<void>, failed: (error: unknown) => void }} events
-   *   begun: called before each; changed: after each, when the service has another state or queue
+   *   begun: called before classes are added; changed: after the service's state or queue changed
    */
   constructor(service, state, annotator, events) {
     this.#service = service;
@@ -28,7 +28,7 @@ export class Additions {
     this.#events = events;
   }
 
-  /** Prepares both. */
+  /** Connects both controls to their events. */
   listen() {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -37,7 +37,7 @@ export class Additions {
     this.#look.addEventListener("click", () => this.look());
   }
 
-  /** Shows what the service offers now. */
+  /** Shows the controls that the current state of the service offers. */
   follow() {
     const { grows, classes, second_looks: count } = this.#state();
     this.#form.hidden = !grows;
@@ -46,13 +46,13 @@ export class Additions {
     this.#look.textContent = `look again at ${count === 1 ? "an answer" : `${count} answers`}`;
   }
 
-  /** Asks for answers that the model contradicts. */
+  /** Requests a second look at the answers that the model contradicts. */
   look() {
     const body = { annotator: this.#annotator() };
     this.#service.send("/v1/second-look", body).then(this.#events.changed).catch(this.#events.failed);
   }
 
-  /** Adds the classes in the field, and gives the keys back to the answers. */
+  /** Adds the classes in the field, and takes the focus off it so that keys answer again. */
   async #addClasses() {
     this.#field.blur();
     this.#events.begun();
@@ -68,7 +68,7 @@ export class Additions {
 }
 
 /**
- * The names in a field, which commas separate.
+ * The names in a comma-separated text.
  *
  * @param {string} text
  * @returns {string[]}

@@ -1,21 +1,21 @@
-// Who answers: the name is asked for once, and this browser keeps it.
+// The annotator's name: asked for once, and stored by the browser.
 
 import { element } from "./elements.js";
 
 const STORED = "balentacq-annotator"; // the key under which the name is stored
 
-/** Whether the page waits for a name. @returns {boolean} */
+/** Whether the dialog for the name is open. @returns {boolean} */
 export function isAsked() {
   return element("hello", HTMLDialogElement).open;
 }
 
-/** The name that this browser keeps; "" where there is none. @returns {string} */
+/** The stored name; "" if there is none. @returns {string} */
 export function storedName() {
   return localStorage.getItem(STORED) ?? "";
 }
 
 /**
- * Keeps a name, and shows it.
+ * Stores a name, and shows it.
  *
  * @param {string} name
  */

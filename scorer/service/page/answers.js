@@ -1,4 +1,4 @@
-// Answers on their way to the service, in the order in which they were given.
+// Sends answers to the service in the order in which they were given.
 
 import { isFree, ServiceError, uniqueName } from "./api.js";
 
@@ -6,25 +6,25 @@ import { isFree, ServiceError, uniqueName } from "./api.js";
 /** @import { Queue } from "./queue.js" */
 
 const NOT_FOUND = 404; // the service did not ask for this pixel
-const CONFLICT = 409; // the pixel is answered, or somebody else has it
+const CONFLICT = 409; // the pixel is answered, or leased to another annotator
 
 /**
- * What an annotator says of a pixel. name: the class, where the answer is a label.
+ * An annotator's answer about a pixel. name: the class, if the answer is a label.
  * @typedef {{ query: Query, answer: Answer, name: string | null, seconds: number }} Given
  */
 
 /**
  * next: called after each answer and each undo, shows the next pixel. received: the service has
- * an answer. undone: the service has taken an answer back, or had none to take back.
+ * accepted an answer. undone: called with whether the service has undone an answer.
  * @typedef {{
  *   next: () => Promise<void>, received: (answer: Answer, name: string | null) => void,
  *   undone: (any: boolean) => void, failed: (error: unknown) => void,
  * }} AnswerEvents
  */
 
-/** Sends one answer after the other, while the annotator already looks at the next pixel. */
+/** Sends answers one at a time, while the annotator already sees the next pixel. */
 export class Answers {
-  /** The end of what was sent last: what is sent next waits for it. */
+  /** The end of the last request, for which the next one waits. */
   #sending = Promise.resolve();
   #service;
   #queue;
@@ -42,7 +42,7 @@ export class Answers {
   }
 
   /**
-   * Sends an answer after all that were given before it.
+   * Sends an answer, after all earlier ones.
    *
    * @param {Given} given
    */
@@ -58,7 +58,7 @@ export class Answers {
       .then(() => this.#events.received(answer, name), (error) => this.#lost(query, error)));
   }
 
-  /** Takes the last answer back, after all that were given before. */
+  /** Undoes the last answer, after all earlier requests. */
   undo() {
     this.#inOrder(() => this.#undo());
   }
@@ -76,14 +76,14 @@ export class Answers {
   }
 
   /**
-   * An answer that the service did not get is asked for again, unless the pixel is another's.
+   * Asks again for an answer that did not reach the service, unless the service refuses the pixel.
    *
    * @param {Query} query
    * @param {unknown} error
    */
   #lost(query, error) {
     const refused = error instanceof ServiceError && [CONFLICT, NOT_FOUND].includes(error.status);
-    const isAsked = !isFree(query); // nobody asks for a pixel of one's own again
+    const isAsked = !isFree(query); // a pixel chosen by the annotator is not asked for again
     if (!refused && isAsked) this.#queue.putFirst(query);
     this.#events.failed(error);
   }

@@ -1,6 +1,6 @@
-// Requests to the service, and what the service answers.
+// Requests to the service, and the types of its responses.
 
-const ATTEMPTS = 5; // how often a request is sent before the network is given up
+const ATTEMPTS = 5; // number of times that a request is sent before it fails
 const FIRST_PAUSE_MS = 300; // after the first attempt; each further pause is twice as long
 
 /**
@@ -9,18 +9,18 @@ const FIRST_PAUSE_MS = 300; // after the first attempt; each further pause is tw
  */
 
 /**
- * A pixel to answer. guesses: names of classes, the model's own first. source: "asked" where a
- * model has chosen it, "audit" where it is a random pixel that measures the model, "free" where the
- * annotator has chosen it. reviews: the number of an earlier answer that is looked at again, or
- * null; guesses are then that answer and what a model says.
+ * A pixel to answer. guesses: names of classes, the model's prediction first. source: "asked" if a
+ * model has chosen it, "audit" if it is a random pixel that measures the model, "free" if the
+ * annotator has chosen it. reviews: the number of an earlier answer that is reviewed, or null;
+ * guesses are then that answer and the model's prediction.
  * @typedef {Pixel & {
  *   guesses: string[], source?: "asked" | "audit" | "free", reviews?: number | null,
  * }} Query
  */
 
 /**
- * What random pixels say of a model: shares of the pixels, with the ends of a 95 % interval.
- * by_class: how many pixels of a class there are, and the share at which the model is right.
+ * A model's quality measured at random pixels: shares, with the ends of a 95 % interval.
+ * by_class: for a class, the number of pixels and the share that the model predicts correctly.
  * @typedef {{
  *   pixels: number, accuracy: number, accuracy_low: number, accuracy_high: number,
  *   miou: number, miou_low: number, miou_high: number,
@@ -29,13 +29,13 @@ const FIRST_PAUSE_MS = 300; // after the first attempt; each further pause is tw
  */
 
 /**
- * What the last labels brought, as differences of shares. settled: for so many labels no change was
- * larger than chance, or null.
+ * The effect of the last labels, as differences of shares. settled: the number of labels without a
+ * change larger than chance, or null.
  * @typedef {{ labels: number, accuracy: number, miou: number, settled: number | null }} Trend
  */
 
 /**
- * The newest model of a live session. labels: how many answers it learned from. confirmed: the share
+ * The newest model of a live session. labels: number of answers it was trained on. confirmed: share
  * of the last guesses that annotators confirmed.
  * @typedef {{
  *   labels: number, audit: Audit | null, confirmed: number | null, trend: Trend | null,
@@ -43,10 +43,10 @@ const FIRST_PAUSE_MS = 300; // after the first attempt; each further pause is tw
  */
 
 /**
- * What the service says of itself. colours: one for each class, as "#rrggbb". started: when the
- * service was started. failure: why the ranking has stopped, or null. grows: classes
- * can be added. second_looks: how many answers can be looked at again. just_in_time: the
- * queue holds the next few pixels alone.
+ * The state of the service. colours: one for each class, as "#rrggbb". started: when the service
+ * was started. failure: why the ranking has stopped, or null. grows: whether classes can be added.
+ * second_looks: number of answers that can be reviewed. just_in_time: whether the queue holds only
+ * the next few pixels.
  * @typedef {{
  *   classes: string[], colours: string[], has_map: boolean, started: string, graph: string, images: number,
  *   ranked: number, failure: string | null, pixels_left: number, images_left: number,
@@ -66,7 +66,7 @@ const FIRST_PAUSE_MS = 300; // after the first attempt; each further pause is tw
  */
 
 /**
- * Whether a query is an answer that is looked at again.
+ * Whether a query reviews an earlier answer.
  *
  * @param {Query} query
  * @returns {boolean}
@@ -85,7 +85,7 @@ export function isFree(query) {
   return query.source === "free" && !isAgain(query);
 }
 
-/** An answer of the service that is an error. */
+/** An error response of the service. */
 export class ServiceError extends Error {
   /**
    * @param {string} message
@@ -97,7 +97,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** The service that this page came from. */
+/** Client of the service that delivered this page. */
 export class Service {
   #fetch;
   #pause;
@@ -112,11 +112,11 @@ export class Service {
   }
 
   /**
-   * The answer of the service to one request: a GET, or a POST where there is a body.
+   * Sends one request: a GET, or a POST if there is a body.
    *
    * @param {string} address
    * @param {object} [body]
-   * @returns {Promise<any>} the JSON of the answer
+   * @returns {Promise<any>} the JSON of the response
    */
   async ask(address, body) {
     const options = body && {
@@ -132,8 +132,8 @@ export class Service {
   }
 
   /**
-   * Sends a request again where the network loses it. The body is the same each time, with the
-   * same request name, so that the service counts all attempts as one request.
+   * Sends a request, and repeats it after network errors. The body with its request name stays the
+   * same, so that the service counts all attempts as one request.
    *
    * @param {string} address
    * @param {object} body
@@ -152,9 +152,9 @@ export class Service {
 }
 
 /**
- * A name for a request that no other request has.
+ * A unique name for a request.
  *
- * crypto.randomUUID would do the same, but browsers offer it to https and to this machine only.
+ * crypto.randomUUID would do the same, but browsers restrict it to https and localhost.
  *
  * @returns {string} 32 hexadecimal digits
  */

@@ -10,7 +10,7 @@ import { keysOf, MOST_KEYS } from "./keys.js";
 const GUESSES = 4; // the number of places for guesses, each with a number key
 
 /**
- * A button: its text, the key that does the same, or "", and what pressing it means.
+ * A button: its text, the equivalent key or "", and the meaning of pressing it.
  * @typedef {{ text: string, key: string, meaning: Meaning, colour?: string | undefined }} Wanted
  */
 
@@ -22,9 +22,9 @@ export class Buttons {
   #act;
 
   /**
-   * @param {() => State} state what the service says of itself now
+   * @param {() => State} state returns the current state of the service
    * @param {() => Query | undefined} query the query on the screen
-   * @param {(meaning: Meaning) => void} act called where a button is pressed
+   * @param {(meaning: Meaning) => void} act called when a button is pressed
    */
   constructor(state, query, act) {
     this.#state = state;
@@ -32,20 +32,20 @@ export class Buttons {
     this.#act = act;
   }
 
-  /** Prepares the search. */
+  /** Connects the search field to its events. */
   listen() {
     this.#search.addEventListener("input", () => this.draw());
     this.#search.addEventListener("keydown", (event) => this.#onSearch(event));
   }
 
-  /** Goes to the search. */
+  /** Focuses the search field. */
   search() {
     this.#search.focus();
   }
 
   /**
-   * Makes all buttons for the query on the screen and for what is searched; the search is there
-   * where the classes have no keys.
+   * Rebuilds all buttons for the query on the screen and the text of the search; the search is
+   * shown if the classes have no keys.
    */
   draw() {
     element("find", HTMLElement).hidden = this.#state().classes.length <= MOST_KEYS;
@@ -66,7 +66,7 @@ export class Buttons {
     element(group, HTMLElement).replaceChildren(...buttons);
   }
 
-  /** One button for each guess, and empty ones, so that what is below stays where it is. */
+  /** One button for each guess, and empty ones, so that the buttons below keep their places. */
   #guesses() {
     const query = this.#query();
     const [first, others] = query && isAgain(query) ? ["answered", "model"] : ["guess", "near it"];
@@ -78,7 +78,7 @@ export class Buttons {
     return buttons;
   }
 
-  /** One button for each class that is searched: each class, where there is no search. */
+  /** One button for each class that matches the search; without a search, for every class. */
   #found() {
     const { classes } = this.#state();
     const wanted = this.#search.value.trim().toLowerCase();
@@ -109,7 +109,7 @@ export class Buttons {
   }
 
   /**
-   * Enter takes the first class that is found; Enter and Escape end the search.
+   * Handles a key in the search: Enter answers with the first match; Enter and Escape end it.
    *
    * @param {KeyboardEvent} event
    */

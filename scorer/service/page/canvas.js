@@ -1,4 +1,4 @@
-// The drawing of the photograph with the ring around the pixel, and of the magnified crop.
+// Draws the photograph with the ring around the pixel, and the magnified crop.
 
 import { element } from "./elements.js";
 import * as geometry from "./view.js";
@@ -7,7 +7,7 @@ import * as geometry from "./view.js";
 /** @import { Shown } from "./current.js" */
 /** @import { Point, View } from "./view.js" */
 
-const SHARP_SCALE = 3; // from this scale on, the pixels of the photograph are drawn as squares
+const SHARP_SCALE = 3; // from this scale on, the photograph's pixels are drawn as squares
 
 /** The two canvases of the page. */
 export class Canvas {
@@ -27,7 +27,7 @@ export class Canvas {
     this.#shown = shown;
   }
 
-  /** Prepares the buttons that change the view. */
+  /** Connects the buttons that change the view. */
   listen() {
     const on = (/** @type {string} */ id, /** @type {() => void} */ act) =>
       element(id, HTMLButtonElement).addEventListener("click", act);
@@ -56,7 +56,7 @@ export class Canvas {
 
   /**
    * @param {number} factor
-   * @param {Point} point the point of the screen that stays where it is
+   * @param {Point} point the point of the screen that stays fixed
    */
   zoom(factor, point) {
     if (!this.#shown()) return;
@@ -65,7 +65,7 @@ export class Canvas {
   }
 
   /**
-   * The pixel of the photograph under a point of the screen; null beside it.
+   * The pixel of the photograph under a point of the screen; null outside the photograph.
    *
    * @param {Point} point
    */
@@ -89,7 +89,7 @@ export class Canvas {
     this.draw();
   }
 
-  /** Draws both canvases; they are empty where there is no pixel on the screen. */
+  /** Draws both canvases; they are empty if there is no pixel on the screen. */
   draw() {
     const shown = this.#shown();
     const ratio = devicePixelRatio || 1;
@@ -106,9 +106,9 @@ export class Canvas {
   }
 
   /**
-   * Both canvases without content.
+   * Clears both canvases.
    *
-   * @param {number} ratio pixels of the device for each pixel of the screen
+   * @param {number} ratio device pixels per CSS pixel
    * @returns {CanvasRenderingContext2D} of the photograph
    */
   #emptied(ratio) {

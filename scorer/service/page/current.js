@@ -7,21 +7,21 @@ import { isFree } from "./api.js";
 /** @import { Queue } from "./queue.js" */
 
 /**
- * A pixel on the screen. since: when it came there, as performance.now() gives it.
+ * A pixel on the screen. since: when it was shown, in the time of performance.now().
  * @typedef {{ query: Query, image: HTMLImageElement, since: number }} Shown
  */
 
 /**
- * shown: another pixel is on the screen. nothing: there is none to show. failed: a photograph
+ * shown: another pixel is on the screen. nothing: no pixel is left to show. failed: a photograph
  * cannot be loaded.
  * @typedef {{
  *   shown: (shown: Shown) => void, nothing: () => void, failed: (error: unknown) => void,
  * }} CurrentEvents
  */
 
-/** The pixel that the annotator is asked for now. */
+/** The pixel that the annotator is currently asked for. */
 export class Current {
-  /** @type {Shown | null} null while the next pixel is being loaded, or where there is none */
+  /** @type {Shown | null} null while the next pixel is being loaded, or if there is none */
   shown = null;
   #queue;
   #pictures;
@@ -39,8 +39,7 @@ export class Current {
   }
 
   /**
-   * Puts a pixel of the photograph on the screen in the place of the question, which stays in the
-   * queue.
+   * Shows a pixel of the photograph instead of the question, which stays in the queue.
    *
    * @param {{ row: number, col: number }} pixel
    */
@@ -65,8 +64,8 @@ export class Current {
   }
 
   /**
-   * Puts the first pixel of the queue on the screen. A pixel whose photograph cannot be loaded,
-   * for example because the file is gone, is passed over.
+   * Shows the first pixel of the queue. A pixel whose photograph cannot be loaded, for example
+   * because the file is gone, is skipped.
    *
    * @returns {Promise<void>}
    */
@@ -93,14 +92,14 @@ export class Current {
     this.#events.nothing();
   }
 
-  /** Forgets the pixel on the screen, because it was another annotator's. */
+  /** Removes the pixel from the screen, because it belonged to another annotator. */
   clear() {
     this.shown = null;
   }
 
   /**
-   * The pixel on the screen with the seconds that it was there, because it is answered now; null
-   * where there is none. It can be taken once.
+   * Takes the pixel on the screen, to answer it, with the seconds for which it was shown; null if
+   * there is none or it was already taken.
    *
    * @returns {{ query: Query, seconds: number } | null}
    */

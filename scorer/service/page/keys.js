@@ -1,4 +1,4 @@
-// Which key means what.
+// The meanings of keys.
 
 import { ZOOM_STEP } from "./view.js";
 
@@ -11,7 +11,7 @@ const REPEATED = ["+", "=", "-"]; // the keys that act again and again while the
 export const MOST_KEYS = 20;
 
 /**
- * What a key means. A label has the name of its class.
+ * The meaning of a key. A label has the name of its class.
  * @typedef {{ act: "label", name: string } | { act: "zoom", factor: number }
  *   | { act: "overlay", kind: OverlayKind }
  *   | { act: "unsure" | "skip" | "undo" | "fit" | "search" | "return" | "look" }} Meaning
@@ -39,8 +39,8 @@ const FIXED = new Map(Object.entries({
  */
 
 /**
- * The key of each class: the first letter of its name that no class before it has, or else the
- * first letter of the alphabet that is free. Many classes have no keys, but "".
+ * The key of each class: the first letter of its name that no earlier class has, or else the first
+ * free letter of the alphabet. All keys are "" if there are too many classes.
  *
  * @param {string[]} classes
  * @returns {string[]}
@@ -62,7 +62,7 @@ export function keysOf(classes) {
  *
  * @param {Pressed} pressed
  * @param {string[]} classes
- * @param {string[]} guesses names of classes, the guess of the key 1 first
+ * @param {string[]} guesses names of classes, in the order of the keys 1, 2, ...
  * @returns {Meaning | undefined} undefined for a key without a meaning
  */
 export function meaningOf(pressed, classes, guesses) {
@@ -73,8 +73,8 @@ export function meaningOf(pressed, classes, guesses) {
 }
 
 /**
- * The letter of a key on any layout of the keyboard, also with Caps Lock. Shift with a letter is
- * never a class: it changes what lies over the photograph.
+ * The letter of a key on any keyboard layout, also with Caps Lock. Shift with a letter never means
+ * a class: it changes the overlay.
  *
  * @param {Pressed} pressed
  * @returns {string | null} in lower case
@@ -86,7 +86,7 @@ function letterOf({ key, code, shiftKey }) {
 }
 
 /**
- * Listens to all keys of the page, except while somebody writes into a field, or while a dialog
+ * Listens to all keys of the page, except while the user types into a field, or while a dialog
  * covers the page.
  *
  * @param {{
@@ -105,7 +105,7 @@ export function listenToKeys(page) {
   });
 }
 
-/** Keeps the focus off a button that is clicked, because Space would press that button again. */
+/** Takes the focus off clicked buttons, because Space would press such a button again. */
 export function keepFocusOffButtons() {
   addEventListener("mousedown", (event) => {
     const { target } = event;
@@ -115,7 +115,7 @@ export function keepFocusOffButtons() {
 }
 
 /**
- * Whether a key belongs to a field of the page, or to the browser.
+ * Whether a key is to be handled by a field of the page, or by the browser.
  *
  * @param {KeyboardEvent} event
  * @returns {boolean}

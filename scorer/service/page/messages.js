@@ -1,4 +1,4 @@
-// What the page says in words: the place of the pixel, the progress, receipts and errors.
+// The page's messages: the place of the pixel, the progress, receipts and errors.
 
 import { isAgain } from "./api.js";
 import { element } from "./elements.js";
@@ -6,7 +6,7 @@ import { element } from "./elements.js";
 /** @import { Answer, Query, State } from "./api.js" */
 
 const MINUTE_MS = 60000;
-const STORED = "balentacq-times"; // the key under which the times of answers are stored
+const STORED = "balentacq-times"; // the storage key of the times of answers
 
 /**
  * Shows which pixel is asked for.
@@ -40,7 +40,7 @@ export function tellProgress(state, lastMinute) {
 }
 
 /**
- * Shows what happened to an answer.
+ * Shows the receipt of an answer.
  *
  * @param {string} text
  */
@@ -57,7 +57,7 @@ export function tellError(error) {
   setText("message", error instanceof Error ? error.message : String(error));
 }
 
-/** Takes the last error away. */
+/** Hides the last error. */
 export function clearError() {
   setText("message", "");
 }
@@ -78,7 +78,7 @@ export function whyNothing(state) {
 }
 
 /**
- * Where a pixel lies, and why it is asked for where that is not the usual reason.
+ * The place of a pixel, and the reason for the question if it is not the usual one.
  *
  * @param {Query} query
  * @returns {string}
@@ -112,7 +112,7 @@ export function progress(state, lastMinute) {
  * The receipt of an answer.
  *
  * @param {Answer} answer
- * @param {string | null} name the class, where the answer is a label
+ * @param {string | null} name the class, if the answer is a label
  * @returns {string}
  */
 export function receipt(answer, name) {
@@ -120,9 +120,9 @@ export function receipt(answer, name) {
   return `${said[answer]}. Backspace takes it back.`;
 }
 
-/** The number of answers in the last minute, which a reload of the page does not change. */
+/** Counts the answers of the last minute, also across reloads of the page. */
 export class Pace {
-  /** @type {number[]} when answers were received, as Date.now() gives it */
+  /** @type {number[]} when answers were received, in the time of Date.now() */
   #times;
   #storage;
 

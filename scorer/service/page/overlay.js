@@ -1,4 +1,4 @@
-// The picture over the photograph: the uncertainty map, the model's classes, or none.
+// The overlay of the photograph: the uncertainty map, the model's classes, or none.
 
 import { element } from "./elements.js";
 
@@ -12,11 +12,11 @@ import { element } from "./elements.js";
 /** @type {OverlayKind[]} */
 const KINDS = ["map", "segmentation"];
 
-/** Which picture lies over the photograph, with its buttons. */
+/** The choice of the overlay, with its buttons. */
 export class Overlay {
   /** @type {OverlayKind | null} */
   #kind = null;
-  /** The graph whose picture lies over the photograph. */
+  /** The graph that computed the overlay. */
   #graph = "";
   #state;
   #canvas;
@@ -25,11 +25,11 @@ export class Overlay {
   #failed;
 
   /**
-   * @param {() => State} state what the service says of itself now
+   * @param {() => State} state returns the current state of the service
    * @param {Canvas} canvas
    * @param {Pictures} pictures
    * @param {() => Shown | null} shown the pixel on the screen
-   * @param {(error: unknown) => void} failed called where a picture cannot be loaded
+   * @param {(error: unknown) => void} failed called if a picture cannot be loaded
    */
   constructor(state, canvas, pictures, shown, failed) {
     this.#state = state;
@@ -39,7 +39,7 @@ export class Overlay {
     this.#failed = failed;
   }
 
-  /** Follows the graph of now: with its pictures, and with buttons where it computes maps. */
+  /** Updates the overlay to the current graph; buttons are shown only if it computes maps. */
   follow() {
     const { graph, has_map: hasMap } = this.#state();
     for (const kind of KINDS) buttonOf(kind).hidden = !hasMap;
@@ -47,7 +47,7 @@ export class Overlay {
     this.#graph = graph;
   }
 
-  /** Prepares the buttons. */
+  /** Connects the buttons. */
   listen() {
     this.follow();
     for (const kind of KINDS) {
@@ -57,7 +57,7 @@ export class Overlay {
   }
 
   /**
-   * Lays a picture over the photograph, or takes it away where it already lies there.
+   * Shows an overlay, or hides it if it is already shown.
    *
    * @param {OverlayKind} kind
    */
@@ -70,7 +70,7 @@ export class Overlay {
     this.#canvas.draw();
   }
 
-  /** Takes the picture away, and loads the one of the photograph on the screen. */
+  /** Hides the overlay, and loads the one of the photograph on the screen. */
   reload() {
     this.#canvas.overlay = null;
     this.#load().catch(this.#failed);

@@ -1,4 +1,4 @@
-// The annotation page: one pixel at a time. This file connects the others.
+// The annotation page, which asks for one pixel at a time: this file connects the others.
 
 import { Additions } from "./additions.js";
 import * as annotator from "./annotator.js";
@@ -40,7 +40,7 @@ class Page {
 
   /**
    * @param {Service} service
-   * @param {State} state what the service says of itself at the beginning
+   * @param {State} state the state of the service at the start
    */
   constructor(service, state) {
     this.#queue = new Queue(service, state, {
@@ -67,7 +67,7 @@ class Page {
     });
   }
 
-  /** Begins with the annotator that this browser keeps, or asks for a name. */
+  /** Starts with the stored annotator's name, or asks for one. */
   async begin() {
     this.#listen();
     await this.#become(annotator.storedName());
@@ -82,7 +82,7 @@ class Page {
     await this.#next();
   }
 
-  /** Asks the service what is left, and shows the first pixel of the queue. */
+  /** Refills the queue, and shows its first pixel. */
   async #next() {
     await this.#queue.refill();
     messages.tellProgress(this.#queue.state, this.#pace.lastMinute(Date.now()));
@@ -90,7 +90,7 @@ class Page {
     await this.#current.show();
   }
 
-  /** Shows what the service says of itself now. */
+  /** Shows the current state of the service. */
   #follow() {
     this.#overlay.follow();
     this.#quality.follow();
@@ -102,7 +102,7 @@ class Page {
   }
 
   /**
-   * Does what a key or a button means.
+   * Executes the meaning of a key or a button.
    *
    * @param {Meaning} meaning
    */
@@ -121,10 +121,10 @@ class Page {
   }
 
   /**
-   * Answers the pixel on the screen. The next one is shown at once, before this one is received.
+   * Answers the pixel on the screen. The next one is shown at once, before the receipt of this one.
    *
    * @param {Answer} answer
-   * @param {string | null} name the class, where the answer is a label
+   * @param {string | null} name the class, if the answer is a label
    */
   #give(answer, name) {
     const taken = this.#current.take();
@@ -135,7 +135,7 @@ class Page {
   }
 
   /**
-   * Puts a pixel that the annotator has chosen in the place of the question.
+   * Shows a pixel that the annotator has chosen, instead of the question.
    *
    * @param {Point} point on the screen
    */
@@ -146,7 +146,7 @@ class Page {
 
   /** @param {Query} query */
   #prepare(query) {
-    this.#pictures.load("photograph", query.image).catch(() => {}); // it is told when it is shown
+    this.#pictures.load("photograph", query.image).catch(() => {}); // reported when it is shown
   }
 
   /** @param {Query} query */
@@ -204,14 +204,14 @@ class Page {
     });
   }
 
-  /** @param {number} active when somebody last did something */
+  /** @param {number} active the time of the last activity */
   #look(active) {
     const now = Date.now();
     const isShown = this.#current.shown !== null;
     if (!this.#queue.annotator) return; // the page still asks for a name
     const isLive = this.#queue.state.grows || this.#queue.state.learned !== null;
     if (!isDue({ now, active, filled: this.#queue.filled, isShown, isLive })) return;
-    this.#queue.filled = now; // so that this refill is not begun again while it lasts
+    this.#queue.filled = now; // so that no second refill starts meanwhile
     this.#next().catch(failed);
   }
 }

@@ -1,23 +1,23 @@
 // The pictures of the service: photographs, uncertainty maps and segmentations.
 
-const KEPT = 12; // the number of pictures that the page keeps
+const KEPT = 12; // the number of cached pictures
 
 /**
- * The kinds of pictures, as the service names them in its addresses.
+ * The kinds of pictures, as named in the service's URLs.
  * @typedef {"photograph" | "map" | "segmentation"} PictureKind
  */
 
-/** Pictures that are loaded or being loaded. */
+/** A cache of pictures that are loaded or being loaded. */
 export class Pictures {
-  /** @type {Map<string, Promise<HTMLImageElement>>} from the address of a picture */
+  /** @type {Map<string, Promise<HTMLImageElement>>} by the URL of a picture */
   #kept = new Map();
 
   /**
-   * A picture of an image of the pool. Loading it again begins no second request while it is kept.
+   * Loads a picture of an image of the pool; no second request is sent while it is cached.
    *
    * @param {PictureKind} kind
    * @param {string} name the name of the image in the pool
-   * @param {string} graph of the model that a map or a segmentation is of; "" for a photograph
+   * @param {string} graph the model that computed a map or a segmentation; "" for a photograph
    * @returns {Promise<HTMLImageElement>}
    */
   load(kind, name, graph = "") {

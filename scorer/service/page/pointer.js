@@ -1,12 +1,12 @@
-// Mouse and fingers on the photograph: dragging moves it, the wheel and two fingers zoom.
+// Mouse and touch on the photograph: dragging moves it, the wheel and two fingers zoom.
 
 /** @import { Point } from "./view.js" */
 
-const WHEEL = 400; // how far the wheel turns until the photograph is e times as large
+const WHEEL = 400; // turn of the wheel that enlarges the photograph by the factor e
 
 /**
- * What the mouse and the fingers do. isShown: whether there is a photograph to move. choose: a
- * pixel is chosen by a double click.
+ * The actions of mouse and touch. isShown: whether there is a photograph to move. choose: chooses a
+ * pixel, by a double click.
  * @typedef {{
  *   isShown: () => boolean, zoom: (factor: number, point: Point) => void,
  *   pan: (by: Point) => void, choose: (point: Point) => void,
@@ -14,7 +14,7 @@ const WHEEL = 400; // how far the wheel turns until the photograph is e times as
  */
 
 /**
- * Listens to the mouse and the fingers on an element.
+ * Listens to mouse and touch on an element.
  *
  * @param {HTMLElement} stage
  * @param {Movable} photograph
@@ -35,11 +35,11 @@ export function listenToPointers(stage, photograph) {
   }, { passive: false });
 }
 
-/** The fingers, or the mouse with a button pressed, that are on the photograph now. */
+/** The fingers on the photograph, or the mouse with a button pressed. */
 export class Hand {
-  /** @type {Map<number, Point>} from the number that the browser gives to a finger */
+  /** @type {Map<number, Point>} by the browser's pointer id */
   #fingers = new Map();
-  /** The distance between two fingers when they last moved; 0 before they did. */
+  /** The distance between two fingers at their last movement; 0 before it. */
   #distance = 0;
   #photograph;
 

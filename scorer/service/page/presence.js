@@ -1,20 +1,20 @@
-// Whether somebody is here, and when the page asks the service again without an answer.
+// Decides when the page asks the service again although no answer was given.
 
-const LOOK_MS = 1000; // how often the page looks whether it has to ask
-const KEEP_MS = 30000; // how often the leases of the pixels are renewed
-const LIVE_MS = 3000; // how often the page looks for a newer model, where models come and go
-const AWAY_MS = 600000; // how long nobody does anything until the pixels are left to others
+const LOOK_MS = 1000; // interval of the check whether to ask
+const KEEP_MS = 30000; // interval of renewing the leases of pixels
+const LIVE_MS = 3000; // interval of looking for a newer model, in a live session
+const AWAY_MS = 600000; // time without activity after which leases are no longer renewed
 
 /**
- * The times that decide, as Date.now() gives them. active: when somebody last did something.
- * filled: when the service was last asked. isShown: whether there is a pixel on the screen. isLive:
- * whether models come and go.
+ * The inputs of the decision; times as of Date.now(). active: the user's last activity. filled:
+ * when the service was last asked. isShown: whether there is a pixel on the screen. isLive: whether
+ * the session is live, so that newer models may arrive.
  * @typedef {{ now: number, active: number, filled: number, isShown: boolean, isLive: boolean }} Times
  */
 
 /**
- * Whether the page asks the service again: to keep its pixels while somebody is here, to follow the
- * newest model, and to find pixels where there is none to show.
+ * Whether the page asks the service again: to renew leases while the user is active, to follow the
+ * newest model, or to get pixels if there is none to show.
  *
  * @param {Times} times
  * @returns {boolean}
@@ -26,7 +26,7 @@ export function isDue({ now, active, filled, isShown, isLive }) {
 }
 
 /**
- * Calls a function again and again, with when somebody last did something.
+ * Calls a function periodically with the time of the user's last activity.
  *
  * @param {(active: number) => void} look
  */

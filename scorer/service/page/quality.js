@@ -1,23 +1,23 @@
-// How good the newest model of a live session is: in words, as a curve over labels, and by class.
+// Shows the quality of a live session's newest model: as text, as a learning curve, and by class.
 
 import { element } from "./elements.js";
 
 /** @import { Learned, Service, State } from "./api.js" */
 
-const FEWEST = 10; // random pixels below which nothing is said of a model, as in learned.py
-const WIDTH = 300; // of the curve, in its own units
+const FEWEST = 10; // random pixels that an estimate needs at least, as in learned.py
+const WIDTH = 300; // of the curve, in units of its viewBox
 const HEIGHT = 120;
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * A model on the curve. The shares are null where nothing has measured it.
+ * A model on the curve. Shares that were not measured are null.
  * @typedef {{
  *   labels: number, accuracy: number | null, accuracy_low: number | null, accuracy_high: number | null,
  *   miou: number | null, confirmed: number | null,
  * }} Model
  */
 
-/** The part of the page that says how good the newest model is. */
+/** The part of the page that shows the quality of the newest model. */
 export class Quality {
   #graph = "";
   #details = element("models", HTMLDetailsElement);
@@ -27,8 +27,8 @@ export class Quality {
 
   /**
    * @param {Pick<Service, "ask">} service
-   * @param {() => State} state what the service says of itself now
-   * @param {(error: unknown) => void} failed called where the curve cannot be loaded
+   * @param {() => State} state returns the current state of the service
+   * @param {(error: unknown) => void} failed called if the curve cannot be loaded
    */
   constructor(service, state, failed) {
     this.#service = service;
@@ -36,12 +36,12 @@ export class Quality {
     this.#failed = failed;
   }
 
-  /** Prepares the curve, which is loaded while it is open. */
+  /** Connects the curve, which is loaded while it is open. */
   listen() {
     this.#details.addEventListener("toggle", () => this.#load().catch(this.#failed));
   }
 
-  /** Follows the newest model. */
+  /** Updates the display to the newest model. */
   follow() {
     const { learned, graph } = this.#state();
     this.#details.hidden = learned === null;
@@ -73,7 +73,7 @@ export class Quality {
 }
 
 /**
- * What the newest model has learned from, and how good it is.
+ * A text with the number of training labels and the quality of the newest model.
  *
  * @param {Learned} learned
  * @returns {string}
@@ -90,7 +90,7 @@ export function quality({ labels, audit, confirmed }) {
 }
 
 /**
- * What the last labels brought, and whether more will bring anything.
+ * A text with the effect of the last labels, and whether more labels are likely to help.
  *
  * @param {Learned} learned
  * @returns {string}
@@ -103,7 +103,7 @@ export function hint({ trend }) {
 }
 
 /**
- * The curve as a picture: accuracy with its interval, mean IoU, confirmed guesses.
+ * Draws the learning curve: accuracy with its interval, mean IoU, confirmed guesses.
  *
  * @param {Model[]} models
  * @returns {SVGElement}
@@ -125,10 +125,10 @@ export function drawn(models) {
 }
 
 /**
- * The points of the curve, as SVG writes them.
+ * The points of the curve in SVG's syntax.
  *
  * @param {Model[]} models
- * @param {number} most labels at the right end
+ * @param {number} most number of labels at the right end
  * @returns {{ band: string, lines: Record<"accuracy" | "miou" | "confirmed", string> }}
  */
 export function geometry(models, most) {

@@ -1,4 +1,4 @@
-// The pixels that the service has given to this annotator, in the order in which they are shown.
+// The queue of pixels that the service has leased to this annotator.
 
 /** @import { Pixel, Query, Service, State } from "./api.js" */
 
@@ -20,7 +20,7 @@ export function isSamePixel(a, b) {
 export class Queue {
   /** The name of the annotator; "" until it is known. */
   annotator = "";
-  /** When the last refill ended, as Date.now() gives it. */
+  /** The time of the end of the last refill, as of Date.now(). */
   filled = 0;
   /** @type {Query[]} */
   #pixels = [];
@@ -30,16 +30,16 @@ export class Queue {
   #lately = [];
   /** @type {Query[]} queries in photographs that cannot be shown */
   #broken = [];
-  /** The end of the last refill: the next one waits for it. */
+  /** The end of the last refill, for which the next one waits. */
   #filling = Promise.resolve();
   #service;
   #events;
 
   /**
    * @param {Pick<Service, "ask">} service
-   * @param {State} state what the service says of itself at the beginning
+   * @param {State} state the state of the service at the start
    * @param {{ restarted: () => void, arrived: (query: Query) => void }} events restarted: another
-   *   service answers at this address now; arrived: a query is in the queue after a refill
+   *   service responds at this address; arrived: a query is in the queue after a refill
    */
   constructor(service, state, events) {
     this.#service = service;
@@ -79,8 +79,8 @@ export class Queue {
   }
 
   /**
-   * The queue becomes what the service says, because a lease may have ended while this machine
-   * slept. The state comes first: where it says that the pool is ranked, an empty queue is final.
+   * Replaces the queue by the service's, because a lease may have ended while the computer slept.
+   * The state is requested first: if it says that the pool is ranked, an empty queue is final.
    */
   async #fill() {
     this.#lately = [...this.#unsent];
@@ -100,7 +100,7 @@ export class Queue {
   }
 
   /**
-   * Takes a query out, because its answer is on the way to the service.
+   * Removes a query, because its answer is being sent.
    *
    * @param {Query} query
    */
@@ -111,7 +111,7 @@ export class Queue {
   }
 
   /**
-   * Notes that the service has answered the answer to a query, or that it cannot be reached.
+   * Notes that the service has acknowledged the answer to a query, or cannot be reached.
    *
    * @param {Query} query
    */
@@ -120,7 +120,7 @@ export class Queue {
   }
 
   /**
-   * Puts a query first, because it is to be answered again.
+   * Puts a query at the front, because it must be answered again.
    *
    * @param {Query} query
    */
@@ -129,7 +129,7 @@ export class Queue {
     this.#pixels.unshift(query);
   }
 
-  /** Passes over the first query, because its photograph cannot be shown. */
+  /** Skips the first query, because its photograph cannot be shown. */
   passOver() {
     this.#broken.push(...this.#pixels.splice(0, 1));
   }

@@ -1,4 +1,4 @@
-// Where the pixels of a photograph lie on the screen: geometry without the document.
+// The geometry of photographs on the screen; uses no elements of the page.
 
 const LEAST_SCALE = 0.02;
 const MOST_SCALE = 64;
@@ -26,7 +26,7 @@ export const CROP_SIZE = 240;
  */
 
 /**
- * The view in which a photograph fills a window as far as its shape allows, in the middle of it.
+ * The view that centres a photograph in a window, at the largest scale at which it fits.
  *
  * @param {Size} window
  * @param {Size} photograph
@@ -40,8 +40,8 @@ export function fitted(window, photograph) {
 }
 
 /**
- * A view that is larger by a factor, as far as the limits of the scale allow. What lies under a
- * point of the screen stays there.
+ * A view enlarged by a factor, within the limits of the scale. The pixel under a point of the
+ * screen stays there.
  *
  * @param {View} view
  * @param {number} factor
@@ -55,7 +55,7 @@ export function zoomed(view, factor, point) {
 }
 
 /**
- * A view that is moved over the screen.
+ * A view moved by a distance on the screen.
  *
  * @param {View} view
  * @param {Point} by
@@ -66,7 +66,7 @@ export function moved(view, by) {
 }
 
 /**
- * Where the centre of a pixel lies on the screen.
+ * The position of a pixel's centre on the screen.
  *
  * @param {View} view
  * @param {Place} pixel
@@ -82,7 +82,7 @@ export function centreOnScreen(view, pixel) {
  * @param {View} view
  * @param {Size} photograph
  * @param {Point} point
- * @returns {Place | null} null beside the photograph
+ * @returns {Place | null} null outside the photograph
  */
 export function pixelAt(view, photograph, point) {
   const row = Math.floor((point.y - view.y) / view.scale);
@@ -92,7 +92,7 @@ export function pixelAt(view, photograph, point) {
 }
 
 /**
- * The radius of the ring around a pixel: so large that the ring never covers the pixel.
+ * The radius of the ring around a pixel: large enough that the ring never covers the pixel.
  *
  * @param {View} view
  * @returns {number} in pixels of the screen

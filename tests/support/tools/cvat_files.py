@@ -1,4 +1,4 @@
-"""CVAT's format in datumaro, run by its own Python: our file read, labelled sky, and written.
+"""Run by the Python of datumaro: reads our CVAT file, labels it sky, and writes it.
 
     python cvat_files.py FOLDER
 

@@ -1,10 +1,11 @@
-"""Label Studio itself, run by its own Python: a project from our files, labelled, exported.
+"""Run by the Python of Label Studio: makes a project from our files, labels it, and exports it.
 
     python label_studio_project.py FOLDER
 
-FOLDER holds tasks.json and tasks.config.xml as exported, and upload.png, which is uploaded as
-"up load (1).png". What is asked becomes sky, and a second person says road of one pixel of the
-first task. It writes project.json, and order.json: data.name of the tasks, best prediction first.
+FOLDER holds tasks.json and tasks.config.xml as exported, and upload.png, which is uploaded as "up
+load (1).png". All questions are answered with sky, and a second person labels one pixel of the
+first task as road. It writes project.json, and order.json: data.name of the tasks, by descending
+prediction score.
 """
 
 import json
@@ -60,7 +61,7 @@ def main() -> None:
 
 
 class Person:
-    """Somebody who is logged in."""
+    """A logged-in user."""
 
     def __init__(self, user: User) -> None:
         self.client = APIClient(HTTP_HOST="localhost")
@@ -87,7 +88,7 @@ def received(response) -> object:
 
 
 def by_score(person: Person, project: int) -> list[str]:
-    """The order of the Data Manager by the column "Prediction score", falling."""
+    """The order of the Data Manager by the column "Prediction score", descending."""
     view = {"project": project, "data": {"ordering": ["-tasks:predictions_score"]}}
     number = person.post("/api/dm/views/", view)["id"]
     found = person.get(f"/api/tasks?project={project}&view={number}")
@@ -98,7 +99,7 @@ def label(first: Person, second: Person, project: int) -> None:
     found = first.get(f"/api/tasks?project={project}&fields=all")["tasks"]
     for number, task in enumerate(found):
         asked = [result for one in task["predictions"] for result in one["result"]]
-        if not asked:  # what was uploaded
+        if not asked:  # the upload
             value = {"x": 50.0, "y": 25.0, "width": 0.5, "keypointlabels": ["road"]}
             where = {"original_width": 48, "original_height": 32, "image_rotation": 0}
             key_point = {"type": "keypointlabels", "from_name": "pixel", "to_name": "image"}

@@ -1,4 +1,4 @@
-"""labelme itself, run by its own Python: our files opened, labelled sky, and saved elsewhere.
+"""Run by the Python of labelme: opens our files, labels them sky, and saves them elsewhere.
 
     python labelme_files.py IMAGES OUT
 
