@@ -10,7 +10,7 @@ import torch
 from onnx import ModelProto, TensorProto
 from torch import nn
 
-from export import trace
+from export import stages, trace
 from export.grafting import ForeignNetwork
 from export.join import PREFIX, join, opset
 from export.reweigh import mark, reweighed, structure
@@ -150,6 +150,7 @@ def _traced(
         trunk = trace.trunk(network, contract, OPSETS[contract.precision])
     tail = trace.tail(behind, features, contract, opset(trunk))
     model = join(trunk, tail, contract)
+    stages.name(model)
     mark(model, structure(network, contract))
     onnx.checker.check_model(model, full_check=True)
     return model

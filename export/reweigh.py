@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from export.join import PREFIX
 from scorer.contract import METADATA_KEY, Contract
+from scorer.stage import STAGES
 from trainer.graph.scorable import Scorable
 from trainer.network import BayesianNetwork, hash_tensors
 from trainer.networks.pixelhead import PixelHead
@@ -29,7 +30,9 @@ def structure(network: Scorable, contract: Contract) -> str | None:
     if contract.precision != network.precision:
         return None
     alike = replace(contract, weights_sha256="")
-    digest = hashlib.sha256(repr((alike.to_json(), repr(network), network.trunk.stages)).encode())
+    digest = hashlib.sha256(
+        repr((alike.to_json(), repr(network), network.trunk.stages, STAGES)).encode()
+    )
     learned = _learned(network)
     frozen = {name: one for name, one in _trunk(network).items() if name not in learned}
     hash_tensors(digest, frozen)

@@ -31,7 +31,8 @@ import contestants
 import numpy as np
 from contestants import Run, Setting
 
-from scorer import bench
+from scorer.bench.cost import Measurement, measure
+from scorer.bench.timing import peak_memory, throughput
 from scorer.console import cores
 from scorer.plain import OUTPUTS
 from scorer.pools import Index, list_pool
@@ -260,8 +261,8 @@ def _serve(pipe: Connection, contestant: Contestant, setting: Setting, mode: str
     run = contestant.make(workers, threads)
     images = np.random.default_rng(0).integers(0, 256, (4, 1, *setting.size, 3), dtype=np.uint8)
     while pipe.recv() is not None:
-        rate, cpu = bench.throughput(lambda index: run(images[index % 4]), workers, 1.5)
-        most = bench.peak_memory() or 0
+        rate, cpu = throughput(lambda index: run(images[index % 4]), workers, 1.5)
+        most = peak_memory() or 0
         pipe.send({"ms": 1e3 / rate, "cpu_ms": cpu * 1e3, "peak_mb": most / 1e6})
 
 
@@ -288,10 +289,10 @@ def _pools(folder: Path, *, quick: bool) -> dict[str, object]:
     graph = folder / "pool.onnx"
     shutil.copy(_file(folder, SETTINGS[0], "strips"), graph)
     pool = photographs(folder / "pool", count)
-    plan = bench.Measurement(
+    plan = Measurement(
         graph=graph, runtime="cpu", precision="float32", workers=cores(), seconds=20, pool=pool
     )
-    cost = bench.measure(plan)
+    cost = measure(plan)
     size = median(entry.size for entry in pool.entries())
     found: dict[str, object] = {
         f"images/s from {count} files of 2048x1024 JPEG ({size / 1e3:.0f} kB)": cost.files,
@@ -331,7 +332,7 @@ def photographs(folder: Path, count: int) -> Index:
 
 _RANK_AND_TELL = """
 import sys
-from scorer.bench import peak_memory
+from scorer.bench.timing import peak_memory
 from scorer.cli import main
 try:
     main(sys.argv[1:])

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from scorer import bench
+from scorer.bench.timing import peak_memory
 from scorer.images.photograph import load
 from trainer import clicks, dataset, networks
 from trainer.augment import augment
@@ -66,7 +66,7 @@ def main() -> None:
         ratio = median(one[index] / one[-1] for one in pairs)
         told[what] = {"images/s": median(rates[what]), "ratio": ratio}
         print(f"| {what} | {median(rates[what]):.2f} | {ratio:.2f} |")
-    peak = (bench.peak_memory() or 0) / 1e6
+    peak = (peak_memory() or 0) / 1e6
     print(
         json.dumps(
             {"device": device(), "precision": precision("auto"), "peak_mb": peak, "ways": told}

@@ -59,17 +59,20 @@ def load(
     """
     with _open(source, max_pixels) as image:
         geometry = Geometry(upright_size(image), grid, stride)
-        turn = _TURNS.get(_orientation(image))
-        wanted = geometry.content if turn not in _SIDEWAYS else geometry.content[::-1]
-        # JPEG: decode at 1/2, 1/4 or 1/8 if sufficient; `box` is the part without padding.
-        reduced = image.draft("RGB", (wanted[1], wanted[0]))
-        scaled = _to_rgb(image, source).resize(
-            (wanted[1], wanted[0]), Image.Resampling.BILINEAR, box=reduced[1] if reduced else None
-        )
+        turn, wanted = _TURNS.get(_orientation(image)), _stored(image, geometry)
+        rgb, box = _decoded(image, source, wanted)
+        scaled = rgb.resize((wanted[1], wanted[0]), Image.Resampling.BILINEAR, box=box)
         upright = scaled if turn is None else scaled.transpose(turn)
     pixels = np.zeros((*grid, 3), np.uint8)
     pixels[: geometry.content[0], : geometry.content[1]] = np.asarray(upright)
     return Photograph(pixels, geometry)
+
+
+def decode(source: Encoded, grid: tuple[int, int], *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode an image as `load` does, without turning and scaling it. Raises BadImage."""
+    with _open(source, max_pixels) as image:
+        wanted = _stored(image, Geometry(upright_size(image), grid))
+        return _decoded(image, source, wanted)[0]
 
 
 def load_full(source: Encoded, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -90,6 +93,22 @@ def upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:
     """Height and width after the EXIF orientation is applied."""
     turned = _TURNS.get(_orientation(image)) in _SIDEWAYS
     return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def _stored(image: ImageFile.ImageFile, geometry: Geometry) -> tuple[int, int]:
+    """Height and width of the content of a grid, as the image lies in its file."""
+    turned = _TURNS.get(_orientation(image)) in _SIDEWAYS
+    return geometry.content[::-1] if turned else geometry.content
+
+
+def _decoded(
+    image: ImageFile.ImageFile, source: Encoded, wanted: tuple[int, int]
+) -> tuple[Image.Image, tuple[float, float, float, float] | None]:
+    """The image as RGB, and the part of it without padding; a JPEG at 1/2, 1/4 or 1/8 where that is
+    not smaller than `wanted`.
+    """
+    reduced = image.draft("RGB", (wanted[1], wanted[0]))
+    return _to_rgb(image, source), reduced[1] if reduced else None
 
 
 def _to_rgb(image: ImageFile.ImageFile, source: Encoded) -> Image.Image:

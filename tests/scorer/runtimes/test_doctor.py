@@ -1,18 +1,15 @@
-"""scorer doctor and scorer bench: what is here, and what it costs."""
+"""scorer doctor: what is here."""
 
 import json
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
-import photographs
 import pytest
 from click.testing import CliRunner
 
-from scorer import bench
 from scorer.cli import main
-from scorer.pools import list_pool
-from scorer.runtimes import NAMES, cpu, doctor, openvino
+from scorer.runtimes import NAMES, doctor
 
 Graph = Callable[..., Path]
 
@@ -83,61 +80,3 @@ def test_two_builds_in_one_folder_are_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert "onnxruntime 1.2.3 and onnxruntime-gpu 1.2.3" in doctor.clashes()[0][0]
     result = CliRunner().invoke(main, ["doctor"])
     assert "pip uninstall -y onnxruntime onnxruntime-gpu" in result.stderr
-
-
-def test_bench_measures_every_runtime(baked: Graph, tmp_path: Path) -> None:
-    photographs.photographs(tmp_path, 7, height=80, width=120)
-    result = CliRunner().invoke(
-        main,
-        ["bench", str(baked()), "--pool", str(tmp_path), "--images", "6", "--seconds", "0.4",
-         "--json"],
-    )  # fmt: skip
-    assert result.exit_code == 0, result.stderr
-    rows = [json.loads(line) for line in result.stdout.splitlines()]
-    combinations = [("cpu", p) for p in cpu.examine().precisions]
-    combinations += [("openvino", p) for p in openvino.examine().precisions]
-    assert [(row["runtime"], row["precision"]) for row in rows] == combinations
-    for row in rows:
-        assert row["alone"] > 0
-        assert row["rate"] > 0
-        assert row["cpu"] > 0
-        assert row["share"] == row["files"] / row["rate"]
-        assert row["peak_memory"] > 50e6
-
-
-def test_bench_tells_people_which_is_fastest(baked: Graph) -> None:
-    result = CliRunner().invoke(
-        main, ["bench", str(baked()), "--seconds", "0.2", "--threads", "1", "--runtime", "cpu"]
-    )
-    assert result.exit_code == 0, result.stderr
-    assert result.stdout.splitlines()[0].startswith("runtime")
-    assert len(result.stdout.splitlines()) == 2
-    assert "fastest here: --runtime cpu --precision float32" in result.stderr
-
-
-def test_what_cannot_be_opened_is_told_across_the_process(tmp_path: Path) -> None:
-    (tmp_path / "bad.onnx").write_text("no graph")
-    result = CliRunner().invoke(main, ["bench", str(tmp_path / "bad.onnx"), "--runtime", "cpu"])
-    assert result.exit_code == 5
-    assert "cannot be opened" in result.stderr
-    assert "write it again with" in result.stderr
-
-
-def test_a_pool_without_a_photograph_is_told(baked: Graph, tmp_path: Path) -> None:
-    photographs.broken(tmp_path, "text")
-    plan = bench.Measurement(
-        graph=baked(), runtime="cpu", precision="float32", workers=1, seconds=0.1,
-        pool=list_pool(tmp_path),
-    )  # fmt: skip
-    with pytest.raises(Exception, match="can be read"):
-        bench.measure(plan)
-
-
-def test_the_peak_grows_with_what_is_held() -> None:
-    before = bench.peak_memory()
-    assert before is not None
-    held = bytearray(b"x") * 300_000_000
-    after = bench.peak_memory()
-    assert after is not None
-    assert after - before > 100_000_000 or before > 300_000_000
-    del held
