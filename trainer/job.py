@@ -1,8 +1,9 @@
 """The training job: labels, pre-trained weights, training, evaluation, and the model file."""
 
 import hashlib
+import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,18 @@ def train(
     BadModel, BadInput, CannotWrite.
     """
     check_writable(out)
-    with instance_lock(out, "trainer fit", "wait until it has ended, or choose another --out"):
+    lock = instance_lock(out, "trainer fit", "wait until it has ended, or choose another --out")
+    # The first process of several holds it for all that train together.
+    with lock if _is_first() else nullcontext():
         return _trained(dataset, out, options, listener, cache)
+
+
+def _is_first() -> bool:
+    """Whether this process is the first of those that train together, by the variables that
+    Lightning Fabric sets and reads.
+    """
+    ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+    return next((rank for rank in ranks if rank is not None), "0") == "0"
 
 
 def _trained(
