@@ -1,22 +1,21 @@
 """Exports a network, its dropout passes and an acquisition function as one ONNX graph."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 import torch
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto
 from torch import nn
 
 from export import stages, trace
 from export.grafting import ForeignNetwork
-from export.join import PREFIX, join, opset
+from export.join import join, opset
 from export.reweigh import mark, reweighed, structure
 from scorer import __version__
 from scorer.contract import ORIGINS, Contract
-from scorer.errors import BadGraph, BadInput
+from scorer.errors import BadInput
 from scorer.files import replacing_path
 from trainer.graph import tiling
 from trainer.graph.raster import Whole
@@ -29,7 +28,6 @@ from trainer.network import BayesianNetwork
 # Older opsets lack convolutions in bfloat16.
 OPSETS = {"float32": 18, "float16": 18, "bfloat16": 22}
 MOST_TOP = 3839  # TensorRT's TopK takes K < 3840
-_LARGEST_SIDE = 32  # largest side of the pixel blocks that are scored per feature position
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,30 +152,6 @@ def _traced(
     mark(model, structure(network, contract))
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def pass_weights(model: ModelProto, contract: Contract) -> list[TensorProto]:
-    """The weights of all passes: m·C filters, or m·C·r² where every feature position scores r x r
-    pixels, in one tensor or several. Raises BadGraph where they are not found.
-    """
-    classes = len(contract.classes)
-    behind = (t for t in model.graph.initializer if t.name.startswith(PREFIX) and len(t.dims) > 1)
-    alike: dict[tuple[int, ...], list[TensorProto]] = {}
-    for tensor in behind:
-        if tensor.dims[0] % classes == 0 and math.prod(tensor.dims[1:]) > 1:
-            alike.setdefault(tuple(tensor.dims[1:]), []).append(tensor)
-    wide = contract.passes * classes
-    of_pixels = (
-        [part for part in alike.values() if sum(t.dims[0] for t in part) == wide * side**2]
-        for side in range(1, _LARGEST_SIDE + 1)
-    )
-    found = next((parts for parts in of_pixels if parts), [])
-    if len(found) != 1:
-        raise BadGraph(
-            f"the graph has {len(found)} classifiers of {wide} outputs, expected one",
-            remedy="it was edited: export it again",
-        )
-    return found[0]
 
 
 def earlier(path: Path) -> ModelProto | None:

@@ -68,7 +68,7 @@ def reweighed(
             if tuple(tensor.dims) != values.shape:
                 return None
             tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), tensor.name))
-    if learned & wanted.keys():
+    if any(name in learned or name.startswith(PREFIX) for name in wanted):
         return None  # the exporter folded this weight into another constant
     properties[METADATA_KEY].value = contract.to_json()
     return like

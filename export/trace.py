@@ -2,12 +2,14 @@
 
 import io
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import ml_dtypes
+import numpy as np
 import torch
 from onnx import ModelProto, TensorProto, numpy_helper
 from torch import Tensor, nn
@@ -17,6 +19,8 @@ from scorer.contract import BEST, EXCLUDE, FEATURES, IMAGE, MAPS, NOISE, Contrac
 from scorer.plain import PlainContract
 from trainer.graph.scoring import ScoringTail
 from trainer.network import BayesianNetwork
+
+_FEW = 8
 
 
 class _Trunk(nn.Module):
@@ -55,9 +59,29 @@ def tail(
     if contract.stochastic:
         inputs[NOISE] = torch.full((2, *contract.map), 0.5)
     model = traced(module.eval(), inputs, [*BEST, *MAPS], opset)
+    _name_constants(model, module)
     if not contract.has_map:
         del model.graph.output[-len(MAPS) :]
     return model
+
+
+def _name_constants(model: ModelProto, module: nn.Module) -> None:
+    """Give tensors of the module their names again where the exporter made constants of them.
+
+    Not to a few numbers, which may stand for something else as well.
+    """
+    there = {entry.name for entry in model.graph.initializer}
+    for name, tensor in module.state_dict().items():
+        if name in there or tensor.numel() <= _FEW:
+            continue
+        values = tensor.detach().cpu().numpy().flatten()
+        for entry in model.graph.initializer:
+            if math.prod(entry.dims) == len(values) and np.array_equal(
+                numpy_helper.to_array(entry).flatten(), values
+            ):
+                old = entry.name
+                nodes.rename(model.graph, lambda one: name if one == old else one)  # noqa: B023
+                break
 
 
 def _ask_the_cast(model: ModelProto) -> None:

@@ -13,7 +13,8 @@ import onnx
 import torch
 from torch import Tensor
 
-from export.graph import features_of, pass_weights, reference
+from export.graph import features_of, reference
+from export.pass_weights import pass_weights
 from export.position import elsewhere, looks
 from export.regret import regret
 from scorer.contract import NO_PIXEL, NO_SCORE, Contract
@@ -284,7 +285,5 @@ def _spread(path: Path, contract: Contract) -> float:
 
     The range, not the standard deviation, because it is exactly zero for equal numbers.
     """
-    parts = pass_weights(onnx.load(path), contract)
-    weights = np.concatenate([onnx.numpy_helper.to_array(part) for part in parts])
-    passes = weights.reshape(contract.passes, len(contract.classes), -1)
+    passes = pass_weights(onnx.load(path), contract)
     return float(np.ptp(passes, axis=0).mean())

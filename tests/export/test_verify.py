@@ -9,7 +9,6 @@ import photographs
 import pytest
 from onnx import numpy_helper
 
-from export.graph import pass_weights
 from export.verification import TOLERANCES, Verdict, verify
 from scorer.errors import BadGraph
 from scorer.pools import Index, list_pool
@@ -35,13 +34,16 @@ def verdict(path: Path, network: BayesianNetwork, pool: Index) -> Verdict:
 def changed(source: Path, target: Path, change: str) -> Path:
     """A copy of a graph with one thing wrong in its widened classifier."""
     model = onnx.load(source)
-    (wide,) = pass_weights(model, OnnxRuntime(source, workers=1).contract)
-    values = numpy_helper.to_array(wide).copy()
+    names = {"own": "scoring/raster.classifier.own", "index": "scoring/raster.classifier.index"}
+    found = {tensor.name: tensor for tensor in model.graph.initializer}
+    own, index = (numpy_helper.to_array(found[name]).copy() for name in names.values())
     if change == "dropout lost":
-        values[:] = np.concatenate([values[:5]] * (len(values) // 5))
+        own[:] = own[0]
+        index[:] = np.tile(index[: len(index) // len(own)], len(own))
     else:
-        values[5:10] *= 1.5
-    wide.CopyFrom(numpy_helper.from_array(values, wide.name))
+        own[1] *= 1.5
+    for name, values in zip(names.values(), (own, index), strict=True):
+        found[name].CopyFrom(numpy_helper.from_array(values, name))
     onnx.save(model, target)
     return target
 

@@ -59,7 +59,9 @@ def accumulate(
     return Moments(_whole(mean), variance, None if entropy is None else entropy / passes)
 
 
-def lowered(logits: Float[Tensor, "B m C h w"]) -> Float[Tensor, "B m C h w"]:
+def lowered(
+    logits: Float[Tensor, "B m C h w"], *, enlarged: bool = True
+) -> Float[Tensor, "B m C h w"]:
     """Subtract the maximum over the classes from the logits, before upsampling instead of after it.
 
     Upsampling is linear and softmax is invariant to a constant per pixel, so the result is the
@@ -67,9 +69,11 @@ def lowered(logits: Float[Tensor, "B m C h w"]) -> Float[Tensor, "B m C h w"]:
     points with different largest classes all exponents are low. Where the logits of a point differ
     by more than 60 nats, they are therefore raised by half of the excess, or everything would
     underflow there. Logits too large for float32 to resolve single nats are not raised: rounding
-    would raise them to infinity.
+    would raise them to infinity. enlarged: whether upsampling follows; without, nothing is raised.
     """
     highest = logits.amax(dim=2, keepdim=True)
+    if not enlarged:
+        return logits - highest
     spread = highest - logits.amin(dim=2, keepdim=True)
     lift = (0.5 * spread - 30).clamp(0.0, _HIGHEST_LIFT)
     return logits - (highest - lift.where(highest.abs() < _COARSE, 0.0))

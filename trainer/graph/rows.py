@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan_op
 
@@ -18,26 +18,38 @@ LARGEST = 160_000
 
 
 class RowClassifier(nn.Module):
-    """The classifier of all passes as one matrix, for a few rows at a time."""
+    """The classifier of all passes, for a few rows at a time.
+
+    Passes share most of their logits: a pass has those of all channels, less those of the channels
+    that it drops (`divided`).
+    """
+
+    index: Tensor
 
     def __init__(self, classifier: nn.Conv2d, passes: int) -> None:
         super().__init__()
         self.passes = passes
         self.kernel, self.dilation = classifier.kernel_size, classifier.dilation
-        # A matrix from the start, because the scan takes initializers unchanged. Its columns are
+        # Matrices from the start, because the scan takes initializers unchanged. Their columns are
         # ordered as `_shifted` stacks: rows first, then columns.
-        self.weight = nn.Parameter(classifier.weight.detach().permute(0, 3, 2, 1).flatten(1))
-        bias = classifier.bias
-        self.bias = None if bias is None else nn.Parameter(bias.detach()[:, None])
+        wide = classifier.weight.detach().permute(0, 3, 2, 1).flatten(1)
+        shared, own, index = divided(wide.unflatten(0, (passes, -1)))
+        self.shared, self.own = nn.Parameter(shared), nn.Parameter(own)
+        self.register_buffer("index", index.flatten())
+        bias = wide.new_zeros(len(wide)) if classifier.bias is None else classifier.bias.detach()
+        of_passes = bias.view(passes, -1, 1)
+        is_shared = bool((of_passes == of_passes[:1]).all())
+        self.bias = nn.Parameter(of_passes[: 1 if is_shared else passes].clone())
 
     @property
     def classes(self) -> int:
-        return self.weight.shape[0] // self.passes
+        """Number of logits per pass and feature position."""
+        return len(self.shared)
 
     @property
     def constants(self) -> tuple[Tensor, ...]:
-        """The tensors that a scan must receive as constants."""
-        return (self.weight,) if self.bias is None else (self.weight, self.bias)
+        """The tensors that a scan must receive as constants, in the order of `logits`."""
+        return self.shared, self.own, self.index, self.bias
 
     @property
     def wide(self) -> bool:
@@ -51,20 +63,43 @@ class RowClassifier(nn.Module):
     def logits(
         self,
         rows: Float[Tensor, "B _ R w"],
-        weight: Tensor,
-        bias: Tensor | None = None,
-        *,
+        *constants: Tensor,
         around: int = 0,
+        enlarged: bool = True,
     ) -> Float[Tensor, "B m C R _"]:
         """The logits of the output of `rows`; around: number of times that outermost columns are
-        repeated.
+        repeated; enlarged: whether they will be.
         """
+        shared, own, index, bias = constants
         patches = _shifted(rows, 3, self.kernel[1], self.dilation[1])
         if around:
             patches = F.pad(patches, (around, around, 0, 0), mode="replicate")
-        logits = weight @ patches.flatten(2)
-        logits = logits if bias is None else logits + bias
-        return lowered(logits.unflatten(2, patches.shape[2:]).unflatten(1, (self.passes, -1)))
+        flat = patches.flatten(2)
+        few = flat.index_select(1, index).unflatten(1, (self.passes, -1))
+        logits = (shared @ flat)[:, None] + bias + own @ few
+        return lowered(logits.unflatten(3, patches.shape[2:]), enlarged=enlarged)
+
+
+def divided(
+    wide: Float[Tensor, "m C K"],
+) -> tuple[Float[Tensor, "C K"], Float[Tensor, "m C D"], Int64[Tensor, "m D"]]:
+    """Divide the weights of all passes into shared ones, and those of a few columns per pass that
+    are added to them; index: these columns.
+
+    A column of a pass is zero if it is dropped, and otherwise that of every pass that keeps it. The
+    few columns take back what a pass drops; where more is dropped than kept, nothing is shared, and
+    they are what it keeps.
+    """
+    kept = wide.abs().amax(dim=1) > 0
+    first = kept.int().argmax(dim=0)  # the first pass that keeps a column
+    common = wide[first, :, torch.arange(wide.shape[2])].T
+    is_shared = bool((wide == common * kept[:, None]).all()) and 2 * kept.sum() >= kept.numel()
+    chosen = ~kept if is_shared else kept
+    most = max(1, int(chosen.sum(dim=1).max()))
+    index = chosen.int().argsort(dim=1, descending=True, stable=True)[:, :most]
+    shared = common if is_shared else torch.zeros_like(common)
+    own = (wide - shared).gather(2, index[:, None].expand(-1, wide.shape[1], -1))
+    return shared.contiguous(), own.contiguous(), index
 
 
 def keeps_size(classifier: nn.Conv2d) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -62,15 +62,17 @@ class Strips(nn.Module):
         padded = _padded(self.classifier.rows(features), cut.strips * cut.rows, extra, extra - late)
         strips = padded.unflatten(2, (cut.strips, cut.rows)).permute(2, 0, 1, 3, 4)
 
+        how: dict[str, Any] = {"around": late, "enlarged": factor > 1}
+
         def strip(last: Tensor, rows: Tensor, *constants: Tensor) -> tuple[Tensor, ...]:
-            logits = self.classifier.logits(rows, *constants, around=late)
+            logits = self.classifier.logits(rows, *constants, **how)
             blocks = _blocks(last, logits, cut, factor)
             maps = [pixelwise(_apart(block, self.side)) for block in blocks]
             kept = logits[:, :, :, -1:].clone(memory_format=torch.contiguous_format)
             return kept, *_joined(maps)
 
         constants = self.classifier.constants
-        first = self.classifier.logits(padded[:, :, :1], *constants, around=late).contiguous()
+        first = self.classifier.logits(padded[:, :, :1], *constants, **how).contiguous()
         maps = scan(strip, first, (strips.contiguous(),), constants)
         return tuple(self._assembled(values, cut.rows, factor * self.side) for values in maps)
 
@@ -144,7 +146,7 @@ def _apart(
         yield from block
         return
     for few in block:
-        yield lowered(few.unflatten(2, (-1, side**2)).transpose(3, 4)).flatten(3)
+        yield lowered(few.unflatten(2, (-1, side**2)).transpose(3, 4), enlarged=False).flatten(3)
 
 
 def _corners(

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.graph import raster, rows
+from trainer.graph import dropout, raster, rows
 from trainer.graph.bands import Bands
 from trainer.graph.moments import lowered
 from trainer.graph.strips import Strips, corner_weights
@@ -62,6 +62,27 @@ def test_a_classifier_without_bias_will_do() -> None:
     features, head = torch.rand(1, CHANNELS, 3, 4, dtype=torch.float64), classifier(bias=False)
     one, other = (maps(kind, features, (12, 16), head) for kind in (raster.Whole, Strips))
     torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("kind", [Strips, Bands])
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("rate", [0.2, 0.5, 0.9])
+def test_what_passes_share_is_computed_once(rate: float, kernel: int, kind: type) -> None:
+    torch.manual_seed(0)
+    channels, passes = 12, 5
+    keep = dropout.masks(passes, channels, rate, seed=3)
+    plain = nn.Conv2d(channels, CLASSES, kernel, padding=kernel // 2).double()
+    head = dropout.widen(plain.requires_grad_(False), keep, rate).double()
+    features = torch.rand(2, channels, 5, 7, dtype=torch.float64)
+    extra = {"features": (5, 7)} if kind is Bands else {}
+    for size in ((5, 7), (20, 28)):
+        made = kind(head, passes, size, **extra)
+        expected = raster.Whole(head, passes, size)(features, everything)
+        torch.testing.assert_close(
+            torch.stack(made(features, everything), 1), torch.stack(expected, 1)
+        )
+        few = (keep == 0) if keep.mean() >= 0.5 else (keep == 1)
+        assert made.classifier.own.shape[2] == int(few.sum(dim=1).max()) * kernel**2
 
 
 @pytest.mark.parametrize(

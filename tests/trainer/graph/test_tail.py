@@ -2,7 +2,8 @@
 masks go into both, and nothing but the features and the equations is shared.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
 
 import features
 import numpy as np
@@ -10,14 +11,16 @@ import onnx
 import onnxruntime as ort
 import oracle
 import pytest
-from onnx import GraphProto, ModelProto, NodeProto, numpy_helper
+import torch
+from onnx import ModelProto, numpy_helper
 
-from export.graph import GraphOptions, bake, contract_for, pass_weights
+from export.graph import GraphOptions, bake, contract_for
 from scorer.contract import BALENT_FLOOR, FEATURES, RELATIVE_SD_FLOOR
+from trainer.graph import rows
 from trainer.model import Card
 
 FLOOR = oracle.Floor(relative_sd=RELATIVE_SD_FLOOR, balent_min=BALENT_FLOOR)
-WEIGHTS = "pass weights"
+CLASSIFIER = "scoring/raster.classifier."
 SELECTABLE = -8.0  # what is below is never selected
 # Where float32 itself ends, as docs/numerics.md says: logits beyond 100 nats, of many classes.
 LIMITS = {("contrast 30", 150): (2e-3, 5e-3)}
@@ -53,12 +56,15 @@ def _tail(classes: int, raster: str) -> ModelProto:
     options = GraphOptions(passes=features.PASSES, target=TARGETS[raster])
     contract = contract_for(network, card, options)
     assert contract.raster == raster
-    model = bake(network, contract)
-    (wide,) = pass_weights(model, contract)
-    wide.name, old = WEIGHTS, wide.name
-    for node in _nodes(model.graph):
-        node.input[:] = [WEIGHTS if name == old else name for name in node.input]
-    return _behind_features(model)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "divided", undivided)  # any weights and masks fit into the graph
+        return _behind_features(bake(network, contract))
+
+
+def undivided(wide: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Weights of all passes that share nothing."""
+    passes, _, channels = wide.shape
+    return torch.zeros_like(wide[0]), wide, torch.arange(channels).repeat(passes, 1)
 
 
 def _behind_features(model: ModelProto) -> ModelProto:
@@ -78,27 +84,19 @@ def _behind_features(model: ModelProto) -> ModelProto:
     return model
 
 
-def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            yield from _nodes(attribute.g)
-
-
 def run(model: ModelProto, case: features.Case) -> np.ndarray:
     """The tail's map for a case, whose classifier and masks take the place of the baked ones."""
     wide = case.widened()
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    biases = [
-        t for t in copy.graph.initializer if list(t.dims) in ([len(wide.bias)], [len(wide.bias), 1])
-    ]
-    assert len(biases) == 1
-    for tensor in copy.graph.initializer:
-        if tensor.name == WEIGHTS or tensor is biases[0]:
-            values = wide.weight if tensor.name == WEIGHTS else wide.bias
-            array = values.detach().numpy().reshape(list(tensor.dims))
-            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    own = {f"{CLASSIFIER}{name}": wide.weight for name in ("own", "weight")}
+    own[f"{CLASSIFIER}bias"] = wide.bias
+    found = [tensor for tensor in copy.graph.initializer if tensor.name in own]
+    assert len(found) == 2
+    for tensor in found:
+        values = own[tensor.name].detach().numpy().flatten()[: math.prod(tensor.dims)]
+        array = values.reshape(list(tensor.dims))  # the bias is that of one pass, or of all
+        tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
