@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 
+from export.absent import check_classes, check_network
 from scorer import options
 from scorer.console import Number
 from scorer.errors import MissingDependency
@@ -111,6 +113,8 @@ def source(command: Callable[..., Any]) -> Callable[..., Any]:
             if facts:
                 raise click.UsageError(f"--{next(iter(facts))} says something of --from: give both")
             return command(source=None, **given)
+        check_network(path)
+        check_classes(facts.get("classes"))
         needs_onnx()
         from export.source import Source  # noqa: PLC0415
 
@@ -122,14 +126,9 @@ def source(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def needs_onnx() -> None:
-    """Raise MissingDependency, with the remedy, unless exporting can work here."""
-    try:
-        import jaxtyping  # noqa: F401, PLC0415
-        import onnx  # noqa: F401, PLC0415
-        import onnxscript  # noqa: F401, PLC0415
-        import safetensors  # noqa: F401, PLC0415
-        import torch  # noqa: F401, PLC0415
-    except ImportError as error:
-        raise MissingDependency(
-            f"exporting needs {error.name}", remedy="pip install 'balentacq[export]'"
-        ) from error
+    """Raise MissingDependency unless all that exporting needs is installed; nothing is loaded."""
+    for name in ("jaxtyping", "onnx", "onnxscript", "safetensors", "torch"):
+        if find_spec(name) is None:
+            raise MissingDependency(
+                f"exporting needs {name}", remedy="pip install 'balentacq[export]'"
+            )

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
+from export.absent import check_graph, check_model, check_network
 from export.options import model_option, needs_onnx, network_option
 from scorer import options
 from scorer.console import progress, say
+from scorer.contract import ORIGINS, Contract
 from scorer.pools import list_pool
+from scorer.runtimes import contract_of
 from scorer.runtimes import options as runtime_options
 
 
@@ -59,10 +62,11 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export verify --from segformer.onnx
       python -m export verify --graph network.onnx
     """
+    _check(graph, model, foreign)
+    pool = list_pool(where)
     needs_onnx()
     from export.api import verify  # noqa: PLC0415
 
-    pool = list_pool(where)
     with progress("images") as bar:
         task = bar.add_task("comparing", total=min(images, len(pool)))
         verdict = verify(
@@ -92,3 +96,16 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         but = "" if classes == 1 else f", but for the class of {1 - classes:.1%} of the pixels"
         say(f"PASS: {graph} does what {foreign or model} does{but}", style="green")
     return 1 if verdict.failures else 0
+
+
+def _check(graph: Path, model: Path, foreign: Path | None) -> None:
+    """Raise BadGraph, BadModel or CannotGraft where a file is not there."""
+    check_graph(graph)
+    if foreign is not None:
+        check_network(foreign)
+        return
+    if model.is_file():
+        return
+    contract = contract_of(graph)
+    if not isinstance(contract, Contract) or contract.origin == ORIGINS[0]:
+        check_model(model)
