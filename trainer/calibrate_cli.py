@@ -9,6 +9,7 @@ import click
 
 from scorer.console import Number, progress, say
 from scorer.files import check_writable
+from scorer.labels.store import SUFFIX
 from trainer import options
 from trainer.absent import check_data, check_labels, check_model
 from trainer.calibration import LEAST, MOST
@@ -71,7 +72,7 @@ def calibrate_command(
         _set(model, network, temperature, out or model)
         return
     check_data(data)
-    check_labels(labels)
+    check_labels(labels if labels is not None and labels.suffix == SUFFIX else None)
     found = _calibrated(model, data, labels, out, network)
     for name, reason in found.skipped:
         say(f"skipped {name}: {reason}", style="yellow")
