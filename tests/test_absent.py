@@ -26,7 +26,7 @@ size = "32x32"
 [train]
 images = "images"
 [val]
-images = "images"
+images = "val"
 masks = "images"
 [classes]
 names = ["a", "b"]
@@ -68,8 +68,9 @@ MISSING = {
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset.toml, a broken one, a graph, and a file that is enough to be there."""
     root = tmp_path_factory.mktemp("place")
-    (root / "images").mkdir()
-    Image.new("RGB", (32, 32)).save(root / "images" / "a.png")
+    for name in ("images", "val"):
+        (root / name).mkdir()
+        Image.new("RGB", (32, 32)).save(root / name / "a.png")
     (root / "dataset.toml").write_text(_DATASET)
     (root / "broken.toml").write_text(_DATASET.replace('"images"', '"nothing"', 1))
     (root / "there.onnx").touch()

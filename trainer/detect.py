@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scorer.errors import BadDataset
-from trainer import headers, layouts, legend, own_folders, survey, template
+from trainer import headers, layouts, legend, overlap, own_folders, survey, template
 from trainer.detection import Detection, start, suggested_size
 from trainer.layouts.layout import Layout
 from trainer.legend import Legend
@@ -53,11 +53,13 @@ def _published(name: str, layout: Layout, root: Path, place: str) -> Detection:
                 misfits = survey.MaskValues(misfits=list(headers.misfits(split, names)))
                 findings += misfits.warnings()
                 unusable += len(misfits.useless)
-    train = splits["train"]
+    train, val = splits["train"], splits["val"]
     if train is None:
         raise BadDataset(
             f"{root} has no split for training", remedy="check that the dataset is complete"
         )
+    if val is not None:
+        overlap.check(overlap.of(train.images), overlap.of(val.images))
     classes = layout.classes(root)
     values = survey.mask_values(train)
     findings += values.findings(classes["names"], classes["ignore"], train.ids)

@@ -9,7 +9,17 @@ from scorer.errors import BadDataset, BadPool
 from scorer.labels import csv_file, store
 from scorer.pools import Index, list_pool, named
 from scorer.pools.folder import Folder
-from trainer import arrangement, headers, layouts, legend, mask_name, meaning, survey, template
+from trainer import (
+    arrangement,
+    headers,
+    layouts,
+    legend,
+    mask_name,
+    meaning,
+    overlap,
+    survey,
+    template,
+)
 from trainer.arrangement import Arrangement, Part
 from trainer.detection import Detection, size_for
 from trainer.image_list import listed
@@ -24,10 +34,10 @@ _NO_MASKS = survey.MaskValues()
 
 @dataclass(frozen=True, kw_only=True)
 class _Seen:
-    """A part of a dataset. count: of its images; split: those looked at; pattern: of masks."""
+    """A part of a dataset. names: of its images; split: those looked at; pattern: of masks."""
 
     part: Part
-    count: int
+    names: Sequence[str]
     split: Split
     pattern: str
     sizes: headers.Sizes
@@ -44,6 +54,8 @@ def detect(root: Path, start: str, given: Legend | None) -> Detection:
     val = None if found.val is None else _seen(found.val, needs_masks=True)
     if val is not None and val.split.masks is None:
         val = None
+    if val is not None:
+        overlap.check(*(overlap.below(one.part.images, one.names) for one in (train, val)))
     known = given or legend.find(_places(root, found)) or _of_answers(answers)
     means = _meaning(train, val, known)
     findings = [f"layout: folders ({found.title})", *_of_train(root, train, means, answers)]
@@ -109,9 +121,7 @@ def _seen(part: Part, *, needs_masks: bool) -> _Seen:
     split = Split(images=some, masks=masks, mask_name=mask_name.of(pattern))
     sizes = headers.sizes(some, headers.looked_at(some))
     values = _NO_MASKS if masks is None else survey.mask_values(split)
-    return _Seen(
-        part=part, count=len(names), split=split, pattern=pattern, sizes=sizes, values=values
-    )
+    return _Seen(part=part, names=names, split=split, pattern=pattern, sizes=sizes, values=values)
 
 
 def _names(part: Part) -> Sequence[str]:
@@ -199,8 +209,8 @@ def _of_train(root: Path, train: _Seen, means: Meaning, answers: Path | None) ->
 
 
 def _counted(root: Path, seen: _Seen) -> list[str]:
-    line = f"{_place(root, seen.part.images)}: {seen.count} images, {seen.sizes}"
-    return [line, *seen.sizes.findings(), *headers.share(seen.sizes.looked_at, seen.count)]
+    line = f"{_place(root, seen.part.images)}: {len(seen.names)} images, {seen.sizes}"
+    return [line, *seen.sizes.findings(), *headers.share(seen.sizes.looked_at, len(seen.names))]
 
 
 def _place(root: Path, path: Path) -> str:
@@ -208,7 +218,7 @@ def _place(root: Path, path: Path) -> str:
 
 
 def _twice(train: _Seen, val: _Seen) -> list[str]:
-    """Images that train and measure: what is measured is too good then."""
+    """Copies of images that train and measure: what is measured is too good then."""
     known = {}
     for name in train.split.images.names:
         known[Path(name).name] = train.part.images / name
@@ -218,14 +228,14 @@ def _twice(train: _Seen, val: _Seen) -> list[str]:
         if other is None:
             continue
         try:
-            same += other == path or (
+            same += (
                 other.stat().st_size == path.stat().st_size
                 and other.read_bytes() == path.read_bytes()
             )
         except OSError:
             continue
-    line = f"{same} images of the validation are also learned from: what is measured is too good"
-    return [line] if same else []
+    what = f"{same} images of the validation are copies of some that are learned from"
+    return [f"{what}: what is measured is too good"] if same else []
 
 
 def _written(root: Path, seen: _Seen, answers: Path | None) -> str:

@@ -136,7 +136,7 @@ def test_images_of_the_validation_are_never_trained_on(tmp_path: Path, kind: str
     assert [Path(name).stem for name in names(read.train)] == ["train1"]
     assert [Path(name).stem for name in names(read.val)] == ["val1"]
     assert "1 of 1 images have a mask" in said
-    assert "also learned from" not in said
+    assert "learned from" not in said
     for split in (read.train, read.val):
         assert split is not None
         path = split.mask(split.images.names[0])
@@ -153,7 +153,15 @@ def test_images_that_train_and_measure_are_said(tmp_path: Path) -> None:
     _inside(tmp_path)
     shutil.copytree(tmp_path / "images" / "train", tmp_path / "images" / "val", dirs_exist_ok=True)
     shutil.copytree(tmp_path / "masks" / "train", tmp_path / "masks" / "val", dirs_exist_ok=True)
-    assert "1 images of the validation are also learned from" in found(tmp_path)[1]
+    assert (
+        "1 images of the validation are copies of some that are learned from" in found(tmp_path)[1]
+    )
+
+
+def test_lists_that_name_one_image_twice_are_refused(tmp_path: Path) -> None:
+    pairs(tmp_path / "JPEGImages", tmp_path / "SegmentationClass", "a", "b", "c")
+    _write_lists(tmp_path / "ImageSets" / "Segmentation", train="a\nb", val="b\nc")
+    refused(tmp_path, "1 of the 2 images of the validation are also learned from, such as b.jpg")
 
 
 def test_images_of_one_name_that_differ_are_different(tmp_path: Path) -> None:
