@@ -22,9 +22,9 @@ from scorer.service.served import Served
 class Annotation:
     """A pool, the graph that chooses, the store, who has which pixel.
 
-    ahead: as of Rounds; with it the guesses of a model are offered only once they are better than
-    chance. Links out of the pool are not followed. Raises BadInput for an n that the graph does not
-    serve.
+    ahead: as of Rounds; with it, and of a network that has not converged, the guesses are offered
+    only once they are better than chance. Links out of the pool are not followed. Raises BadInput
+    for an n that the graph does not serve.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Annotation:
         self.queue = self.rounds.queue
         self.progress = Progress(store.path.with_name(learned.LOG))
         self.second_looks = SecondLooks(store, self.queue)
-        self.guesses = Guesses(trusted=ahead is None and not store.grows)
+        self.guesses = Guesses(lambda: ahead is None and not store.grows and self.rounds.is_trained)
         self.answers = Answers(self.pool, self.queue, store, self.guesses)
         self.pictures = Pictures(self.pool, served, seed=seed)
 

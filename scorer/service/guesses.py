@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter, deque
+from collections.abc import Callable
 
 from scorer.service.queue import Query
 
@@ -12,10 +13,11 @@ _LEAST = 10
 class Guesses:
     """What the guesses were worth lately, whether they were offered or not.
 
-    trusted: they are offered from the start, as those of a graph that somebody has chosen.
+    trusted(): whether they are offered before they are worth something, as those of a graph that
+    somebody has chosen, and that has learned something.
     """
 
-    def __init__(self, *, trusted: bool) -> None:
+    def __init__(self, trusted: Callable[[], bool]) -> None:
         self._trusted = trusted
         self._lock = threading.Lock()
         self._lately: deque[tuple[str, str]] = deque(maxlen=_LOOKED_AT)  # guess, answer
@@ -37,7 +39,7 @@ class Guesses:
     @property
     def offered(self) -> bool:
         """Better than always saying the class that is answered most often."""
-        if self._trusted:
+        if self._trusted():
             return True
         right = self.right
         with self._lock:
