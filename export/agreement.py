@@ -61,9 +61,11 @@ def agree(
         )
     _check_crops(head, seen)
     _check_enlarged(head, logits, seen, border)
-    expected = _labels(head, seen[head.output], border)
+    expected = _labels(head, seen, border)
     if expected is None:
         return None
+    if border is None and len(classes := kept(head, seen)) < head.classifier.classes:
+        logits = logits[:, classes]
     share = max(
         float((_classes(head, logits, one.shape) == one).mean()) for one in (expected, expected.T)
     )
@@ -221,12 +223,30 @@ def _error(head: Head, logits: Float[Tensor, "1 C h w"], scores: Float[Tensor, "
     return _relative(own, expected)
 
 
-def _labels(head: Head, output: Array, border: Border | None) -> npt.NDArray[np.int64] | None:
-    """The class map [H, W] in the network's output; None where the output is not a class map."""
-    flat = np.squeeze(output)
-    classes = head.classifier.classes
+def kept(head: Head, seen: Mapping[str, Array]) -> npt.NDArray[np.int64]:
+    """The classes in the network's output, which may keep only some of them behind a softmax."""
+    found = np.arange(head.classifier.classes)
+    late = {node.output[0] for node in head.behind_ending}
+    before = head.classifier.logits
+    for node in head.behind:
+        here, shape = node.output[0], seen[before].shape
+        chosen = head.choices.get(here) if here in late else None
+        if chosen is not None and _fewer_classes(head, shape, seen[here].shape):
+            found = found[chosen.of(len(found))]
+        before = here
+    return found
+
+
+def _labels(
+    head: Head, seen: Mapping[str, Array], border: Border | None
+) -> npt.NDArray[np.int64] | None:
+    """The class map [H, W] in the network's output, with indices among the classes that it keeps;
+    None where the output is not a class map.
+    """
+    flat = np.squeeze(seen[head.output])
+    classes = len(kept(head, seen))
     if border is not None:
-        return border.labels(flat, classes)
+        return border.labels(flat, head.classifier.classes)
     if head.ends_with("ArgMax"):
         return flat.astype(np.int64) if flat.ndim == 2 else None
     if flat.ndim != 3 or [*flat.shape].count(classes) != 1:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from onnx import NodeProto
 
 from export.constants import Array, Constants, attribute
@@ -51,6 +52,11 @@ class Classifier:
         scale, shift = (np.repeat(values, self.side**2) for values in (scale, shift))
         weight = self.weight * scale[:, None, None, None]
         return replace(self, weight=weight, bias=self.bias * scale + shift)
+
+    def chosen(self, classes: npt.NDArray[np.int64]) -> "Classifier":
+        """Of these of its classes alone."""
+        rows = (classes[:, None] * self.side**2 + np.arange(self.side**2)).ravel()
+        return replace(self, weight=self.weight[rows], bias=self.bias[rows])
 
     def spread(self, side: int, mode: str) -> "Classifier":
         """The classifier followed by DepthToSpace with this block side; mode: ONNX's CRD or DCR.

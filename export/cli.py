@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from export.absent import check_model
 from export.deploy import tensorrt_command, triton_command
 from export.options import model_option, needs_onnx, network_option, source
 from export.verify_cli import verify_command
@@ -15,7 +16,7 @@ from scorer.errors import BadInput
 from scorer.files import check_writable
 from scorer.images.preprocessing import LAYOUTS
 from scorer.plain import INT8, OUTPUTS
-from trainer.absent import check_model
+from scorer.pools import open_pool
 
 if TYPE_CHECKING:
     from export.source import Source
@@ -178,6 +179,8 @@ def onnx_command(  # the options that both kinds of graphs have
     _check_plain(plain, precision)
     if source is None:
         check_model(model)
+    if precision == INT8:
+        open_pool(others["calibrate"])  # that it is there, before anything is traced
     needs_onnx()
     out = out or Path("network.onnx" if plain else "scorer.onnx")
     if out.exists() and out.resolve() == (model if source is None else source.path).resolve():

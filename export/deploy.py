@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from export.absent import check_graph
 from export.options import needs_onnx
 from scorer import options
 from scorer.console import progress, say
@@ -125,6 +126,8 @@ def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export tensorrt scorer.onnx --flavour rtx --gpu sm89
       python -m export tensorrt network.onnx --out network.engine
     """
+    for path in (graph,) if refit is None else (graph, refit):
+        check_graph(path)
     needs_onnx()
     from export import builder, engine  # noqa: PLC0415
 
@@ -221,6 +224,7 @@ def triton_command(  # one parameter per option
       python -m export triton network.onnx --name streets
       tritonserver --model-repository=$PWD/models
     """
+    check_graph(graph)
     needs_onnx()
     from export import triton  # noqa: PLC0415
 

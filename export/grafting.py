@@ -13,7 +13,7 @@ from onnx import ModelProto
 from torch import Tensor, nn
 
 from export import border
-from export.agreement import agree, check_dropout
+from export.agreement import agree, check_dropout, kept
 from export.branches import decided
 from export.cut import cut
 from export.foreign import Foreign
@@ -107,6 +107,10 @@ class ForeignNetwork(nn.Module):
             )
         if self.head.ignored:
             lines.insert(1, f"not looked at: {', '.join(self.head.ignored)}; --output follows one")
+        if 1 < (some := len(kept(self.head, self.probe.seen))) < found.classes:
+            lines.append(
+                f"its output keeps {some} of its {found.classes} classes; the graph has all"
+            )
         if found.classes == 1 and not self.head.ends_with("Sigmoid"):
             lines.append("one score per pixel: above 0 is taken as foreground")
         if self.border is not None and self.border.score:

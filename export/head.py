@@ -1,11 +1,13 @@
 """Finds the classifier of an ONNX network, walking backwards from an output."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from onnx import ModelProto, NodeProto
 
-from export import linear, requirements, spelled
+from export import choice, linear, requirements, spelled
+from export.choice import Choice
 from export.classifier import Classifier
 from export.constants import Array, Constants, attribute
 from export.expected import DECISIONS, ENDINGS, EXPECTED, MOVES
@@ -23,7 +25,8 @@ class Head:
 
     output: name of the output that was followed; ignored: names of the others. classifier: includes
     scale and shift [C], which the network applies to its logits. behind: the nodes from the
-    classifier to the output, nearest first.
+    classifier to the output, nearest first. choices: of the nodes among them that keep some places
+    of an axis, by the names of their outputs.
     """
 
     output: str
@@ -32,6 +35,7 @@ class Head:
     scale: Array
     shift: Array
     behind: tuple[NodeProto, ...]
+    choices: Mapping[str, Choice] = field(default_factory=dict)
 
     @property
     def resizes(self) -> list[NodeProto]:
@@ -118,6 +122,7 @@ def _walk(model: ModelProto, output: str) -> Head:
     one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
     scale, shift = one, zero
     behind: list[NodeProto] = []
+    choices: dict[str, Choice] = {}
     turned: NodeProto | None = None
     name = output
     while True:
@@ -140,13 +145,18 @@ def _walk(model: ModelProto, output: str) -> Head:
             scale, shift, name = one, zero, source
         elif (gain := spelled.enlarging(node, constants)) is not None:
             name, scale = node.input[0], scale * np.float32(gain)
-        elif node.op_type in MOVES and not spelled.depth_to_space(node, made_by, constants):
+        elif node.op_type in MOVES and not (
+            spelled.depth_to_space(node, made_by, constants)
+            or linear.keeps_classes(node, made_by, constants, output)
+        ):
+            if (kept := choice.read(node, constants)) is not None:
+                choices[node.output[0]] = kept
             name = node.input[0]
         else:
             found = linear.find(name, made_by, constants, output)
             if turned is not None and found.classes > 1:
                 raise _weighed_anew(turned)
-            return _head(output, found, scale, shift, behind)
+            return replace(_head(output, found, scale, shift, behind), choices=choices)
         behind.insert(0, node)
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 from onnx import NodeProto
 
-from export import classifier, spelled
+from export import choice, classifier, spelled
+from export.choice import Choice
 from export.classifier import Classifier
 from export.constants import Constants
 from export.expected import EXPECTED
@@ -34,6 +35,10 @@ def find(name: str, made_by: dict[str, NodeProto], constants: Constants, output:
     if spread := spelled.depth_to_space(node, made_by, constants):
         inner = find(spread.source, made_by, constants, output)
         return replace(inner.spread(spread.side, spread.mode), logits=name)
+    if (kept := _chosen(node, constants)) is not None:
+        inner = find(node.input[0], made_by, constants, output)
+        if inner.order == "grid" and len(classes := kept.of(inner.classes)) > 1:
+            return replace(inner.chosen(classes), logits=name)
     if node.op_type == "Add":
         parts = [find(part, made_by, constants, output) for part in node.input]
         if (whole := classifier.summed(parts, name)) is not None:
@@ -42,6 +47,27 @@ def find(name: str, made_by: dict[str, NodeProto], constants: Constants, output:
         f"{called(node)} stands between its output {output!r} and a linear classifier",
         remedy=EXPECTED,
     )
+
+
+def _chosen(node: NodeProto, constants: Constants) -> Choice | None:
+    """A choice among the channels of a picture, whose axes are [B, C, H, W]."""
+    kept = choice.read(node, constants)
+    return kept if kept is not None and kept.axis in (1, -3) else None
+
+
+def keeps_classes(
+    node: NodeProto, made_by: dict[str, NodeProto], constants: Constants, output: str
+) -> bool:
+    """Whether a node keeps some of the scores of a classifier, before anything else is done with
+    them: these then are the classes.
+    """
+    if _chosen(node, constants) is None:
+        return False
+    try:
+        find(node.output[0], made_by, constants, output)
+    except CannotGraft:
+        return False
+    return True
 
 
 def producer(made_by: dict[str, NodeProto], name: str, output: str) -> NodeProto:

@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 from onnx import ModelProto, external_data_helper
 
 from export import nodes
+from export.absent import check_network
 from export.nodes import called
 from scorer.contract import METADATA_KEY
 from scorer.errors import CannotGraft
@@ -57,8 +58,7 @@ def load(path: Path) -> tuple[ModelProto, str]:
 
 def _parsed(path: Path) -> ModelProto:
     """Parse the file without its external data."""
-    if not path.is_file():
-        raise CannotGraft(f"{path} does not exist", remedy="--from takes an ONNX file")
+    check_network(path)
     if path.stat().st_size > _LARGEST:
         raise CannotGraft(f"{path} is larger than 2 GB", remedy="an ONNX file must be smaller")
     try:

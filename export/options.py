@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from export.absent import check_classes, check_network
 from scorer import options
 from scorer.console import Number
 from scorer.errors import MissingDependency
@@ -114,6 +115,8 @@ def source(command: Callable[..., Any]) -> Callable[..., Any]:
             if facts:
                 raise click.UsageError(f"--{next(iter(facts))} says something of --from: give both")
             return command(source=None, **given)
+        check_network(path)
+        check_classes(facts.get("classes"))
         needs_onnx()
         from export.source import Source  # noqa: PLC0415
 

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import click
 
+from export.absent import check_graph, check_model, check_network
 from export.options import model_option, needs_onnx, network_option
 from scorer import options
 from scorer.console import progress, say
+from scorer.contract import ORIGINS, Contract
 from scorer.pools import list_pool
+from scorer.runtimes import contract_of
 from scorer.runtimes import options as runtime_options
+
+UNSAID = ("tolerance", "tie", "runtime")  # of a verdict, not among the numbers that are printed
 
 
 @click.command("verify")
@@ -52,6 +57,25 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     its passes are all the same; a plain network, if it gives pixels other classes.
 
     \b
+    The numbers, over all photographs:
+      images                how many were compared
+      map_difference        largest difference of the two maps, where a pixel can be selected
+      map_difference_below  the same elsewhere: where BalEnt is below -8
+      regret                by how much the worst pixel that the graph selects falls short, in the
+                            reference's map, of the worst that the reference selects; 0 is best
+      labels                share of the selected pixels that have the reference's class
+      score_map             1 if the score map holds the scores of the best pixels
+      positions             1 if the map changes where a photograph does
+      spread                mean range of the classifier's weights over the passes; 0 if dropout
+                            was lost
+    \b
+    Of a plain network:
+      classes               share of the pixels that have the reference's class
+      difference            largest difference of a probability
+    \b
+    More about the regret and the bounds: docs/numerics.md
+
+    \b
     Examples:
       python -m export verify
       python -m export verify --graph bald.onnx --pool ./images --images 20
@@ -59,10 +83,11 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       python -m export verify --from segformer.onnx
       python -m export verify --graph network.onnx
     """
+    _check(graph, model, foreign)
+    pool = list_pool(where)
     needs_onnx()
     from export.api import verify  # noqa: PLC0415
 
-    pool = list_pool(where)
     with progress("images") as bar:
         task = bar.add_task("comparing", total=min(images, len(pool)))
         verdict = verify(
@@ -77,7 +102,7 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
             on_image=lambda done: bar.update(task, completed=done),
         )
     numbers = asdict(verdict)
-    for name in ("tolerance", "tie", "runtime"):
+    for name in UNSAID:
         numbers.pop(name, None)
     if as_json:
         click.echo(json.dumps(numbers | {"failures": verdict.failures}))
@@ -92,3 +117,16 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         but = "" if classes == 1 else f", but for the class of {1 - classes:.1%} of the pixels"
         say(f"PASS: {graph} does what {foreign or model} does{but}", style="green")
     return 1 if verdict.failures else 0
+
+
+def _check(graph: Path, model: Path, foreign: Path | None) -> None:
+    """Raise BadGraph, BadModel or CannotGraft where a file is not there."""
+    check_graph(graph)
+    if foreign is not None:
+        check_network(foreign)
+        return
+    if model.is_file():
+        return
+    contract = contract_of(graph)
+    if not isinstance(contract, Contract) or contract.origin == ORIGINS[0]:
+        check_model(model)

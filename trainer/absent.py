@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scorer.errors import BadDataset, BadModel
+from scorer.errors import BadDataset, BadLabels, BadModel
 
 TRAIN = "train one with: trainer fit"
 
@@ -17,3 +17,28 @@ def check_model(path: Path, remedy: str = TRAIN) -> None:
     """Raise BadModel unless the model file at `path` exists. remedy: what the error recommends."""
     if not path.is_file():
         raise BadModel(f"{path} does not exist", remedy=remedy)
+
+
+def check_labels(path: Path | None) -> None:
+    """Raise BadLabels unless there is such a file of labels, where one is given."""
+    if path is not None and not path.is_file():
+        raise BadLabels(
+            f"{path} does not exist",
+            remedy="labels are a CSV image,row,col,label, or a labels.db, which scorer serve and "
+            "scorer labels import write",
+        )
+
+
+def check_folder(path: Path | None, option: str) -> None:
+    """Raise BadDataset unless there is such a folder, where one is given."""
+    if path is not None and not path.is_dir():
+        raise BadDataset(f"{path} is not a folder", remedy=f"give {option} a folder of masks")
+
+
+def check_weights(choice: str) -> None:
+    """Raise BadModel unless there is such a file, where the choice is one."""
+    if choice not in ("auto", "none") and not Path(choice).is_file():
+        raise BadModel(
+            f"{choice} does not exist",
+            remedy="--weights takes auto, none, or a .pth or .safetensors file",
+        )

@@ -9,8 +9,9 @@ import click
 
 from scorer.console import Number, progress, say
 from scorer.files import check_writable
+from scorer.labels.store import SUFFIX
 from trainer import options
-from trainer.absent import check_model
+from trainer.absent import check_data, check_labels, check_model
 from trainer.calibration import LEAST, MOST
 from trainer.options import needs, needs_torch
 
@@ -70,6 +71,8 @@ def calibrate_command(
             )
         _set(model, network, temperature, out or model)
         return
+    check_data(data)
+    check_labels(labels if labels is not None and labels.suffix == SUFFIX else None)
     found = _calibrated(model, data, labels, out, network)
     for name, reason in found.skipped:
         say(f"skipped {name}: {reason}", style="yellow")
@@ -86,6 +89,9 @@ def calibrate_command(
 def _calibrated(
     model: Path, data: Path, labels: Path | None, out: Path | None, network: str | None
 ) -> "Calibrated":
+    from trainer import dataset  # noqa: PLC0415
+
+    dataset.read(data)  # what is wrong with it is said before PyTorch is loaded
     from trainer.api import calibrate  # noqa: PLC0415
 
     with progress("images") as bar:

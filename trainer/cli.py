@@ -16,7 +16,7 @@ from scorer.files import check_writable, replacing
 from scorer.labels.store import SUFFIX
 from scorer.options import on_conflict as conflict_option
 from trainer import options
-from trainer.absent import check_data, check_model
+from trainer.absent import check_data, check_folder, check_labels, check_model, check_weights
 from trainer.calibrate_cli import calibrate_command
 from trainer.live.cli import live_command
 from trainer.options import needs, needs_torch
@@ -25,6 +25,7 @@ from trainer.settings import fit_options
 from trainer.simulation.cli import simulate_command
 
 if TYPE_CHECKING:
+    from trainer.dataset import Dataset
     from trainer.evaluation import Evaluation
     from trainer.fit_options import FitOptions
 
@@ -140,14 +141,14 @@ def fit_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       trainer fit --network mynets.unet:build --weights unet.pth
     """
     needs_torch()
-    check_data(data)
-    size = settings.pop("size")
+    check_folder(dense_labels, "--dense-labels")
+    described = _described(data, settings, labels)
     chosen = fit_options(
         settings, seed=seed, labels=labels, on_conflict=on_conflict, dense_labels=dense_labels,
         pixels=pixels, audits=audits, resume=resume,
         store=None if pixels else Path(f"labels{SUFFIX}"),
     )  # fmt: skip
-    _train(data, out, size, chosen, f"python -m export onnx --mc 20{_model_words(out, chosen)}")
+    _train(described, out, chosen, f"python -m export onnx --mc 20{_model_words(out, chosen)}")
 
 
 @main.command("supervised")
@@ -171,20 +172,27 @@ def supervised_command(data: Path, seed: int, out: Path, resume: bool, **setting
       trainer supervised --preset camvid --network deeplabv3plus-mobilenetv2
     """
     needs_torch()
-    check_data(data)
-    size = settings.pop("size")
+    described = _described(data, settings)
     chosen = fit_options(settings, seed=seed, dense=True, resume=resume)
-    _train(data, out, size, chosen, f"trainer evaluate{_model_words(out, chosen)}")
+    _train(described, out, chosen, f"trainer evaluate{_model_words(out, chosen)}")
 
 
-def _train(
-    data: Path, out: Path, size: tuple[int, int] | None, chosen: "FitOptions", following: str
-) -> None:
-    from trainer import dataset, job  # noqa: PLC0415
+def _described(data: Path, settings: dict[str, Any], labels: Path | None = None) -> "Dataset":
+    """The dataset, at the size that the options say; takes the size out of them."""
+    from trainer import dataset  # noqa: PLC0415
 
-    described = dataset.read(data)
+    check_data(data)
+    check_labels(labels)
+    check_weights(settings["weights"])
+    read = dataset.read(data)
+    return replace(read, size=settings.pop("size") or read.size)
+
+
+def _train(described: "Dataset", out: Path, chosen: "FitOptions", following: str) -> None:
+    from trainer import job  # noqa: PLC0415
+
     with Screen() as screen:
-        evaluation = job.train(replace(described, size=size or described.size), out, chosen, screen)
+        evaluation = job.train(described, out, chosen, screen)
     if evaluation is not None:
         say(f"mIoU {evaluation.miou:.4f} on {evaluation.images} validation images")
     say(f"wrote {out}; next: {following}", style="green")
@@ -233,6 +241,7 @@ def evaluate_command(
     """
     needs_torch()
     check_data(data)
+    check_folder(masks, "--masks")
     if masks is None:
         check_model(model)
     if reliability is not None:
@@ -241,6 +250,8 @@ def evaluate_command(
         if masks is not None:
             raise click.UsageError("masks do not say how sure a model is: no --reliability of them")
     from trainer import dataset  # noqa: PLC0415
+
+    classes = dataset.read(data).classes.names  # before PyTorch is loaded
     from trainer.api import doubt_of_masks, evaluate, evaluate_masks  # noqa: PLC0415
 
     with progress("images") as bar:
@@ -257,7 +268,7 @@ def evaluate_command(
         say(doubt, style="yellow")
     for name, reason in evaluation.skipped:
         say(f"skipped {name}: {reason}", style="yellow")
-    _print(evaluation, dataset.read(data).classes.names, as_json)
+    _print(evaluation, classes, as_json)
     if reliability is not None and evaluation.reliability is not None:
         from trainer.calibration import plot  # noqa: PLC0415
 

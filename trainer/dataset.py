@@ -13,7 +13,7 @@ from scorer.pools import Index, list_pool
 from scorer.pools.declared import parted
 from scorer.pools.folder import real
 from scorer.pools.index import folder_of
-from trainer import layouts, mask_name
+from trainer import layouts, mask_name, overlap
 from trainer.absent import check_data
 from trainer.classes import Classes
 from trainer.image_list import listed
@@ -70,6 +70,8 @@ def _dataset(table: Mapping[str, Any], folder: Path) -> Dataset:
         raise BadDataset(f"layout is {layout!r}, expected one of {known}", remedy=_REMEDY)
     if train is None:
         raise BadDataset("[train] is missing: where are the images?", remedy=_REMEDY)
+    if val is not None:
+        overlap.check(overlap.of(train.images), overlap.of(val.images))
     return Dataset(classes=classes, size=_size(table), train=train, val=val)
 
 

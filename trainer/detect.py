@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scorer.errors import BadDataset
-from trainer import layouts, legend, own_folders, survey, template
+from trainer import headers, layouts, legend, overlap, own_folders, survey, template
 from trainer.detection import Detection, start, suggested_size
 from trainer.layouts.layout import Layout
 from trainer.legend import Legend
@@ -41,22 +41,32 @@ def _has_own_classes(layout: Layout, place: Path) -> bool:
 def _published(name: str, layout: Layout, root: Path, place: str) -> Detection:
     findings = [f"layout: {layout.title}"]
     splits = {part: layout.split(root, part) for part in ("train", "val")}
+    unusable = 0
     for part, split in splits.items():
         if split is not None:
-            sizes = survey.sizes(split.images)
-            findings.append(f"{part}: {len(split.images)} images, {sizes}")
-    train = splits["train"]
+            names = headers.looked_at(split.images)
+            sizes = headers.sizes(split.images, names)
+            findings += [f"{part}: {len(split.images)} images, {sizes}", *sizes.findings()]
+            findings += headers.share(len(names), len(split.images))
+            unusable += sizes.broken
+            if part == "val":
+                misfits = survey.MaskValues(misfits=list(headers.misfits(split, names)))
+                findings += misfits.warnings()
+                unusable += len(misfits.useless)
+    train, val = splits["train"], splits["val"]
     if train is None:
         raise BadDataset(
             f"{root} has no split for training", remedy="check that the dataset is complete"
         )
+    if val is not None:
+        overlap.check(overlap.of(train.images), overlap.of(val.images))
     classes = layout.classes(root)
     values = survey.mask_values(train)
     findings += values.findings(classes["names"], classes["ignore"], train.ids)
     findings += _doubts(layout, classes["names"], values, train)
     size = layout.size or suggested_size(train.images)
     text = template.published(name=name, title=layout.title, root=place, size=size)
-    return Detection(text, findings, unusable=len(values.unfit))
+    return Detection(text, findings, unusable=unusable + len(values.useless))
 
 
 def _doubts(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scorer.pools import Index
 from scorer.pools.folder import real
-from trainer.survey import Sizes, sizes
+from trainer.headers import LOOKED_AT, Sizes, sizes
 
 _LONGEST_SIDE = 640
 
@@ -41,7 +41,7 @@ class Detection:
 
 def suggested_size(pool: Index) -> str:
     """HEIGHTxWIDTH of a suitable grid for the images of a pool. Raises BadDataset."""
-    return size_for(sizes(pool))
+    return size_for(sizes(pool, pool.names[:LOOKED_AT]))
 
 
 def size_for(seen: Sizes) -> str:

@@ -9,7 +9,17 @@ from scorer.errors import BadDataset, BadPool
 from scorer.labels import csv_file, store
 from scorer.pools import Index, list_pool, named
 from scorer.pools.folder import Folder
-from trainer import arrangement, layouts, legend, mask_name, meaning, survey, template
+from trainer import (
+    arrangement,
+    headers,
+    layouts,
+    legend,
+    mask_name,
+    meaning,
+    overlap,
+    survey,
+    template,
+)
 from trainer.arrangement import Arrangement, Part
 from trainer.detection import Detection, size_for
 from trainer.image_list import listed
@@ -24,15 +34,15 @@ _NO_MASKS = survey.MaskValues()
 
 @dataclass(frozen=True, kw_only=True)
 class _Seen:
-    """Findings about a training or validation part. count: number of images; split: the first of
-    them; pattern: of the names of its masks.
+    """Findings about a training or validation part. names: of its images; split: the images that
+    were opened; pattern: of the names of its masks.
     """
 
     part: Part
-    count: int
+    names: Sequence[str]
     split: Split
     pattern: str
-    sizes: survey.Sizes
+    sizes: headers.Sizes
     values: survey.MaskValues
 
 
@@ -49,11 +59,14 @@ def detect(root: Path, start: str, given: Legend | None) -> Detection:
     val = None if found.val is None else _seen(found.val, needs_masks=True)
     if val is not None and val.split.masks is None:
         val = None
+    if val is not None:
+        overlap.check(*(overlap.below(one.part.images, one.names) for one in (train, val)))
     known = given or legend.find(_places(root, found)) or _of_answers(answers)
     means = _meaning(train, val, known)
     findings = [f"layout: folders ({found.title})", *_of_train(root, train, means, answers)]
     if val is not None:
-        findings += [f"validation: {_counted(root, val)}", *_twice(train, val)]
+        first, *others = _counted(root, val)
+        findings += [f"validation: {first}", *others, *val.values.warnings(), *_twice(train, val)]
     findings += [f"{path.relative_to(root)}/ is not used" for path in found.unused]
     findings += [means.remark] if means.remark else []
     if answers is not None:
@@ -67,7 +80,7 @@ def detect(root: Path, start: str, given: Legend | None) -> Detection:
         val=None if val is None else _written(root, val, None),
         meaning=means,
     )
-    unusable = sum(len(one.values.unfit) + one.sizes.broken for one in (train, val) if one)
+    unusable = sum(len(one.values.useless) + one.sizes.broken for one in (train, val) if one)
     can_train = answers is not None or train.values.usable > 0
     return Detection(text, findings, found.train.images, unusable, can_train)
 
@@ -109,13 +122,11 @@ def _seen(part: Part, *, needs_masks: bool) -> _Seen:
         names = mask_name.without_masks(names, pattern)
     if part.list is not None:
         names = listed(part.list, names)
-    first = names[: survey.LOOKED_AT]
-    split = Split(images=_index(part, first), masks=masks, mask_name=mask_name.of(pattern))
-    sizes = survey.sizes(split.images)
+    some = _index(part, headers.sample(names))
+    split = Split(images=some, masks=masks, mask_name=mask_name.of(pattern))
+    sizes = headers.sizes(some, headers.looked_at(some))
     values = _NO_MASKS if masks is None else survey.mask_values(split)
-    return _Seen(
-        part=part, count=len(names), split=split, pattern=pattern, sizes=sizes, values=values
-    )
+    return _Seen(part=part, names=names, split=split, pattern=pattern, sizes=sizes, values=values)
 
 
 def _names(part: Part) -> Sequence[str]:
@@ -188,7 +199,7 @@ def _meaning(train: _Seen, val: _Seen | None, known: Legend | None) -> Meaning:
 
 def _of_train(root: Path, train: _Seen, means: Meaning, answers: Path | None) -> list[str]:
     """The findings about the images and masks for training."""
-    lines, split = [_counted(root, train)], train.split
+    lines, split = _counted(root, train), train.split
     if split.masks is None:
         if answers is None:
             lines.append("no masks: labels must come from a CSV")
@@ -204,8 +215,9 @@ def _of_train(root: Path, train: _Seen, means: Meaning, answers: Path | None) ->
     return lines + train.values.findings(means.names, means.ignore, means.ids)
 
 
-def _counted(root: Path, seen: _Seen) -> str:
-    return f"{_place(root, seen.part.images)}: {seen.count} images, {seen.sizes}"
+def _counted(root: Path, seen: _Seen) -> list[str]:
+    line = f"{_place(root, seen.part.images)}: {len(seen.names)} images, {seen.sizes}"
+    return [line, *seen.sizes.findings(), *headers.share(seen.sizes.looked_at, len(seen.names))]
 
 
 def _place(root: Path, path: Path) -> str:
@@ -223,11 +235,14 @@ def _twice(train: _Seen, val: _Seen) -> list[str]:
         if other is None:
             continue
         try:
-            same += other == path or other.read_bytes() == path.read_bytes()
+            same += (
+                other.stat().st_size == path.stat().st_size
+                and other.read_bytes() == path.read_bytes()
+            )
         except OSError:
             continue
-    line = f"{same} images of the validation are also learned from: what is measured is too good"
-    return [line] if same else []
+    what = f"{same} images of the validation are copies of some that are learned from"
+    return [f"{what}: what is measured is too good"] if same else []
 
 
 def _written(root: Path, seen: _Seen, answers: Path | None) -> str:

@@ -1,4 +1,4 @@
-"""Examines the first images and masks of a dataset: sizes, mask values, palette, unusable files."""
+"""Examines the masks of a dataset: values, palette, unusable files."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,13 +11,10 @@ from PIL import Image
 
 from scorer.errors import BadDataset, BadImage
 from scorer.images.colours import Colour, hexadecimal
-from scorer.images.encoded import Encoded
-from scorer.images.photograph import size
-from scorer.pools import Index
 from trainer import masks
+from trainer.headers import LOOKED_AT, check_size, looked_at, misfits
 from trainer.split import Split
 
-LOOKED_AT = 200  # number of files that are opened to find sizes and classes
 MOST_COLOURS = 255  # in a mask
 _NAMED = 5  # unusable masks that are listed
 
@@ -25,46 +22,12 @@ _NAMED = 5  # unusable masks that are listed
 _ONE = "  one class alone: no network learns from these masks to tell classes apart"
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Sizes of the first images: the most common (height, width), the number of different sizes,
-    and of unreadable images.
-    """
-
-    commonest: tuple[int, int]
-    different: int
-    broken: int
-
-    def __str__(self) -> str:
-        height, width = self.commonest
-        words = f"{height}x{width}"
-        if self.different > 1:
-            words = f"{self.different} sizes, most {words}"
-        return words + (f", {self.broken} unreadable" if self.broken else "")
-
-
-def sizes(pool: Index) -> Sizes:
-    """Read the headers of the first images. Raises BadDataset if none of them can be read."""
-    seen: Counter[tuple[int, int]] = Counter()
-    broken = 0
-    for name in pool.names[:LOOKED_AT]:
-        try:
-            seen[size(pool.image(name))] += 1
-        except BadImage:
-            broken += 1
-    if not seen:
-        raise BadDataset(
-            f"none of the first {broken} images in {pool.where} can be read",
-            remedy="images are JPEG, PNG, BMP, TIFF, WebP, AVIF or JPEG 2000 files",
-        )
-    return Sizes(seen.most_common(1)[0][0], len(seen), broken)
-
-
 @dataclass
 class MaskValues:
     """Pixels per value, or per colour, in the masks of the first images.
 
-    unfit: why masks cannot be used: damaged, or of another size than their image.
+    unfit: why masks cannot be used: damaged, or of another size than their image. misfits: the same
+    for further masks, of which only the header was read.
     """
 
     counts: Counter[int] = field(default_factory=Counter)
@@ -72,6 +35,12 @@ class MaskValues:
     looked_at: int = 0
     present: int = 0
     unfit: list[str] = field(default_factory=list)
+    misfits: list[str] = field(default_factory=list)
+
+    @property
+    def useless(self) -> list[str]:
+        """Why masks cannot be used, all that were found."""
+        return self.unfit + self.misfits
 
     @property
     def usable(self) -> int:
@@ -86,6 +55,7 @@ class MaskValues:
             self.looked_at + other.looked_at,
             self.present + other.present,
             self.unfit + other.unfit,
+            self.misfits + other.misfits,
         )
 
     def findings(
@@ -103,7 +73,7 @@ class MaskValues:
         ]
         told = {known.get(value, "?") for value in self.counts} - {"ignored"}
         lines += [_ONE] if len(told) == 1 else []
-        return lines + self._unfit()
+        return lines + self.warnings()
 
     def findings_of_colours(self, names: Mapping[Colour, str]) -> list[str]:
         """The findings for masks of colours; names: class names by colour."""
@@ -113,15 +83,17 @@ class MaskValues:
             f"  {hexadecimal(colour)} {names.get(colour, 'ignored'):<16} {count / total:8.3%}"
             for colour, count in self.colours.most_common()
         ]
-        return lines + self._unfit()
+        return lines + self.warnings()
 
     def _share(self) -> str:
         first = "the first " if self.looked_at == LOOKED_AT else ""
-        return f"{self.present} of {first}{self.looked_at} images have a mask"
+        others = f", {len(self.unfit)} an unusable one" if self.unfit else ""
+        return f"{self.usable} of {first}{self.looked_at} images have a mask{others}"
 
-    def _unfit(self) -> list[str]:
-        more = [f"  and {len(self.unfit) - _NAMED} more"] if len(self.unfit) > _NAMED else []
-        return [f"  cannot be used: {reason}" for reason in self.unfit[:_NAMED]] + more
+    def warnings(self) -> list[str]:
+        """The first masks that cannot be used, and how many more there are."""
+        more = [f"  and {len(self.useless) - _NAMED} more"] if len(self.useless) > _NAMED else []
+        return [f"  cannot be used: {reason}" for reason in self.useless[:_NAMED]] + more
 
 
 def mask_values(split: Split) -> MaskValues:
@@ -154,21 +126,8 @@ def mask_values(split: Split) -> MaskValues:
             f"none of the masks in {split.masks} can be used: {found.unfit[0]}",
             remedy="masks are PNG files of class indices or colours, each as large as its image",
         )
+    found.misfits += misfits(split, looked_at(split.images)[LOOKED_AT:])
     return found
-
-
-def check_size(image: Encoded, mask: tuple[int, ...], path: Path) -> None:
-    """Raise BadImage for a mask whose (height, width) is not that of its image; an unreadable image
-    passes.
-    """
-    try:
-        height, width = size(image)
-    except BadImage:
-        return
-    if mask != (height, width):
-        sizes = f"is {mask[0]}x{mask[1]}, its image {height}x{width}"
-        turned = ", as the image is turned upright" if mask == (width, height) else ""
-        raise BadImage("mask of another size", f"{path} {sizes}{turned}")
 
 
 def _values(values: npt.NDArray[np.integer], path: Path) -> Counter[int]:

@@ -22,8 +22,9 @@ from scorer.service.served import Served
 class Annotation:
     """A pool, the graph that chooses pixels, the label store, and the queue of questions.
 
-    ahead: see Rounds; if given, guesses are offered only once they are better than chance. Links
-    out of the pool are not followed. Raises BadInput for an n that the graph does not support.
+    ahead: see Rounds; if given, or if the network has not converged, guesses are offered only once
+    they are better than chance. Links out of the pool are not followed. Raises BadInput for an n
+    that the graph does not support.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Annotation:
         self.queue = self.rounds.queue
         self.progress = Progress(store.path.with_name(learned.LOG))
         self.second_looks = SecondLooks(store, self.queue)
-        self.guesses = Guesses(trusted=ahead is None and not store.grows)
+        self.guesses = Guesses(lambda: ahead is None and not store.grows and self.rounds.is_trained)
         self.answers = Answers(self.pool, self.queue, store, self.guesses)
         self.pictures = Pictures(self.pool, served, seed=seed)
 

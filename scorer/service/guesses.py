@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter, deque
+from collections.abc import Callable
 
 from scorer.service.queue import Query
 
@@ -12,10 +13,11 @@ _LEAST = 10
 class Guesses:
     """The accuracy of recent guesses, whether offered or not.
 
-    trusted: whether guesses are offered from the start, as for a graph that the user chose.
+    trusted(): whether guesses are offered from the start, as for a graph that the user chose and
+    whose network has learned something.
     """
 
-    def __init__(self, *, trusted: bool) -> None:
+    def __init__(self, trusted: Callable[[], bool]) -> None:
         self._trusted = trusted
         self._lock = threading.Lock()
         self._lately: deque[tuple[str, str]] = deque(maxlen=_LOOKED_AT)  # pairs of guess and answer
@@ -37,7 +39,7 @@ class Guesses:
     @property
     def offered(self) -> bool:
         """Whether guesses are better than always guessing the most frequent class."""
-        if self._trusted:
+        if self._trusted():
             return True
         right = self.right
         with self._lock:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from scorer.console import say
+from scorer.contract import CONVERGED
 from scorer.labels.answer import ASKED, AUDIT, Answer
 from scorer.labels.store import Store
 from scorer.pools import Index, Pool
@@ -121,6 +122,12 @@ class Rounds:
         return self._nonnegative / self.ranked if is_known else None
 
     @property
+    def is_trained(self) -> bool:
+        """Whether the network has learned something, as far as its BalEnt says it."""
+        share = self.nonnegative
+        return share is None or share >= CONVERGED
+
+    @property
     def is_ranked(self) -> bool:
         """Whether the whole pool is ranked."""
         return self.ranked + self.skipped >= len(self.pool)
@@ -167,9 +174,9 @@ class Rounds:
                 return
             if isinstance(result, Ranked):
                 left = n if is_random else max(0, n - answered.get(result.image, 0))
-                self.queue.add(result.best(left), runtime.contract, number)
-                self.ranked += turn == 0
                 self._nonnegative += (result.nonnegative or 0.0) * (turn == 0)
+                self.ranked += turn == 0
+                self.queue.add(result.best(left), runtime.contract, number)
             else:
                 self.skipped += turn == 0
             self._audit(runtime, number)

@@ -51,12 +51,16 @@ WEIGHTS = {
     "scales": np.array([1, 1, 2, 2], np.float32), "i0": np.array([0]), "i1": np.array([1]),
     "i2": np.array([2]), "index0": np.array(0), "index1": np.array(1),
     "six": np.array([1, 3, 2, 2, 16, 24]), "whole": np.array([1, 3, 32, 48]),
+    "four": normal(4, 8, 1, 1), "b4": normal(4) / 4, "i3": np.array([3]), "i4": np.array([4]),
+    "pick": np.array([3, 1]), "back": np.array([-1]),
 }  # fmt: skip
 TRUNK = "c0 = Conv<pads = [1, 1, 1, 1], strides = [2, 2]>(image, w0, b0) f = Relu(c0) "
 SCORES = TRUNK + "s = Conv(f, w, b) "
 ENLARGED = SCORES + 'l = Resize<mode = "linear">(s, roi, scales) '
 ONE = TRUNK + "s = Conv(f, one, b1) " + 'l = Resize<mode = "linear">(s, roi, scales) '
 TWO = TRUNK + "s = Conv(f, two, b2) " + 'l = Resize<mode = "linear">(s, roi, scales) '
+FOUR = TRUNK + "s = Conv(f, four, b4) " + 'l = Resize<mode = "linear">(s, roi, scales) '
+FOUR_SOFT = FOUR + "p = Softmax<axis = 1>(l) "
 BY_HAND = "m = ReduceMax<axes = [1]>(l) a = Sub(l, m) e = Exp(a) t = ReduceSum(e, i1) "
 SQUEEZED = """sh = Shape(s) n = Gather(sh, index1) same = Equal(n, index1)
     out = If(same) <then_branch = g1 () => (float[B, H, W] q1) { q1 = Squeeze(s, i1) },
@@ -85,12 +89,14 @@ class Case(NamedTuple):
     classify: Classify = oracle._classify
     sign: float = 1
     shift: float = 0
+    kept: tuple[int, ...] | None = None  # of the classes of the last layer; None: all
 
 
 FULL, SMALL = "float[1,3,32,48] out", "float[1,3,16,24] out"
 SINGLE = "float[1,1,32,48] out"
 one = partial(Case, weight="one", bias="b1")
 two = partial(Case, weight="two", bias="b2")
+four = partial(Case, weight="four", bias="b4")
 CASES = {
     "a transposed convolution": Case(
         TRUNK + "out = ConvTranspose<strides = [2, 2]>(f, wt2, b)", FULL, "wt2",
@@ -146,6 +152,31 @@ CASES = {
     ),
     "the foreground without its axis": two(
         TWO + "p = Softmax<axis = 1>(l) out = Gather<axis = 1>(p, index1)", "float[1,32,48] out"
+    ),
+    "several foregrounds": four(FOUR_SOFT + "out = Slice(p, i1, i4, i1)", FULL),
+    "several, of channels last": four(
+        FOUR + "t = Transpose<perm = [0, 2, 3, 1]>(l) p = Softmax<axis = -1>(t) "
+        "out = Slice(p, i1, i4, back)", "float[1,32,48,3] out",
+    ),
+    "several in another order": four(
+        FOUR_SOFT + "out = Gather<axis = 1>(p, pick)", "float[1,2,32,48] out"
+    ),
+    "several backwards": four(FOUR_SOFT + "out = Slice(p, i3, i0, i1, back)", FULL),
+    "a label among several": four(
+        FOUR_SOFT + "q = Slice(p, i1, i4, i1) out = ArgMax<axis = 1>(q)", "int64[1,1,32,48] out"
+    ),
+    "a label among several in another order": four(
+        FOUR_SOFT + "q = Gather<axis = 1>(p, pick) out = ArgMax<axis = 1>(q)",
+        "int64[1,1,32,48] out",
+    ),
+    "scores that are left out before softmax": four(
+        TRUNK + "s = Conv(f, four, b4) q = Slice(s, i1, i4, i1) "
+        'l = Resize<mode = "linear">(q, roi, scales) out = Softmax<axis = 1>(l)',
+        FULL, kept=(1, 2, 3),
+    ),
+    "scores in another order": four(
+        TRUNK + "s = Conv(f, four, b4) q = Gather<axis = 1>(s, pick) "
+        'out = Resize<mode = "linear">(q, roi, scales)', "float[1,2,32,48] out", kept=(3, 1),
     ),
     "the foreground above a threshold": two(
         TWO + "p = Softmax<axis = 1>(l) q = Slice(p, i1, i2, i1) g = Greater(q, third) "
@@ -240,6 +271,8 @@ def test_its_map_is_the_oracles(name: str, tmp_path: Path) -> None:
         weight, bias = (np.concatenate((np.zeros_like(v), v)) for v in (weight, bias))
     elif case.weight == "two":
         bias = bias + np.array([0, case.shift])
+    if case.kept is not None:
+        weight, bias = weight[list(case.kept)], bias[list(case.kept)]
     seen = features(path, "g" if "g = MaxPool" in case.body else "f", channels)
     keep = masks(PASSES, len(seen), RATE, 0).double().numpy()
     passes = oracle.probabilities(seen, weight, bias, keep, RATE, *GRID, classify=case.classify)
@@ -256,6 +289,13 @@ def test_its_map_is_the_oracles(name: str, tmp_path: Path) -> None:
         off = np.abs(found.map[0].numpy() - exact)[exact >= -8]
         assert off.max() <= 1e-3
         assert (found.segmentation[0].numpy() == oracle.mean(passes).argmax(0)).mean() > 0.999
+
+
+def test_it_is_said_that_the_output_lacks_classes(tmp_path: Path) -> None:
+    path = saved(tmp_path, FOUR_SOFT + "out = Slice(p, i1, i4, i1)", FULL)
+    network, card, _ = open_network(Source(path=path, preset="unit"), None)
+    assert len(card.classes) == 4
+    assert "its output keeps 3 of its 4 classes; the graph has all" in network.findings()
 
 
 REFUSED = {

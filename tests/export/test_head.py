@@ -189,10 +189,11 @@ REFUSED: dict[str, tuple[Build, str, str]] = {
     "cropped": (exported(Cropped), "Slice", "a crop or a pad is gone at a --size"),
     "a class left out": (
         network(
-            "f = Conv(image, w) l = Conv(f, v) out = Slice(l, zero, three, one)",
-            "float[1,3,32,32] out",
+            "f = Conv(image, w) l = Conv(f, v) t = Transpose<perm = [0, 2, 3, 1]>(l) "
+            "out = Slice(t, zero, three, three)",
+            "float[1,32,32,3] out",
         ),
-        "makes 1x3x32x32 of 1x4x32x32",
+        "makes 1x32x32x3 of 1x32x32x4",
         "expected nothing but enlarging",
     ),
     "mirrored": (

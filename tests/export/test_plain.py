@@ -262,8 +262,10 @@ def test_what_int8_costs_is_said(home: Path) -> None:
         Image.fromarray(one).resize(SIZE[::-1], Image.Resampling.NEAREST).save(
             home / "masks" / f"{index}.png"
         )
+    (home / "train").mkdir()
+    Image.new("RGB", SIZE[::-1]).save(home / "train" / "0.png")
     (home / "dataset.toml").write_text(
-        'version = 1\nsize = "64x96"\n[train]\nimages = "images"\n[val]\nimages = "images"\n'
+        'version = 1\nsize = "64x96"\n[train]\nimages = "train"\n[val]\nimages = "images"\n'
         'masks = "masks"\n[classes]\nnames = ["sky", "road", "car"]\n'
         'colours = ["#ff0000", "#00ff00", "#0000ff"]\nignore = 255\n'
     )

@@ -1,15 +1,21 @@
 """Verification must fail for graphs that are wrong, or it proves nothing."""
 
+import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import onnx
 import photographs
 import pytest
+from click.testing import CliRunner
 from onnx import numpy_helper
 
+from export.cli import main
+from export.plain_verification import PlainVerdict
 from export.verification import TOLERANCES, Verdict, verify
+from export.verify_cli import UNSAID
 from scorer.errors import BadGraph
 from scorer.pools import Index, list_pool
 from scorer.runtimes.base import Scores
@@ -131,3 +137,11 @@ def test_a_score_map_that_does_not_hold_the_best_scores_fails(
     assert spoilt(lambda scores: scores.score_map.fill(1.0)) == said
     assert spoilt(upside_down) == said
     assert spoilt(other_classes) == said
+
+
+@pytest.mark.parametrize("kind", [Verdict, PlainVerdict])
+def test_every_number_that_is_printed_is_explained(kind: type) -> None:
+    said = CliRunner().invoke(main, ["verify", "--help"]).output
+    for field in fields(kind):
+        explained = re.search(rf"^ +{field.name} {{2,}}\w", said, re.MULTILINE)
+        assert bool(explained) == (field.name not in UNSAID), field.name

@@ -13,8 +13,10 @@ CLASSES = ("sky", "road", "car", "tree", "person")
 COLOURS = ((70, 130, 180), (128, 64, 128), (0, 0, 142), (107, 142, 35), (220, 20, 60))
 
 
-def save(path: Path, acquisition: str, *, top_k: int = 4, has_map: bool = True) -> None:
-    """Write a graph of 8x12 that fulfils its contract."""
+def save(
+    path: Path, acquisition: str, *, top_k: int = 4, has_map: bool = True, level: float = 0
+) -> None:
+    """Write a graph of 8x12 that fulfils its contract; level: brightness at which its map is 0."""
     import onnx
 
     contract = Contract(
@@ -31,20 +33,20 @@ def save(path: Path, acquisition: str, *, top_k: int = 4, has_map: bool = True) 
         network="by hand",
         weights_sha256="",
     )
-    model = onnx.parser.parse_model(_brightness(contract))
+    model = onnx.parser.parse_model(_brightness(contract, level))
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, contract.to_json()
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 
 
-_MAPS = """map = Identity(sum)
+_MAPS = """map = Sub(sum, level)
         whole = Cast<to = 7>(sum)
         class_of_all = Mod(whole, count)
         segmentation = Cast<to = 6>(class_of_all)"""
 
 
-def _brightness(contract: Contract) -> str:
+def _brightness(contract: Contract, level: float) -> str:
     """ONNX text: score = weighted sum of the channels, plus 1000 * noise if it is an input."""
     noise = ", float[B,8,12] noise" if contract.stochastic else ""
     chance = "Mul(noise, thousand)" if contract.stochastic else "Sub(bright, bright)"
@@ -60,7 +62,7 @@ def _brightness(contract: Contract) -> str:
     <float[3] channels = {{0.5, 0.3, 0.21}}, float thousand = {{1000.0}}, int64[1] last = {{3}},
      float none = {{-3.0e38}}, int64[2] flat = {{0, 96}}, int64[1] k = {{{contract.top_k}}},
      int64 width = {{12}}, int64 count = {{{len(contract.classes)}}}, int32 minus = {{-1}},
-     int64[1] two = {{2}}>
+     float level = {{{level:.1f}}}, int64[1] two = {{2}}>
     {{
         colours = Cast<to = 1>(image)
         weighted = Mul(colours, channels)

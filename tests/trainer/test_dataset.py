@@ -1,6 +1,7 @@
 """dataset.toml: what it may say, and how it is refused."""
 
 import shutil
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import numpy as np
 import photographs
 import pytest
 import trees
+from click.testing import CliRunner
 
 from scorer.errors import BadDataset
 from scorer.images.colours import default_colours
 from scorer.images.photograph import load
 from trainer import dataset
+from trainer.cli import main
 from trainer.layouts import camvid
 
 
@@ -40,6 +43,35 @@ def test_a_folders_layout_is_read_whole(tmp_path: Path) -> None:
     assert found.val is not None
     assert found.val.images.names == ("toy_00.png", "toy_01.png")
     assert found.val.masks == tmp_path / "val" / "masks"
+
+
+OVERLAPS = {
+    "one folder": 'images = "images"\n',
+    "its other name": 'images = "val/../images"\n',
+    "a folder around it": 'images = "."\n',
+    "a list": 'images = "images"\nlist = "val.txt"\n',
+    "the same archive": 'images = "pool.tar"\n',
+}
+
+
+@pytest.mark.parametrize("kind", OVERLAPS)
+def test_an_image_is_learned_from_or_measured_on(tmp_path: Path, kind: str) -> None:
+    path = trees.folders(tmp_path, images=3, val=1) / "dataset.toml"
+    (tmp_path / "val.txt").write_text("toy_01.png\n")
+    with tarfile.open(tmp_path / "pool.tar", "w") as archive:
+        archive.add(tmp_path / "images" / "toy_01.png", "toy_01.png")
+    text = path.read_text("utf-8").replace('images = "val/images"\n', OVERLAPS[kind])
+    if kind == "the same archive":
+        text = text.replace('images = "images"\n', OVERLAPS[kind])
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadDataset, match="of the validation are also learned from, such as") as one:
+        dataset.read(path)
+    assert "toy_0" in str(one.value)
+    assert "one of the lists" in one.value.remedy
+    for words in (["fit"], ["evaluate", "--masks", str(tmp_path / "masks")]):
+        result = CliRunner().invoke(main, [*words, "--data", str(path)])
+        assert result.exit_code == 5
+        assert "are also learned from" in result.output
 
 
 def test_a_camvid_layout_is_read_whole(tmp_path: Path) -> None:

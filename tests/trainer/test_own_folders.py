@@ -12,7 +12,7 @@ from PIL import Image
 
 from scorer.images.colours import Colour, hexadecimal
 from scorer.labels import store
-from trainer import dataset, masks
+from trainer import dataset, headers, masks
 from trainer.cli import main
 from trainer.dataset import Dataset
 
@@ -136,7 +136,7 @@ def test_images_of_the_validation_are_never_trained_on(tmp_path: Path, kind: str
     assert [Path(name).stem for name in names(read.train)] == ["train1"]
     assert [Path(name).stem for name in names(read.val)] == ["val1"]
     assert "1 of 1 images have a mask" in said
-    assert "also learned from" not in said
+    assert "learned from" not in said
     for split in (read.train, read.val):
         assert split is not None
         path = split.mask(split.images.names[0])
@@ -153,7 +153,15 @@ def test_images_that_train_and_measure_are_said(tmp_path: Path) -> None:
     _inside(tmp_path)
     shutil.copytree(tmp_path / "images" / "train", tmp_path / "images" / "val", dirs_exist_ok=True)
     shutil.copytree(tmp_path / "masks" / "train", tmp_path / "masks" / "val", dirs_exist_ok=True)
-    assert "1 images of the validation are also learned from" in found(tmp_path)[1]
+    assert (
+        "1 images of the validation are copies of some that are learned from" in found(tmp_path)[1]
+    )
+
+
+def test_lists_that_name_one_image_twice_are_refused(tmp_path: Path) -> None:
+    pairs(tmp_path / "JPEGImages", tmp_path / "SegmentationClass", "a", "b", "c")
+    _write_lists(tmp_path / "ImageSets" / "Segmentation", train="a\nb", val="b\nc")
+    refused(tmp_path, "1 of the 2 images of the validation are also learned from, such as b.jpg")
 
 
 def test_images_of_one_name_that_differ_are_different(tmp_path: Path) -> None:
@@ -391,6 +399,7 @@ def test_some_masks_that_cannot_be_used_are_named_with_their_exit_code(tmp_path:
     mask(tmp_path / "masks" / "b.png", size=(6, 8))
     result = init(tmp_path)
     assert result.exit_code == 4
+    assert "1 of 2 images have a mask, 1 an unusable one" in result.output
     assert "cannot be used: mask of another size" in result.output
     assert (tmp_path / "dataset.toml").exists()
 
@@ -490,22 +499,77 @@ def test_colours_that_are_chosen_lie_far_apart(tmp_path: Path, count: int) -> No
     assert apart.min() > 35, list(map(hexadecimal, colours))
 
 
-def test_of_a_large_folder_the_first_files_alone_are_looked_at(
+def test_of_a_large_folder_some_files_alone_are_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from scorer.pools import folder
-    from trainer.survey import LOOKED_AT
 
+    monkeypatch.setattr(headers, "MOST", headers.LOOKED_AT + 10)
+    count = headers.LOOKED_AT + 300
     photograph(tmp_path / "images" / "0.jpg")
-    for index in range(1, LOOKED_AT + 300):
+    for index in range(1, count):
         (tmp_path / "images" / f"{index}.jpg").symlink_to("0.jpg")
     looked: list[str] = []
     original = folder.of_file
     monkeypatch.setattr(
         folder, "of_file", lambda name, *more: looked.append(name) or original(name, *more)
     )
-    assert f"images/: {LOOKED_AT + 300} images" in init(tmp_path).output
-    assert 0 < len(set(looked)) <= LOOKED_AT
+    said = init(tmp_path).output
+    assert f"images/: {count} images" in said
+    assert f"looked at: {headers.MOST} of these {count}" in said
+    assert len(set(looked)) == headers.MOST
+    assert sorted((tmp_path / "images").iterdir())[-1].name in looked, "the last one, too"
+
+
+def test_masks_of_another_size_are_found_behind_the_first_files(tmp_path: Path) -> None:
+    for index in range(headers.LOOKED_AT + 3):
+        pairs(tmp_path / "images", tmp_path / "masks", f"{index:04}")
+    mask(tmp_path / "masks" / f"{headers.LOOKED_AT + 1:04}.png", size=(6, 8))
+    result = init(tmp_path)
+    assert result.exit_code == 4
+    assert f"{headers.LOOKED_AT + 1:04}.png is 6x8, its image 12x16" in result.output
+
+
+def test_masks_of_the_validation_are_compared_too(tmp_path: Path) -> None:
+    for root in (tmp_path, tmp_path / "val"):
+        pairs(root / "images", root / "masks", f"a{root.name[:1]}", "b")
+    mask(tmp_path / "val" / "masks" / "b.png", size=(6, 8))
+    result = init(tmp_path)
+    assert result.exit_code == 4
+    assert "val/masks/b.png is 6x8, its image 12x16" in result.output
+
+
+HEADS = {
+    "a.heic": (b"\0\0\0\x18ftypheic", "HEIC file"),
+    "b.heif": (b"\0\0\0\x18ftypmif1", "HEIC file"),
+    "c.jxl": (b"\xff\x0a", "JPEG XL file"),
+    "d.avif": (b"\0\0\0\x18ftypmp42", "video file"),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_images_that_nobody_can_read_are_counted_by_their_format(tmp_path: Path, name: str) -> None:
+    """Also behind the first files, and where there are no masks."""
+    head, said = HEADS[name]
+    photograph(tmp_path / "images" / "0.jpg")
+    for index in range(1, headers.LOOKED_AT):
+        (tmp_path / "images" / f"{index}.jpg").symlink_to("0.jpg")
+    for folder in ("y", "z"):
+        path = tmp_path / "images" / folder / name
+        path.parent.mkdir()
+        path.write_bytes(head + bytes(20))
+    result = init(tmp_path)
+    assert result.exit_code == 4
+    assert f"cannot be read: 2 images, {said}, such as y/{name}" in result.output
+
+
+def test_a_folder_of_them_alone_is_refused_by_their_format(tmp_path: Path) -> None:
+    for name, (head, _) in HEADS.items():
+        (tmp_path / "images").mkdir(exist_ok=True)
+        (tmp_path / "images" / name).write_bytes(head + bytes(20))
+    result = init(tmp_path)
+    assert result.exit_code == 5
+    assert "HEIC file (2), JPEG XL file (1), video file (1)" in result.output
 
 
 def test_names_of_masks_that_begin_with_one_are_taken_in_order(tmp_path: Path) -> None:

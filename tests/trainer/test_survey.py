@@ -10,7 +10,7 @@ from PIL import Image
 
 from scorer.errors import BadDataset
 from scorer.pools import Index, named
-from trainer import survey
+from trainer import headers, survey
 from trainer.split import Split
 from trainer.survey import MaskValues
 
@@ -33,7 +33,8 @@ def with_palette(path: Path, *colours: tuple[int, int, int]) -> None:
 
 def test_one_size_is_told_alone(tmp_path: Path) -> None:
     images = [trees.save(tmp_path / f"{i}.png", np.zeros((4, 6, 3), np.uint8)) for i in range(2)]
-    sizes = survey.sizes(named(tmp_path, tuple(path.name for path in images)))
+    pool = named(tmp_path, tuple(path.name for path in images))
+    sizes = headers.sizes(pool, pool.names)
     assert (sizes.commonest, sizes.different, sizes.broken) == ((4, 6), 1, 0)
     assert str(sizes) == "4x6"
 
@@ -42,20 +43,23 @@ def test_several_sizes_and_broken_images_are_counted(tmp_path: Path) -> None:
     for index, size in enumerate([(4, 6), (8, 6), (8, 6)]):
         trees.save(tmp_path / f"{index}.png", np.zeros((*size, 3), np.uint8))
     (tmp_path / "3.png").write_bytes(b"x")
-    sizes = survey.sizes(named(tmp_path, ("0.png", "1.png", "2.png", "3.png", "vanished.png")))
+    pool = named(tmp_path, ("0.png", "1.png", "2.png", "3.png", "vanished.png"))
+    sizes = headers.sizes(pool, pool.names)
     assert str(sizes) == "2 sizes, most 8x6, 2 unreadable"
 
 
 def test_a_pool_without_a_whole_image_is_refused_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
-    with pytest.raises(BadDataset, match="none of the first 1 images") as caught:
-        survey.sizes(named(tmp_path, ("a.png",)))
+    with pytest.raises(
+        BadDataset, match=r"none of the 1 images looked at .* not an image"
+    ) as caught:
+        headers.sizes(named(tmp_path, ("a.png",)), ("a.png",))
     assert str(tmp_path) in str(caught.value)
     assert caught.value.remedy
 
 
 def test_only_the_first_files_are_opened(tmp_path: Path) -> None:
-    count = survey.LOOKED_AT
+    count = headers.LOOKED_AT
     assert (
         len(list(survey.mask_files(Split(images=pool(tmp_path, count + 1), masks=tmp_path))))
         == count
@@ -91,7 +95,7 @@ def test_a_broken_mask_is_named_and_the_others_count(tmp_path: Path) -> None:
     mask(tmp_path, 1, [[0, 1]])
     found = survey.mask_values(Split(images=pool(tmp_path, 2), masks=tmp_path / "masks"))
     assert (found.present, found.usable) == (2, 1)
-    [line] = [line for line in found.findings((), 255) if "cannot be used" in line]
+    [line] = found.warnings()
     assert "000.png" in line
 
 

@@ -9,7 +9,7 @@ import click
 from scorer.console import Distance, Number, say
 from scorer.contract import ACQUISITIONS
 from trainer import options
-from trainer.absent import check_data
+from trainer.absent import check_data, check_model, check_weights
 from trainer.settings import fit_options
 from trainer.simulation.screen import CampaignScreen
 
@@ -158,8 +158,13 @@ def simulate_command(data: Path, supervised: Path | None, out: Path, **given: An
     """
     options.needs_torch()
     check_data(data)
+    check_weights(given["weights"])
+    if supervised is not None:
+        check_model(supervised, "train one with: trainer supervised")
     options.needs("matplotlib", "plots")
     from trainer import dataset  # noqa: PLC0415
+
+    described = dataset.read(data)  # before PyTorch is loaded
     from trainer.simulation import campaign, plots  # noqa: PLC0415
     from trainer.simulation.plan import Plan  # noqa: PLC0415
 
@@ -174,7 +179,6 @@ def simulate_command(data: Path, supervised: Path | None, out: Path, **given: An
         training=training,
         **planned,
     )
-    described = dataset.read(data)
     described = replace(described, size=size or described.size)
     line = plots.line_of(supervised, described, training.network) if supervised else None
     with CampaignScreen() as screen:

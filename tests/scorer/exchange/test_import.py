@@ -219,6 +219,32 @@ def test_an_unknown_image_is_refused(case: str, home: Path) -> None:
     refused(take("lm" if path.startswith("lm") else path), f"no known image is named {name}")
 
 
+FLAT = {
+    "label-studio": ("l.json", lambda path: [task(f"/data/local-files/?d={path}")]),
+    "cvat": ("l.xml", lambda path: document(cvat(name=path))),
+    "labelme": ("lm/l.json", labelme),
+    "csv": ("l.csv", lambda path: f"image,row,col,label\n{path},1,2,sky\n"),
+}
+
+
+@pytest.mark.parametrize("kind", FLAT)
+def test_a_folder_that_a_flat_pool_does_not_have_is_said_or_refused(kind: str, home: Path) -> None:
+    """Its own name is right, a name that nobody knows is printed, and one beside it is another."""
+    name, contents = FLAT[kind]
+    pool("x.png")
+
+    def takes(path: str) -> Result:
+        written(name, contents(path))
+        return take(name.split("/")[0] if kind == "labelme" else name, "--pool", "images")
+
+    Path("south").mkdir()
+    Image.new("RGB", SIZE).save("south/x.png")
+    refused(takes("south/x.png"), "south/x.png")
+    accepted(takes("north/x.png"), "north/x.png")
+    accepted(takes("images/x.png"))
+    assert [one[0] for one in standing()] == ["x.png"]
+
+
 def test_without_any_images_nothing_is_taken(home: Path) -> None:
     refused(take(written("l.xml", document(cvat()))), "nothing says which images there are")
 

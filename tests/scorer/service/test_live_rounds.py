@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import byhand
 import numpy as np
 import pytest
-from application import AHEAD, answer, answering, asked, live, until
+from application import AHEAD, answer, answering, asked, live, ranked, started, until
 from PIL import Image
 
 from scorer.contract import NO_PIXEL
@@ -104,18 +105,38 @@ def query(guess: str) -> Query:
 
 
 def test_guesses_are_offered_once_they_beat_the_most_frequent_class() -> None:
-    guesses = Guesses(trusted=False)
+    guesses = Guesses(lambda: False)
     for index in range(12):  # always the frequent class: right half of the time, as chance is
         guesses.note(query("sky"), ("sky", "road")[index % 2])
     assert (guesses.right, guesses.offered) == (0.5, False)
     for index in range(20):
         guesses.note(query(("sky", "road")[index % 2]), ("sky", "road")[index % 2])
     assert (guesses.right, guesses.offered) == (1.0, True)
-    assert Guesses(trusted=True).offered
+    assert Guesses(lambda: True).offered
+
+
+def test_a_network_that_has_learned_nothing_offers_no_guesses(folder: Path) -> None:
+    """Its classes then stand on their own keys alone, until its guesses prove to be right."""
+    seen = {}
+    for name, level in (("trained", 0), ("untrained", 1000)):
+        graph = folder / f"{name}.onnx"
+        byhand.save(graph, "balentacq", level=level)
+        annotation = ranked(started(folder, graph))
+        with answering(annotation) as client:
+            (seen[name],) = asked(client)
+            known = annotation.queue.find((*(seen[name][key] for key in ("image", "row", "col")),))
+            assert known is not None
+            for one in byhand.CLASSES * 3:
+                annotation.guesses.note(query(one), one)
+            (later,) = asked(client)
+        assert later["guesses"] == list(known.guesses), "they were right"
+        assert later["guesses"][0] == later["guess"] != ""
+    assert seen["trained"]["guesses"] != []
+    assert (seen["untrained"]["guess"], seen["untrained"]["guesses"]) == ("", [])
 
 
 def test_few_answers_tell_nothing_and_random_pixels_have_no_guess() -> None:
-    guesses = Guesses(trusted=False)
+    guesses = Guesses(lambda: False)
     for _ in range(9):
         guesses.note(query("sky"), "sky")
     for _ in range(30):

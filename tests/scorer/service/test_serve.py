@@ -88,9 +88,10 @@ def label(server: Server, annotator: str) -> tuple[str, int, int] | None:
     if not queries:
         return None
     (query,) = queries
+    guess = query["guess"] or ask(server, "/v1/state")["classes"][0]
     body = {
         "image": query["image"], "row": query["row"], "col": query["col"], "answer": "label",
-        "class_name": query["guess"], "annotator": annotator, "seconds": 0.1,
+        "class_name": guess, "annotator": annotator, "seconds": 0.1,
         "request": random.randbytes(8).hex(),
     }  # fmt: skip
     ask(server, "/v1/labels", body)
@@ -308,7 +309,7 @@ def test_the_whole_loop_from_a_model_to_answers_to_the_next_model(
         for picture in ("photograph", "map", "segmentation"):
             query = urllib.parse.urlencode({"image": first["image"]})
             urllib.request.urlopen(f"{server.address}/v1/{picture}?{query}").close()
-        assert first["guesses"][0] == first["guess"]
+        assert (first["guess"], first["guesses"]) == ("", []), "of a network of one epoch"
         labelled = [label(server, "ann") for _ in range(5)]
         ask(server, "/v1/undo", {"annotator": "ann", "request": "taken back"})
     run(trainer, *fit, "--labels", "labels.db", "--out", "next.safetensors")

@@ -1,0 +1,37 @@
+"""Images that a dataset would both learn from and measure on."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from scorer.errors import BadDataset
+from scorer.pools import Index
+from scorer.pools.folder import real
+from scorer.pools.index import folder_of
+
+
+def check(learned: Mapping[str, str], measured: Mapping[str, str]) -> None:
+    """Raise BadDataset where an image of the validation is one of those that are learned from.
+
+    Of both, names by their places, as `below` and `of` give them.
+    """
+    both = sorted(name for place, name in measured.items() if place in learned)
+    if both:
+        raise BadDataset(
+            f"{len(both)} of the {len(measured)} images of the validation are also learned from, "
+            f"such as {both[0]}: what is measured would be too good",
+            remedy="take them out of [train] or out of [val]: out of one of the lists, or out of "
+            "one of the folders",
+        )
+
+
+def of(images: Index) -> dict[str, str]:
+    """The names of images by their places."""
+    folder = folder_of(images)
+    return below(images.where if folder is None else folder.root, images.names)
+
+
+def below(root: Path | str, names: Iterable[str]) -> dict[str, str]:
+    """The names of images by their places: below a folder, or in another pool."""
+    start = str(real(root)) if isinstance(root, Path) else root
+    return {os.path.join(start, name): name for name in names}  # noqa: PTH118  # of a million
