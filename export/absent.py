@@ -1,5 +1,5 @@
-"""What a command of export reads and is not there: found before PyTorch and onnx are loaded, which
-takes seconds.
+"""Checks that a command's input files exist before PyTorch and onnx are loaded, which takes
+seconds.
 """
 
 from pathlib import Path
@@ -12,13 +12,13 @@ __all__ = ["check_classes", "check_graph", "check_model", "check_network"]
 
 
 def check_network(path: Path) -> None:
-    """Raise CannotGraft unless there is such a file of somebody's network."""
+    """Raise CannotGraft unless the ONNX network at `path` exists."""
     if not path.is_file():
         raise CannotGraft(f"{path} does not exist", remedy="--from takes an ONNX file")
 
 
 def check_classes(path: Path | None) -> None:
-    """Raise BadInput unless there is such a file of class names, where one is given."""
+    """Raise BadInput unless the file of class names exists, if one is given."""
     if path is not None and not path.is_file():
         raise BadInput(
             f"{path} does not exist",

@@ -1,4 +1,4 @@
-"""A Slice or Gather that keeps some places along one axis, such as some of the classes."""
+"""Reads Slice and Gather nodes that keep some places of one axis, such as some of the classes."""
 
 from typing import NamedTuple
 
@@ -10,18 +10,20 @@ from export.constants import Constants, attribute
 
 
 class Choice(NamedTuple):
-    """axis: of the tensor that is read, from its end where it is below 0. places: along it."""
+    """The places that a node keeps along an axis of its input; a negative axis counts from the
+    last.
+    """
 
     axis: int
     places: slice | npt.NDArray[np.int64]
 
     def of(self, count: int) -> npt.NDArray[np.int64]:
-        """Which of so many places are kept, in their order."""
+        """The kept indices of `count` places, in the order of the output."""
         return np.atleast_1d(np.arange(count)[self.places])
 
 
 def read(node: NodeProto, constants: Constants) -> Choice | None:
-    """What a node keeps; None where it is no such node, or of several axes, or not constant."""
+    """The choice of a node; None for other nodes, several axes, or places that are not constant."""
     if node.op_type == "Gather":
         places = constants.value(node.input[1])
         if places is None or places.ndim > 1:
@@ -36,6 +38,6 @@ def read(node: NodeProto, constants: Constants) -> Choice | None:
         return None
     axis = 0 if axes is None else int(axes.item())
     step = 1 if steps is None else int(steps.item())
-    # Below everything, which a step backwards ends at, is nothing to Python.
+    # A backward slice ends at the smallest integer, which Python writes as None.
     end = int(ends.item())
     return Choice(axis, slice(int(starts.item()), None if end < -(2**31) else end, step))

@@ -103,9 +103,9 @@ def main() -> None:
         if not args.no_pool and not args.setting:
             pools = _pools(folder, quick=args.quick)
     told = {
-        "machine": _machine(),
+        "machine": machine(),
         "date": date.today().isoformat(),
-        "commit": _commit(),
+        "commit": commit(),
         "results": [asdict(result) for result in results],
         "pools": pools,
     }
@@ -124,32 +124,32 @@ def _chosen(number: int | None, *, quick: bool) -> Sequence[Setting]:
 
 def _bake(setting: Setting, folder: Path) -> None:
     print(f"\n### {setting}\n", flush=True)
-    contestants.bake_plain(setting, _file(folder, setting, "plain"))
-    contestants.bake(setting, _file(folder, setting, "strips"))
+    contestants.bake_plain(setting, file(folder, setting, "plain"))
+    contestants.bake(setting, file(folder, setting, "strips"))
     for output in OUTPUTS:
-        contestants.bake_deployed(setting, _file(folder, setting, output), output)
+        contestants.bake_deployed(setting, file(folder, setting, output), output)
     if setting.passes == MANY.passes:
         return
-    contestants.bake(setting, _file(folder, setting, "whole"), target="gpu")
+    contestants.bake(setting, file(folder, setting, "whole"), target="gpu")
     for stride in (2, 4):
-        contestants.bake(setting, _file(folder, setting, f"stride{stride}"), stride=stride)
+        contestants.bake(setting, file(folder, setting, f"stride{stride}"), stride=stride)
 
 
 def _field(setting: Setting, folder: Path) -> Iterator[Contestant]:
     for output in OUTPUTS:
-        path = _file(folder, setting, output)
+        path = file(folder, setting, output)
         name = f"export --plain, {output.replace('_', ' ')}, ONNX Runtime"
         yield Contestant(name, partial(contestants.onnxruntime, path))
-    strips = _file(folder, setting, "strips")
+    strips = file(folder, setting, "strips")
     yield Contestant("this graph, ONNX Runtime", partial(contestants.onnxruntime, strips))
     if setting.passes == MANY.passes:
         return
     for stride in (2, 4):
-        path = _file(folder, setting, f"stride{stride}")
+        path = file(folder, setting, f"stride{stride}")
         yield Contestant(
             f"this graph, stride {stride}, ONNX Runtime", partial(contestants.onnxruntime, path)
         )
-    whole = _file(folder, setting, "whole")
+    whole = file(folder, setting, "whole")
     yield Contestant(
         "this graph, raster whole, ONNX Runtime", partial(contestants.onnxruntime, whole)
     )
@@ -166,7 +166,7 @@ def _in_openvino(setting: Setting, folder: Path) -> Iterator[Contestant]:
             ("this graph, raster whole", "whole"),
         ):
             if precision == "float32" or kind != "whole":
-                make = partial(_openvino, _file(folder, setting, kind), precision)
+                make = partial(_openvino, file(folder, setting, kind), precision)
                 yield Contestant(f"{name}, OpenVINO {precision}", make, (PER_CORE,))
 
 
@@ -176,20 +176,20 @@ def _usual(setting: Setting) -> Iterator[Contestant]:
         ("last layer m times", "layer"),
         ("last layer m times, torch.compile", "compiled"),
     ):
-        make = partial(_torch, partial(contestants.pytorch, setting, kind))
+        make = partial(torch_run, partial(contestants.pytorch, setting, kind))
         yield Contestant(f"PyTorch, {name}", make, rounds=3)
-    make = partial(_torch, partial(contestants.baal, setting))
+    make = partial(torch_run, partial(contestants.baal, setting))
     yield Contestant("baal (BALD)", make, (ALL_CORES,), rounds=3)
 
 
 def _race(
     setting: Setting, few: list[Contestant], folder: Path, *, quick: bool
 ) -> Iterator[Result]:
-    plain = Contestant(PLAIN, partial(contestants.onnxruntime, _file(folder, setting, "plain")))
+    plain = Contestant(PLAIN, partial(contestants.onnxruntime, file(folder, setting, "plain")))
     print(f"| {'contestant':<44} | cores | ms/image | x bare | CPU ms | peak MB |")
     print("|---|---|---|---|---|---|")
     for mode in MODES:
-        with _started(plain, setting, mode) as ask_plain:
+        with started(plain, setting, mode) as ask_plain:
             ask_plain()
             own = [ask_plain() for _ in range(5)]
             yield _told(setting, plain.name, mode, [(one, one) for one in own])
@@ -197,7 +197,7 @@ def _race(
                 if mode not in contestant.modes:
                     continue
                 rounds = min(3, contestant.rounds) if quick else contestant.rounds
-                with _started(contestant, setting, mode) as ask:
+                with started(contestant, setting, mode) as ask:
                     if pairs := _paired(ask, ask_plain, rounds):
                         yield _told(setting, contestant.name, mode, pairs)
                     else:
@@ -233,7 +233,7 @@ def _told(setting: Setting, name: str, mode: str, pairs: list[Pair]) -> Result:
 
 
 @contextmanager
-def _started(contestant: Contestant, setting: Setting, mode: str) -> Iterator[Ask]:
+def started(contestant: Contestant, setting: Setting, mode: str) -> Iterator[Ask]:
     """A process that runs the contestant for a while on request. EOFError or ConnectionError if it
     has ended.
     """
@@ -270,7 +270,7 @@ def _openvino(path: Path, precision: str, workers: int, _threads: int) -> Run:
     return contestants.openvino(path, workers, precision)
 
 
-def _torch(make: Callable[[], Run], _workers: int, threads: int) -> Run:
+def torch_run(make: Callable[[], Run], _workers: int, threads: int) -> Run:
     import torch  # PyTorch's threads are counted per thread that calls it
 
     torch.set_num_threads(threads)
@@ -287,7 +287,7 @@ def _pools(folder: Path, *, quick: bool) -> dict[str, object]:
     """From files: images/s relative to the bare graph, and the growth of memory."""
     count = 60 if quick else 500
     graph = folder / "pool.onnx"
-    shutil.copy(_file(folder, SETTINGS[0], "strips"), graph)
+    shutil.copy(file(folder, SETTINGS[0], "strips"), graph)
     pool = photographs(folder / "pool", count)
     plan = Measurement(
         graph=graph, runtime="cpu", precision="float32", workers=cores(), seconds=20, pool=pool
@@ -309,7 +309,7 @@ def _pools(folder: Path, *, quick: bool) -> dict[str, object]:
     if not quick:
         heavy = SETTINGS[2]
         found[f"peak MB of scorer rank at {heavy}"] = _ranked(
-            _file(folder, heavy, "strips"), folder / "pool200"
+            file(folder, heavy, "strips"), folder / "pool200"
         )
     return found
 
@@ -351,19 +351,19 @@ def _ranked(graph: Path, pool: Path) -> float:
     return int(process.stdout) / 1e6
 
 
-def _file(folder: Path, setting: Setting, kind: str) -> Path:
+def file(folder: Path, setting: Setting, kind: str) -> Path:
     height, width = setting.size
     return folder / f"{kind}-{height}x{width}-{setting.classes}-{setting.passes}.onnx"
 
 
-def _machine() -> str:
+def machine() -> str:
     name = platform.processor() or platform.machine()
     with Path("/proc/cpuinfo").open() as file:
         name = next((line.split(":")[1].strip() for line in file if "model name" in line), name)
     return f"{name}, {cores()} cores, Python {platform.python_version()}"
 
 
-def _commit() -> str:
+def commit() -> str:
     process = subprocess.run(
         ["git", "-C", ROOT, "describe", "--always", "--dirty"],
         check=False, capture_output=True, text=True,

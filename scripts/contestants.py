@@ -69,6 +69,13 @@ def bake_deployed(setting: Setting, path: Path, output: str) -> None:
     graph.save(plain.bake(network, contract), path)
 
 
+def save_model(setting: Setting, path: Path) -> None:
+    """Save the network of a setting as a model file."""
+    from trainer import model
+
+    model.save(path, network_of(setting), _card(setting))
+
+
 def _card(setting: Setting) -> "Card":
     from trainer.model import Card
 

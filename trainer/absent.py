@@ -20,7 +20,7 @@ def check_model(path: Path, remedy: str = TRAIN) -> None:
 
 
 def check_labels(path: Path | None) -> None:
-    """Raise BadLabels unless there is such a file of labels, where one is given."""
+    """Raise BadLabels unless the file of labels exists, if one is given."""
     if path is not None and not path.is_file():
         raise BadLabels(
             f"{path} does not exist",
@@ -30,13 +30,13 @@ def check_labels(path: Path | None) -> None:
 
 
 def check_folder(path: Path | None, option: str) -> None:
-    """Raise BadDataset unless there is such a folder, where one is given."""
+    """Raise BadDataset unless the folder exists, if one is given."""
     if path is not None and not path.is_dir():
         raise BadDataset(f"{path} is not a folder", remedy=f"give {option} a folder of masks")
 
 
 def check_weights(choice: str) -> None:
-    """Raise BadModel unless there is such a file, where the choice is one."""
+    """Raise BadModel unless the file of weights exists, if the choice is a file."""
     if choice not in ("auto", "none") and not Path(choice).is_file():
         raise BadModel(
             f"{choice} does not exist",

@@ -1,5 +1,5 @@
-"""What headers say without their pixels: sizes of images, images that cannot be read, and masks
-of another size than their image.
+"""Reads the headers of images and masks: sizes, unreadable images, and masks of another size than
+their image.
 """
 
 from collections import Counter
@@ -17,14 +17,14 @@ from scorer.pools import Index
 from scorer.pools.index import folder_of
 from trainer.split import Split
 
-LOOKED_AT = 200  # files that are opened to learn sizes and classes
-MOST = 2000  # files of a folder whose headers are read
+LOOKED_AT = 200  # number of files that are opened to find sizes and classes
+MOST = 2000  # number of files of a folder whose headers are read
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """(height, width) of the commonest, how many sizes there are, how many images were looked at;
-    why images cannot be read, as far as it can be counted, with an image for each reason.
+    """Sizes of images: the most common (height, width), the number of different sizes, and of images
+    examined; unreadable: number of images by reason, and an example for each.
     """
 
     commonest: tuple[int, int]
@@ -35,7 +35,7 @@ class Sizes:
 
     @property
     def broken(self) -> int:
-        """How many images cannot be read."""
+        """Number of unreadable images."""
         return self.unreadable.total()
 
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ class Sizes:
         return words + (f", {self.broken} unreadable" if self.broken else "")
 
     def findings(self) -> list[str]:
-        """The images that cannot be read, a line for each reason."""
+        """A line for each reason why images are unreadable."""
         return [
             f"  cannot be read: {count} images, {reason}, such as {self.examples[reason]}"
             for reason, count in self.unreadable.most_common()
@@ -54,7 +54,7 @@ class Sizes:
 
 
 def sample(names: Sequence[str]) -> Sequence[str]:
-    """The first LOOKED_AT, and of the others as many as MOST allows, evenly spread."""
+    """The names to examine: the first LOOKED_AT and, of the rest, evenly spread ones up to MOST."""
     if len(names) <= MOST:
         return names
     others = np.linspace(LOOKED_AT, len(names) - 1, MOST - LOOKED_AT).astype(int)
@@ -62,17 +62,17 @@ def sample(names: Sequence[str]) -> Sequence[str]:
 
 
 def looked_at(pool: Index) -> Sequence[str]:
-    """The images whose headers are read; without a folder the first, for each is fetched whole."""
+    """The images to examine; of a pool that is no folder only the first, as each is fetched whole."""
     return pool.names[:LOOKED_AT] if folder_of(pool) is None else sample(pool.names)
 
 
 def share(looked_at: int, total: int) -> list[str]:
-    """That not every image was looked at, where it was not so."""
+    """A line that says how many images were examined, if not all."""
     return [f"  looked at: {looked_at} of these {total}"] if looked_at < total else []
 
 
 def sizes(pool: Index, names: Sequence[str]) -> Sizes:
-    """Look at the headers of these images; BadDataset if none of them can be read."""
+    """Read the headers of these images. Raises BadDataset if none of them can be read."""
     seen: Counter[tuple[int, int]] = Counter()
     broken: Counter[str] = Counter()
     examples: dict[str, str] = {}
@@ -92,7 +92,7 @@ def sizes(pool: Index, names: Sequence[str]) -> Sizes:
 
 
 def misfits(split: Split, names: Sequence[str]) -> Iterator[str]:
-    """Why the masks of these images cannot be used, as far as headers say it."""
+    """Yield why masks of these images cannot be used, as far as their headers show it."""
     for name in names:
         path = split.mask(name)
         if path is None or not path.is_file():
@@ -110,8 +110,8 @@ def misfits(split: Split, names: Sequence[str]) -> Iterator[str]:
 
 
 def check_size(image: Encoded, mask: tuple[int, ...], path: Path) -> None:
-    """Raise BadImage for a mask of another (height, width) than its image; one that cannot be read
-    has none.
+    """Raise BadImage for a mask whose (height, width) is not that of its image; an unreadable image
+    passes.
     """
     try:
         height, width = size(image)

@@ -1,4 +1,4 @@
-"""Images that a dataset would both learn from and measure on."""
+"""Checks that training and validation share no image."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -11,9 +11,9 @@ from scorer.pools.index import folder_of
 
 
 def check(learned: Mapping[str, str], measured: Mapping[str, str]) -> None:
-    """Raise BadDataset where an image of the validation is one of those that are learned from.
+    """Raise BadDataset if images of the validation are also trained on.
 
-    Of both, names by their places, as `below` and `of` give them.
+    Both: names of images by place, from `of` or `below`.
     """
     both = sorted(name for place, name in measured.items() if place in learned)
     if both:
@@ -26,12 +26,12 @@ def check(learned: Mapping[str, str], measured: Mapping[str, str]) -> None:
 
 
 def of(images: Index) -> dict[str, str]:
-    """The names of images by their places."""
+    """The names of a pool's images, by place."""
     folder = folder_of(images)
     return below(images.where if folder is None else folder.root, images.names)
 
 
 def below(root: Path | str, names: Iterable[str]) -> dict[str, str]:
-    """The names of images by their places: below a folder, or in another pool."""
+    """The names of images, by place: a path below a folder, or an address in another pool."""
     start = str(real(root)) if isinstance(root, Path) else root
     return {os.path.join(start, name): name for name in names}  # noqa: PTH118  # of a million
