@@ -23,8 +23,8 @@ MOST = 2000  # number of files of a folder whose headers are read
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of images: the most common (height, width), the number of different sizes, and of images
-    examined; unreadable: number of images by reason, and an example for each.
+    """Sizes of images: the most common (height, width), and the numbers of different sizes and of
+    images examined; unreadable: number of images by reason, with an example for each.
     """
 
     commonest: tuple[int, int]
@@ -62,7 +62,7 @@ def sample(names: Sequence[str]) -> Sequence[str]:
 
 
 def looked_at(pool: Index) -> Sequence[str]:
-    """The images to examine; of a pool that is no folder only the first, as each is fetched whole."""
+    """The images to examine; only the first of a remote pool, as each is fetched whole."""
     return pool.names[:LOOKED_AT] if folder_of(pool) is None else sample(pool.names)
 
 
