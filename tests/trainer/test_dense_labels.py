@@ -131,6 +131,7 @@ def test_both_doors_hand_the_folder_on(
     door: str, toy: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[FitOptions] = []
+    (tmp_path / "corrected").mkdir()
     monkeypatch.setattr(job, "train", lambda _data, _out, options, _listener: given.append(options))
     data = tmp_path / "dataset.toml"
     if door == "python":

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -51,14 +50,11 @@ class _ASPP(nn.Module):
         self.project = _conv((len(branches) + 1) * _WIDTH, _WIDTH, 1)
 
     def forward(self, x: Float[Tensor, "B M h w"]) -> Float[Tensor, "B K h w"]:
-        # The pooled branch is the same at all places: its part of the projection is added to the
-        # others' instead of enlarged and stacked, which would put the size of x into a graph.
-        weight: Tensor = self.project[0].weight  # type: ignore[assignment]
-        near, pooled = weight.split((len(self.branches) * _WIDTH, _WIDTH), dim=1)
-        total: Tensor = F.conv2d(torch.cat([branch(x) for branch in self.branches], dim=1), near)
-        total = total + F.conv2d(self.pooled(x.mean(dim=(2, 3), keepdim=True)), pooled)
-        projected: Tensor = self.project[1:](total)
-        return projected
+        near = [branch(x) for branch in self.branches]
+        # The sum has the size of the other branches without naming it, as a graph for images of any
+        # size must not.
+        pooled = self.pooled(x.mean(dim=(2, 3), keepdim=True)) + 0 * near[0]
+        return self.project(torch.cat((*near, pooled), dim=1))  # type: ignore[no-any-return]
 
 
 def _conv(channels: int, out: int, kernel: int, *, dilation: int = 1) -> nn.Sequential:
