@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from export.graph import GraphOptions, bake, contract_for, reference, save
+from export.pass_weights import pass_weights
 from export.regret import regret
 from scorer.contract import ACQUISITIONS, METADATA_KEY, TRAITS, Contract
 from scorer.errors import BadInput
 from scorer.runtimes.cpu import OnnxRuntime
 from scorer.selection.noise import uniform
+from trainer.graph.dropout import masks, widen
 from trainer.model import Card
 from trainer.network import BayesianNetwork
 
@@ -138,3 +140,20 @@ def test_more_places_than_tensorrt_sorts_are_refused(
 ) -> None:
     with pytest.raises(BadInput, match="--top"):
         contract_for(network, card, GraphOptions(top_k=top_k))
+
+
+@pytest.mark.parametrize("target", ["cpu", "gpu"])
+def test_the_weights_of_all_passes_are_found_in_the_file(
+    target: str,
+    baked,  # type: ignore[no-untyped-def]
+    network: BayesianNetwork,
+) -> None:
+    path = baked(target=target)
+    contract = OnnxRuntime(path, workers=1).contract
+    keep = masks(
+        contract.passes, network.classifier.in_channels, contract.dropout, contract.mask_seed
+    )
+    expected = widen(network.classifier, keep, contract.dropout).weight.detach().flatten(1)
+    found = pass_weights(onnx.load(path), contract)
+    assert found.shape == (contract.passes, len(contract.classes), network.classifier.in_channels)
+    np.testing.assert_array_equal(found, expected.numpy().reshape(found.shape))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from trainer.graph import rows
 from trainer.graph.raster import Pixelwise
-from trainer.graph.rows import RowClassifier, keeps_size, scan
+from trainer.graph.rows import RowClassifier, groups, keeps_size, scan
 from trainer.graph.subpixel import factor_of
 
 
@@ -105,7 +105,9 @@ class Bands(nn.Module):
         """
         for block, shares in zip(self.columns, across, strict=True):
             columns = logits[..., block.start : block.start + block.few]
-            yield ((down @ (few @ shares)).flatten(3) for few in columns.split(self.passes, dim=1))
+            yield (
+                (down @ (few @ shares)).flatten(3) for few in groups(columns, self.passes, dim=1)
+            )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Applies the widened classifier to a few feature rows at a time, and scans over the rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from trainer.graph.moments import lowered
 # that a runtime's overhead per operator does not matter, small enough for a core's cache.
 STRIP = 20_000
 BLOCK = 60_000
-LARGEST = 160_000
+LARGEST = 250_000
 
 
 class RowClassifier(nn.Module):
@@ -138,6 +138,18 @@ def scan(
         state, *outputs = body(state, *items, *constants)
         collected.append(outputs)
     return tuple(torch.stack(values) for values in zip(*collected, strict=True))
+
+
+def groups(values: Tensor, size: int, *, dim: int) -> Sequence[Tensor]:
+    """Split an axis into groups of `size`; one group is the tensor itself, which a graph would
+    copy.
+    """
+    return [values] if size >= values.shape[dim] else values.split(size, dim=dim)
+
+
+def chunks(values: Tensor, count: int, *, dim: int) -> Sequence[Tensor]:
+    """Split an axis into `count` chunks; one chunk is the tensor itself."""
+    return [values] if count == 1 else values.chunk(count, dim=dim)
 
 
 def _shifted(

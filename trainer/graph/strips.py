@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from trainer.graph import rows
 from trainer.graph.moments import lowered
 from trainer.graph.raster import Pixelwise
-from trainer.graph.rows import RowClassifier, keeps_size, scan
+from trainer.graph.rows import RowClassifier, chunks, groups, keeps_size, scan
 from trainer.graph.subpixel import factor_of
 
 
@@ -129,10 +129,10 @@ def _blocks(
 ) -> Iterator[Iterator[Float[Tensor, "B _ C P"]]]:
     """Yield the pixels of a strip, block by block, a few passes at a time."""
     if factor == 1:
-        for block in logits.flatten(3).chunk(cut.blocks, dim=3):
-            yield iter(block.split(cut.passes, dim=1))
+        for block in chunks(logits.flatten(3), cut.blocks, dim=3):
+            yield iter(groups(block, cut.passes, dim=1))
         return
-    for block in _corners(last, logits).chunk(cut.blocks, dim=4):
+    for block in chunks(_corners(last, logits), cut.blocks, dim=4):
         yield _upsampled(block, cut.passes, factor)
 
 
@@ -163,7 +163,7 @@ def _upsampled(
     corners: Float[Tensor, "4 B m C X"], passes: int, factor: int
 ) -> Iterator[Float[Tensor, "B _ C P"]]:
     weights = corner_weights(factor).to(corners.dtype)
-    for few in corners.split(passes, dim=2):
+    for few in groups(corners, passes, dim=2):
         yield (few.flatten(1).T @ weights).view(*few.shape[1:4], -1)
 
 
