@@ -166,7 +166,7 @@ def _in_openvino(setting: Setting, folder: Path) -> Iterator[Contestant]:
             ("this graph, raster whole", "whole"),
         ):
             if precision == "float32" or kind != "whole":
-                make = partial(_openvino, file(folder, setting, kind), precision)
+                make = partial(openvino_run, file(folder, setting, kind), precision)
                 yield Contestant(f"{name}, OpenVINO {precision}", make, (PER_CORE,))
 
 
@@ -266,7 +266,7 @@ def _serve(pipe: Connection, contestant: Contestant, setting: Setting, mode: str
         pipe.send({"ms": 1e3 / rate, "cpu_ms": cpu * 1e3, "peak_mb": most / 1e6})
 
 
-def _openvino(path: Path, precision: str, workers: int, _threads: int) -> Run:
+def openvino_run(path: Path, precision: str, workers: int, _threads: int) -> Run:
     return contestants.openvino(path, workers, precision)
 
 

@@ -99,8 +99,8 @@ def _stages(folder: Path, pools: dict[tuple[int, int], Index], seconds: float) -
                 for stride in STRIDES:
                     graph = _graph(setting, folder, stride)
                     yield _told(f"{network}, stride {stride}", setting, graph, pool, ask, seconds)
-                for contestant in _usual(setting):
-                    yield _told_usual(network, setting, contestant, ask)
+                for contestant in (*_in_openvino(setting, folder), *_usual(setting)):
+                    yield _told_other(network, setting, contestant, ask)
 
 
 def _told(  # a row
@@ -129,16 +129,28 @@ def _told_bare(network: str, setting: Setting, ask: Ask) -> Found:
     return {"setting": str(setting), "name": f"{network}, bare", "cpu_ms": cpu}
 
 
+def _in_openvino(setting: Setting, folder: Path) -> Iterator[Contestant]:
+    for precision in ("float32", "bfloat16"):
+        graph = _graph(setting, folder, DEFAULT)
+        make = partial(bench.openvino_run, graph, precision)
+        yield Contestant(f"stride {DEFAULT}, OpenVINO {precision}", make, rounds=5)
+
+
 def _usual(setting: Setting) -> Iterator[Contestant]:
     """PixelPick's way and baal, of which a graph is the replacement."""
     whole = partial(contestants.pytorch, setting, "network")
-    yield Contestant("PyTorch, network m times", partial(bench.torch_run, whole))
-    yield Contestant("baal (BALD)", partial(bench.torch_run, partial(contestants.baal, setting)))
+    rounds = 2 if setting.size == SMALL.size else 1
+    for name, make in (
+        ("PyTorch, network m times", whole),
+        ("baal (BALD)", partial(contestants.baal, setting)),
+    ):
+        yield Contestant(name, partial(bench.torch_run, make), rounds=rounds)
 
 
-def _told_usual(network: str, setting: Setting, contestant: Contestant, bare: Ask) -> Found:
+def _told_other(network: str, setting: Setting, contestant: Contestant, bare: Ask) -> Found:
     with bench.started(contestant, setting, PER_CORE) as ask:
-        pairs = [(ask(), bare()) for _ in range(2 if setting.size == SMALL.size else 1)]
+        ask()
+        pairs = [(ask(), bare()) for _ in range(contestant.rounds)]
     cpu = median(one["cpu_ms"] for one, _ in pairs)
     ratio = median(one["cpu_ms"] / plain["cpu_ms"] for one, plain in pairs)
     print(f"| {network}, {contestant.name} | {cpu:.0f} CPU ms | {ratio:.1f} x bare |", flush=True)

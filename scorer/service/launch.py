@@ -22,6 +22,7 @@ from scorer.ranking.messages import warn_of_neighbours
 from scorer.runtimes import choose, open_graph
 from scorer.runtimes.base import Runtime
 from scorer.runtimes.blank import Blank, is_blank
+from scorer.runtimes.cpu import OnnxRuntime
 from scorer.runtimes.kept import Features, open_halves
 from scorer.segmentation.network import open_segmenter
 from scorer.service import address, app
@@ -54,6 +55,7 @@ class ServeOptions:
     runtime: str
     precision: str
     threads: int | None
+    threads_per_image: int
     classes: tuple[str, ...] | None
     new_classes: bool
     learner: bool
@@ -62,24 +64,38 @@ class ServeOptions:
     ahead: int | None
     audit: float
 
+    @property
+    def workers(self) -> int:
+        """Number of images that are scored at the same time."""
+        return self.threads or max(1, cores() // self.threads_per_image)
+
     def opened(self) -> Served:
         """The graph, which can be reloaded; random pixels while there is none. Raises BadGraph."""
         needs_no_graph = self.classes is not None or self.new_classes
-        features, workers = Features(self.keep_features * 1_000_000), self.threads or cores()
+        features, workers = Features(self.keep_features * 1_000_000), self.workers
 
         def reopen() -> Runtime:
             if needs_no_graph and not self.graph.exists():
                 return Blank(self.classes or (), self.size, workers=workers)
             is_cpu = choose(self.runtime, self.precision, self.graph) == "cpu"
-            halves = open_halves(self.graph, features, workers=workers) if is_cpu else None
+            fits = is_cpu and self.threads_per_image == 1
+            halves = open_halves(self.graph, features, workers=workers) if fits else None
             return halves or self.open(self.graph)
 
         return Served(reopen)
 
     def open(self, path: Path) -> Runtime:
         """Open a graph with the options of the service. Raises BadGraph, MissingDependency."""
-        name, workers = choose(self.runtime, self.precision, self.graph), self.threads or cores()
-        return open_graph(name, path, workers=workers, precision=self.precision)
+        name = choose(self.runtime, self.precision, self.graph)
+        if self.threads_per_image == 1:
+            return open_graph(name, path, workers=self.workers, precision=self.precision)
+        if name != "cpu":
+            raise BadInput(
+                f"--threads-per-image {self.threads_per_image}: the runtime {name} does not divide "
+                "an image among threads",
+                remedy="leave it away, or choose --runtime cpu",
+            )
+        return OnnxRuntime(path, workers=self.workers, threads=self.threads_per_image)
 
     def segmenter(self) -> Segmenter | None:
         """The segmenter for /v1/segment; None without --network. Raises BadGraph."""

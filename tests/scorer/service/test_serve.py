@@ -26,6 +26,7 @@ import serving
 from click.testing import CliRunner
 from serving import Server
 
+from scorer import cli
 from scorer.labels.store import Store
 from scorer.pools import list_pool
 from scorer.runtimes import open_graph
@@ -68,15 +69,18 @@ def picture(folder: Path) -> bytes:
     return source.read_bytes()
 
 
-def upload(server: Server, data: bytes) -> int:
-    """The status that an image gets."""
+def to_rank(server: Server, data: bytes) -> urllib.request.Request:
     part = b'--x\r\ncontent-disposition: form-data; name="images"; filename="a.jpg"\r\n\r\n'
-    request = urllib.request.Request(
+    return urllib.request.Request(
         f"{server.address}/v1/rank?n=2", part + data + b"\r\n--x--\r\n",
         {"content-type": "multipart/form-data; boundary=x"},
     )  # fmt: skip
+
+
+def upload(server: Server, data: bytes) -> int:
+    """The status that an image gets."""
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(to_rank(server, data), timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -214,6 +218,28 @@ def test_stopped_it_finishes_what_it_took(server: Server, folder: Path) -> None:
     assert len(statuses) == 8
     assert 200 in statuses
     assert set(statuses) <= {200, 429}
+
+
+def test_several_threads_score_one_image(folder: Path, baked: Graph) -> None:
+    found = []
+    for threads in (1, 2):
+        path = shutil.copy(baked(), folder / "scorer.onnx")
+        with serving.serving(folder, path, "--threads-per-image", threads) as server:
+            request = to_rank(server, picture(folder))
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                found.append(json.loads(answer.read())["images"][0]["pixels"])
+    one, other = found
+    assert [(p["row"], p["col"]) for p in one] == [(p["row"], p["col"]) for p in other]
+    assert [p["score"] for p in other] == pytest.approx([p["score"] for p in one], rel=1e-3)
+
+
+def test_threads_per_image_are_for_the_runtime_cpu(folder: Path, graph: Path) -> None:
+    words = ["serve", "--pool", folder / "images", "--graph", graph, "--runtime", "openvino",
+             "--threads-per-image", 2]  # fmt: skip
+    done = CliRunner().invoke(cli.main, [str(word) for word in words])
+    assert done.exit_code == 5
+    assert "the runtime openvino does not divide an image among threads" in done.stderr
+    assert "choose --runtime cpu" in done.stderr
 
 
 def metrics(server: Server) -> str:
