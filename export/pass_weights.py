@@ -25,8 +25,9 @@ def pass_weights(model: ModelProto, contract: Contract) -> Array:
         for tensor in model.graph.initializer
         if tensor.name.startswith(PREFIX)
     }
-    if f"{_DIVIDED}shared" in behind:
-        return _joined(*(behind[f"{_DIVIDED}{part}"] for part in ("shared", "own", "index")))
+    divided = [behind.get(f"{_DIVIDED}{part}") for part in ("shared", "own", "index")]
+    if all(part is not None for part in divided):
+        return _joined(*(part for part in divided if part is not None))
     return _wide(list(behind.values()), contract)
 
 

@@ -62,7 +62,9 @@ def reweighed(
     learned = _learned(network)
     wanted = {name: one for name, one in _trunk(network).items() if name in learned}
     wanted |= {PREFIX + name: one for name, one in tail.state_dict().items()}
-    for tensor in like.graph.initializer:
+    model = ModelProto()
+    model.CopyFrom(like)
+    for tensor in model.graph.initializer:
         if tensor.name in wanted:
             values = wanted.pop(tensor.name).detach().cpu().numpy()
             if tuple(tensor.dims) != values.shape:
@@ -70,8 +72,9 @@ def reweighed(
             tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), tensor.name))
     if any(name in learned or name.startswith(PREFIX) for name in wanted):
         return None  # the exporter folded this weight into another constant
-    properties[METADATA_KEY].value = contract.to_json()
-    return like
+    entry = next(one for one in model.metadata_props if one.key == METADATA_KEY)
+    entry.value = contract.to_json()
+    return model
 
 
 def _trunk(network: BayesianNetwork) -> dict[str, Tensor]:

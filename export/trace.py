@@ -2,7 +2,6 @@
 
 import io
 import logging
-import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -10,6 +9,7 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+import numpy.typing as npt
 import torch
 from onnx import ModelProto, TensorProto, numpy_helper
 from torch import Tensor, nn
@@ -66,22 +66,30 @@ def tail(
 
 
 def _name_constants(model: ModelProto, module: nn.Module) -> None:
-    """Give tensors of the module their names again where the exporter made constants of them.
+    """Give tensors of the module their names again where the exporter made constants of them, one
+    or several equal ones.
 
     Not to a few numbers, which may stand for something else as well.
     """
-    there = {entry.name for entry in model.graph.initializer}
-    for name, tensor in module.state_dict().items():
+    own, graph = module.state_dict(), model.graph
+    there = {entry.name for entry in graph.initializer}
+    for name, tensor in own.items():
         if name in there or tensor.numel() <= _FEW:
             continue
-        values = tensor.detach().cpu().numpy().flatten()
-        for entry in model.graph.initializer:
-            if math.prod(entry.dims) == len(values) and np.array_equal(
-                numpy_helper.to_array(entry).flatten(), values
-            ):
-                old = entry.name
-                nodes.rename(model.graph, lambda one: name if one == old else one)  # noqa: B023
-                break
+        values = tensor.detach().cpu().numpy()
+        equal = [one.name for one in graph.initializer if one.name not in own and _is(one, values)]
+        for position in reversed(range(len(graph.initializer))):
+            if graph.initializer[position].name in equal[1:]:
+                del graph.initializer[position]
+        nodes.rename(graph, lambda old: name if old in equal else old)  # noqa: B023
+
+
+def _is(entry: TensorProto, values: npt.NDArray[Any]) -> bool:
+    """Whether an initializer holds these values, in the same shape and type."""
+    if tuple(entry.dims) != values.shape:
+        return False
+    found = numpy_helper.to_array(entry)
+    return found.dtype == values.dtype and np.array_equal(found, values)
 
 
 def _ask_the_cast(model: ModelProto) -> None:

@@ -40,7 +40,7 @@ def train(
     check_writable(out)
     lock = instance_lock(out, "trainer fit", "wait until it has ended, or choose another --out")
     # The first process of several holds it for all that train together.
-    with lock if _is_first() else nullcontext():
+    with lock if getattr(options.recipe, "devices", 1) == 1 or _is_first() else nullcontext():
         return _trained(dataset, out, options, listener, cache)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from scorer.errors import BadDataset
 from scorer.pools import Index
-from scorer.pools.folder import real
-from scorer.pools.index import folder_of
+from scorer.pools.folder import Folder, real
+from scorer.pools.index import stored
+from scorer.pools.listing import Listing
 
 
 def check(learned: Mapping[str, str], measured: Mapping[str, str]) -> None:
@@ -27,8 +28,22 @@ def check(learned: Mapping[str, str], measured: Mapping[str, str]) -> None:
 
 def of(images: Index) -> dict[str, str]:
     """The names of a pool's images, by place."""
-    folder = folder_of(images)
-    return below(images.where if folder is None else folder.root, images.names)
+    pool = stored(images)
+    if isinstance(pool, Folder):
+        return below(pool.root, images.names)
+    if isinstance(pool, Listing):
+        return _of_list(pool.file.parent, images.names)
+    return below(pool.where, images.names)
+
+
+def _of_list(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """The names of a list's images, by place: a path, or a URL."""
+    parents = {name: Path(name).parent for name in names if "://" not in name}
+    folders = {parent: str(real(folder / parent)) for parent in set(parents.values())}
+    return {
+        os.path.join(folders[parents[name]], Path(name).name) if name in parents else name: name  # noqa: PTH118
+        for name in names
+    }
 
 
 def below(root: Path | str, names: Iterable[str]) -> dict[str, str]:

@@ -16,8 +16,10 @@ from time import perf_counter
 from scorer.bench.inputs import bare
 from scorer.bench.stages import stages
 from scorer.bench.timing import latency, peak_memory, throughput
+from scorer.errors import BadPool
 from scorer.pools import Index
 from scorer.ranking.job import SHARD, RankOptions, Run, rank_to_file
+from scorer.ranking.shard import Criteria
 from scorer.runtimes import open_graph
 from scorer.runtimes.base import Runtime
 
@@ -111,10 +113,16 @@ def _parts(pool: Index | None) -> Iterator[Index | None]:
         yield pool.only(names) if pool and names else None
 
 
-def _from_files(runtime: Runtime, pool: Index) -> float:
+def _from_files(runtime: Runtime, pool: Index) -> float | None:
     # Small shards: the last ones must keep all workers busy, as those of a large pool do.
-    options = RankOptions(shard=min(SHARD, math.ceil(len(pool) / (8 * runtime.workers))))
+    options = RankOptions(
+        criteria=Criteria(n=min(Criteria.n, runtime.contract.top_k)),
+        shard=min(SHARD, math.ceil(len(pool) / (8 * runtime.workers))),
+    )
     with tempfile.TemporaryDirectory() as folder:
         begin = perf_counter()
-        rank_to_file(Run(runtime, pool, Path(folder) / "ranking.csv", options))
+        try:
+            rank_to_file(Run(runtime, pool, Path(folder) / "ranking.csv", options))
+        except BadPool:  # no image of this part can be used
+            return None
         return len(pool) / (perf_counter() - begin)

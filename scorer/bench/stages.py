@@ -75,7 +75,7 @@ def stages(runtime: Runtime, graph: Path, pool: Index | None) -> dict[str, float
     The graph is one stage if its nodes do not name theirs. Without a pool the image is random, and
     the stages before the graph are missing.
     """
-    watch, criteria = Stopwatch(), Criteria()
+    watch, criteria = Stopwatch(), Criteria(n=min(Criteria.n, runtime.contract.top_k))
     photographs = _photographs(pool, runtime.contract.grid, runtime.contract.stride, watch)
     barred = Exclusion(Labels({}), None)
     prepared = [
@@ -99,21 +99,29 @@ def _photographs(
         noise = np.random.default_rng(0).integers(0, 256, (*grid, 3), dtype=np.uint8)
         yield Photograph(noise, Geometry(grid, grid, stride))
         return
-    for name in pool.names[:IN_MEMORY]:
-        with suppress(BadImage):
-            yield _photograph(pool.image(name), grid, stride, watch)
+    found = 0
+    for name in pool.names:
+        with suppress(BadImage, OSError):  # a file that vanished
+            yield _photograph(pool, name, grid, stride, watch)
+            found += 1
+        if found == IN_MEMORY:
+            return
 
 
 def _photograph(
-    source: Encoded, grid: tuple[int, int], stride: int, watch: Stopwatch
+    pool: Index, name: str, grid: tuple[int, int], stride: int, watch: Stopwatch
 ) -> Photograph:
-    file, reading = parts(source)
-    content = watch.time(READ, lambda: file if isinstance(file, bytes) else file.read_bytes())
-    held = declared(content, reading)
+    held = watch.time(READ, lambda: _held(pool.image(name)))
     for _ in range(_ROUNDS):
         watch.time(DECODE, lambda: decode(held, grid))
         image = watch.time(RESIZE, lambda: load(held, grid, stride=stride))
     return image
+
+
+def _held(source: Encoded) -> Encoded:
+    """An image whose bytes are in memory."""
+    file, reading = parts(source)
+    return declared(file if isinstance(file, bytes) else file.read_bytes(), reading)
 
 
 def _scored(runtime: Runtime, item: Prepared, criteria: Criteria, watch: Stopwatch) -> Ranked:
@@ -160,13 +168,14 @@ def _shares(graph: Path, feeds: list[Feeds]) -> dict[str, float]:
     A node that the runtime added, such as a conversion between layouts, counts with the node before
     it.
     """
-    nodes = list(cpu.profile(graph, feeds))
-    if not any(stage_of(node) for node, _ in nodes):
+    _, *runs = cpu.profile(graph, [feeds[0], *feeds])  # the first run also makes its buffers
+    if not any(stage_of(node) for node, _ in runs[0]):
         return {GRAPH: 1.0}
     seconds: defaultdict[str, float] = defaultdict(float)
-    stage = STAGES[0]
-    for node, taken in nodes:
-        stage = stage_of(node) or stage
-        seconds[stage] += taken
+    for nodes in runs:
+        stage = STAGES[0]
+        for node, taken in nodes:
+            stage = stage_of(node) or stage
+            seconds[stage] += taken
     whole = sum(seconds.values())
     return {one: taken / whole for one, taken in seconds.items()}

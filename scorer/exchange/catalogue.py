@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from scorer.errors import BadImage, BadLabels
 from scorer.exchange.point import Point, check_name
@@ -124,9 +124,14 @@ class Catalogue:
         """Raise BadLabels if `path` is of a folder beside the pool: south/a.jpg is not a.jpg of the
         pool north if south/a.jpg exists.
         """
-        place = None if self.pool is None else folder_of(self.pool)
         depth = len(parts_of(name)) + 1
-        if place is None or len(parts) < depth or parts[-depth] == place.root.absolute().name:
+        if len(parts) < depth:
+            return
+        if self.pool is None:
+            self._check_alone(name, parts[-depth:], path)
+            return
+        place = folder_of(self.pool)
+        if place is None or parts[-depth] == place.root.absolute().name:
             return
         beside = place.root.absolute().parent.joinpath(*parts[-depth:])
         if beside.is_file():
@@ -134,6 +139,22 @@ class Catalogue:
                 f"{path} is not {name} of the pool {place.root}: there is {beside}",
                 remedy="give the pool that the labels are of, or the folder of both as --pool",
             )
+
+    def _check_alone(self, name: str, parts: tuple[str, ...], path: str) -> None:
+        """Raise BadLabels if several folders here have such an image, and no pool says which
+        was ranked.
+        """
+        here = [folder for folder in self._folders if folder.joinpath(*parts[1:]).is_file()]
+        if len(here) > 1:
+            raise BadLabels(
+                f"{path} may be {name} of any of the folders {', '.join(map(str, sorted(here)))}",
+                remedy="give --pool, the folder of the images that were ranked",
+            )
+
+    @cached_property
+    def _folders(self) -> list[Path]:
+        """The folders of the working directory."""
+        return [one for one in Path().iterdir() if one.is_dir()]
 
     def find_renamed(self, last: str, rename: Callable[[str], str], path: str) -> str:
         """The image whose file name a tool changed to `last`; rename: the tool's rule. Raises

@@ -79,11 +79,17 @@ class Index:
         return Index(pool, inside), len(self) - len(inside)
 
 
-def folder_of(pool: Pool) -> Folder | None:
-    """The local folder that contains a pool's images; None for other pools."""
+def stored(pool: Pool) -> Pool:
+    """The pool that reads the images, without its index and the statements about its samples."""
     while isinstance(pool, Index | DeclaredPool):
         pool = pool.pool
-    return pool if isinstance(pool, Folder) else None
+    return pool
+
+
+def folder_of(pool: Pool) -> Folder | None:
+    """The local folder that contains a pool's images; None for other pools."""
+    found = stored(pool)
+    return found if isinstance(found, Folder) else None
 
 
 def is_among(path: Path, pool: Pool) -> bool:

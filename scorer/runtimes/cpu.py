@@ -25,6 +25,7 @@ from scorer.runtimes.base import (
 )
 
 _KERNEL = "_kernel_time"  # the end of the names of the profiler's events that are kernels
+_RUN = "model_run"  # the event behind all kernels of a run
 _WITH_SUBGRAPH = frozenset({"If", "Loop", "Scan"})
 
 
@@ -107,19 +108,23 @@ def metadata_of(path: Path) -> dict[str, str]:
     return found
 
 
-def profile(path: Path, feeds: Iterable[Feeds]) -> Iterator[tuple[str, float]]:
-    """Run a graph on one thread; yield its nodes in the order of computation, with the seconds of
-    their kernels. Nodes with a subgraph are left out, and the nodes inside are included.
+def profile(path: Path, feeds: Iterable[Feeds]) -> Iterator[list[tuple[str, float]]]:
+    """Run a graph on one thread; yield for each run the nodes in the order of computation, with the
+    seconds of their kernels. Nodes with a subgraph are left out, and the nodes inside are included.
     """
     with tempfile.TemporaryDirectory() as folder:
         session = open_session(path, profile=Path(folder) / "profile")
         for inputs in feeds:
             session.run(None, inputs)
         events = json.loads(Path(session.end_profiling()).read_text("utf-8"))
+    nodes: list[tuple[str, float]] = []
     for event in events:
         is_kernel = event["name"].endswith(_KERNEL)
         if is_kernel and event["args"]["op_name"] not in _WITH_SUBGRAPH:
-            yield event["name"].removesuffix(_KERNEL), event["dur"] / 1e6
+            nodes.append((event["name"].removesuffix(_KERNEL), event["dur"] / 1e6))
+        elif event["name"] == _RUN:
+            yield nodes
+            nodes = []
 
 
 def open_session(path: Path, threads: int = 1, profile: Path | None = None) -> Any:

@@ -12,11 +12,13 @@ import onnxruntime as ort
 import oracle
 import pytest
 import torch
+import torch.nn.functional as F
 from onnx import ModelProto, numpy_helper
 
 from export.graph import GraphOptions, bake, contract_for
 from scorer.contract import BALENT_FLOOR, FEATURES, RELATIVE_SD_FLOOR
 from trainer.graph import rows
+from trainer.graph.rows import divided
 from trainer.model import Card
 
 FLOOR = oracle.Floor(relative_sd=RELATIVE_SD_FLOOR, balent_min=BALENT_FLOOR)
@@ -57,14 +59,15 @@ def _tail(classes: int, raster: str) -> ModelProto:
     contract = contract_for(network, card, options)
     assert contract.raster == raster
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "divided", undivided)  # any weights and masks fit into the graph
+        patch.setattr(rows, "divided", padded)  # the weights of any masks fit into the graph
         return _behind_features(bake(network, contract))
 
 
-def undivided(wide: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Weights of all passes that share nothing."""
-    passes, _, channels = wide.shape
-    return torch.zeros_like(wide[0]), wide, torch.arange(channels).repeat(passes, 1)
+def padded(wide: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The weights as the graph divides them, with so many columns of their own for every mask."""
+    shared, own, index = divided(wide)
+    missing = wide.shape[2] - own.shape[2]
+    return shared, F.pad(own, (0, missing)), F.pad(index, (0, missing))
 
 
 def _behind_features(model: ModelProto) -> ModelProto:
@@ -89,13 +92,17 @@ def run(model: ModelProto, case: features.Case) -> np.ndarray:
     wide = case.widened()
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    own = {f"{CLASSIFIER}{name}": wide.weight for name in ("own", "weight")}
-    own[f"{CLASSIFIER}bias"] = wide.bias
-    found = [tensor for tensor in copy.graph.initializer if tensor.name in own]
-    assert len(found) == 2
+    weight, bias = wide.weight.detach().flatten(1), wide.bias.detach()
+    shared, own, index = padded(weight.unflatten(0, (features.PASSES, -1)))
+    values = {
+        "shared": shared, "own": own, "index": index.flatten(),
+        "weight": wide.weight.detach(), "bias": bias,
+    }  # fmt: skip
+    found = [one for one in copy.graph.initializer if one.name.startswith(CLASSIFIER)]
+    assert len(found) in (2, 4)
     for tensor in found:
-        values = own[tensor.name].detach().numpy().flatten()[: math.prod(tensor.dims)]
-        array = values.reshape(list(tensor.dims))  # the bias is that of one pass, or of all
+        array = values[tensor.name.removeprefix(CLASSIFIER)].numpy().flatten()
+        array = array[: math.prod(tensor.dims)].reshape(list(tensor.dims))  # one bias, or all
         tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
     options = ort.SessionOptions()
     options.log_severity_level = 4
