@@ -51,6 +51,7 @@ OVERLAPS = {
     "a folder around it": 'images = "."\n',
     "a list": 'images = "images"\nlist = "val.txt"\n',
     "the same archive": 'images = "pool.tar"\n',
+    "a pool that is a list": 'images = "listed.txt"\n',
 }
 
 
@@ -58,6 +59,7 @@ OVERLAPS = {
 def test_an_image_is_learned_from_or_measured_on(tmp_path: Path, kind: str) -> None:
     path = trees.folders(tmp_path, images=3, val=1) / "dataset.toml"
     (tmp_path / "val.txt").write_text("toy_01.png\n")
+    (tmp_path / "listed.txt").write_text("images/toy_01.png\n")
     with tarfile.open(tmp_path / "pool.tar", "w") as archive:
         archive.add(tmp_path / "images" / "toy_01.png", "toy_01.png")
     text = path.read_text("utf-8").replace('images = "val/images"\n', OVERLAPS[kind])

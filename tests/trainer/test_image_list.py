@@ -28,6 +28,15 @@ def test_only_the_file_name_of_a_listed_path_counts(tmp_path: Path, text: str) -
     assert list(listed(path, PRESENT)) == ["a.png", "b.png"]
 
 
+def test_of_images_of_one_name_the_folders_decide(tmp_path: Path) -> None:
+    path, present = tmp_path / "train.txt", ["north/a.png", "south/a.png", "south/b.png"]
+    path.write_text("/elsewhere/south/a.png\nb.png\n")
+    assert listed(path, present) == ["south/a.png", "south/b.png"]
+    path.write_text("a.png\n")
+    with pytest.raises(BadDataset, match=r"may be any of north/a\.png, south/a\.png"):
+        listed(path, present)
+
+
 def test_a_listed_image_that_is_missing_is_named_with_its_list(tmp_path: Path) -> None:
     path = tmp_path / "train.txt"
     path.write_text("/x/a.png /y/a.png\n/x/z.png /y/z.png\n/x/q.png /y/q.png\n")

@@ -16,6 +16,7 @@ import trees
 from PIL import Image
 
 from scorer.errors import INTERRUPTED
+from scorer.instance_lock import instance_lock
 from trainer import model
 from trainer.cli import main
 from trainer.evaluation import Evaluation
@@ -483,6 +484,16 @@ def test_an_interrupted_fit_goes_on_to_the_same_bytes(
     assert "continuing an interrupted run" in capfd.readouterr().err
     assert out.read_bytes() == undisturbed.read_bytes()
     assert not out.with_name("model.safetensors.partial").exists()
+
+
+def test_a_second_fit_with_one_out_is_refused(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model.safetensors"
+    with instance_lock(out, "trainer fit", "wait"):
+        assert fit(tree, out) == 5
+    assert "is in use by another trainer fit" in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.slow

@@ -245,6 +245,17 @@ def test_a_folder_that_a_flat_pool_does_not_have_is_said_or_refused(kind: str, h
     assert [one[0] for one in standing()] == ["x.png"]
 
 
+def test_a_ranking_alone_does_not_say_of_which_folder_an_image_is(home: Path) -> None:
+    ranking("a.png")
+    labels = written("l.csv", "image,row,col,label\nsouth/a.png,1,2,sky\n")
+    for folder in ("north", "south"):
+        Path(folder).mkdir()
+        Image.new("RGB", SIZE).save(f"{folder}/a.png")
+    refused(take(labels, "--ranking", "ranking.csv"), "any of the folders north, south")
+    Path("south/a.png").unlink()
+    accepted(take(labels, "--ranking", "ranking.csv"), "south/a.png")
+
+
 def test_without_any_images_nothing_is_taken(home: Path) -> None:
     refused(take(written("l.xml", document(cvat()))), "nothing says which images there are")
 
