@@ -113,8 +113,7 @@ def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     version_compatible: bool,
     hardware_compatible: bool,
 ) -> None:
-    """Build a TensorRT engine from a scoring graph or a plain network, with a sidecar file that
-    describes it.
+    """Build a TensorRT engine from a scoring graph or plain network, with a sidecar file about it.
 
     The precision is that of the graph: python -m export onnx --target gpu --precision fp16.
 
@@ -151,14 +150,11 @@ def tensorrt_command(  # noqa: PLR0913, PLR0917  # one parameter per option
         )
         with progress("steps") as bar:
             task = bar.add_task("reading the graph", total=None)
-            built = engine.build(
-                graph,
-                out,
-                wanted,
-                lambda phase, done, total: bar.update(
-                    task, description=phase, completed=done, total=total
-                ),
-            )
+
+            def on_step(phase: str, done: int, total: int) -> None:
+                bar.update(task, description=phase, completed=done, total=total)
+
+            built = engine.build(graph, out, wanted, on_step)
     _tell(built, out)
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,10 @@ from scorer.contract import ORIGINS, Contract
 from scorer.pools import list_pool
 from scorer.runtimes import contract_of
 from scorer.runtimes import options as runtime_options
+
+if TYPE_CHECKING:
+    from export.plain_verification import PlainVerdict
+    from export.verification import Verdict
 
 UNSAID = ("tolerance", "tie", "runtime")  # of a verdict, not among the numbers that are printed
 
@@ -101,6 +106,14 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
             precision=precision,
             on_image=lambda done: bar.update(task, completed=done),
         )
+    _report(verdict, graph, foreign or model, as_json=as_json)
+    return 1 if verdict.failures else 0
+
+
+def _report(
+    verdict: "Verdict | PlainVerdict", graph: Path, reference: Path, *, as_json: bool
+) -> None:
+    """Print the numbers on stdout, and the verdict on stderr."""
     numbers = asdict(verdict)
     for name in UNSAID:
         numbers.pop(name, None)
@@ -115,8 +128,7 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     if not verdict.failures:
         classes = numbers.get("classes", 1)
         but = "" if classes == 1 else f", but for the class of {1 - classes:.1%} of the pixels"
-        say(f"PASS: {graph} does what {foreign or model} does{but}", style="green")
-    return 1 if verdict.failures else 0
+        say(f"PASS: {graph} does what {reference} does{but}", style="green")
 
 
 def _check(graph: Path, model: Path, foreign: Path | None) -> None:

@@ -1,6 +1,7 @@
 """The commands scorer labels export, import, retract and summary."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from scorer.exchange.convert import FORMATS
 from scorer.exchange.drafts import cli as drafts
 from scorer.exchange.drafts import formats
 from scorer.exchange.intake import Imported, LabelFile
+from scorer.exchange.point import Point
 from scorer.exchange.retract_cli import retract_command
 from scorer.labels import store
 from scorer.labels.conflict import listed
@@ -117,14 +119,9 @@ def export_command(  # one parameter per option
     if not points:
         raise BadLabels("there are no such pixels", remedy="choose another --labels or --ranking")
     convert.write(out, points, classes, kind)
-    answered = sum(point.answer is not None for point in points)
-    images = len({point.image for point in points})
-    say(f"{len(points)} pixels of {images} images in {out}, {answered} answered", style="green")
+    _report(points, out, kind)
     if labels_path is None and _USUAL_LABELS.is_file():
         say(f"the answers in {_USUAL_LABELS} are not in it; with them: --labels {_USUAL_LABELS}")
-    unsaid = sum(point.answer in {"unsure", "skip"} for point in points)
-    if kind == "masks" and unsaid:
-        say(f"{unsaid} of them are unsure or skip, which a mask cannot express", style="yellow")
     for name in sorted(gathered.left_out):
         say(
             f"left out: {name!a}, for no file of labels can hold a name with a backslash or a "
@@ -132,6 +129,16 @@ def export_command(  # one parameter per option
             style="yellow",
         )
     return SOME_SKIPPED if gathered.left_out else 0
+
+
+def _report(points: Sequence[Point], out: Path, kind: str) -> None:
+    """Say what was written."""
+    answered = sum(point.answer is not None for point in points)
+    images = len({point.image for point in points})
+    say(f"{len(points)} pixels of {images} images in {out}, {answered} answered", style="green")
+    unsaid = sum(point.answer in {"unsure", "skip"} for point in points)
+    if kind == "masks" and unsaid:
+        say(f"{unsaid} of them are unsure or skip, which a mask cannot express", style="yellow")
 
 
 @labels_group.command("import")
