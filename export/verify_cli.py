@@ -96,16 +96,10 @@ def verify_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     with progress("images") as bar:
         task = bar.add_task("comparing", total=min(images, len(pool)))
         verdict = verify(
-            graph,
-            pool,
-            model=model,
-            network=network,
-            source=foreign,
-            images=images,
-            runtime=runtime,
-            precision=precision,
+            graph, pool, model=model, network=network, source=foreign, images=images,
+            runtime=runtime, precision=precision,
             on_image=lambda done: bar.update(task, completed=done),
-        )
+        )  # fmt: skip
     _report(verdict, graph, foreign or model, as_json=as_json)
     return 1 if verdict.failures else 0
 
