@@ -56,6 +56,11 @@ def bench_command(
 ) -> None:
     """Measure what a graph costs on this machine, in every runtime that it has.
 
+    The columns: milliseconds of one image alone on one core; images per second from memory, one
+    image per core; images per second from the files of --pool to a ranking, and its share of those
+    from memory (starts count: give a pool of a few hundred images); processor seconds per image;
+    the time to open the graph; and the peak memory. Images that cannot be read are left out.
+
     The runtime cpu also gets a table of stages: reading, decoding and resizing an image (with
     --pool), backbone, head, dropout passes, their moments and the acquisition in the graph, the
     spacing of the chosen pixels, and writing. Its numbers are milliseconds of processor time.

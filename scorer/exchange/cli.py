@@ -12,6 +12,7 @@ from scorer import options
 from scorer.console import say
 from scorer.errors import SOME_SKIPPED, BadLabels
 from scorer.exchange import convert, intake
+from scorer.exchange.classes import classes_of
 from scorer.exchange.convert import FORMATS
 from scorer.exchange.drafts import cli as drafts
 from scorer.exchange.drafts import formats
@@ -22,7 +23,6 @@ from scorer.labels import store
 from scorer.labels.conflict import listed
 from scorer.labels.summary import Summary, summarise
 from scorer.pools import list_pool
-from scorer.runtimes import contract_of
 
 _format = click.option(
     "--format",
@@ -97,7 +97,7 @@ def export_command(  # one parameter per option
     if drafting is not None:
         if ranking_path is not None or only is not None:
             raise click.UsageError("--draft writes masks, and takes neither --ranking nor --only")
-        drafts.hand_out(drafting, out, kind, partial(_classes, labels_path, graph), where)
+        drafts.hand_out(drafting, out, kind, partial(classes_of, labels_path, graph), where)
         return 0
     _check_points(kind)
     if labels_path is None and ranking_path is None:
@@ -106,9 +106,9 @@ def export_command(  # one parameter per option
         raise BadLabels(
             f"--out {out} would overwrite a file that it is made from", remedy="choose another"
         )
-    classes = _classes(labels_path, graph)
+    names = classes_of(labels_path, graph)
     gathered = convert.gather(
-        classes,
+        names,
         labels=labels_path,
         queries=ranking_path,
         pool=list_pool(where) if where else None,
@@ -118,7 +118,7 @@ def export_command(  # one parameter per option
         points = [point for point in points if point.answer is None]
     if not points:
         raise BadLabels("there are no such pixels", remedy="choose another --labels or --ranking")
-    convert.write(out, points, classes, kind)
+    convert.write(out, points, names, kind)
     _report(points, out, kind)
     if labels_path is None and _USUAL_LABELS.is_file():
         say(f"the answers in {_USUAL_LABELS} are not in it; with them: --labels {_USUAL_LABELS}")
@@ -167,6 +167,7 @@ def _report(points: Sequence[Point], out: Path, kind: str) -> None:
 @_ranking
 @_pool
 @options.graph
+@options.classes("Names of the classes, for labels before there is a graph or a label store")
 @drafts.painting
 def import_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     path: Path,
@@ -178,6 +179,7 @@ def import_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     ranking_path: Path | None,
     where: str | None,
     graph: Path,
+    classes: tuple[str, ...] | None,
     painting: drafts.Painting | None,
 ) -> None:
     """Import labels of an annotation tool into labels.db: all of them or, on any error, none.
@@ -191,10 +193,12 @@ def import_command(  # noqa: PLR0913, PLR0917  # one parameter per option
       scorer labels import annotations.xml --format cvat --annotator ann --ranking ranking.csv
       scorer labels import images --format labelme --annotator ann --round 2
       scorer labels import clicks.csv --format csv --annotator ann --pool images
+      scorer labels import tasks.json --format label-studio --annotator ann --classes sky,road,car
       scorer labels import annotations.xml --format cvat --dense --out corrected --pool images
     """
     if painting is not None:
-        drafts.take_back(painting, path, kind, partial(_classes, labels_path, graph), where)
+        names = partial(classes_of, labels_path, graph, classes or ())
+        drafts.take_back(painting, path, kind, names, where)
         return
     _check_points(kind)
     if annotator is None:
@@ -208,7 +212,7 @@ def import_command(  # noqa: PLR0913, PLR0917  # one parameter per option
             path=path, format=kind, annotator=annotator, round=round_, on_conflict=on_conflict
         ),
         labels_path,
-        _classes(labels_path, graph),
+        classes_of(labels_path, graph, classes or ()),
         queries=ranking_path,
         pool=list_pool(where) if where else None,
     )
@@ -285,10 +289,3 @@ def _check_points(kind: str) -> None:
 
 def _there(*paths: Path | None) -> list[Path]:
     return [path for path in paths if path is not None and path.exists()]
-
-
-def _classes(labels: Path | None, graph: Path) -> tuple[str, ...]:
-    """The classes of the label store if it exists, else of the graph or plain network."""
-    if labels is not None and labels.suffix.lower() == store.SUFFIX and labels.exists():
-        return store.classes_of(labels)
-    return contract_of(graph).classes

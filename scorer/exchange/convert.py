@@ -59,6 +59,8 @@ class Gathered:
 
 def asked(path: Path) -> Gathered:
     """The pixels of a ranking, as unanswered points. Raises BadLabels."""
+    if not path.is_file():
+        raise BadLabels(f"{path} does not exist", remedy="scorer rank writes a ranking")
     with within(str(path)):
         try:
             return _portable(table.read(path), lambda row: str(row["image"]), _asked)

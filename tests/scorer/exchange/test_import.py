@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from scorer.cli import main
-from scorer.labels.store import Store, reading
+from scorer.labels.store import Store, classes_of, reading
 from scorer.ranking import table
 
 CLASSES = ("road", "sky", "tree")
@@ -254,6 +254,20 @@ def test_a_ranking_alone_does_not_say_of_which_folder_an_image_is(home: Path) ->
     refused(take(labels, "--ranking", "ranking.csv"), "any of the folders north, south")
     Path("south/a.png").unlink()
     accepted(take(labels, "--ranking", "ranking.csv"), "south/a.png")
+
+
+def test_labels_come_before_any_graph(home: Path) -> None:
+    Path("labels.db").unlink()
+    path = written("l.csv", "image,row,col,label\na.png,1,2,sky\n")
+    images = pool("a.png")
+    result = take(path, "--pool", images)
+    assert result.exit_code == 5
+    assert "nothing says what the classes are" in result.stderr
+    assert "scorer labels import --classes sky,road" in result.stderr
+    accepted(take(path, "--pool", images, "--classes", "road,sky"))
+    assert classes_of(Path("labels.db")) == ("road", "sky")
+    with reading(Path("labels.db"), ("road", "sky")) as store:
+        assert [one.class_name for one in store.standing()] == ["sky"]
 
 
 def test_without_any_images_nothing_is_taken(home: Path) -> None:
