@@ -41,7 +41,7 @@ SMALL = Setting((256, 512), 19, network=HEAD_NETWORK)  # for 2048x1024
 LARGE = Setting((480, 640), 19, network=HEAD_NETWORK)  # for 640x480
 MANY = Setting((320, 320), 150, network=HEAD_NETWORK)
 AFTER = (PASSES, MOMENTS, ACQUISITION)
-IMAGES = 240
+IMAGES = 160
 _STARTED = """
 import numpy as np
 from scorer.runtimes.cpu import open_session
