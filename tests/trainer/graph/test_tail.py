@@ -24,8 +24,8 @@ from trainer.model import Card
 FLOOR = oracle.Floor(relative_sd=RELATIVE_SD_FLOOR, balent_min=BALENT_FLOOR)
 CLASSIFIER = "scoring/raster.classifier."
 SELECTABLE = -8.0  # what is below is never selected
-# Where float32 itself ends, as docs/numerics.md says: logits beyond 100 nats, of many classes.
-LIMITS = {("contrast 30", 150): (2e-3, 5e-3)}
+# Where float32 itself ends, as docs/numerics.md says: logits beyond 100 nats, or many classes.
+LIMITS = {("contrast 30", 150): (2e-3, 6e-3), ("spike", 150): (1e-3, 6e-3)}
 Tail = Callable[[int, str], ModelProto]
 TARGETS = {"strips": "cpu", "whole": "gpu"}
 
