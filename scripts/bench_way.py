@@ -1,6 +1,6 @@
 """What every stage costs from an image file to its picks, and the ratios that are held to a goal.
 
-scripts/bench --way --out way.json     half an hour on two cores
+scripts/bench --way --out way.json     45 minutes on two cores
 scripts/bench --way --only goals       without the tables of stages
 
 Costs of a row are of one process; `x bare` is a median over pairs with the bare network in turns,
@@ -95,15 +95,17 @@ def _stages(folder: Path, pools: dict[tuple[int, int], Index], seconds: float) -
             setting = replace(SMALL, size=size, network=network)
             print(f"\n### {network}, {setting}\n", flush=True)
             with _bare(setting, folder, PER_CORE) as ask:
-                yield _told_bare(network, setting, ask)
+                yield _bare_row(network, setting, ask)
                 for stride in STRIDES:
                     graph = _graph(setting, folder, stride)
-                    yield _told(f"{network}, stride {stride}", setting, graph, pool, ask, seconds)
+                    yield _stage_row(
+                        f"{network}, stride {stride}", setting, graph, pool, ask, seconds
+                    )
                 for contestant in (*_in_openvino(setting, folder), *_usual(setting)):
-                    yield _told_other(network, setting, contestant, ask)
+                    yield _other_row(network, setting, contestant, ask)
 
 
-def _told(  # a row
+def _stage_row(
     name: str, setting: Setting, graph: Path, pool: Index, ask: Ask, seconds: float
 ) -> Found:
     """The stages of a graph, and its kernels against the bare network before and behind it."""
@@ -122,7 +124,7 @@ def _told(  # a row
     return row
 
 
-def _told_bare(network: str, setting: Setting, ask: Ask) -> Found:
+def _bare_row(network: str, setting: Setting, ask: Ask) -> Found:
     ask()
     cpu = median(ask()["cpu_ms"] for _ in range(5))
     print(f"| {network}, bare: {cpu:.1f} CPU ms |", flush=True)
@@ -147,7 +149,7 @@ def _usual(setting: Setting) -> Iterator[Contestant]:
         yield Contestant(name, partial(bench.torch_run, make), rounds=rounds)
 
 
-def _told_other(network: str, setting: Setting, contestant: Contestant, bare: Ask) -> Found:
+def _other_row(network: str, setting: Setting, contestant: Contestant, bare: Ask) -> Found:
     with bench.started(contestant, setting, PER_CORE) as ask:
         if contestant.rounds > 1:
             ask()
@@ -266,7 +268,7 @@ def _executors(folder: Path, pool: Index) -> Iterator[tuple[str, float]]:
     }
     rate = partial(_rate, folder, pool, graph)
     for name, words in ways.items():
-        ratios = [rate(words) / rate(("--threads", "2")) for _ in range(1)]
+        ratios = [rate(words) / rate(("--threads", "2")) for _ in range(2)]
         yield f"images/s of 2 workers, {name}, x 2 threads of one process", median(ratios)
 
 

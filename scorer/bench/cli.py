@@ -96,10 +96,10 @@ def bench_command(
         return
     click.echo(_row(_HEADINGS))
     for cost in costs:
-        click.echo(_row(_told(cost)))
+        click.echo(_row(_cells(cost)))
     for cost in costs:
         if cost.stages:
-            _tell_stages(cost, cost.stages)
+            _print_stages(cost, cost.stages)
     best = max(costs, key=lambda cost: cost.rate)
     say(f"fastest here: --runtime {best.runtime} --precision {best.precision}", style="green")
 
@@ -109,7 +109,7 @@ _HEADINGS = (
 )  # fmt: skip
 
 
-def _told(cost: "Cost") -> tuple[str, ...]:
+def _cells(cost: "Cost") -> tuple[str, ...]:
     """A row of the table; ms/image on one core, images/s on all."""
     return (
         cost.runtime,
@@ -123,8 +123,8 @@ def _told(cost: "Cost") -> tuple[str, ...]:
     )
 
 
-def _tell_stages(cost: "Cost", stages: dict[str, float]) -> None:
-    """The processor time of every stage, and its share."""
+def _print_stages(cost: "Cost", stages: dict[str, float]) -> None:
+    """Print the processor time of every stage, and its share."""
     whole = sum(stages.values())
     click.echo(f"\n{_row((cost.runtime, 'CPU ms/image', 'share'))}")
     for stage, seconds in (*stages.items(), ("together", whole)):

@@ -7,17 +7,13 @@ times the processor time of the graph without the profiler, which slows it down.
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from time import thread_time
 from typing import TypeVar
 
-import numpy as np
-
-from scorer.bench.inputs import IN_MEMORY
-from scorer.errors import BadImage
+from scorer.bench.inputs import random_image, readable
 from scorer.images.encoded import Encoded, declared, parts
 from scorer.images.geometry import Geometry
 from scorer.images.photograph import Photograph, decode, load
@@ -96,16 +92,9 @@ def _photographs(
 ) -> Iterator[Photograph]:
     """Yield a few images of a pool, timed; without a pool, a random one."""
     if pool is None:
-        noise = np.random.default_rng(0).integers(0, 256, (*grid, 3), dtype=np.uint8)
-        yield Photograph(noise, Geometry(grid, grid, stride))
-        return
-    found = 0
-    for name in pool.names:
-        with suppress(BadImage, OSError):  # a file that vanished
-            yield _photograph(pool, name, grid, stride, watch)
-            found += 1
-        if found == IN_MEMORY:
-            return
+        yield Photograph(random_image(grid), Geometry(grid, grid, stride))
+    else:
+        yield from readable(pool, lambda name: _photograph(pool, name, grid, stride, watch))
 
 
 def _photograph(

@@ -1,5 +1,6 @@
 """Rates, latencies and memory of this process."""
 
+import itertools
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,15 +11,17 @@ from time import perf_counter, process_time
 
 
 def throughput(run: Callable[[int], object], workers: int, seconds: float) -> tuple[float, float]:
-    """Calls of `run` per second, and processor seconds per call, with `workers` at a time."""
+    """Calls of `run` per second, and processor seconds per call, with `workers` at a time; at least
+    one call of each, as threads begin late on a busy machine.
+    """
     begin, used = perf_counter(), process_time()
 
     def work(worker: int) -> int:
-        count = 0
-        while perf_counter() - begin < seconds:
+        for count in itertools.count():
             run(count * workers + worker)
-            count += 1
-        return count
+            if perf_counter() - begin >= seconds:
+                break
+        return count + 1
 
     with ThreadPoolExecutor(workers) as threads:
         calls = sum(threads.map(work, range(workers)))

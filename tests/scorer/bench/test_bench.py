@@ -72,6 +72,14 @@ def test_a_pool_without_a_photograph_is_told(baked: Graph, tmp_path: Path) -> No
         cost.measure(plan)
 
 
+def test_every_worker_calls_at_least_once() -> None:
+    calls: list[int] = []
+    rate, cpu = timing.throughput(calls.append, 2, 0)
+    assert sorted(calls) == [0, 1]
+    assert rate > 0
+    assert cpu >= 0
+
+
 def test_the_peak_grows_with_what_is_held() -> None:
     before = timing.peak_memory()
     assert before is not None
@@ -80,6 +88,22 @@ def test_the_peak_grows_with_what_is_held() -> None:
     assert after is not None
     assert after - before > 100_000_000 or before > 300_000_000
     del held
+
+
+def test_images_that_cannot_be_read_are_left_out(tiny: Graph, tmp_path: Path) -> None:
+    """The first twenty are broken, and one vanishes after the pool is listed; top 4 of a graph."""
+    for index in range(20):
+        (tmp_path / f"a{index:02}.png").write_bytes(b"no image")
+    photographs.photographs(tmp_path, 3, height=16, width=24)
+    pool = list_pool(tmp_path)
+    (tmp_path / pool.names[20]).unlink()
+    path = tiny(top_k=4)
+    found = stages(open_graph("cpu", path, workers=1), path, pool)
+    assert list(found) == ["read", "decode", "resize", "graph", "spacing", "write"]
+    plan = cost.Measurement(
+        graph=path, runtime="cpu", precision="float32", workers=1, seconds=0.1, pool=pool
+    )
+    assert cost.measure(plan).files is not None
 
 
 def test_a_graph_that_names_no_stages_is_one(tiny: Graph) -> None:
