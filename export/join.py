@@ -6,10 +6,11 @@ from onnx import ModelProto
 from export import nodes
 from scorer.contract import FEATURES, IMAGE, METADATA_KEY, Contract
 from scorer.plain import PlainContract
+from scorer.stage import TAIL
 
 # onnx writes a newer version by default; TensorRT's parser and older runtimes read this one.
 IR_VERSION = 10
-PREFIX = "scoring/"  # of the name of every tensor behind the features
+PREFIX = TAIL
 _BATCH = "B"
 
 

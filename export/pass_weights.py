@@ -10,7 +10,7 @@ from export.join import PREFIX
 from scorer.contract import Contract
 from scorer.errors import BadGraph
 
-_DIVIDED = f"{PREFIX}raster.classifier."  # of RowClassifier
+_DIVIDED = tuple(f"{PREFIX}raster.classifier.{part}" for part in ("shared", "own", "index"))
 _LARGEST_SIDE = 32  # of the pixels scored behind a feature position
 
 Array = npt.NDArray[np.float32]
@@ -25,9 +25,8 @@ def pass_weights(model: ModelProto, contract: Contract) -> Array:
         for tensor in model.graph.initializer
         if tensor.name.startswith(PREFIX)
     }
-    divided = [behind.get(f"{_DIVIDED}{part}") for part in ("shared", "own", "index")]
-    if all(part is not None for part in divided):
-        return _joined(*(part for part in divided if part is not None))
+    if behind.keys() >= set(_DIVIDED):
+        return _joined(*(behind[name] for name in _DIVIDED))
     return _wide(list(behind.values()), contract)
 
 

@@ -39,8 +39,9 @@ def train(
     """
     check_writable(out)
     lock = instance_lock(out, "trainer fit", "wait until it has ended, or choose another --out")
-    # The first process of several holds it for all that train together.
-    with lock if getattr(options.recipe, "devices", 1) == 1 or _is_first() else nullcontext():
+    is_divided = isinstance(options.recipe, Recipe) and options.recipe.devices > 1
+    # The first of several processes that train together holds it for all of them.
+    with nullcontext() if is_divided and not _is_first() else lock:
         return _trained(dataset, out, options, listener, cache)
 
 
