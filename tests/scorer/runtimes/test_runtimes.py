@@ -17,7 +17,7 @@ from scorer import runtimes
 from scorer.contract import ACQUISITIONS
 from scorer.errors import BadGraph, BadInput, Failure, MissingDependency
 from scorer.pools import Index, list_pool
-from scorer.runtimes import cuda, openvino
+from scorer.runtimes import cpu, cuda, openvino
 from scorer.runtimes.base import Installed, Runtime
 from scorer.selection.select import rank
 from trainer.network import BayesianNetwork
@@ -208,3 +208,11 @@ def test_arithmetic_may_stay_on_the_cpu_where_it_is_on_shapes(shapes: bool, tmp_
     else:
         with pytest.raises(Failure, match="leaves Mul to the CPU"):
             cuda.check_placed(session, path)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_image_is_scored_by_so_many_threads(threads: int, tiny: Graph) -> None:
+    runtime = cpu.OnnxRuntime(tiny(), workers=2, threads=threads)
+    sessions = [runtime._sessions._free.get() for _ in range(2)]
+    counts = [one.get_session_options().intra_op_num_threads for one in sessions]
+    assert counts == [threads, threads]
