@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import photographs
+import pytest
 
 from scorer.ranking import table
 
@@ -99,6 +100,26 @@ print(heavy)
 """
     process = alone(code, cwd=tmp_path)
     assert process.stdout == "[]\n", process.stderr
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_a_ranking_does_not_load_pandas(
+    baked: Callable[..., Path], tmp_path: Path, executor: str
+) -> None:
+    """Arrow would import pandas for its first column, in this process and in every worker."""
+    pytest.importorskip("pandas")
+    photographs.photographs(tmp_path / "images", 2, height=80, width=120)
+    process = subprocess.run(
+        [
+            sys.executable, "-X", "importtime", "-m", "scorer", "rank", "--graph", baked(),
+            "--executor", executor, "--workers", "1",
+        ],
+        check=True, capture_output=True, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    loaded = [line.rpartition("|")[2].strip() for line in process.stderr.splitlines()]
+    assert loaded.count("pyarrow.lib") == (2 if executor == "processes" else 1)
+    assert not [name for name in loaded if name.startswith("pandas.")]
 
 
 def test_imports_run_in_the_directions_of_the_design() -> None:

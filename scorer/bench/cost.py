@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+from scorer import arrow
 from scorer.bench.inputs import bare
 from scorer.bench.stages import stages
 from scorer.bench.timing import latency, peak_memory, throughput
@@ -76,6 +77,7 @@ def measure(plan: Measurement) -> Cost:
 
 
 def _measure(plan: Measurement) -> Cost:
+    arrow.lighten()  # as scorer rank does
     begin = perf_counter()
     runtime = open_graph(plan.runtime, plan.graph, workers=plan.workers, precision=plan.precision)
     opening = perf_counter() - begin

@@ -150,7 +150,8 @@ def footer_of(folder: Path, shard: int) -> tuple[Stamp, Counts] | None:
 def read(folder: Path, shard: int, classes: Sequence[str]) -> Iterator[Ranked | Skipped]:
     """Yield the results for the images of a shard, in order. Raises BadInput."""
     try:
-        rows = pq.read_table(path(folder, shard), use_threads=False).to_pylist()
+        with pq.ParquetFile(path(folder, shard)) as file:
+            rows = file.read(use_threads=False).to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
         raise BadInput(
             f"cannot read {path(folder, shard)}: {error}",

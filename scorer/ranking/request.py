@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scorer import labels
+from scorer import arrow, labels
 from scorer.console import cores
 from scorer.contract import Contract
 from scorer.errors import BadInput, BadLabels
@@ -118,6 +118,8 @@ class Request:
         """The ranking to be done. Raises BadInput, BadLabels."""
         from scorer.ranking.job import Run  # noqa: PLC0415
 
+        if self.executor != "ray":  # Ray converts to pandas
+            arrow.lighten()
         options = self._options(runtime.contract)
         return Run(runtime, pool, self.out, options, observer, self._executor())
 

@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
 
+from scorer import arrow
 from scorer.errors import Failure
 from scorer.processes import end_with_parent
 from scorer.ranking.executors import Divided, Portable, threads
@@ -80,6 +81,7 @@ def _begin(work: Portable, parent: int) -> None:
     end_with_parent()
     if sys.platform == "linux" and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)  # the parent died before
+    arrow.lighten()
     try:
         _opened = work.open()
     except Failure as error:  # raised when the worker is to score
