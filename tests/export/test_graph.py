@@ -1,5 +1,6 @@
 """The exported graph: its bytes, its contract, its inputs, and its answers in ONNX Runtime."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
+from onnx import helper
 
+from export import stages
 from export.graph import GraphOptions, bake, contract_for, reference, save
 from export.pass_weights import pass_weights
 from export.regret import regret
@@ -157,3 +160,17 @@ def test_the_weights_of_all_passes_are_found_in_the_file(
     found = pass_weights(onnx.load(path), contract)
     assert found.shape == (contract.passes, len(contract.classes), network.classifier.in_channels)
     np.testing.assert_array_equal(found, expected.numpy().reshape(found.shape))
+
+
+def test_nodes_without_a_name_stay_so(tmp_path: Path) -> None:
+    """Networks of other tools may name none; a runtime refuses two nodes with the same name."""
+    names = ["image", "a", "b", "features"]
+    nodes = [helper.make_node("Relu", [x], [y]) for x, y in itertools.pairwise(names)]
+    nodes[1].name = "named"
+    ends = [helper.make_tensor_value_info(name, 1, [1]) for name in (names[0], names[-1])]
+    graph = helper.make_graph(nodes, "hand", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    stages.name(model)
+    assert [node.name for node in model.graph.node] == ["", "backbone/named", ""]
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert session.run(None, {"image": np.ones(1, np.float32)}) == [1]

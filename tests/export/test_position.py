@@ -103,7 +103,7 @@ def test_verify_fails_where_the_map_lies_elsewhere(
     assert result.exit_code == 0, result.output
     words = ["--graph", str(out), "--from", str(path), "--pool", str(pool)]
     result = CliRunner().invoke(main, ["verify", *words])
-    assert result.exit_code == 1
+    assert result.exit_code == 1, result.output
     failures = [line for line in result.output.splitlines() if line.startswith("FAIL")]
     assert len(failures) == 1
     assert "the map shows another place" in failures[0]
