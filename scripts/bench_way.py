@@ -42,6 +42,7 @@ LARGE = Setting((480, 640), 19, network=HEAD_NETWORK)  # for 640x480
 MANY = Setting((320, 320), 150, network=HEAD_NETWORK)
 AFTER = (PASSES, MOMENTS, ACQUISITION)
 IMAGES = 160
+FILES = 640  # for the rate from files, which the start of a ranking would lower in a smaller pool
 _STARTED = """
 import numpy as np
 from scorer.runtimes.cpu import open_session
@@ -201,13 +202,17 @@ def _behind(
 ) -> Iterator[tuple[str, float]]:
     """What follows the head, files against memory, and memory, at the default stride."""
     for setting in (SMALL, LARGE, MANY):
-        pool = pools.get(setting.size)
-        with _bare(setting, folder, PER_CORE) as ask:
-            ask()
-            cost, bare = _cost(_graph(setting, folder, DEFAULT), pool, seconds), ask()
+        small, graph = pools.get(setting.size), _graph(setting, folder, DEFAULT)
+        pool = None if small is None else list_pool(_links(folder, small, FILES))
+        own = Contestant("own", partial(contestants.onnxruntime, graph))
+        with _bare(setting, folder, PER_CORE) as ask, bench.started(own, setting, PER_CORE) as run:
+            ask(), run()
+            whole = median(run()["cpu_ms"] / ask()["cpu_ms"] for _ in range(7))
+            cost, bare = _cost(graph, pool, 3 * seconds), ask()
         stages = cost.stages or {}
         ratio = sum(stages[one] for one in AFTER) / (stages[BACKBONE] + stages[HEAD])
         yield f"passes to picks, x backbone and head, {setting}", ratio
+        yield f"whole graph less bare network, x bare network, {setting}", whole - 1
         yield (
             f"peak memory, x bare network, {setting}",
             (cost.peak_memory or 0) / 1e6 / bare["peak_mb"],
@@ -276,18 +281,24 @@ def _rate(folder: Path, pool: Index, graph: Path, words: tuple[str, ...]) -> flo
     """Images/s between a small and a large pool of links."""
     times = {}
     for count in (IMAGES // 2, 2 * IMAGES):
-        links = folder / f"links{count}"
-        if not links.is_dir():
-            links.mkdir()
-            for index in range(count):
-                source = Path(pool.where) / pool.names[index % len(pool)]
-                os.link(source, links / f"{index:05}.jpg")
+        links = _links(folder, pool, count)
         times[count] = _seconds(
             "-m", "scorer", "rank", "--pool", links, "--graph", graph, "--runtime", "cpu",
             "--out", folder / "links.csv", "--no-resume", "--shard", "8", *words,
         )  # fmt: skip
     (few, short), (many, long) = times.items()
     return (many - few) / (long - short)
+
+
+def _links(folder: Path, pool: Index, count: int) -> Path:
+    """A folder of `count` links to the files of a pool, each several times."""
+    links = folder / f"{Path(pool.where).name}{count}"
+    if not links.is_dir():
+        links.mkdir()
+        for index in range(count):
+            source = Path(pool.where) / pool.names[index % len(pool)]
+            os.link(source, links / f"{index:05}.jpg")
+    return links
 
 
 def _seconds(*words: object) -> float:
