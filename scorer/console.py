@@ -83,6 +83,11 @@ class _Lines(Progress):
             )  # fmt: skip
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 image, 2 images."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def progress(unit: str) -> Progress:
     """A progress bar with count, rate in `unit`/s and time left, on stderr."""
     if log.as_json or not stderr.is_terminal:

@@ -123,13 +123,16 @@ def _one_folder(root: Path) -> Arrangement | None:
         return None
     title = f"{images.name}/" + (f", {masks.name}/" if masks else "")
     train, val = (_list(root, name) for name in ("train", "val"))
+    folder = _child(root, _VAL)
+    inner = _inner(folder)
     if train is None:
-        inner = _inner(_child(root, _VAL))
         return Arrangement(title=title, train=Part(images=images, masks=masks), val=inner)
+    of_list = Part(images=images, masks=masks, list=val) if val and masks else None
     return Arrangement(
         title=f"{title} and {train.relative_to(root).as_posix()}",
         train=Part(images=images, masks=masks, list=train),
-        val=Part(images=images, masks=masks, list=val) if val and masks else None,
+        val=of_list or inner,
+        unused=(folder,) if folder and (of_list or not inner) else (),
     )
 
 

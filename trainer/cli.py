@@ -72,8 +72,8 @@ def init_command(
     detection = detect(folder, written_to=target.parent, classes=classes)
     with replacing(target) as file:
         file.write(detection.toml)
-    for finding in detection.findings:
-        say(finding)
+    for line in detection.lines():
+        say(line)
     say(f"wrote {target}; next: {detection.next_command(target)}", style="green")
     return SOME_SKIPPED if detection.unusable else 0
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from scorer.console import counted
 from scorer.errors import BadDataset
 from trainer import headers, layouts, legend, overlap, own_folders, survey, template
 from trainer.detection import Detection, start, suggested_size
@@ -46,7 +47,10 @@ def _published(name: str, layout: Layout, root: Path, place: str) -> Detection:
         if split is not None:
             names = headers.looked_at(split.images)
             sizes = headers.sizes(split.images, names)
-            findings += [f"{part}: {len(split.images)} images, {sizes}", *sizes.findings()]
+            findings += [
+                f"{part}: {counted(len(split.images), 'image')}, {sizes}",
+                *sizes.findings(),
+            ]
             findings += headers.share(len(names), len(split.images))
             unusable += sizes.broken
             if part == "val":
@@ -60,6 +64,9 @@ def _published(name: str, layout: Layout, root: Path, place: str) -> Detection:
         )
     if val is not None:
         overlap.check(overlap.of(train.images), overlap.of(val.images))
+        findings += overlap.copies(
+            *(overlap.of(one.images.only(headers.looked_at(one.images))) for one in (train, val))
+        )
     classes = layout.classes(root)
     values = survey.mask_values(train)
     findings += values.findings(classes["names"], classes["ignore"], train.ids)

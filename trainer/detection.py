@@ -1,9 +1,11 @@
 """The result of `trainer init`: the text of a dataset.toml, and the findings about the folder."""
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scorer.console import counted
 from scorer.pools import Index
 from scorer.pools.folder import real
 from trainer.headers import LOOKED_AT, Sizes, sizes
@@ -24,6 +26,15 @@ class Detection:
     images: Path | None = None
     unusable: int = 0
     can_train: bool = True
+
+    def lines(self) -> Iterator[str]:
+        """Yield the findings, and what to do about files that cannot be used."""
+        yield from self.findings
+        if self.unusable:
+            yield (
+                f"{counted(self.unusable, 'file')} cannot be used, and training passes over them: "
+                "save images as JPEG or PNG again, and masks at the size of their image"
+            )
 
     def next_command(self, target: Path) -> str:
         """The command to run next, valid in the working directory."""

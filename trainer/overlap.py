@@ -1,9 +1,12 @@
 """Checks that training and validation share no image."""
 
+import filecmp
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from scorer.console import counted
 from scorer.errors import BadDataset
 from scorer.pools import Index
 from scorer.pools.folder import Folder, real
@@ -24,6 +27,38 @@ def check(learned: Mapping[str, str], measured: Mapping[str, str]) -> None:
             remedy="take them out of [train] or out of [val]: out of one of the lists, or out of "
             "one of the folders",
         )
+
+
+def copies(learned: Iterable[str], measured: Iterable[str]) -> list[str]:
+    """A warning if files of the validation are byte for byte files that are learned from.
+
+    Both: places of images, such as those of `of`. Files that cannot be read are passed over.
+    """
+    by_size: defaultdict[int, list[str]] = defaultdict(list)
+    for place in learned:
+        if (length := _length(place)) is not None:
+            by_size[length].append(place)
+    pairs = [(place, by_size.get(_length(place) or -1, ())) for place in measured]
+    same = [(place, other) for place, others in pairs for other in others if _equal(place, other)]
+    if not same:
+        return []
+    count = len({place for place, _ in same})
+    what = f"learned from under another name: {counted(count, 'image')} of the validation, such as"
+    return [f"{what} {same[0][0]}, a copy of {same[0][1]}: what is measured is too good"]
+
+
+def _length(place: str) -> int | None:
+    try:
+        return Path(place).stat().st_size
+    except (OSError, ValueError):
+        return None
+
+
+def _equal(place: str, other: str) -> bool:
+    try:
+        return filecmp.cmp(place, other, shallow=False)
+    except OSError:
+        return False
 
 
 def of(images: Index) -> dict[str, str]:

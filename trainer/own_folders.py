@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scorer import labels
+from scorer.console import counted
 from scorer.errors import BadDataset, BadPool
 from scorer.labels import csv_file, store
 from scorer.pools import Index, list_pool, named
@@ -66,7 +67,8 @@ def detect(root: Path, start: str, given: Legend | None) -> Detection:
     findings = [f"layout: folders ({found.title})", *_of_train(root, train, means, answers)]
     if val is not None:
         first, *others = _counted(root, val)
-        findings += [f"validation: {first}", *others, *val.values.warnings(), *_twice(train, val)]
+        findings += [f"validation: {first}", *others, *val.values.warnings(), *_copies(train, val)]
+    findings += _unlisted(train, val)
     findings += [f"{path.relative_to(root)}/ is not used" for path in found.unused]
     findings += [means.remark] if means.remark else []
     if answers is not None:
@@ -216,7 +218,7 @@ def _of_train(root: Path, train: _Seen, means: Meaning, answers: Path | None) ->
 
 
 def _counted(root: Path, seen: _Seen) -> list[str]:
-    line = f"{_place(root, seen.part.images)}: {len(seen.names)} images, {seen.sizes}"
+    line = f"{_place(root, seen.part.images)}: {counted(len(seen.names), 'image')}, {seen.sizes}"
     return [line, *seen.sizes.findings(), *headers.share(seen.sizes.looked_at, len(seen.names))]
 
 
@@ -224,25 +226,22 @@ def _place(root: Path, path: Path) -> str:
     return f"{path.relative_to(root).as_posix()}/"
 
 
-def _twice(train: _Seen, val: _Seen) -> list[str]:
-    """A warning if images are in both parts, which makes the measured accuracy too high."""
-    known = {}
-    for name in train.split.images.names:
-        known[Path(name).name] = train.part.images / name
-    same = 0
-    for name in val.split.images.names:
-        other, path = known.get(Path(name).name), val.part.images / name
-        if other is None:
-            continue
-        try:
-            same += (
-                other.stat().st_size == path.stat().st_size
-                and other.read_bytes() == path.read_bytes()
-            )
-        except OSError:
-            continue
-    what = f"{same} images of the validation are copies of some that are learned from"
-    return [f"{what}: what is measured is too good"] if same else []
+def _copies(train: _Seen, val: _Seen) -> list[str]:
+    """A warning if examined images are in both parts under other names."""
+    return overlap.copies(
+        *(overlap.below(one.part.images, one.split.images.names) for one in (train, val))
+    )
+
+
+def _unlisted(train: _Seen, val: _Seen | None) -> list[str]:
+    """A line that counts the images of the folder that no list names."""
+    if train.part.list is None:
+        return []
+    used = set(train.names)
+    if val is not None and val.part.images == train.part.images:
+        used |= set(val.names)
+    left = len(set(_names(train.part)) - used)
+    return [f"  in no list, and not used: {counted(left, 'image')}"] if left else []
 
 
 def _written(root: Path, seen: _Seen, answers: Path | None) -> str:

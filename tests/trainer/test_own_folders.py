@@ -153,9 +153,35 @@ def test_images_that_train_and_measure_are_said(tmp_path: Path) -> None:
     _inside(tmp_path)
     shutil.copytree(tmp_path / "images" / "train", tmp_path / "images" / "val", dirs_exist_ok=True)
     shutil.copytree(tmp_path / "masks" / "train", tmp_path / "masks" / "val", dirs_exist_ok=True)
-    assert (
-        "1 images of the validation are copies of some that are learned from" in found(tmp_path)[1]
-    )
+    assert "learned from under another name: 1 image of the validation" in found(tmp_path)[1]
+
+
+def test_copies_under_other_names_are_said(tmp_path: Path) -> None:
+    _inside(tmp_path)
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    (own,) = (images / "train").iterdir()
+    for name in ("other", "third"):
+        shutil.copy(own, images / "val" / f"{name}{own.suffix}")
+        shutil.copy(next((masks / "val").iterdir()), masks / "val" / f"{name}.png")
+    said = found(tmp_path)[1]
+    assert "learned from under another name: 2 images of the validation, such as" in said
+    assert f"{images / 'val' / 'other'}{own.suffix}, a copy of {own}" in said
+
+
+def test_a_list_for_training_leaves_the_folder_of_the_validation(tmp_path: Path) -> None:
+    _inner(tmp_path)
+    pairs(tmp_path / "images", tmp_path / "masks", "rest1", "rest2")
+    (tmp_path / "train.txt").write_text("train1\n")
+    read, said = found(tmp_path)
+    assert names(read.train) == ["train1.jpg"]
+    assert names(read.val) == ["val1.jpg"]
+    assert "in no list, and not used: 2 images" in said
+    (tmp_path / "dataset.toml").unlink()
+    (tmp_path / "val.txt").write_text("rest1\n")
+    read, said = found(tmp_path)
+    assert names(read.val) == ["rest1.jpg"]
+    assert "val/ is not used" in said
+    assert "in no list, and not used: 1 image" in said
 
 
 def test_lists_that_name_one_image_twice_are_refused(tmp_path: Path) -> None:
