@@ -241,7 +241,7 @@ def _unlisted(train: _Seen, val: _Seen | None) -> list[str]:
     if val is not None and val.part.images == train.part.images:
         used |= set(val.names)
     left = len(set(_names(train.part)) - used)
-    return [f"  in no list, and not used: {counted(left, 'image')}"] if left else []
+    return [f"in no list, and not used: {counted(left, 'image')}"] if left else []
 
 
 def _written(root: Path, seen: _Seen, answers: Path | None) -> str:

@@ -92,7 +92,11 @@ def _rows(path: Path) -> Iterator[tuple[Row, str]]:
 
 def _check_header(header: Sequence[str], path: Path) -> None:
     if missing := set(COLUMNS).difference(header):
-        raise BadLabels(f"{path}: no column named {', '.join(sorted(missing))}", remedy=REMEDY)
+        raise BadLabels(
+            f"{path}: no column named {', '.join(sorted(missing))}; its columns are "
+            f"{', '.join(header) or 'without names'}",
+            remedy=REMEDY,
+        )
     if twice := [name for name in header if header.count(name) > 1 and name]:
         raise BadLabels(f"{path}: two columns are named {twice[0]}", remedy=REMEDY)
 

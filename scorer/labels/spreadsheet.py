@@ -1,6 +1,7 @@
 """Reads text tables of spreadsheets and pandas: fields separated by commas, semicolons or tabs.
 
-A first line sep=; is Excel's. Names in the header are lower-cased and stripped.
+A first line sep=; is Excel's. Names in the header are lower-cased and stripped. Empty fields behind
+the last column are dropped: spreadsheets write them.
 """
 
 import codecs
@@ -31,6 +32,8 @@ class Sheet:
         """Yield the fields of every row and the number of its last line; empty rows are ignored."""
         reader = csv.reader(self.file, strict=True, delimiter=self.separator)
         for fields in reader:
+            while len(fields) > len(self.header) and not fields[-1].strip():
+                fields.pop()
             if any(fields):
                 yield fields, self.before + reader.line_num
 
@@ -45,6 +48,8 @@ def opened(path: Path) -> Iterator[Sheet]:
         separator = told[1] if told else max(_SEPARATORS, key=line.count)
         header = next(csv.reader([line], strict=True, delimiter=separator), [])
         names = [name.strip().lower() for name in header]
+        while names and not names[-1]:
+            names.pop()
         yield Sheet(names, file, separator, before=2 if told else 1)
 
 

@@ -42,8 +42,16 @@ def test_a_class_whose_name_is_a_number_wins_over_the_index(tmp_path: Path) -> N
         "\ufeffimage,row,col,label\r\na.jpg,1,2,sky\r\nb/c.png,3,4,car\r\na.jpg,5,6,\r\n",
         "image,row,col,rank,label,note\na.jpg,1,2,9,sky,\nb/c.png,3,4,9,car,x\na.jpg,5,6,9,,\n",
         'image,row,col,label\n"a.jpg",1,2,sky\n\nb/c.png,3,4,car\na.jpg,5,6,\n',
+        "image;row;col;label;;\na.jpg;1;2;sky;;\nb/c.png;3;4;car\na.jpg;5;6;;;;\n;;;;;\n",
     ],
-    ids=["plain", "columns in another order", "from Excel", "more columns", "quotes, empty line"],
+    ids=[
+        "plain",
+        "columns in another order",
+        "from Excel",
+        "more columns",
+        "quotes, empty line",
+        "empty fields behind the last column",
+    ],
 )
 def test_the_ways_to_write_the_same_labels(text: str, tmp_path: Path) -> None:
     read = labels.read(written(tmp_path, text), CLASSES)
@@ -64,9 +72,13 @@ def test_an_image_without_labels_has_none(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "no column named col, image, label, row"),
-        ("image,row,col\na,1,2\n", "no column named label"),
+        ("image,row,col\na,1,2\n", "no column named label; its columns are image, row, col"),
+        (
+            "image,row,,label\na,1,2,sky\n",
+            "no column named col; its columns are image, row, , label",
+        ),
         ("image|row|col|label\na|1|2|sky\n", "no column named"),
-        ("a.jpg,1,2,sky\n", "no column named"),
+        ("a.jpg,1,2,sky\n", "its columns are a.jpg, 1, 2, sky"),
         ("image,row,col,label\na.jpg,1\n", "line 2 has 2 fields, the header 4"),
         ("image,row,col,label\na.jpg,1,2,,1,0.5\n", "line 2 has 6 fields, the header 4"),
         ("image,row,col,label,row\na.jpg,1,2,sky,3\n", "two columns are named row"),
