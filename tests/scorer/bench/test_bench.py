@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -11,6 +12,8 @@ from click.testing import CliRunner
 
 from export import nodes
 from scorer.bench import cost, timing
+from scorer.bench.cli import _fastest
+from scorer.bench.cost import Cost
 from scorer.bench.stages import ORDER, stages
 from scorer.cli import main
 from scorer.pools import list_pool
@@ -129,3 +132,17 @@ def test_every_node_of_a_graph_names_its_stage(acquisition: str, target: str, ba
         "Reciprocal": by_operator["Reciprocal"],
     }  # fmt: skip
     assert "passes" in by_operator["Reciprocal"]
+
+
+def test_the_fastest_is_also_named_for_full_precision() -> None:
+    usual = Cost(
+        runtime="cpu", precision="float32", alone=1, rate=2, files=None, cpu=1, opening=1,
+        peak_memory=None, stages=None,
+    )  # fmt: skip
+    other = replace(usual, runtime="openvino", precision="bfloat16", rate=3)
+    assert list(_fastest([usual, other])) == [
+        "fastest here: --runtime openvino --precision bfloat16",
+        "bfloat16 chooses other pixels than float32 (docs/numerics.md)",
+        "fastest in float32: --runtime cpu",
+    ]
+    assert len(list(_fastest([replace(usual, rate=4), other]))) == 1
