@@ -379,6 +379,9 @@ def test_inspect_prints_every_field_of_the_contract(home: Path, tiny: Graph) -> 
     assert fields["classes"] == "sky, road, car, tree, person"
     assert fields["colours"].startswith("#4682b4 ")
     assert len(fields["sha256"]) == 64
+    assert result.stdout == scorer("inspect", "scorer.onnx").stdout
+    assert "input          image: uint8 [B, 8, 12, 3]" in result.stdout.splitlines()
+    assert "output         segmentation: int32 [B, 8, 12]" in result.stdout.splitlines()
 
 
 def test_inspect_json_is_the_contract_itself(home: Path) -> None:

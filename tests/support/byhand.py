@@ -2,9 +2,11 @@
 millisecond.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from scorer.contract import METADATA_KEY, Contract
+from scorer.images.colours import Colour
 from scorer.images.preprocessing import AS_IT_IS
 from scorer.plain import METADATA_KEY as NETWORK_KEY
 from scorer.plain import PROBABILITIES, PlainContract
@@ -14,9 +16,13 @@ COLOURS = ((70, 130, 180), (128, 64, 128), (0, 0, 142), (107, 142, 35), (220, 20
 
 
 def save(
-    path: Path, acquisition: str, *, top_k: int = 4, has_map: bool = True, level: float = 0
-) -> None:
-    """Write a graph of 8x12 that fulfils its contract; level: brightness at which its map is 0."""
+    path: Path, acquisition: str, *, top_k: int = 4, has_map: bool = True, level: float = 0,
+    classes: Mapping[str, Colour] = dict(zip(CLASSES, COLOURS, strict=True)),
+) -> None:  # fmt: skip
+    """Write a graph of 8x12 that fulfils its contract; level: brightness at which its map is 0.
+
+    classes: their names with their colours.
+    """
     import onnx
 
     contract = Contract(
@@ -26,8 +32,8 @@ def save(
         mask_seed=0,
         height=8,
         width=12,
-        classes=CLASSES,
-        colours=COLOURS,
+        classes=tuple(classes),
+        colours=tuple(classes.values()),
         top_k=top_k,
         has_map=has_map,
         network="by hand",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import byhand
 import photographs
 import pytest
 import serving
@@ -192,3 +193,22 @@ def test_the_description_of_the_interface_is_read_offline(browser: Any, address:
     sync_api.expect(page.get_by_text("/v1/rank")).to_be_visible()
     assert not errors
     assert all(url.startswith((address, "data:")) for url in asked), "nothing from elsewhere"
+
+
+def test_eleven_classes_fit_into_a_small_window(browser: Any, folder: Path, tmp_path: Path) -> None:
+    """No text overflows its button, and the last class is above the fold."""
+    graph = tmp_path / "eleven.onnx"
+    names = ("Sky", "Building", "Column_Pole", "Road", "Sidewalk", "Tree", "SignSymbol", "Fence",
+             "Car", "Pedestrian", "Bicyclist")  # fmt: skip
+    byhand.save(graph, "balentacq", classes={name: (20 * i, 0, 0) for i, name in enumerate(names)})
+    shutil.copytree(folder / "images", tmp_path / "images")
+    with serving.serving(tmp_path, graph, "--n", 1) as server:
+        page = opened(browser, server.address, "eve")
+        page.set_viewport_size({"width": 1280, "height": 800})
+        buttons = page.locator("button:visible")
+        assert page.locator("#classes button").count() == len(names)
+        wide = "one => one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight"
+        assert [one.text_content() for one in buttons.all() if one.evaluate(wide)] == []
+        sync_api.expect(page.locator("#classes button").last).to_be_in_viewport(ratio=1)
+        assert page.evaluate("document.documentElement.scrollHeight") <= 800
+        assert page.errors == []
