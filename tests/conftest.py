@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import byhand
+import click
 import hypothesis
 import jaxtyping
 import pytest
+import remedies
 import torch
 from byhand import CLASSES, COLOURS
 
 from scorer.contract import METADATA_KEY
+from scorer.errors import Failure
 from scorer.runtimes.cpu import OnnxRuntime
 
 if TYPE_CHECKING:
@@ -43,6 +46,22 @@ NAME = "deeplabv3plus-mobilenetv2"
 
 Baked = Callable[..., Path]
 Edited = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def _remedies_name_own_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever a command fails in a test, its remedy may name options of that command only."""
+    usual = click.Command.invoke
+
+    def invoke(self: click.Command, context: click.Context) -> Any:
+        try:
+            return usual(self, context)
+        except Failure as error:
+            if not isinstance(self, click.Group):
+                remedies.check(self, context.command_path, error.remedy)
+            raise
+
+    monkeypatch.setattr(click.Command, "invoke", invoke)
 
 
 @pytest.fixture(scope="module")

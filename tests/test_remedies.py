@@ -1,11 +1,12 @@
 """Every remedy in the code names commands that there are, and options that they have."""
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import pytest
+from remedies import check, loose, named, options_of
 
 from export.cli import main as export_main
 from scorer.cli import main as scorer_main
@@ -13,13 +14,6 @@ from trainer.cli import main as trainer_main
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = {"trainer": trainer_main, "export": export_main, "scorer": scorer_main}
-COMMAND = re.compile(
-    r"\b(trainer|scorer|python -m export) ([a-z]+(?: (?:export|import|summary|retract|add))?)"
-)
-OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
-OF_ALL = {"--verbose", "--help"}
-# Of pip, ray and other programs that a remedy tells to call.
-FOREIGN = {"--force-reinstall", "--head"}
 
 
 def remedies() -> Iterator[tuple[str, str]]:
@@ -48,8 +42,7 @@ def _texts(node: ast.expr) -> Iterator[str]:
 def commands(group: click.Group, before: str = "") -> Iterator[tuple[str, set[str]]]:
     """Name and options of every command."""
     for name, command in group.commands.items():
-        options = {one for entry in command.params for one in (*entry.opts, *entry.secondary_opts)}
-        yield f"{before}{name}", options | OF_ALL
+        yield f"{before}{name}", options_of(command)
         if isinstance(command, click.Group):
             yield from commands(command, f"{before}{name} ")
 
@@ -65,19 +58,15 @@ REACHED = {
 
 def wrong(place: str, text: str) -> str | None:
     """What a remedy names and is not there."""
-    rest = text
-    for found in COMMAND.finditer(text):
-        program = found[1].removeprefix("python -m ")
-        own = {name for name in OPTIONS[program] if f"{found[2]} ".startswith(f"{name} ")}
+    for program, words, options in named(text):
+        own = {name for name in OPTIONS[program] if f"{words} ".startswith(f"{name} ")}
         if not own:
-            return f"{place}: {found[0]} is no command: {text}"
-        behind = re.split("[;,] ", text[found.end() :])[0]
-        if not set(OPTION.findall(behind)) <= OPTIONS[program][max(own, key=len)]:
-            return f"{place}: {found[0]} lacks an option: {text}"
-        rest = rest.replace(found[0] + behind, "")
+            return f"{place}: {program} {words} is no command: {text}"
+        if not options <= OPTIONS[program][max(own, key=len)]:
+            return f"{place}: {program} {words} lacks an option: {text}"
     reached = (OPTIONS[program].values() for program in REACHED[place.split("/", maxsplit=1)[0]])
     every = set().union(*(options for program in reached for options in program))
-    if not set(OPTION.findall(rest)) <= every | FOREIGN:
+    if not loose(text) <= every:
         return f"{place}: no command has that option: {text}"
     return None
 
@@ -94,3 +83,11 @@ def test_a_wrong_remedy_is_found() -> None:
 
 def test_there_are_remedies_to_look_at() -> None:
     assert len(list(remedies())) > 300
+
+
+def test_a_remedy_of_another_command_is_found() -> None:
+    """Every failure of a command in the tests is checked so: see conftest.py."""
+    rank = scorer_main.commands["rank"]
+    check(rank, "rank", "choose another --out, or remove it with: trainer fit --no-resume")
+    with pytest.raises(AssertionError, match="rank has no --flavour"):
+        check(rank, "rank", "choose another --flavour, or another --out")
