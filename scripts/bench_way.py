@@ -2,6 +2,7 @@
 
 scripts/bench --way --out way.json     45 minutes on two cores
 scripts/bench --way --only goals       without the tables of stages
+scripts/way_tables.py way.json         the tables of docs/benchmarks.md
 
 Costs of a row are of one process; `x bare` is a median over pairs with the bare network in turns,
 each in a process of its own. Last line: everything as JSON.
@@ -68,13 +69,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pools = _photographs(folder / "pool")
-        rows = list(_stages(folder, pools, args.seconds)) if args.only != "goals" else []
-        found["stages"] = rows
+        ratios: dict[str, float] = {}
+        found |= {"goals": ratios, "stages": (rows := [])}
         if args.only != "stages":
-            found["goals"] = dict(_goals(folder, pools, args.seconds))
-    if args.out:
-        args.out.write_text(json.dumps(found, indent=1) + "\n")
+            for ratio, value in _goals(folder, pools, args.seconds):
+                ratios[ratio] = value
+                _keep(found, args.out)
+        if args.only != "goals":
+            for row in _stages(folder, pools, args.seconds):
+                rows.append(row)
+                _keep(found, args.out)
     print(json.dumps(found))
+
+
+def _keep(found: Found, out: Path | None) -> None:
+    """Write what was measured so far, which may take an hour."""
+    if out is not None:
+        out.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def _photographs(folder: Path) -> dict[tuple[int, int], Index]:

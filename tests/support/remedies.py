@@ -1,0 +1,41 @@
+"""What remedies name: commands with their options, and options of the command that failed."""
+
+import re
+from collections.abc import Iterator
+
+import click
+
+COMMAND = re.compile(
+    r"\b(trainer|scorer|python -m export) ([a-z]+(?: (?:export|import|summary|retract|add))?)"
+)
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+OF_ALL = {"--verbose", "--help"}
+# Of pip, ray and other programs that a remedy tells to call.
+FOREIGN = {"--force-reinstall", "--head"}
+
+
+def options_of(command: click.Command) -> set[str]:
+    """All options of a command."""
+    own = {one for entry in command.params for one in (*entry.opts, *entry.secondary_opts)}
+    return own | OF_ALL
+
+
+def named(text: str) -> Iterator[tuple[str, str, set[str]]]:
+    """Yield the program, the words and the options of every command that a remedy names."""
+    for found in COMMAND.finditer(text):
+        behind = re.split("[;,] ", text[found.end() :])[0]
+        yield found[1].removeprefix("python -m "), found[2], set(OPTION.findall(behind))
+
+
+def loose(text: str) -> set[str]:
+    """The options of a remedy that belong to no command in it: those of the command that failed."""
+    rest = text
+    for found in COMMAND.finditer(text):
+        rest = rest.replace(found[0] + re.split("[;,] ", text[found.end() :])[0], "")
+    return set(OPTION.findall(rest)) - FOREIGN
+
+
+def check(command: click.Command, name: str, remedy: str) -> None:
+    """Fail if a remedy names an option that the command that failed lacks."""
+    lacking = loose(remedy) - options_of(command)
+    assert not lacking, f"{name} has no {', '.join(sorted(lacking))}, but says: {remedy}"
