@@ -56,6 +56,8 @@ class Answers:
         with self._answering:
             again = self._store.knows(request)
             taken = self._store.undo(annotator, time=_now(), request=request)
+            if taken is not None and not again:
+                self._guesses.forget(taken.pixel)
             if taken is None or taken.image not in self._pool:
                 return None if taken is None else (taken, None)
             if taken.source == FREE or taken.reviews is not None:  # the graph had not asked for it

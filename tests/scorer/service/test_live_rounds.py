@@ -97,9 +97,9 @@ def test_a_graph_that_is_there_from_the_start_is_served(folder: Path, tiny: Grap
         assert client.get("/v1/state").json()["network"] != NETWORK
 
 
-def query(guess: str) -> Query:
+def query(guess: str, col: int = 1) -> Query:
     return Query(
-        image="a.png", row=1, col=1, height=9, width=9, grid_height=9, grid_width=9, rank=1,
+        image="a.png", row=1, col=col, height=9, width=9, grid_height=9, grid_width=9, rank=1,
         score=0.0, guess=guess, guesses=(guess,), round=1, graph="",
     )  # fmt: skip
 
@@ -113,6 +113,28 @@ def test_guesses_are_offered_once_they_beat_the_most_frequent_class() -> None:
         guesses.note(query(("sky", "road")[index % 2]), ("sky", "road")[index % 2])
     assert (guesses.right, guesses.offered) == (1.0, True)
     assert Guesses(lambda: True).offered
+
+
+def test_a_retracted_answer_counts_for_no_guess() -> None:
+    guesses = Guesses(lambda: False)
+    for col in range(11):
+        guesses.note(query("sky", col), "road" if col == 10 else "sky")
+    assert guesses.right == pytest.approx(10 / 11)
+    guesses.forget(query("sky", 10).pixel)
+    assert guesses.right == 1
+    guesses.forget(query("sky", 9).pixel)
+    assert guesses.right is None, "too few are left"
+
+
+def test_an_answer_that_is_undone_counts_for_no_guess(folder: Path, tiny: Graph) -> None:
+    annotation = ranked(started(folder, tiny()))
+    with answering(annotation) as client:
+        for number in range(10):
+            (query,) = asked(client)
+            answer(client, query, "sky")
+            assert (annotation.guesses.right is not None) == (number == 9)
+        client.post("/v1/undo", json={"annotator": "ann", "request": "back"})
+        assert annotation.guesses.right is None
 
 
 def test_a_network_that_has_learned_nothing_offers_no_guesses(folder: Path) -> None:
