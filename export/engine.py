@@ -25,7 +25,7 @@ def build(
     if isinstance(contract, PlainContract) and contract.multiple is not None:
         raise BadInput(
             f"{graph} takes images of any size, and an engine is built for one",
-            remedy="export it with --size, and without --any-size",
+            remedy="export it for one: python -m export onnx --plain --size HEIGHTxWIDTH",
         )
     plan = compiled(graph, options, on_step)
     built = Sidecar(

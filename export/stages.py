@@ -22,18 +22,21 @@ _OF_CHOICE = (EXCLUDE, NOISE)  # inputs that only the acquisition reads
 def name(model: ModelProto) -> None:
     """Put the stage of every node before its name and before the names of its outputs.
 
-    Names of inputs, outputs and initializers stay, and nodes without a name stay so: two nodes with
-    the same name are an error. Runtimes name fused nodes after outputs.
+    Names of inputs, outputs and initializers stay, and of tensors whose new name is taken. Nodes
+    without a name stay so: two nodes with the same name are an error. Runtimes name fused nodes
+    after outputs.
     """
     graph = model.graph
     public = {entry.name for entry in (*graph.input, *graph.output, *graph.initializer)}
     public |= {FEATURES}
+    taken = public | {one for node in nodes.every(graph) for one in node.output}
     behind = [node for node in graph.node if node.name.startswith(PREFIX)]
     before = [node for node in graph.node if not node.name.startswith(PREFIX)]
     new: dict[str, str] = {}
     for node, stage in (*_of_trunk(graph, before), *_of_tail(behind)):
         node.name = node.name and _staged(node.name, stage)
         new |= {one: _staged(one, stage) for one in node.output if one and one not in public}
+    new = {old: staged for old, staged in new.items() if staged not in taken}
     nodes.rename(graph, lambda old: new.get(old, old))
 
 

@@ -124,7 +124,8 @@ def _contract(
         if contract.precision == "bfloat16" and options.device == "cpu":
             raise BadInput(
                 f"{source} is in bfloat16, which ONNX Runtime does not compute on a CPU",
-                remedy="export it with --precision fp32 or fp16, or leave --device at gpu",
+                remedy="export it anew: python -m export onnx --precision fp32; or leave --device "
+                "at gpu",
             )
         return contract, options
     built = sidecar.read(source, source.read_bytes())

@@ -1,23 +1,26 @@
 """Keeps Arrow small in processes of the command line."""
 
 import sys
+import threading
 from importlib.abc import MetaPathFinder
 
 
 class _WithoutPandas(MetaPathFinder):
-    """Lets imports of pandas fail, as on a machine that lacks it."""
+    """Lets imports of pandas fail in this thread, as on a machine that lacks it."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
 
     def find_spec(self, fullname: str, *_: object) -> None:
-        if fullname == "pandas":
+        if fullname == "pandas" and threading.get_ident() == self._thread:
             raise ImportError(fullname)
 
 
 def lighten() -> None:
-    """Let Arrow in this process do without pandas.
+    """Let Arrow in this process build columns without pandas.
 
     Where pandas is installed, Arrow imports it for its first column, which takes 0.2 s and 20 MB.
-    Afterwards Arrow cannot convert to pandas in this process: call this where no code of others
-    runs.
+    Arrow looks for it once; early versions, such as 17, look again, and load it.
     """
     import pyarrow as pa  # noqa: PLC0415  # it loads slowly
 

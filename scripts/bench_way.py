@@ -303,7 +303,7 @@ def _rate(folder: Path, pool: Index, graph: Path, words: tuple[str, ...]) -> flo
 
 def _links(folder: Path, pool: Index, count: int) -> Path:
     """A folder of `count` links to the files of a pool, each several times."""
-    links = folder / f"{Path(pool.where).name}{count}"
+    links = folder / "-".join((*Path(pool.where).parts[-2:], str(count)))
     if not links.is_dir():
         links.mkdir()
         for index in range(count):

@@ -49,19 +49,21 @@ Edited = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
-def _remedies_name_own_options(monkeypatch: pytest.MonkeyPatch) -> None:
+def _remedies_name_own_options(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whenever a command fails in a test, its remedy may name options of that command only."""
-    usual = click.Command.invoke
+    usual, wrong = click.Command.invoke, []
 
     def invoke(self: click.Command, context: click.Context) -> Any:
         try:
             return usual(self, context)
         except Failure as error:
             if not isinstance(self, click.Group):
-                remedies.check(self, context.command_path, error.remedy)
+                wrong.extend(remedies.wrong(self, context.command_path, error.remedy))
             raise
 
     monkeypatch.setattr(click.Command, "invoke", invoke)
+    yield
+    assert wrong == []
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@ not.
 """
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -41,14 +41,21 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Arrangement:
-    """The recognised folders. title: description for the user. unused: folders, such as test sets,
-    that serve neither training nor validation.
+    """The recognised folders. title: description for the user. unused: folders and lists, such as
+    those of test sets, that serve neither training nor validation.
     """
 
     title: str
     train: Part
     val: Part | None = None
     unused: tuple[Path, ...] = ()
+
+    @property
+    def lost(self) -> Path | None:
+        """A list of a validation that is not used, while training takes every image."""
+        if self.val is not None or self.train.list is not None:
+            return None
+        return next((path for path in self.unused if path.stem in _VAL), None)
 
 
 def find(root: Path) -> Arrangement | None:
@@ -69,7 +76,7 @@ def _found(root: Path) -> Arrangement | None:
         _flat,
     ):
         if (found := look(root)) is not None:
-            return found
+            return replace(found, unused=tuple(_unused(root, found)))
     folders = _folders(root)
     if len(folders) != 1 or not folders.keys().isdisjoint(MASKS) or _holds_images(root):
         return None
@@ -88,7 +95,6 @@ def _splits_inside(root: Path) -> Arrangement | None:
         title=title,
         train=Part(images=train, masks=own[0]),
         val=Part(images=val, masks=own[1]) if val and own[1] else None,
-        unused=_rest(images),
     )
 
 
@@ -102,7 +108,6 @@ def _splits_outside(root: Path) -> Arrangement | None:
         title=f"{train.name}/{inner.name}",
         train=Part(images=inner, masks=_child(train, MASKS)),
         val=_inner(val),
-        unused=_rest(root),
     )
 
 
@@ -113,7 +118,7 @@ def _splits_beside(root: Path) -> Arrangement | None:
         return None
     assert parts[0].masks is not None
     title = f"{parts[0].images.name}/, {parts[0].masks.name}/"
-    return Arrangement(title=title, train=parts[0], val=parts[1], unused=_rest(root))
+    return Arrangement(title=title, train=parts[0], val=parts[1])
 
 
 def _one_folder(root: Path) -> Arrangement | None:
@@ -122,17 +127,22 @@ def _one_folder(root: Path) -> Arrangement | None:
     if images is None:
         return None
     title = f"{images.name}/" + (f", {masks.name}/" if masks else "")
-    train, val = (_list(root, name) for name in ("train", "val"))
-    folder = _child(root, _VAL)
-    inner = _inner(folder)
+    return _listed(root, title, Part(images=images, masks=masks))
+
+
+def _listed(root: Path, title: str, part: Part) -> Arrangement:
+    """A folder of images for both splits, which lists divide; or all of it for training, with
+    val/images/ and val/masks/ for the validation.
+    """
+    train, val = _list(root, _TRAIN), _list(root, _VAL)
+    inner = _inner(_child(root, _VAL))
     if train is None:
-        return Arrangement(title=title, train=Part(images=images, masks=masks), val=inner)
-    of_list = Part(images=images, masks=masks, list=val) if val and masks else None
+        return Arrangement(title=title, train=part, val=inner)
+    of_list = replace(part, list=val) if val and part.masks else None
     return Arrangement(
         title=f"{title} and {train.relative_to(root).as_posix()}",
-        train=Part(images=images, masks=masks, list=train),
+        train=replace(part, list=train),
         val=of_list or inner,
-        unused=(folder,) if folder and (of_list or not inner) else (),
     )
 
 
@@ -145,7 +155,6 @@ def _splits_mixed(root: Path) -> Arrangement | None:
         title=f"{train.name}/ with images and masks",
         train=Part(images=train, masks=train),
         val=Part(images=val, masks=val) if val and _holds_images(val) else None,
-        unused=_rest(root),
     )
 
 
@@ -155,7 +164,7 @@ def _flat(root: Path) -> Arrangement | None:
         return None
     if any("/" in name for name in Folder(root).names()):
         return None
-    return Arrangement(title="a folder of images", train=Part(images=root, masks=root))
+    return _listed(root, "a folder of images", Part(images=root, masks=root))
 
 
 def _inner(folder: Path | None) -> Part | None:
@@ -173,14 +182,27 @@ def _beside(root: Path, names: Sequence[str]) -> Part | None:
     return None
 
 
-def _list(root: Path, name: str) -> Path | None:
-    paths = (root / folder / f"{name}.txt" for folder in _LISTS)
-    return next((path for path in paths if path.is_file()), None)
+def _list(root: Path, names: Sequence[str]) -> Path | None:
+    return next(_lists(root, names), None)
 
 
-def _rest(root: Path) -> tuple[Path, ...]:
-    folder = _child(root, _REST)
-    return () if folder is None else (folder,)
+def _lists(root: Path, names: Sequence[str]) -> Iterator[Path]:
+    for folder in _LISTS:
+        paths = (root / folder / f"{name}.txt" for name in names)
+        yield from (path for path in paths if path.is_file())
+
+
+def _unused(root: Path, found: Arrangement) -> Iterator[Path]:
+    """Yield folders and lists with the names of splits that serve none."""
+    parts = [part for part in (found.train, found.val) if part is not None]
+    used = {path for part in parts for path in (part.images, part.masks, part.list) if path}
+    used |= {parent for path in used for parent in path.parents}
+    places = [root, *(folder for name, folder in _folders(root).items() if name in IMAGES)]
+    for names in (_TRAIN, _VAL, _REST):
+        for place in places:
+            folders = _folders(place)
+            yield from (folders[name] for name in names if folders.get(name, root) not in used)
+        yield from (path for path in _lists(root, names) if path not in used)
 
 
 def _child(root: Path, names: Sequence[str]) -> Path | None:

@@ -32,7 +32,7 @@ class Detection:
         yield from self.findings
         if self.unusable:
             yield (
-                f"{counted(self.unusable, 'file')} cannot be used, and training passes over them: "
+                f"{counted(self.unusable, 'file')} cannot be used, and are passed over: "
                 "save images as JPEG or PNG again, and masks at the size of their image"
             )
 

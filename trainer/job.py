@@ -118,7 +118,7 @@ def _taught(
     if isinstance(recipe, Recipe):
         samples = teach.samples_of(dataset, labels, listener)
         return teach.teach_whole(network, dataset, samples, recipe, checkpoint, listener)
-    pixels = labels or lesson.of_masks(dataset, recipe.seed, listener)
+    pixels = lesson.of_masks(dataset, recipe.seed, listener) if labels is None else labels
     taught = teach.teach_head(network, dataset, pixels, recipe, cache, listener)
     if options.finetune is None:
         return taught

@@ -34,6 +34,11 @@ def labels(dataset: Dataset, out: Path, options: "FitOptions", listener: "Listen
     if path is not None:
         found = clicks.read(path, dataset, audits=options.audits, on_conflict=options.on_conflict)
         listener.tell(f"{found.labelled} labels of {len(found.clicks)} images from {path}")
+        if not len(found) and folder is None:
+            raise BadLabels(
+                f"{path} holds no label to learn from",
+                remedy="label pixels first, such as with: scorer serve",
+            )
         if unsaid := len(found) - found.labelled:
             listener.tell(
                 f"{unsaid} more pixels were asked but have no class, and are not used for training"

@@ -81,7 +81,9 @@ def _matched(legend: Legend, present: Sequence[int]) -> tuple[tuple[int, ...] | 
     if max(inner) == count:
         raise BadDataset(
             f"{legend.path} has {count} names, but the masks hold the values 0 to {count}",
-            remedy="if 0 is the background, put the name _background_ before the others",
+            remedy="if 0 is the background, put the name _background_ before the others; if "
+            f"{count} means 'not labelled', run trainer init without names, then remove the name "
+            f"of class {count} and set ignore = {count} in [classes] of dataset.toml",
         )
     raise BadDataset(
         f"{legend.path} has {count} names, the masks hold values up to {max(inner)}",

@@ -1,9 +1,10 @@
 """Checks that training and validation share no image."""
 
 import filecmp
+import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from scorer.console import counted
@@ -12,6 +13,8 @@ from scorer.pools import Index
 from scorer.pools.folder import Folder, real
 from scorer.pools.index import stored
 from scorer.pools.listing import Listing
+
+_LOOKED_AT = 65_536  # bytes
 
 
 def check(learned: Mapping[str, str], measured: Mapping[str, str]) -> None:
@@ -29,36 +32,59 @@ def check(learned: Mapping[str, str], measured: Mapping[str, str]) -> None:
         )
 
 
-def copies(learned: Iterable[str], measured: Iterable[str]) -> list[str]:
-    """A warning if files of the validation are byte for byte files that are learned from.
+def copies(learned: Mapping[str, str], measured: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the images of the validation whose files are byte for byte files that are learned from,
+    each with the name of one of these.
 
-    Both: places of images, such as those of `of`. Files that cannot be read are passed over.
+    Both: names of images by place, from `of` or `below`. Files that cannot be read are passed over.
     """
-    by_size: defaultdict[int, list[str]] = defaultdict(list)
+    lengths = {_length(place) for place in measured} - {None}
+    alike: defaultdict[object, list[str]] = defaultdict(list)
     for place in learned:
-        if (length := _length(place)) is not None:
-            by_size[length].append(place)
-    pairs = [(place, by_size.get(_length(place) or -1, ())) for place in measured]
-    same = [(place, other) for place, others in pairs for other in others if _equal(place, other)]
-    if not same:
-        return []
-    count = len({place for place, _ in same})
-    what = f"learned from under another name: {counted(count, 'image')} of the validation, such as"
-    return [f"{what} {same[0][0]}, a copy of {same[0][1]}: what is measured is too good"]
+        if _length(place) in lengths:
+            alike[_start(place)].append(place)
+    for place, name in measured.items():
+        found = alike.get(_start(place), ())
+        if other := next((one for one in found if _is_equal(place, one)), None):
+            yield name, learned[other]
 
 
 def _length(place: str) -> int | None:
+    """The size of a file in bytes; None for an empty or a missing one, and for an address."""
     try:
-        return Path(place).stat().st_size
+        return Path(place).stat().st_size or None
     except (OSError, ValueError):
         return None
 
 
-def _equal(place: str, other: str) -> bool:
+def _start(place: str) -> tuple[int | None, bytes]:
+    """The size of a file and a hash of its start, by which many files of one size are told
+    apart.
+    """
+    try:
+        with Path(place).open("rb") as file:
+            return _length(place), hashlib.sha256(file.read(_LOOKED_AT)).digest()
+    except (OSError, ValueError):
+        return None, b""
+
+
+def _is_equal(place: str, other: str) -> bool:
     try:
         return filecmp.cmp(place, other, shallow=False)
     except OSError:
         return False
+
+
+def warning(copied: Sequence[tuple[str, str]], learned: str, measured: str) -> list[str]:
+    """A line about such copies; learned, measured: what stands before their names."""
+    if not copied:
+        return []
+    one, other = copied[0]
+    are = "is a copy of a training image" if len(copied) == 1 else "are copies of training images"
+    return [
+        f"{counted(len(copied), 'image')} of the validation {are}, such as {measured}{one} of "
+        f"{learned}{other}: the measured accuracy is too good; remove one of the two"
+    ]
 
 
 def of(images: Index) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Describes a user's folders of images and masks as a dataset.toml."""
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,19 +29,21 @@ from trainer.legend import Legend
 from trainer.meaning import Meaning
 from trainer.split import Split
 
-_LABELS = ("labels.csv", "labels.db")
+_LABELS = ("labels.db", "labels.csv")
 _JPEG = (".jpg", ".jpeg")
 _NO_MASKS = survey.MaskValues()
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Seen:
-    """Findings about a training or validation part. names: of its images; split: the images that
-    were opened; pattern: of the names of its masks.
+    """Findings about a training or validation part. names: of its images; others: of images in its
+    folder that its list does not name; split: the images that were opened; pattern: of the names of
+    its masks.
     """
 
     part: Part
     names: Sequence[str]
+    others: AbstractSet[str]
     split: Split
     pattern: str
     sizes: headers.Sizes
@@ -55,11 +58,15 @@ def detect(root: Path, start: str, given: Legend | None) -> Detection:
     found = arrangement.find(root)
     if found is None:
         raise _nothing(root)
-    answers = next((root / name for name in _LABELS if (root / name).is_file()), None)
+    if found.lost is not None:
+        raise _undivided(root, found.lost)
+    there = [root / name for name in _LABELS if (root / name).is_file()]
+    answers = there[0] if there else None
     train = _seen(found.train, needs_masks=answers is None)
     val = None if found.val is None else _seen(found.val, needs_masks=True)
-    if val is not None and val.split.masks is None:
-        val = None
+    bare = None
+    if val is not None and not val.values.usable:
+        val, bare = None, val
     if val is not None:
         overlap.check(*(overlap.below(one.part.images, one.names) for one in (train, val)))
     known = given or legend.find(_places(root, found)) or _of_answers(answers)
@@ -67,9 +74,16 @@ def detect(root: Path, start: str, given: Legend | None) -> Detection:
     findings = [f"layout: folders ({found.title})", *_of_train(root, train, means, answers)]
     if val is not None:
         first, *others = _counted(root, val)
-        findings += [f"validation: {first}", *others, *val.values.warnings(), *_copies(train, val)]
+        findings += [f"validation: {first}", *others, val.values.share(), *val.values.warnings()]
+        findings += _copies(root, train, val)
+    findings += [] if bare is None else _useless(root, bare)
     findings += _unlisted(train, val)
-    findings += [f"{path.relative_to(root)}/ is not used" for path in found.unused]
+    findings += [f"{_place(root, path)} is not used" for path in found.unused]
+    findings += [
+        f"{path.name} is not used, as there is {_LABELS[0]}; import it with: scorer labels import "
+        f"{path.name} --format csv --annotator NAME"
+        for path in there[1:]
+    ]
     findings += [means.remark] if means.remark else []
     if answers is not None:
         findings.append(f"{answers.name}: {labels.read(answers, means.names).labelled} pixels")
@@ -122,13 +136,19 @@ def _seen(part: Part, *, needs_masks: bool) -> _Seen:
         )
     if part.is_mixed and masks is not None:
         names = mask_name.without_masks(names, pattern)
+    others: AbstractSet[str] = frozenset()
     if part.list is not None:
+        others = set(names)
         names = listed(part.list, names)
+        others -= set(names)
     some = _index(part, headers.sample(names))
     split = Split(images=some, masks=masks, mask_name=mask_name.of(pattern))
     sizes = headers.sizes(some, headers.looked_at(some))
     values = _NO_MASKS if masks is None else survey.mask_values(split)
-    return _Seen(part=part, names=names, split=split, pattern=pattern, sizes=sizes, values=values)
+    return _Seen(
+        part=part, names=names, others=others, split=split, pattern=pattern, sizes=sizes,
+        values=values,
+    )  # fmt: skip
 
 
 def _names(part: Part) -> Sequence[str]:
@@ -223,25 +243,38 @@ def _counted(root: Path, seen: _Seen) -> list[str]:
 
 
 def _place(root: Path, path: Path) -> str:
-    return f"{path.relative_to(root).as_posix()}/"
+    return path.relative_to(root).as_posix() + ("" if path.is_file() else "/")
 
 
-def _copies(train: _Seen, val: _Seen) -> list[str]:
-    """A warning if examined images are in both parts under other names."""
-    return overlap.copies(
-        *(overlap.below(one.part.images, one.split.images.names) for one in (train, val))
-    )
+def _copies(root: Path, train: _Seen, val: _Seen) -> list[str]:
+    """A warning if examined images of the validation are copies of training images."""
+    both = (overlap.below(one.part.images, one.split.images.names) for one in (train, val))
+    folders = (_place(root, one.part.images) for one in (train, val))
+    return overlap.warning(list(overlap.copies(*both)), *folders)
 
 
 def _unlisted(train: _Seen, val: _Seen | None) -> list[str]:
-    """A line that counts the images of the folder that no list names."""
-    if train.part.list is None:
+    """A line that counts the images of the folder that no list of a split names."""
+    left, lists = train.others, [train.part.list]
+    if val is not None and val.part.list is not None:
+        left, lists = left - set(val.names), [*lists, val.part.list]
+    if not left:
         return []
-    used = set(train.names)
-    if val is not None and val.part.images == train.part.images:
-        used |= set(val.names)
-    left = len(set(_names(train.part)) - used)
-    return [f"in no list, and not used: {counted(left, 'image')}"] if left else []
+    names = " nor in ".join(path.name for path in lists if path is not None)
+    what = f"{'neither' if len(lists) > 1 else 'not'} in {names}, and not used"
+    return [f"{what}: {counted(len(left), 'image')}, such as {min(left)}"]
+
+
+def _useless(root: Path, val: _Seen) -> list[str]:
+    line = f"validation: {_place(root, val.part.list or val.part.images)} is not used"
+    return [f"{line}, as none of its images has a mask that can be used", *val.values.warnings()]
+
+
+def _undivided(root: Path, path: Path) -> BadDataset:
+    return BadDataset(
+        f"{path} names images for the validation, and no list names those for training",
+        remedy=f"write {_place(root, path.with_name('train.txt'))}, or remove {_place(root, path)}",
+    )
 
 
 def _written(root: Path, seen: _Seen, answers: Path | None) -> str:

@@ -66,7 +66,7 @@ class MaskValues:
         known = dict(enumerate(names)) | {ignore: "ignored"}
         if ids is not None:
             known = {value: known.get(index, "ignored") for value, index in ids.items()}
-        lines = [f"{self._share()}; their pixels:"]
+        lines = [f"{self.share()}; their pixels:"]
         lines += [
             f"  {value:3d} {known.get(value, '?'):<16} {self.counts[value] / total:8.3%}"
             for value in sorted(self.counts)
@@ -78,14 +78,15 @@ class MaskValues:
     def findings_of_colours(self, names: Mapping[Colour, str]) -> list[str]:
         """The findings for masks of colours; names: class names by colour."""
         total = max(1, sum(self.colours.values()))
-        lines = [f"{self._share()}; their colours:"]
+        lines = [f"{self.share()}; their colours:"]
         lines += [
             f"  {hexadecimal(colour)} {names.get(colour, 'ignored'):<16} {count / total:8.3%}"
             for colour, count in self.colours.most_common()
         ]
         return lines + self.warnings()
 
-    def _share(self) -> str:
+    def share(self) -> str:
+        """How many of the examined images have a mask, and an unusable one."""
         first = "the first " if self.looked_at == LOOKED_AT else ""
         others = f", {len(self.unfit)} an unusable one" if self.unfit else ""
         return f"{self.usable} of {first}{self.looked_at} images have a mask{others}"

@@ -104,9 +104,11 @@ def _check_known(catalogue: Catalogue) -> None:
 
 def _nothing(passed: Mapping[str, int]) -> BadLabels:
     over = f"; passed over: {counted(passed)}" if passed else ""
+    remedy = "label points in it first"
+    if passed:
+        remedy = "only points say what a single pixel is; areas become masks with --dense"
     return BadLabels(
-        f"holds no labelled pixel, and none that waits for a label{over}",
-        remedy="only points say what a single pixel is; areas become masks with --dense",
+        f"holds no labelled pixel, and none that waits for a label{over}", remedy=remedy
     )
 
 

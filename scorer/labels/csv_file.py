@@ -71,7 +71,11 @@ def rows(path: Path) -> Iterator[tuple[Row, str]]:
         yield from _rows(path)
     except FileNotFoundError as error:
         raise BadLabels(f"{path} does not exist", remedy=REMEDY) from error
-    except (OSError, UnicodeError, csv.Error) as error:
+    except UnicodeError as error:
+        raise BadLabels(
+            f"{path} cannot be read: it is not UTF-8", remedy="save it as a CSV in UTF-8"
+        ) from error
+    except (OSError, csv.Error) as error:
         raise BadLabels(f"{path} cannot be read: {error}", remedy=REMEDY) from error
 
 
@@ -84,18 +88,19 @@ def _rows(path: Path) -> Iterator[tuple[Row, str]]:
                 raise BadLabels(
                     f"{where} has {len(fields)} fields, the header {len(sheet.header)}: "
                     f"{', '.join(sheet.header)}",
-                    remedy="were lines of another file added? bring files together with: "
-                    "scorer labels import",
+                    remedy="correct that line; if lines of another file were added, import each "
+                    "file into a label store with: scorer labels import FILE",
                 )
             yield dict(zip(sheet.header, fields, strict=True)), where
 
 
 def _check_header(header: Sequence[str], path: Path) -> None:
-    if missing := set(COLUMNS).difference(header):
+    if not header:
+        raise BadLabels(f"{path} is empty, or begins with an empty line", remedy=REMEDY)
+    if missing := [name for name in COLUMNS if name not in header]:
         raise BadLabels(
-            f"{path}: no column named {', '.join(sorted(missing))}; its columns are "
-            f"{', '.join(header) or 'without names'}",
-            remedy=REMEDY,
+            f"{path}: no column named {', '.join(missing)}; its first line is {' | '.join(header)}",
+            remedy="name the columns in the first line: image,row,col,label",
         )
     if twice := [name for name in header if header.count(name) > 1 and name]:
         raise BadLabels(f"{path}: two columns are named {twice[0]}", remedy=REMEDY)

@@ -1,7 +1,7 @@
 """Reads text tables of spreadsheets and pandas: fields separated by commas, semicolons or tabs.
 
 A first line sep=; is Excel's. Names in the header are lower-cased and stripped. Empty fields behind
-the last column are dropped: spreadsheets write them.
+the last column, which spreadsheets write, are dropped where the header and a row have as many.
 """
 
 import codecs
@@ -27,15 +27,16 @@ class Sheet:
     file: TextIO
     separator: str
     before: int  # number of lines up to the header
+    padding: int = 0  # number of empty fields behind the last column, in the header and in rows
 
     def rows(self) -> Iterator[tuple[list[str], int]]:
         """Yield the fields of every row and the number of its last line; empty rows are ignored."""
         reader = csv.reader(self.file, strict=True, delimiter=self.separator)
+        own, padded = len(self.header), len(self.header) + self.padding
         for fields in reader:
-            while len(fields) > len(self.header) and not fields[-1].strip():
-                fields.pop()
-            if any(fields):
-                yield fields, self.before + reader.line_num
+            is_padded = len(fields) == padded and not any(field.strip() for field in fields[own:])
+            if any(field.strip() for field in fields):
+                yield fields[:own] if is_padded else fields, self.before + reader.line_num
 
 
 @contextmanager
@@ -48,9 +49,10 @@ def opened(path: Path) -> Iterator[Sheet]:
         separator = told[1] if told else max(_SEPARATORS, key=line.count)
         header = next(csv.reader([line], strict=True, delimiter=separator), [])
         names = [name.strip().lower() for name in header]
-        while names and not names[-1]:
-            names.pop()
-        yield Sheet(names, file, separator, before=2 if told else 1)
+        own = len(names)
+        while own and not names[own - 1]:
+            own -= 1
+        yield Sheet(names[:own], file, separator, 2 if told else 1, padding=len(names) - own)
 
 
 def whole(text: str) -> int | None:

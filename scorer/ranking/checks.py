@@ -44,7 +44,7 @@ def check_why(contract: Contract, *, why: bool) -> None:
     if why and contract.acquisition == RANDOM:
         raise BadInput(
             "--why: this graph chooses pixels at random, and its map says nothing of an image",
-            remedy="export it with another --acquisition, such as balentacq",
+            remedy="export it anew: python -m export onnx --acquisition balentacq",
         )
 
 

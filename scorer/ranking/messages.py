@@ -56,7 +56,8 @@ def warn_of_neighbours(contract: Contract, distance: float | None) -> None:
     """Warn if pixels cannot be spaced although the user did not turn spacing off."""
     if distance is AUTO and not contract.has_map:
         say(
-            "this graph gives no map: pixels may lie side by side; export it with --map",
+            "this graph gives no map: pixels may lie side by side; export it anew: "
+            "python -m export onnx --map",
             style="yellow",
         )
 

@@ -119,7 +119,10 @@ def check_file(path: Path) -> None:
     """Raise BadGraph if there is no file of a graph or engine."""
     if not path.is_file():
         command = "tensorrt scorer.onnx" if path.suffix == SUFFIX else "onnx"
-        raise BadGraph(f"{path} does not exist", remedy=f"make it with: python -m export {command}")
+        raise BadGraph(
+            f"{path} does not exist",
+            remedy=f"make it with: python -m export {command}; or give the path of another",
+        )
 
 
 def cannot_open(path: Path, error: Exception) -> BadGraph:

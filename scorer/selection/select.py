@@ -135,14 +135,18 @@ def check(contract: Contract, *, n: int, distance: float | None = 0, want_map: b
     if not 1 <= n <= contract.top_k:
         raise BadInput(
             f"n is {n}, this graph serves 1 to {contract.top_k} pixels per image",
-            remedy=f"export it with --top {max(n, 1)}",
+            remedy=f"export it anew: python -m export onnx --top {max(n, 1)}",
         )
     if want_map and not contract.has_map:
-        raise BadInput("this graph gives no uncertainty map", remedy="export it with --map")
+        raise BadInput(
+            "this graph gives no uncertainty map",
+            remedy="export it anew: python -m export onnx --map",
+        )
     if distance and not contract.has_map:
         raise BadInput(
             "this graph gives no map, from which pixels that lie apart are chosen",
-            remedy="export it with --map, or choose the paper's rule with --min-distance 0",
+            remedy="export it anew: python -m export onnx --map; or give --min-distance 0, which "
+            "is the paper's rule",
         )
 
 

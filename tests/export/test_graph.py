@@ -174,3 +174,18 @@ def test_nodes_without_a_name_stay_so(tmp_path: Path) -> None:
     assert [node.name for node in model.graph.node] == ["", "backbone/named", ""]
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     assert session.run(None, {"image": np.ones(1, np.float32)}) == [1]
+
+
+def test_a_name_that_is_taken_is_not_given_twice() -> None:
+    """A network may have a tensor backbone/a beside its a."""
+    nodes = [
+        helper.make_node("Add", ["image", "backbone/a"], ["a"], name="x"),
+        helper.make_node("Relu", ["a"], ["features"], name="y"),
+    ]
+    ends = [helper.make_tensor_value_info(name, 1, [1]) for name in ("image", "features")]
+    weight = helper.make_tensor("backbone/a", 1, [1], [2.0])
+    graph = helper.make_graph(nodes, "hand", ends[:1], ends[1:], [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    stages.name(model)
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert session.run(None, {"image": np.ones(1, np.float32)}) == [3]

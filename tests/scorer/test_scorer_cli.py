@@ -453,8 +453,8 @@ MISTAKES: dict[str, tuple[Arrange, str, int, str, str]] = {
     ),
     "labels have the wrong header": (
         lambda home: _labels(home, header="file,x,y,class"),
-        "rank --labels labels.csv", 5, "labels.csv: no column named col, image, label, row",
-        "header image,row,col,label",
+        "rank --labels labels.csv", 5, "labels.csv: no column named image, row, col, label",
+        "in the first line: image,row,col,label",
     ),
     "labels have a bad row": (
         lambda home: _labels(home, "field/0000.png,two,3,road"),
@@ -471,7 +471,8 @@ MISTAKES: dict[str, tuple[Arrange, str, int, str, str]] = {
         "paths below --pool",
     ),
     "n is larger than K": (
-        _nothing, "rank --n 6", 5, "n is 6, this graph serves 1 to 5", "export it with --top 6",
+        _nothing, "rank --n 6", 5, "n is 6, this graph serves 1 to 5",
+        "python -m export onnx --top 6",
     ),
     "n is zero": (_nothing, "rank --n 0", 2, "Invalid value for '--n'", "x>=1"),
     "n is a word": (_nothing, "rank --n five", 2, "Invalid value for '--n'", "not a valid int"),
@@ -589,7 +590,7 @@ def test_a_graph_without_a_map_ranks(home: Path, tiny: Graph) -> None:
     assert without == [row | {"nonnegative": None} for row in with_map]
     result = scorer("rank", "--n", 2, "--graph", tiny(has_map=False), "--min-distance", 3)
     assert result.exit_code == 5
-    assert "export it with --map" in result.stderr
+    assert "python -m export onnx --map" in result.stderr
 
 
 def test_a_label_outside_its_image_skips_that_image_only(home: Path) -> None:

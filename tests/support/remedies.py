@@ -35,7 +35,7 @@ def loose(text: str) -> set[str]:
     return set(OPTION.findall(rest)) - FOREIGN
 
 
-def check(command: click.Command, name: str, remedy: str) -> None:
-    """Fail if a remedy names an option that the command that failed lacks."""
-    lacking = loose(remedy) - options_of(command)
-    assert not lacking, f"{name} has no {', '.join(sorted(lacking))}, but says: {remedy}"
+def wrong(command: click.Command, name: str, remedy: str) -> list[str]:
+    """What is wrong with the remedy of a command that failed: options that it lacks."""
+    lacking = sorted(loose(remedy) - options_of(command))
+    return [f"{name} has no {', '.join(lacking)}, but says: {remedy}"] if lacking else []

@@ -254,7 +254,7 @@ def _without_images(root: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (_without_listed_image, "train.txt names 1 images that are missing, such as train_001.png"),
+        (_without_listed_image, "train.txt names 1 missing image, such as train_001.png"),
         (_without_train, "[train]"),
         (_without_train_masks, "trainannot"),
         (_without_val_masks, "valannot"),

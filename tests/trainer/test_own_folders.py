@@ -136,7 +136,8 @@ def test_images_of_the_validation_are_never_trained_on(tmp_path: Path, kind: str
     assert [Path(name).stem for name in names(read.train)] == ["train1"]
     assert [Path(name).stem for name in names(read.val)] == ["val1"]
     assert "1 of 1 images have a mask" in said
-    assert "learned from" not in said
+    assert "of training images" not in said
+    assert "of a training image" not in said
     for split in (read.train, read.val):
         assert split is not None
         path = split.mask(split.images.names[0])
@@ -153,7 +154,7 @@ def test_images_that_train_and_measure_are_said(tmp_path: Path) -> None:
     _inside(tmp_path)
     shutil.copytree(tmp_path / "images" / "train", tmp_path / "images" / "val", dirs_exist_ok=True)
     shutil.copytree(tmp_path / "masks" / "train", tmp_path / "masks" / "val", dirs_exist_ok=True)
-    assert "learned from under another name: 1 image of the validation" in found(tmp_path)[1]
+    assert "1 image of the validation is a copy of a training image" in found(tmp_path)[1]
 
 
 def test_copies_under_other_names_are_said(tmp_path: Path) -> None:
@@ -164,8 +165,8 @@ def test_copies_under_other_names_are_said(tmp_path: Path) -> None:
         shutil.copy(own, images / "val" / f"{name}{own.suffix}")
         shutil.copy(next((masks / "val").iterdir()), masks / "val" / f"{name}.png")
     said = found(tmp_path)[1]
-    assert "learned from under another name: 2 images of the validation, such as" in said
-    assert f"{images / 'val' / 'other'}{own.suffix}, a copy of {own}" in said
+    assert "2 images of the validation are copies of training images, such as images/val/" in said
+    assert f"other{own.suffix} of images/train/{own.name}" in said
 
 
 def test_a_list_for_training_leaves_the_folder_of_the_validation(tmp_path: Path) -> None:
@@ -175,13 +176,13 @@ def test_a_list_for_training_leaves_the_folder_of_the_validation(tmp_path: Path)
     read, said = found(tmp_path)
     assert names(read.train) == ["train1.jpg"]
     assert names(read.val) == ["val1.jpg"]
-    assert "in no list, and not used: 2 images" in said
+    assert "not in train.txt, and not used: 2 images, such as rest1.jpg" in said
     (tmp_path / "dataset.toml").unlink()
     (tmp_path / "val.txt").write_text("rest1\n")
     read, said = found(tmp_path)
     assert names(read.val) == ["rest1.jpg"]
     assert "val/ is not used" in said
-    assert "in no list, and not used: 1 image" in said
+    assert "neither in train.txt nor in val.txt, and not used: 1 image" in said
 
 
 def test_lists_that_name_one_image_twice_are_refused(tmp_path: Path) -> None:
@@ -610,3 +611,55 @@ def test_masks_of_one_class_are_told(tmp_path: Path) -> None:
     pairs(tmp_path / "images", tmp_path / "masks", "a", values=(0,))
     (tmp_path / "classes.txt").write_text("sky\nroad\n")
     assert "one class alone" in found(tmp_path)[1]
+
+
+def test_a_list_of_the_validation_alone_is_refused(tmp_path: Path) -> None:
+    """Its images would be trained on."""
+    pairs(tmp_path / "images", tmp_path / "masks", "a", "b")
+    (tmp_path / "val.txt").write_text("b\n")
+    refused(tmp_path, "names images for the validation, and no list names those for training")
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_lists_divide_a_flat_folder(tmp_path: Path, name: str) -> None:
+    pairs(tmp_path, tmp_path, "a", "b", "c", pattern="{}_mask.png")
+    (tmp_path / "train.txt").write_text("a\n")
+    (tmp_path / f"{name}.txt").write_text("b\n")
+    read, said = found(tmp_path)
+    assert (names(read.train), names(read.val)) == (["a.jpg"], ["b.jpg"])
+    assert f"neither in train.txt nor in {name}.txt, and not used: 1 image, such as c.jpg" in said
+
+
+def test_folders_and_lists_that_serve_no_split_are_said(tmp_path: Path) -> None:
+    _inside(tmp_path)
+    pairs(tmp_path / "test" / "images", tmp_path / "test" / "masks", "other")
+    for name in ("train", "val", "test"):
+        (tmp_path / f"{name}.txt").write_text(f"{name}1\n")
+    said = found(tmp_path)[1]
+    unused = {line.split()[0] for line in said.splitlines() if line.endswith(" is not used")}
+    assert unused == {"train.txt", "val.txt", "test.txt", "test/", "images/test/"}
+
+
+def test_a_validation_without_masks_is_said_and_not_written(tmp_path: Path) -> None:
+    pairs(tmp_path / "images", tmp_path / "masks", "a")
+    photograph(tmp_path / "images" / "b.jpg")
+    _write_lists(tmp_path / "splits", train="a", val="b")
+    read, said = found(tmp_path)
+    assert read.val is None
+    assert "validation: splits/val.txt is not used, as none of its images has a mask" in said
+
+
+def test_masks_of_the_validation_are_counted(tmp_path: Path) -> None:
+    pairs(tmp_path / "images", tmp_path / "masks", "a", "b")
+    photograph(tmp_path / "images" / "c.jpg")
+    _write_lists(tmp_path / "splits", train="a", val="b\nc")
+    assert "1 of 2 images have a mask" in init(tmp_path).output
+
+
+def test_labels_in_a_table_beside_a_store_are_said(tmp_path: Path) -> None:
+    pairs(tmp_path / "images", tmp_path / "masks", "a")
+    store.Store(tmp_path / "labels.db", ("class 0", "class 1", "class 2")).close()
+    (tmp_path / "labels.csv").write_text("image,row,col,label\na.jpg,1,2,0\n")
+    said = found(tmp_path)[1]
+    assert "labels.csv is not used, as there is labels.db; import it with: scorer labels" in said
+    assert 'labels = "labels.db"' in (tmp_path / "dataset.toml").read_text()

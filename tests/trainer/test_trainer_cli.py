@@ -299,7 +299,7 @@ FIT_ERRORS = [
     (nothing, ("--labels", "ROOT/images/toy_00.png"), 5, "from .csv and"),
     (write("l.csv", "a,b\n"), ("--labels", "ROOT/l.csv"), 5, "no column named"),
     (write("l.csv", b"\xff\xfa"), ("--labels", "ROOT/l.csv"), 5, "l.csv cannot be read"),
-    (write("l.csv", LABELS), ("--labels", "ROOT/l.csv"), 5, "no image has a usable label"),
+    (write("l.csv", LABELS), ("--labels", "ROOT/l.csv"), 5, "holds no label to learn from"),
     (
         write("l.csv", LABELS + "toy_00.png,1,1,water\n"),
         ("--labels", "ROOT/l.csv"),

@@ -263,11 +263,22 @@ def test_labels_come_before_any_graph(home: Path) -> None:
     result = take(path, "--pool", images)
     assert result.exit_code == 5
     assert "nothing says what the classes are" in result.stderr
-    assert "scorer labels import --classes sky,road" in result.stderr
+    assert "scorer labels import FILE --classes sky,road" in result.stderr
     accepted(take(path, "--pool", images, "--classes", "road,sky"))
     assert classes_of(Path("labels.db")) == ("road", "sky")
     with reading(Path("labels.db"), ("road", "sky")) as store:
         assert [one.class_name for one in store.standing()] == ["sky"]
+
+
+def test_labels_come_in_the_classes_of_the_dataset(home: Path) -> None:
+    Path("labels.db").unlink()
+    path = written("l.csv", "image,row,col,label\na.png,1,2,sky\n")
+    for text in ("[train]\n", "[classes]\nnames = 3\n", "classes = 3\n", "[classes\n"):
+        Path("dataset.toml").write_text(text)
+        assert "no dataset.toml names them" in take(path, "--pool", pool("a.png")).stderr
+    Path("dataset.toml").write_text('[classes]\nnames = ["road", "sky"]\n')
+    accepted(take(path, "--pool", pool("a.png")))
+    assert classes_of(Path("labels.db")) == ("road", "sky")
 
 
 def test_without_any_images_nothing_is_taken(home: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_class_whose_name_is_a_number_wins_over_the_index(tmp_path: Path) -> N
         "\ufeffimage,row,col,label\r\na.jpg,1,2,sky\r\nb/c.png,3,4,car\r\na.jpg,5,6,\r\n",
         "image,row,col,rank,label,note\na.jpg,1,2,9,sky,\nb/c.png,3,4,9,car,x\na.jpg,5,6,9,,\n",
         'image,row,col,label\n"a.jpg",1,2,sky\n\nb/c.png,3,4,car\na.jpg,5,6,\n',
-        "image;row;col;label;;\na.jpg;1;2;sky;;\nb/c.png;3;4;car\na.jpg;5;6;;;;\n;;;;;\n",
+        "image;row;col;label;;\na.jpg;1;2;sky;;\nb/c.png;3;4;car\na.jpg;5;6;;;\n;;;;;\n ; ; ; \n",
     ],
     ids=[
         "plain",
@@ -71,16 +71,19 @@ def test_an_image_without_labels_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no column named col, image, label, row"),
-        ("image,row,col\na,1,2\n", "no column named label; its columns are image, row, col"),
+        ("", "is empty, or begins"),
+        ("image,row,col\na,1,2\n", r"no column named label; its first line is image \| row \| col"),
         (
             "image,row,,label\na,1,2,sky\n",
-            "no column named col; its columns are image, row, , label",
+            r"no column named col; its first line is image \| row \|  \| label",
         ),
         ("image|row|col|label\na|1|2|sky\n", "no column named"),
-        ("a.jpg,1,2,sky\n", "its columns are a.jpg, 1, 2, sky"),
+        ("a.jpg,1,2,sky\n", r"its first line is a.jpg \| 1 \| 2 \| sky"),
         ("image,row,col,label\na.jpg,1\n", "line 2 has 2 fields, the header 4"),
         ("image,row,col,label\na.jpg,1,2,,1,0.5\n", "line 2 has 6 fields, the header 4"),
+        # of a table image,row,col,rank,label,note: the rank is no label
+        ("image,row,col,label\na.jpg,1,2,1,,\n", "line 2 has 6 fields, the header 4"),
+        ("image,row,col,label,\na.jpg,1,2,1,,\n", "line 2 has 6 fields, the header 4"),
         ("image,row,col,label,row\na.jpg,1,2,sky,3\n", "two columns are named row"),
         ("image,row,col,label\n,1,2,sky\n", "line 2: expected image,row,col,label"),
         ("image,row,col,label\na.jpg,1,2,sky\na.jpg,-1,2,sky\n", "line 3: row is '-1'"),
@@ -90,7 +93,7 @@ def test_an_image_without_labels_has_none(tmp_path: Path) -> None:
         ("image,row,col,label\na.jpg,1,2,tree\n", "line 2: unknown label 'tree'"),
         ("image,row,col,label\na.jpg,1,2,3\n", "line 2: unknown label '3'"),
         ("image,row,col,label\na.jpg,1,2,-1\n", "line 2: unknown label '-1'"),
-        (b"image,row,col,label\ncaf\xe9.jpg,1,2,sky\n", "cannot be read"),
+        (b"image,row,col,label\ncaf\xe9.jpg,1,2,sky\n", "it is not UTF-8"),
         ('image,row,col,label\n"a.jpg,1,2,sky\n', "cannot be read"),
         ('image,row,col,label\n"a"b.jpg,1,2,sky\n', "cannot be read"),
     ],

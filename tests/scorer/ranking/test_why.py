@@ -178,7 +178,7 @@ def test_without_a_zero_level_the_mean_is_told(home: Path, tiny: Graph) -> None:
     ("graph", "options", "said"),
     [
         ({}, (), "of no effect without a ranking of whole images"),
-        ({"has_map": False}, ("--images-out", "i.csv"), "export it with --map"),
+        ({"has_map": False}, ("--images-out", "i.csv"), "python -m export onnx --map"),
         ({"acquisition": "random"}, ("--images-out", "i.csv"), "chooses pixels at random"),
     ],
 )
