@@ -21,6 +21,7 @@ from scorer.ranking.messages import (
     describe,
     describe_executor,
     tell,
+    tell_labels,
     warn_of_neighbours,
 )
 from scorer.ranking.request import Request
@@ -143,10 +144,10 @@ def rank_command(**given: Any) -> int:
     """
     request = Request(**given)
     request.check()
-    if request.labels_path is None and (found := request.labels_read):
-        say(f"pixels in {found} are not chosen again; to choose from all: --labels none")
     before = None if request.against is None else Standing.read(request.against)
     runtime = request.opened()
+    if request.labels_path is None:
+        tell_labels(request.labels_read, runtime.contract.classes)
     warn_of_neighbours(runtime.contract, request.min_distance)
     if request.task is not None:
         return _score_slice(request, runtime)

@@ -1,11 +1,14 @@
 """The messages of `scorer rank`, during its work and at the end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scorer.console import say
+from scorer import labels
+from scorer.console import counted, say
 from scorer.contract import CONVERGED, Contract
+from scorer.errors import BadLabels
+from scorer.labels import Labels
 from scorer.ranking.likeness import FEWEST
 from scorer.ranking.observer import Observer
 from scorer.selection.spacing import AUTO
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
     from scorer.ranking.summary import Summary
 
+_TABLE = Path("labels.csv")
 _TOLD = 5  # images whose reason is printed
 
 
@@ -50,6 +54,30 @@ def describe(contract: Contract) -> str:
     passes = f"{contract.passes} dropout passes"
     stride = "" if contract.stride == 1 else f", map of {contract.map[0]}x{contract.map[1]}"
     return f"{contract.acquisition} over {passes} at {contract.height}x{contract.width}{stride}"
+
+
+def tell_labels(read: Path | None, classes: Sequence[str]) -> None:
+    """Report which labels are read without --labels, and pixels of a labels.csv that are not."""
+    if read is not None:
+        say(f"pixels in {read} are not chosen again; to choose from all: --labels none")
+    if not _TABLE.is_file():
+        return
+    try:
+        there = _pixels(labels.read(_TABLE, classes))
+        missing = there if read is None else there - _pixels(labels.read(read, classes))
+    except BadLabels:  # of other classes; --labels says what is wrong
+        return
+    if missing:
+        say(
+            f"{_TABLE} is not read, and {counted(len(missing), 'pixel')} of it may be chosen again:"
+            f" give --labels {_TABLE}, or import it with: scorer labels import {_TABLE} --format "
+            "csv --annotator NAME",
+            style="yellow",
+        )
+
+
+def _pixels(found: Labels) -> set[tuple[str, int, int]]:
+    return {(image, one.row, one.col) for image, clicks in found.clicks.items() for one in clicks}
 
 
 def warn_of_neighbours(contract: Contract, distance: float | None) -> None:

@@ -144,6 +144,7 @@ def test_labelled_pixels_are_not_asked_again(home: Path) -> None:
         csv.writer(file).writerows([COLUMNS, *sorted(first)])
     assert {one[:3] for one in first}.isdisjoint(one[:3] for one in asked("--labels", "labels.csv"))
     assert asked() == first
+    assert f"labels.csv is not read, and {len(first)} pixels of it" in scorer("rank").stderr
     words = ("--format", "csv", "--annotator", "ann")
     assert scorer("labels", "import", "labels.csv", *words).exit_code == 0
     by_default = asked()
@@ -151,6 +152,7 @@ def test_labelled_pixels_are_not_asked_again(home: Path) -> None:
     assert asked("--labels", "none") == first
     said = "pixels in labels.db are not chosen again; to choose from all: --labels none"
     assert said in scorer("rank", "--n", 2).stderr
+    assert "labels.csv" not in scorer("rank", "--n", 2).stderr
     assert "labels.db" not in scorer("rank", "--n", 2, "--labels", "none").stderr
 
 
@@ -363,7 +365,7 @@ def test_logs_are_json_lines_when_asked(home: Path) -> None:
     assert all({"time", "level", "message"} <= line.keys() for line in lines)
     assert {"warning", "info"} == {line["level"] for line in lines}
     assert any(line.get("done") == line.get("total") == 7 for line in lines)
-    (line,) = map(json.loads, scorer("rank", "--n", 99, "--log-json").stderr.splitlines())
+    *_, line = map(json.loads, scorer("rank", "--n", 99, "--log-json").stderr.splitlines())
     assert (line["level"], line["exit_code"]) == ("error", 5)
     (usage,) = map(json.loads, scorer("rank", "--n", "x", "--log-json").stderr.splitlines())
     assert (usage["level"], usage["exit_code"]) == ("error", 2)
