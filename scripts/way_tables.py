@@ -82,11 +82,11 @@ def _goal(name: str, value: float) -> str:
     """A row of the table of ratios; in bold where the goal is reached."""
     words = next(((way, goal) for start, way, goal in GOALS if name.startswith(start)), None)
     if words is None:
-        return f"| {name} | | {value:.2f} |"
+        return f"| {name} | | {value:.3g} |"
     way, goal = words
     is_reached = value <= goal if way == "at most" else value >= goal
-    shown = f"{value:.{1 if value >= 10 else 2}f}"
-    return f"| {name} | {way} {goal:g} | {f'**{shown}**' if is_reached else shown} |"
+    shown = f"**{value:.3g}**" if is_reached else f"{value:.3g}"
+    return f"| {name} | {way} {goal:g} | {shown} |"
 
 
 if __name__ == "__main__":
