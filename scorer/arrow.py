@@ -19,7 +19,7 @@ class _WithoutPandas(MetaPathFinder):
 def lighten() -> None:
     """Let Arrow in this process build columns without pandas.
 
-    Where pandas is installed, Arrow imports it for its first column, which takes 0.2 s and 20 MB.
+    Where pandas is installed, Arrow imports it for its first column, which takes time and memory.
     Arrow looks for it once; early versions, such as 17, look again, and load it.
     """
     import pyarrow as pa  # noqa: PLC0415  # it loads slowly

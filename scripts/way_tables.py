@@ -11,8 +11,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-STAGES = ("read", "decode", "resize", "backbone", "head", "passes", "moments", "acquisition",
-          "spacing", "write")  # fmt: skip
+from scorer.bench.stages import GRAPH, ORDER
+
+STAGES = tuple(stage for stage in ORDER if stage != GRAPH)
 NETWORKS = {
     "pixelhead-efficientnet-lite0": "pixel head on EfficientNet-Lite0, the default",
     "deeplabv3plus-efficientnet-lite0": "DeepLabV3+ on EfficientNet-Lite0",

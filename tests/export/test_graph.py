@@ -162,7 +162,7 @@ def test_the_weights_of_all_passes_are_found_in_the_file(
     np.testing.assert_array_equal(found, expected.numpy().reshape(found.shape))
 
 
-def test_nodes_without_a_name_stay_so(tmp_path: Path) -> None:
+def test_nodes_without_a_name_stay_so() -> None:
     """Networks of other tools may name none; a runtime refuses two nodes with the same name."""
     names = ["image", "a", "b", "features"]
     nodes = [helper.make_node("Relu", [x], [y]) for x, y in itertools.pairwise(names)]

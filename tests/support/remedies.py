@@ -22,17 +22,22 @@ def options_of(command: click.Command) -> set[str]:
 
 def named(text: str) -> Iterator[tuple[str, str, set[str]]]:
     """Yield the program, the words and the options of every command that a remedy names."""
-    for found in COMMAND.finditer(text):
-        behind = re.split("[;,] ", text[found.end() :])[0]
+    for found, behind in _commands(text):
         yield found[1].removeprefix("python -m "), found[2], set(OPTION.findall(behind))
 
 
 def loose(text: str) -> set[str]:
     """The options of a remedy that belong to no command in it: those of the command that failed."""
     rest = text
-    for found in COMMAND.finditer(text):
-        rest = rest.replace(found[0] + re.split("[;,] ", text[found.end() :])[0], "")
+    for found, behind in _commands(text):
+        rest = rest.replace(found[0] + behind, "")
     return set(OPTION.findall(rest)) - FOREIGN
+
+
+def _commands(text: str) -> Iterator[tuple[re.Match[str], str]]:
+    """Yield where a command stands, and the words behind it."""
+    for found in COMMAND.finditer(text):
+        yield found, re.split("[;,] ", text[found.end() :])[0]
 
 
 def wrong(command: click.Command, name: str, remedy: str) -> list[str]:
