@@ -20,6 +20,7 @@ _TRAIN = ("train", "training")
 _VAL = ("val", "valid", "validation")
 _REST = ("test", "testing")
 _LISTS = ("ImageSets/Segmentation", "ImageSets", "splits", ".")
+_LIST = ".txt"
 _BESIDE = ("annot", "_annot", "_mask", "_masks", "_label", "_labels", "_gt", "_seg")
 
 
@@ -51,11 +52,12 @@ class Arrangement:
     unused: tuple[Path, ...] = ()
 
     @property
-    def lost(self) -> Path | None:
+    def unused_val_list(self) -> Path | None:
         """A list of a validation that is not used, while training takes every image."""
         if self.val is not None or self.train.list is not None:
             return None
-        return next((path for path in self.unused if path.stem in _VAL), None)
+        lists = (path for path in self.unused if path.suffix == _LIST)
+        return next((path for path in lists if path.stem in _VAL), None)
 
 
 def find(root: Path) -> Arrangement | None:
@@ -188,7 +190,7 @@ def _list(root: Path, names: Sequence[str]) -> Path | None:
 
 def _lists(root: Path, names: Sequence[str]) -> Iterator[Path]:
     for folder in _LISTS:
-        paths = (root / folder / f"{name}.txt" for name in names)
+        paths = (root / folder / f"{name}{_LIST}" for name in names)
         yield from (path for path in paths if path.is_file())
 
 
@@ -200,8 +202,9 @@ def _unused(root: Path, found: Arrangement) -> Iterator[Path]:
     places = [root, *(folder for name, folder in _folders(root).items() if name in IMAGES)]
     for names in (_TRAIN, _VAL, _REST):
         for place in places:
-            folders = _folders(place)
-            yield from (folders[name] for name in names if folders.get(name, root) not in used)
+            found_here = _folders(place)
+            folders = [found_here[name] for name in names if name in found_here]
+            yield from (folder for folder in folders if folder not in used)
         yield from (path for path in _lists(root, names) if path not in used)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from scorer.console import counted
+from scorer.console import quantity
 from scorer.errors import BadDataset
 from trainer import headers, layouts, legend, overlap, own_folders, survey, template
 from trainer.detection import Detection, start, suggested_size
@@ -48,7 +48,7 @@ def _published(name: str, layout: Layout, root: Path, place: str) -> Detection:
             names = headers.looked_at(split.images)
             sizes = headers.sizes(split.images, names)
             findings += [
-                f"{part}: {counted(len(split.images), 'image')}, {sizes}",
+                f"{part}: {quantity(len(split.images), 'image')}, {sizes}",
                 *sizes.findings(),
             ]
             findings += headers.share(len(names), len(split.images))

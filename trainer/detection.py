@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scorer.console import counted
+from scorer.console import quantity
 from scorer.pools import Index
 from scorer.pools.folder import real
 from trainer.headers import LOOKED_AT, Sizes, sizes
@@ -32,7 +32,7 @@ class Detection:
         yield from self.findings
         if self.unusable:
             yield (
-                f"{counted(self.unusable, 'file')} cannot be used, and are passed over: "
+                f"{quantity(self.unusable, 'file')} cannot be used, and are passed over: "
                 "save images as JPEG or PNG again, and masks at the size of their image"
             )
 

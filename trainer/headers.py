@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scorer.console import counted
+from scorer.console import quantity
 from scorer.errors import BadDataset, BadImage
 from scorer.images.encoded import Encoded
 from scorer.images.photograph import size
@@ -49,7 +49,7 @@ class Sizes:
     def findings(self) -> list[str]:
         """A line for each reason why images are unreadable."""
         return [
-            f"  cannot be read: {counted(count, 'image')}, {reason}, such as "
+            f"  cannot be read: {quantity(count, 'image')}, {reason}, such as "
             f"{self.examples[reason]}"
             for reason, count in self.unreadable.most_common()
         ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from scorer.console import counted
+from scorer.console import quantity
 from scorer.errors import BadDataset
 
 _REMEDY = "correct the list, or remove it to use every image of the folder"
@@ -29,7 +29,7 @@ def listed(path: Path, present: Sequence[str]) -> Sequence[str]:
             found.add(_fitting(word, alike, path))
     if missing:
         raise BadDataset(
-            f"{path} names {counted(len(missing), 'missing image')}, such as {min(missing)}",
+            f"{path} names {quantity(len(missing), 'missing image')}, such as {min(missing)}",
             remedy=_REMEDY,
         )
     return sorted(found)

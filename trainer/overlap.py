@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from scorer.console import counted
+from scorer.console import quantity
 from scorer.errors import BadDataset
 from scorer.pools import Index
 from scorer.pools.folder import Folder, real
@@ -38,15 +38,17 @@ def copies(learned: Mapping[str, str], measured: Mapping[str, str]) -> Iterator[
 
     Both: names of images by place, from `of` or `below`. Files that cannot be read are passed over.
     """
-    lengths = {_length(place) for place in measured} - {None}
+    lengths = {place: _length(place) for place in (*learned, *measured)}
+    shared = {lengths[place] for place in learned} & {lengths[place] for place in measured} - {None}
     alike: defaultdict[object, list[str]] = defaultdict(list)
     for place in learned:
-        if _length(place) in lengths:
-            alike[_start(place)].append(place)
+        if lengths[place] in shared:
+            alike[lengths[place], _start(place)].append(place)
     for place, name in measured.items():
-        found = alike.get(_start(place), ())
-        if other := next((one for one in found if _is_equal(place, one)), None):
-            yield name, learned[other]
+        if lengths[place] in shared:
+            found = alike.get((lengths[place], _start(place)), ())
+            if other := next((one for one in found if _is_equal(place, one)), None):
+                yield name, learned[other]
 
 
 def _length(place: str) -> int | None:
@@ -57,15 +59,13 @@ def _length(place: str) -> int | None:
         return None
 
 
-def _start(place: str) -> tuple[int | None, bytes]:
-    """The size of a file and a hash of its start, by which many files of one size are told
-    apart.
-    """
+def _start(place: str) -> bytes:
+    """A hash of the start of a file, by which many files of one size are told apart."""
     try:
         with Path(place).open("rb") as file:
-            return _length(place), hashlib.sha256(file.read(_LOOKED_AT)).digest()
-    except (OSError, ValueError):
-        return None, b""
+            return hashlib.sha256(file.read(_LOOKED_AT)).digest()
+    except OSError:
+        return b""
 
 
 def _is_equal(place: str, other: str) -> bool:
@@ -82,7 +82,7 @@ def warning(copied: Sequence[tuple[str, str]], learned: str, measured: str) -> l
     one, other = copied[0]
     are = "is a copy of a training image" if len(copied) == 1 else "are copies of training images"
     return [
-        f"{counted(len(copied), 'image')} of the validation {are}, such as {measured}{one} of "
+        f"{quantity(len(copied), 'image')} of the validation {are}, such as {measured}{one} of "
         f"{learned}{other}: the measured accuracy is too good; remove one of the two"
     ]
 

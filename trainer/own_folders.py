@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scorer import labels
-from scorer.console import counted
+from scorer.console import quantity
 from scorer.errors import BadDataset, BadPool
 from scorer.labels import csv_file, store
 from scorer.pools import Index, list_pool, named
@@ -58,15 +58,15 @@ def detect(root: Path, start: str, given: Legend | None) -> Detection:
     found = arrangement.find(root)
     if found is None:
         raise _nothing(root)
-    if found.lost is not None:
-        raise _undivided(root, found.lost)
+    if found.unused_val_list is not None:
+        raise _undivided(root, found.unused_val_list)
     there = [root / name for name in _LABELS if (root / name).is_file()]
     answers = there[0] if there else None
     train = _seen(found.train, needs_masks=answers is None)
     val = None if found.val is None else _seen(found.val, needs_masks=True)
-    bare = None
+    unmasked = None
     if val is not None and not val.values.usable:
-        val, bare = None, val
+        val, unmasked = None, val
     if val is not None:
         overlap.check(*(overlap.below(one.part.images, one.names) for one in (train, val)))
     known = given or legend.find(_places(root, found)) or _of_answers(answers)
@@ -76,7 +76,7 @@ def detect(root: Path, start: str, given: Legend | None) -> Detection:
         first, *others = _counted(root, val)
         findings += [f"validation: {first}", *others, val.values.share(), *val.values.warnings()]
         findings += _copies(root, train, val)
-    findings += [] if bare is None else _useless(root, bare)
+    findings += [] if unmasked is None else _unmasked(root, unmasked)
     findings += _unlisted(train, val)
     findings += [f"{_place(root, path)} is not used" for path in found.unused]
     findings += [
@@ -238,7 +238,7 @@ def _of_train(root: Path, train: _Seen, means: Meaning, answers: Path | None) ->
 
 
 def _counted(root: Path, seen: _Seen) -> list[str]:
-    line = f"{_place(root, seen.part.images)}: {counted(len(seen.names), 'image')}, {seen.sizes}"
+    line = f"{_place(root, seen.part.images)}: {quantity(len(seen.names), 'image')}, {seen.sizes}"
     return [line, *seen.sizes.findings(), *headers.share(seen.sizes.looked_at, len(seen.names))]
 
 
@@ -262,10 +262,10 @@ def _unlisted(train: _Seen, val: _Seen | None) -> list[str]:
         return []
     names = " nor in ".join(path.name for path in lists if path is not None)
     what = f"{'neither' if len(lists) > 1 else 'not'} in {names}, and not used"
-    return [f"{what}: {counted(len(left), 'image')}, such as {min(left)}"]
+    return [f"{what}: {quantity(len(left), 'image')}, such as {min(left)}"]
 
 
-def _useless(root: Path, val: _Seen) -> list[str]:
+def _unmasked(root: Path, val: _Seen) -> list[str]:
     line = f"validation: {_place(root, val.part.list or val.part.images)} is not used"
     return [f"{line}, as none of its images has a mask that can be used", *val.values.warnings()]
 

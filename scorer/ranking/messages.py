@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scorer import labels
-from scorer.console import counted, say
+from scorer.console import quantity, say
 from scorer.contract import CONVERGED, Contract
 from scorer.errors import BadLabels
 from scorer.labels import Labels
@@ -65,13 +65,14 @@ def tell_labels(read: Path | None, classes: Sequence[str]) -> None:
     try:
         there = _pixels(labels.read(_TABLE, classes))
         missing = there if read is None else there - _pixels(labels.read(read, classes))
-    except BadLabels:  # of other classes; --labels says what is wrong
+    except BadLabels as error:  # such as of other classes
+        say(f"{_TABLE} is not read: {error}", style="yellow")
         return
     if missing:
         say(
-            f"{_TABLE} is not read, and {counted(len(missing), 'pixel')} of it may be chosen again:"
-            f" give --labels {_TABLE}, or import it with: scorer labels import {_TABLE} --format "
-            "csv --annotator NAME",
+            f"{_TABLE} is not read, and {quantity(len(missing), 'pixel')} of it may be chosen "
+            f"again: give --labels {_TABLE}, or import it with: scorer labels import {_TABLE} "
+            "--format csv --annotator NAME",
             style="yellow",
         )
 

@@ -39,4 +39,4 @@ def test_a_task_without_an_end_is_also_said(
 
 @pytest.mark.parametrize(("number", "words"), [(0, "0 images"), (1, "1 image"), (2, "2 images")])
 def test_a_number_has_its_noun(number: int, words: str) -> None:
-    assert console.counted(number, "image") == words
+    assert console.quantity(number, "image") == words

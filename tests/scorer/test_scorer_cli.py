@@ -156,6 +156,13 @@ def test_labelled_pixels_are_not_asked_again(home: Path) -> None:
     assert "labels.db" not in scorer("rank", "--n", 2, "--labels", "none").stderr
 
 
+def test_a_table_of_other_classes_is_said_and_not_read(home: Path) -> None:
+    (home / "labels.csv").write_text("image,row,col,label\na.png,1,2,water\n")
+    result = scorer("rank", "--n", 1)
+    assert result.exit_code == 0
+    assert "labels.csv is not read: labels.csv line 2: unknown label 'water'" in result.stderr
+
+
 def test_a_label_store_of_other_classes_can_be_left_out(home: Path) -> None:
     Store(home / "labels.db", ("other", "classes")).close()
     result = scorer("rank", "--n", 1)

@@ -620,6 +620,15 @@ def test_a_list_of_the_validation_alone_is_refused(tmp_path: Path) -> None:
     refused(tmp_path, "names images for the validation, and no list names those for training")
 
 
+def test_a_folder_of_the_validation_without_masks_is_said(tmp_path: Path) -> None:
+    """It is no list: nothing of it is trained on."""
+    pairs(tmp_path / "images", tmp_path / "masks", "a")
+    photograph(tmp_path / "val" / "images" / "b.jpg")
+    read, said = found(tmp_path)
+    assert (names(read.train), read.val) == (["a.jpg"], None)
+    assert "val/ is not used" in said
+
+
 @pytest.mark.parametrize("name", ["val", "valid", "validation"])
 def test_lists_divide_a_flat_folder(tmp_path: Path, name: str) -> None:
     pairs(tmp_path, tmp_path, "a", "b", "c", pattern="{}_mask.png")
